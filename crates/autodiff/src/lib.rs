@@ -1,0 +1,5 @@
+//! Scalars, formulas, matrices and the tape.
+pub mod math;
+pub mod real;
+pub mod simd;
+pub use real::{Dual, F32, Real, Scalar};

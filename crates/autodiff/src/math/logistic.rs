@@ -1,0 +1,43 @@
+//! The logistic family (sigmoid, softplus, tanh and inverses) in stable forms, on any plain float.
+
+use crate::real::Real;
+
+/// `1 / (1 + e⁻ˣ)`.
+#[inline(always)]
+pub fn sigmoid<R: Real>(x: R) -> R {
+    let t = (-x.abs()).exp();
+    let d = R::one() / (t + 1.0);
+    if x < 0.0 { t * d } else { d }
+}
+
+/// `ln(1 + eˣ)`.
+#[inline(always)]
+pub fn softplus<R: Real>(x: R) -> R {
+    x.max(R::zero()) + (-x.abs()).exp().ln_1p()
+}
+
+/// `ln(eʸ - 1)`, `y > 0`.
+#[inline(always)]
+pub fn softplus_inv<R: Real>(y: R) -> R {
+    // For small y the difference is exact in exp_m1; for large y it is y plus a vanishing term.
+    let small = y.exp_m1().ln();
+    let large = y + (-(-y).exp()).ln_1p();
+    if y > 2.0 { large } else { small }
+}
+
+/// `ln(1 - e⁻ˣ)`, `x > 0`. Source: Mächler 2012, "Accurately computing log(1 - exp(-|a|))".
+#[inline(always)]
+pub fn log1mexp<R: Real>(x: R) -> R {
+    let near = (-(-x).exp_m1()).ln();
+    let far = (-(-x).exp()).ln_1p();
+    if x > std::f64::consts::LN_2 { far } else { near }
+}
+
+/// Hyperbolic tangent, by `exp_m1(2|x|)`.
+#[inline(always)]
+pub fn tanh<R: Real>(x: R) -> R {
+    let a = x.abs().min(R::of(22.0));
+    let e = (a * 2.0).exp_m1();
+    let t = e / (e + 2.0);
+    if x < 0.0 { -t } else { t }
+}

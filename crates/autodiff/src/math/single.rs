@@ -1,0 +1,103 @@
+//! `exp`, `exp_m1`, `ln`, `ln_1p` in single precision, branch-free.
+
+/// Adding and subtracting this rounds a small float to the nearest integer; the low bits then hold it.
+const ROUND: f32 = 12582912.0; // 1.5 · 2²³
+const LN2_HI: f32 = 0.693145751953125;
+const LN2_LO: f32 = 1.42860682030941723212e-6;
+
+/// `(eʳ - 1, k)` with `x = k ln 2 + r`, `|r| <= ln 2 / 2`. Needs `|x| < 2²⁰`.
+#[inline(always)]
+fn reduce_exp(x: f32) -> (f32, i32) {
+    let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
+    let k = shifted - ROUND;
+    let r = (-k).mul_add(LN2_LO, (-k).mul_add(LN2_HI, x));
+    // Taylor series: the first term left out, r⁸/8!, is below 6e-9.
+    let mut p = 1.0_f32 / 5040.0;
+    p = p.mul_add(r, 1.0 / 720.0);
+    p = p.mul_add(r, 1.0 / 120.0);
+    p = p.mul_add(r, 1.0 / 24.0);
+    p = p.mul_add(r, 1.0 / 6.0);
+    p = p.mul_add(r, 0.5);
+    let em1 = p.mul_add(r * r, r);
+    (em1, (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32))
+}
+
+/// `2ᵏ` for `-126 <= k <= 127`.
+#[inline(always)]
+fn exp2i(k: i32) -> f32 {
+    f32::from_bits((k.wrapping_add(127) as u32) << 23)
+}
+
+/// Limits the argument, keeping a NaN.
+#[inline(always)]
+fn clamp(x: f32, lo: f32, hi: f32) -> f32 {
+    let x = if x > hi { hi } else { x };
+    if x < lo { lo } else { x }
+}
+
+/// `eˣ`, within 1 ulp.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    let (em1, k) = reduce_exp(clamp(x, -105.0, 89.0));
+    // The scale is applied in two halves, so that neither overflows and a subnormal result is rounded once.
+    let half = k >> 1;
+    (em1 + 1.0) * exp2i(half) * exp2i(k.wrapping_sub(half))
+}
+
+/// `eˣ - 1`, within 2 ulp.
+#[inline(always)]
+pub fn exp_m1(x: f32) -> f32 {
+    let (em1, k) = reduce_exp(clamp(x, -20.0, 89.0));
+    // 2ᵏ em1 + (2ᵏ - 1), with half the scale because 2¹²⁸ is not a float.
+    let half = exp2i(k.wrapping_sub(1));
+    let y = em1.mul_add(half, half - 0.5) * 2.0;
+    if x.abs() < 1e-30 { x } else { y }
+}
+
+/// `ln(u) + c / u` for positive normal `u`, the correction `c` being tiny. Coefficients: fdlibm `e_logf.c`.
+#[inline(always)]
+fn ln_corrected(u: f32, c: f32, k_bias: f32) -> f32 {
+    // u = 2ᵏ m, sqrt(1/2) <= m < sqrt(2).
+    const SQRT_HALF: u32 = 0x3f3504f3;
+    let ix = u.to_bits().wrapping_add(0x3f800000 - SQRT_HALF);
+    let k = f32::from_bits(ROUND.to_bits().wrapping_add(ix >> 23)) - ROUND - 127.0 + k_bias;
+    let m = f32::from_bits((ix & 0x007fffff).wrapping_add(SQRT_HALF));
+    let f = m - 1.0;
+    let s = f / (f + 2.0);
+    let z = s * s;
+    let mut p = 0.24279078841_f32;
+    p = p.mul_add(z, 0.28498786688);
+    p = p.mul_add(z, 0.40000972152);
+    p = p.mul_add(z, 0.66666662693);
+    let half_sq = 0.5 * f * f;
+    let low = k.mul_add(LN2_LO, c / u);
+    k.mul_add(LN2_HI, f - (half_sq - s.mul_add(p.mul_add(z, half_sq), low)))
+}
+
+/// Natural logarithm, within 1 ulp.
+#[inline(always)]
+pub fn ln(x: f32) -> f32 {
+    let tiny = x < f32::MIN_POSITIVE;
+    let scaled = if tiny { x * 33554432.0 } else { x }; // 2²⁵
+    let y = ln_corrected(scaled, 0.0, if tiny { -25.0 } else { 0.0 });
+    limits(x, 0.0, y)
+}
+
+/// `ln(1 + x)`, within 2 ulp.
+#[inline(always)]
+pub fn ln_1p(x: f32) -> f32 {
+    let u = 1.0 + x;
+    // What the sum rounded away, exactly.
+    let b = u - 1.0;
+    let c = (1.0 - (u - b)) + (x - b);
+    let y = ln_corrected(u, c, 0.0);
+    limits(x, -1.0, if x.abs() < 1e-30 { x } else { y })
+}
+
+/// Puts in the values at the pole, beyond it, at infinity and at NaN.
+#[inline(always)]
+fn limits(x: f32, pole: f32, y: f32) -> f32 {
+    let y = if x == pole { f32::NEG_INFINITY } else { y };
+    let y = if x < pole { f32::NAN } else { y };
+    if x < f32::INFINITY { y } else { x }
+}

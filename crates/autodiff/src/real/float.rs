@@ -1,0 +1,69 @@
+//! `f64` as a number and as an element, and the macro that gives `F32` the same body.
+
+use super::{Real, Scalar, sealed::Sealed};
+use crate::math;
+
+/// Implements [`Real`] for a plain float type, whose hot functions live in a module of [`math`].
+macro_rules! impl_real {
+    ($ty:ty, $hot:ident, $of:expr, $re:expr, $wrap:expr, $raw:expr) => {
+        impl Sealed for $ty {}
+        impl Real for $ty {
+            #[inline(always)]
+            fn of(x: f64) -> Self {
+                $of(x)
+            }
+            #[inline(always)]
+            fn re(self) -> f64 {
+                $re(self)
+            }
+            impl_real!(@hot $hot, $wrap, $raw; exp exp_m1 ln ln_1p);
+            impl_real!(@std $wrap, $raw; sqrt sin cos tan atan abs);
+            #[inline(always)]
+            fn powi(self, n: i32) -> Self {
+                $wrap($raw(self).powi(n))
+            }
+            #[inline(always)]
+            fn powf(self, p: Self) -> Self {
+                $wrap($raw(self).powf($raw(p)))
+            }
+            #[inline(always)]
+            fn signum(self) -> Self {
+                if self > 0.0 {
+                    Self::of(1.0)
+                } else if self < 0.0 {
+                    Self::of(-1.0)
+                } else {
+                    self
+                }
+            }
+            impl_real!(@generic: tanh sigmoid softplus softplus_inv log1mexp);
+        }
+    };
+    (@hot $hot:ident, $wrap:expr, $raw:expr; $($f:ident)*) => {$(
+        #[inline(always)]
+        fn $f(self) -> Self { $wrap(math::$hot::$f($raw(self))) }
+    )*};
+    (@std $wrap:expr, $raw:expr; $($f:ident)*) => {$(
+        #[inline(always)]
+        fn $f(self) -> Self { $wrap($raw(self).$f()) }
+    )*};
+    (@generic: $($f:ident)*) => {$(
+        #[inline(always)]
+        fn $f(self) -> Self { math::logistic::$f(self) }
+    )*};
+}
+pub(super) use impl_real;
+
+impl_real!(f64, double, |x| x, |x| x, |x| x, |x: f64| x);
+
+impl Scalar for f64 {
+    type Num = f64;
+    #[inline(always)]
+    fn num(self) -> f64 {
+        self
+    }
+    #[inline(always)]
+    fn from_num(x: f64) -> f64 {
+        x
+    }
+}

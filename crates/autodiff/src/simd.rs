@@ -1,0 +1,102 @@
+//! Instruction sets: one body, compiled for AVX-512, for AVX2 + FMA and portably, chosen once per process.
+//!
+//! A kernel is a struct with an `#[inline(always)]` body. [`dispatch`] inlines that body into a function compiled
+//! for the chosen instruction set, where LLVM vectorises its loops. (A closure would not do: it is compiled
+//! on its own and loses the instruction set.)
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// An instruction set that the kernels are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Isa {
+    /// What the target offers without any detection.
+    Portable = 1,
+    /// AVX2 with fused multiply-add (x86-64).
+    Avx2 = 2,
+    /// AVX-512 F, BW, DQ and VL (x86-64).
+    Avx512 = 3,
+}
+
+/// 0: not yet detected.
+static CHOSEN: AtomicU8 = AtomicU8::new(0);
+
+impl Isa {
+    /// The best instruction set of this machine.
+    pub fn detect() -> Isa {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            let avx512 = is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl");
+            if avx2 && avx512 {
+                return Isa::Avx512;
+            }
+            if avx2 {
+                return Isa::Avx2;
+            }
+        }
+        Isa::Portable
+    }
+
+    /// The instruction set in use.
+    #[inline]
+    pub fn current() -> Isa {
+        match CHOSEN.load(Ordering::Relaxed) {
+            1 => Isa::Portable,
+            2 => Isa::Avx2,
+            3 => Isa::Avx512,
+            _ => {
+                let isa = Isa::detect();
+                CHOSEN.store(isa as u8, Ordering::Relaxed);
+                isa
+            }
+        }
+    }
+
+    /// Uses this instruction set, or the best that the machine has if it does not have this one, from now on in the
+    /// whole process. For tests and measurements: results are the same bits on AVX2 and AVX-512.
+    pub fn select(self) -> Isa {
+        let isa = self.min(Isa::detect());
+        CHOSEN.store(isa as u8, Ordering::Relaxed);
+        isa
+    }
+}
+
+/// A computation to be compiled for every instruction set.
+pub trait Kernel {
+    /// What it gives.
+    type Output;
+    /// The body; mark it `#[inline(always)]`.
+    fn run(self) -> Self::Output;
+}
+
+/// Runs the kernel compiled for the instruction set in use.
+#[inline]
+pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
+    match Isa::current() {
+        Isa::Portable => kernel.run(),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `Isa::current` gives this variant only where the features were detected.
+        Isa::Avx2 => unsafe { avx2(kernel) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx512 => unsafe { avx512(kernel) },
+        #[cfg(not(target_arch = "x86_64"))]
+        _ => kernel.run(),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2,f16c,lzcnt,popcnt")]
+fn avx2<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2,f16c,lzcnt,popcnt")]
+fn avx512<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run()
+}

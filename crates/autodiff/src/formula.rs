@@ -1,0 +1,97 @@
+//! Scalar formulas, written once and used on numbers, on duals and as fused nodes of the tape.
+
+use crate::real::{Dual, Real};
+use std::fmt::Debug;
+
+/// A scalar function of `N` arguments, written once on any [`Real`] number.
+///
+/// From this one text the library makes the plain value (`f64`), the value with its exact partial derivatives
+/// (`Dual`), and one fused, broadcasting node on the tape ([`crate::Var`]), compiled for each instruction set.
+///
+/// ```
+/// use probity_autodiff::{Formula, Real, partials};
+///
+/// #[derive(Clone, Copy, Debug)]
+/// struct NormalLogProb;
+/// impl Formula<3> for NormalLogProb {
+///     #[inline(always)]
+///     fn eval<R: Real>(&self, [x, loc, scale]: [R; 3]) -> R {
+///         let z = (x - loc) / scale;
+///         z * z * -0.5 - scale.ln() - 0.9189385332046727
+///     }
+/// }
+/// let (value, [dx, dloc, dscale]) = partials(NormalLogProb, [1.0, 0.0, 2.0]);
+/// assert!((value + 0.125 + 2f64.ln() + 0.9189385332046727).abs() < 1e-15);
+/// assert_eq!((dx, dloc, dscale), (-0.25, 0.25, 0.125 - 0.5));
+/// ```
+///
+/// Mark `eval` `#[inline(always)]`: only an inlined body is compiled for the wide instruction sets. The fields of
+/// `self` are constants without derivatives.
+pub trait Formula<const N: usize>: Copy + Debug + Send + Sync + 'static {
+    /// The value at `x`.
+    fn eval<R: Real>(&self, x: [R; N]) -> R;
+
+    /// The name in errors and printed tapes; by default the name of the type.
+    fn name(&self) -> &'static str {
+        short_name::<Self>()
+    }
+}
+
+/// Two scalar functions of the same `N` arguments that share work, such as a sampled weight and its KL.
+///
+/// On the tape the first result is kept entry by entry, the second is summed over all entries.
+pub trait FormulaPair<const N: usize>: Copy + Debug + Send + Sync + 'static {
+    /// The entry to keep and the term to sum.
+    fn eval<R: Real>(&self, x: [R; N]) -> (R, R);
+
+    /// The name in errors and printed tapes; by default the name of the type.
+    fn name(&self) -> &'static str {
+        short_name::<Self>()
+    }
+}
+
+/// `path::to::Name<..>` → `Name<..>`.
+fn short_name<F>() -> &'static str {
+    let full = std::any::type_name::<F>();
+    let stem = full.split('<').next().unwrap_or(full);
+    full.get(stem.rfind(':').map_or(0, |i| i + 1)..).unwrap_or(full)
+}
+
+/// The value of a formula and its exact partial derivatives.
+pub fn partials<F: Formula<N>, const N: usize, R: Real>(f: F, x: [R; N]) -> (R, [R; N]) {
+    let mut i = 0;
+    let duals = x.map(|v| {
+        i += 1;
+        Dual::variable(v, i - 1)
+    });
+    let y: Dual<R, N> = f.eval(duals);
+    (y.re, y.du)
+}
+
+/// Makes a formula from one line: `formula!(|x, loc, scale| ...)` is a zero-sized [`Formula`] value.
+///
+/// The body may use only its arguments and constants (it becomes the body of a generic function, not a closure),
+/// and every method of [`Real`].
+///
+/// ```
+/// use probity_autodiff::{formula, Formula};
+/// let logit = formula!(|p| (p / (-p + 1.0)).ln());
+/// assert_eq!(logit.eval([0.5]), 0.0);
+/// ```
+#[macro_export]
+macro_rules! formula {
+    (|$($x:ident),+ $(,)?| $body:expr) => {{
+        #[derive(Clone, Copy, Debug)]
+        struct Line;
+        impl $crate::Formula<{ <[&str]>::len(&[$(stringify!($x)),+]) }> for Line {
+            #[inline(always)]
+            fn eval<R: $crate::Real>(&self, [$($x),+]: [R; <[&str]>::len(&[$(stringify!($x)),+])]) -> R {
+                $body
+            }
+            fn name(&self) -> &'static str {
+                stringify!($body)
+            }
+        }
+        Line
+    }};
+}

@@ -1,0 +1,416 @@
+//! One pass over memory for a formula: values (kept or summed) forward, exact partials backward.
+//!
+//! A pass goes block by block: up to 64 entries are loaded into arrays on the stack, the formula runs on lanes of
+//! 16, results go back. Lanes that pad the last block repeat its last entry and are left out of sums. Sums have
+//! a fixed shape: 16 lanes within a chunk, then chunk after chunk, so that neither the vector width nor the number of
+//! threads changes a bit.
+
+use super::parallel::CHUNK;
+use super::{SharedMut, for_each_chunk};
+use crate::random::{Key, Noise};
+use crate::real::{Dual, Real, Scalar};
+use crate::simd::{Kernel, dispatch};
+use std::array::from_fn;
+
+/// Entries per block; also the granularity of addressable noise.
+const BLOCK: usize = 64;
+/// Entries that one accumulator array takes at once.
+const LANES: usize = 16;
+/// Blocks whose sums are gathered before they are added to the running total (cascade summation).
+const CASCADE: usize = 64;
+/// Upper limit of chunks, whose results stand in an array on the stack.
+const MAX_CHUNKS: usize = 64;
+
+/// `N` arguments to `M` results.
+pub(crate) trait Body<const N: usize, const M: usize>: Copy + Send + Sync {
+    fn eval<R: Real>(&self, x: [R; N]) -> [R; M];
+}
+
+/// What a formula reads for one argument. `Row` is a 1 × c, `Col` an r × 1 matrix, stretched to r × c.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Input<'a, T> {
+    Full(&'a [T]),
+    Row(&'a [T]),
+    Col(&'a [T]),
+    Scalar(T),
+    Normal(Key),
+    Uniform(Key),
+}
+
+/// Where the partials with respect to one argument are added.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Dest<T> {
+    /// Not wanted.
+    Nothing,
+    /// Entry by entry; stored instead of added where `fresh`.
+    Full { to: SharedMut<T>, fresh: bool },
+    Row(SharedMut<T>),
+    Col(SharedMut<T>),
+    /// Summed, and returned by the pass.
+    Scalar,
+}
+
+/// How the columns of a pass are laid out in memory: `count` segments of `len` entries each.
+#[derive(Clone, Copy, Debug)]
+struct Segments {
+    count: usize,
+    len: usize,
+}
+
+impl Segments {
+    /// Without a row or column argument the whole matrix is one segment.
+    fn new<T>((rows, cols): (usize, usize), inputs: &[Input<'_, T>]) -> Self {
+        let by_column = inputs.iter().any(|x| matches!(x, Input::Row(_) | Input::Col(_)));
+        if by_column { Self { count: cols, len: rows } } else { Self { count: 1, len: rows * cols } }
+    }
+
+    /// Size and number of the chunks, in segments if there are several, else in entries.
+    fn chunks(&self) -> (usize, usize) {
+        let (units, unit) = if self.count > 1 { (self.count, self.len.max(1)) } else { (self.len, 1) };
+        let granule = if self.count > 1 { 1 } else { BLOCK };
+        let least = CHUNK.div_ceil(unit).max(units.div_ceil(MAX_CHUNKS));
+        let size = least.div_ceil(granule) * granule;
+        (size, units.div_ceil(size).max(1))
+    }
+
+    /// The segments and the entries in each that belong to chunk `i`.
+    fn part(&self, i: usize, size: usize) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
+        let range = |n: usize| (i * size).min(n)..((i + 1) * size).min(n);
+        if self.count > 1 { (range(self.count), 0..self.len) } else { (0..1, range(self.len)) }
+    }
+}
+
+/// A position in the pass: `n <= 64` entries of segment `seg` from `at`.
+#[derive(Clone, Copy)]
+struct Here {
+    seg: usize,
+    len: usize,
+    at: usize,
+    n: usize,
+}
+
+impl Here {
+    #[inline(always)]
+    fn lanes(&self) -> usize {
+        self.n.div_ceil(LANES)
+    }
+    #[inline(always)]
+    fn index(&self) -> usize {
+        self.seg * self.len + self.at
+    }
+}
+
+impl<T: Noise> Input<'_, T> {
+    /// The entries of a block, padded to whole lanes with the last one.
+    #[inline(always)]
+    fn load(&self, here: Here, out: &mut [T; BLOCK]) {
+        match self {
+            Input::Full(x) => copy_padded(&x[here.index()..][..here.n], out),
+            Input::Col(x) => copy_padded(&x[here.at..][..here.n], out),
+            Input::Row(x) => *out = [x[here.seg]; BLOCK],
+            Input::Scalar(x) => *out = [*x; BLOCK],
+            Input::Normal(key) => *out = unaligned(here, |block| T::normal_block(*key, block)),
+            Input::Uniform(key) => *out = unaligned(here, |block| T::uniform_block(*key, block)),
+        }
+    }
+}
+
+#[inline(always)]
+fn copy_padded<T: Copy>(x: &[T], out: &mut [T; BLOCK]) {
+    if x.len() == BLOCK {
+        out.copy_from_slice(x);
+    } else if let Some(last) = x.last() {
+        out[..x.len()].copy_from_slice(x);
+        out[x.len()..x.len().next_multiple_of(LANES)].fill(*last);
+    }
+}
+
+/// The 64 noise values from the entry's index on, which need not be a multiple of 64.
+#[inline(always)]
+fn unaligned<T: Copy>(here: Here, block: impl Fn(u64) -> [T; BLOCK]) -> [T; BLOCK] {
+    let (first, skip) = (here.index() / BLOCK, here.index() % BLOCK);
+    let low = block(first as u64);
+    if skip == 0 {
+        return low;
+    }
+    let high = block(first as u64 + 1);
+    from_fn(|i| if i + skip < BLOCK { low[i + skip] } else { high[i + skip - BLOCK] })
+}
+
+/// A running sum in 16 lanes, in two levels.
+#[derive(Clone, Copy)]
+struct Lanes<R> {
+    near: [R; LANES],
+    far: [R; LANES],
+    blocks: usize,
+}
+
+impl<R: Real> Lanes<R> {
+    #[inline(always)]
+    fn new() -> Self {
+        Self { near: [R::zero(); LANES], far: [R::zero(); LANES], blocks: 0 }
+    }
+
+    /// Adds the first `n` of the values.
+    #[inline(always)]
+    fn add<T: Scalar<Num = R>>(&mut self, x: &[T; BLOCK], n: usize) {
+        for j in 0..n / LANES {
+            for i in 0..LANES {
+                self.near[i] += x[j * LANES + i].num();
+            }
+        }
+        for (i, x) in x[n / LANES * LANES..n].iter().enumerate() {
+            self.near[i] += x.num();
+        }
+        self.blocks += 1;
+        if self.blocks == CASCADE {
+            self.flush();
+        }
+    }
+
+    #[inline(always)]
+    fn flush(&mut self) {
+        for i in 0..LANES {
+            self.far[i] += self.near[i];
+        }
+        self.near = [R::zero(); LANES];
+        self.blocks = 0;
+    }
+
+    #[inline(always)]
+    fn total(mut self) -> R {
+        self.flush();
+        let mut width = LANES;
+        while width > 1 {
+            width /= 2;
+            for i in 0..width {
+                let other = self.far[i + width];
+                self.far[i] += other;
+            }
+        }
+        self.far[0]
+    }
+}
+
+/// The forward pass. Keeps result 0 in `keep` if given; returns the sum of the last result if `summed`.
+pub(crate) fn forward<B, T, const N: usize, const M: usize>(
+    body: B,
+    shape: (usize, usize),
+    x: &[Input<'_, T>; N],
+    keep: Option<&mut [T]>,
+    summed: bool,
+) -> T
+where
+    B: Body<N, M>,
+    T: Noise,
+{
+    let segments = Segments::new(shape, x);
+    let (size, count) = segments.chunks();
+    let keep = keep.map(SharedMut::new);
+    let mut sums = [T::default(); MAX_CHUNKS];
+    let out = SharedMut::new(&mut sums);
+    for_each_chunk(count, |i| {
+        let (segs, entries) = segments.part(i, size);
+        let sum = dispatch(Forward { body, x, len: segments.len, segs, entries, keep, summed });
+        // SAFETY: every chunk writes its own place.
+        unsafe { out.slice(i, 1) }[0] = sum;
+    });
+    total(&sums[..count])
+}
+
+/// Sum in order.
+fn total<T: Scalar>(x: &[T]) -> T {
+    let mut sum = T::from_f64(0.0).num();
+    for v in x {
+        sum += v.num();
+    }
+    T::from_num(sum)
+}
+
+struct Forward<'a, B, T, const N: usize, const M: usize> {
+    body: B,
+    x: &'a [Input<'a, T>; N],
+    len: usize,
+    segs: std::ops::Range<usize>,
+    entries: std::ops::Range<usize>,
+    keep: Option<SharedMut<T>>,
+    summed: bool,
+}
+
+impl<B, T, const N: usize, const M: usize> Kernel for Forward<'_, B, T, N, M>
+where
+    B: Body<N, M>,
+    T: Noise,
+{
+    type Output = T;
+
+    #[inline(always)]
+    fn run(self) -> T {
+        let mut sum = Lanes::new();
+        let mut x = [[T::default(); BLOCK]; N];
+        let mut y = [[T::default(); BLOCK]; M];
+        for seg in self.segs {
+            let mut at = self.entries.start;
+            while at < self.entries.end {
+                let here = Here { seg, len: self.len, at, n: BLOCK.min(self.entries.end - at) };
+                for k in 0..N {
+                    self.x[k].load(here, &mut x[k]);
+                }
+                for j in 0..here.lanes() {
+                    for e in j * LANES..(j + 1) * LANES {
+                        let v = self.body.eval(from_fn(|k| x[k][e].num()));
+                        for m in 0..M {
+                            y[m][e] = T::from_num(v[m]);
+                        }
+                    }
+                }
+                if let Some(keep) = self.keep {
+                    // SAFETY: blocks do not overlap, within a chunk or between chunks.
+                    unsafe { keep.slice(here.index(), here.n) }.copy_from_slice(&y[0][..here.n]);
+                }
+                if self.summed {
+                    sum.add(&y[M - 1], here.n);
+                }
+                at += BLOCK;
+            }
+        }
+        T::from_num(sum.total())
+    }
+}
+
+/// The backward pass: adds `(Σₘ gₘ ∂yₘ/∂xₖ)` to the destination of every argument.
+///
+/// `kept` is the adjoint of the kept result, `summed` that of the sum. Returns the parts for scalar destinations.
+pub(crate) fn backward<B, T, const N: usize, const M: usize>(
+    body: B,
+    shape: (usize, usize),
+    x: &[Input<'_, T>; N],
+    kept: Option<&[T]>,
+    summed: Option<T>,
+    dx: &[Dest<T>; N],
+) -> [T; N]
+where
+    B: Body<N, M>,
+    T: Noise,
+{
+    let segments = Segments::new(shape, x);
+    let mut sums = [[T::default(); N]; MAX_CHUNKS];
+    let (size, count) = segments.chunks();
+    let chunk = |i: usize| {
+        let (segs, entries) = segments.part(i, size);
+        dispatch(Backward { body, x, len: segments.len, segs, entries, kept, summed, dx })
+    };
+    if dx.iter().any(|d| matches!(d, Dest::Col(_))) {
+        // Every column adds to the same entries: one thread, in order.
+        (0..count).for_each(|i| sums[i] = chunk(i));
+    } else {
+        let out = SharedMut::new(&mut sums);
+        for_each_chunk(count, |i| {
+            let sum = chunk(i);
+            // SAFETY: every chunk writes its own place.
+            unsafe { out.slice(i, 1) }[0] = sum;
+        });
+    }
+    from_fn(|k| {
+        let mut sum = T::from_f64(0.0).num();
+        for s in &sums[..count] {
+            sum += s[k].num();
+        }
+        T::from_num(sum)
+    })
+}
+
+struct Backward<'a, B, T, const N: usize, const M: usize> {
+    body: B,
+    x: &'a [Input<'a, T>; N],
+    len: usize,
+    segs: std::ops::Range<usize>,
+    entries: std::ops::Range<usize>,
+    kept: Option<&'a [T]>,
+    summed: Option<T>,
+    dx: &'a [Dest<T>; N],
+}
+
+impl<B, T, const N: usize, const M: usize> Kernel for Backward<'_, B, T, N, M>
+where
+    B: Body<N, M>,
+    T: Noise,
+{
+    type Output = [T; N];
+
+    #[inline(always)]
+    fn run(self) -> [T; N] {
+        let zero = T::from_f64(0.0);
+        let mut sums = [Lanes::new(); N];
+        let mut x = [[zero; BLOCK]; N];
+        let mut g = [[zero; BLOCK]; M];
+        let mut p = [[zero; BLOCK]; N];
+        if let Some(s) = self.summed {
+            g[M - 1] = [s; BLOCK];
+        }
+        for seg in self.segs {
+            let mut rows = [Lanes::new(); N];
+            let mut at = self.entries.start;
+            while at < self.entries.end {
+                let here = Here { seg, len: self.len, at, n: BLOCK.min(self.entries.end - at) };
+                for k in 0..N {
+                    self.x[k].load(here, &mut x[k]);
+                }
+                if let Some(kept) = self.kept {
+                    copy_padded(&kept[here.index()..][..here.n], &mut g[0]);
+                }
+                for j in 0..here.lanes() {
+                    for e in j * LANES..(j + 1) * LANES {
+                        let v: [Dual<T::Num, N>; M] =
+                            self.body.eval(from_fn(|k| Dual::variable(x[k][e].num(), k)));
+                        for k in 0..N {
+                            let mut d = v[0].du[k] * g[0][e].num();
+                            for m in 1..M {
+                                d += v[m].du[k] * g[m][e].num();
+                            }
+                            p[k][e] = T::from_num(d);
+                        }
+                    }
+                }
+                for k in 0..N {
+                    match &self.dx[k] {
+                        Dest::Nothing => {}
+                        Dest::Full { to, fresh } => {
+                            // SAFETY: blocks do not overlap, within a chunk or between chunks, and the reference
+                            // ends before the next argument's (which may be the same memory) begins.
+                            let to = unsafe { to.slice(here.index(), here.n) };
+                            store(to, &p[k], *fresh);
+                        }
+                        Dest::Col(to) => {
+                            // SAFETY: with a column destination the pass runs on one thread.
+                            let to = unsafe { to.slice(here.at, here.n) };
+                            store(to, &p[k], false);
+                        }
+                        Dest::Row(_) => rows[k].add(&p[k], here.n),
+                        Dest::Scalar => sums[k].add(&p[k], here.n),
+                    }
+                }
+                at += BLOCK;
+            }
+            for k in 0..N {
+                if let Dest::Row(to) = &self.dx[k] {
+                    // SAFETY: a segment belongs to one chunk.
+                    let to = unsafe { to.slice(seg, 1) };
+                    to[0] = T::from_num(to[0].num() + rows[k].total());
+                }
+            }
+        }
+        sums.map(|s| T::from_num(s.total()))
+    }
+}
+
+#[inline(always)]
+fn store<T: Scalar>(to: &mut [T], p: &[T; BLOCK], fresh: bool) {
+    if fresh {
+        to.copy_from_slice(&p[..to.len()]);
+    } else {
+        for (to, p) in to.iter_mut().zip(p) {
+            *to = T::from_num(to.num() + p.num());
+        }
+    }
+}

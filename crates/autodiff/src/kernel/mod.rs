@@ -1,0 +1,7 @@
+//! The loops: fused formula passes over memory and matrix products. The only module with `unsafe` code.
+
+pub(crate) mod gemm;
+pub(crate) mod map;
+mod parallel;
+
+pub(crate) use parallel::{SharedMut, for_each_chunk};

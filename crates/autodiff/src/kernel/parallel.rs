@@ -1,0 +1,47 @@
+//! Work split into chunks whose borders do not depend on the number of threads.
+
+use rayon::prelude::*;
+
+/// Elements per chunk. Results that are summed are summed within a chunk first, so this number is part of the
+/// arithmetic: a change of it changes last bits.
+pub(crate) const CHUNK: usize = 32 * 1024;
+
+/// Calls `f` once for every chunk index below `n`, on several threads when there are several.
+#[inline]
+pub(crate) fn for_each_chunk(n: usize, f: impl Fn(usize) + Sync) {
+    if n <= 1 || rayon::current_num_threads() == 1 {
+        (0..n).for_each(f);
+    } else {
+        (0..n).into_par_iter().for_each(f);
+    }
+}
+
+/// A pointer to a slice whose parts are written by different threads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SharedMut<T> {
+    start: *mut T,
+    len: usize,
+}
+
+// SAFETY: the pointer is only dereferenced through `slice`, whose contract demands disjoint parts.
+unsafe impl<T: Send> Send for SharedMut<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for SharedMut<T> {}
+
+impl<T> SharedMut<T> {
+    pub(crate) fn new(slice: &mut [T]) -> Self {
+        Self { start: slice.as_mut_ptr(), len: slice.len() }
+    }
+
+    /// The part `from..from + n`.
+    ///
+    /// # Safety
+    /// The slice given to `new` is still borrowed mutably, and no other live part overlaps this one.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)]
+    pub(crate) unsafe fn slice(&self, from: usize, n: usize) -> &mut [T] {
+        assert!(from <= self.len && n <= self.len - from);
+        // SAFETY: within the slice by the assertion; not aliased by the caller's contract.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(from), n) }
+    }
+}

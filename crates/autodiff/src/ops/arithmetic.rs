@@ -1,0 +1,75 @@
+//! `+ - * /` and negation, entry by entry, between matrices and with numbers.
+
+use crate::formula::Formula;
+use crate::random::Noise;
+use crate::real::Real;
+use crate::tape::Var;
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+macro_rules! binary {
+    ($($formula:ident $name:literal $tr:ident $f:ident |$a:ident, $b:ident| $body:expr;)*) => {$(
+        #[derive(Clone, Copy, Debug)]
+        struct $formula;
+        impl Formula<2> for $formula {
+            #[inline(always)]
+            fn eval<R: Real>(&self, [$a, $b]: [R; 2]) -> R {
+                $body
+            }
+            fn name(&self) -> &'static str {
+                $name
+            }
+        }
+        impl<T: Noise> $tr for Var<'_, T> {
+            type Output = Self;
+            #[track_caller]
+            fn $f(self, other: Self) -> Self {
+                Var::map($formula, [self, other])
+            }
+        }
+        impl<T: Noise> $tr<f64> for Var<'_, T> {
+            type Output = Self;
+            fn $f(self, other: f64) -> Self {
+                self.$f(Var::from(other))
+            }
+        }
+        impl<'t, T: Noise> $tr<Var<'t, T>> for f64 {
+            type Output = Var<'t, T>;
+            fn $f(self, other: Var<'t, T>) -> Var<'t, T> {
+                Var::from(self).$f(other)
+            }
+        }
+    )*};
+}
+
+binary! {
+    Plus "+" Add add |a, b| a + b;
+    Minus "-" Sub sub |a, b| a - b;
+    Times "*" Mul mul |a, b| a * b;
+    Over "/" Div div |a, b| a / b;
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Negated;
+impl Formula<1> for Negated {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [x]: [R; 1]) -> R {
+        -x
+    }
+    fn name(&self) -> &'static str {
+        "neg"
+    }
+}
+
+impl<T: Noise> Neg for Var<'_, T> {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Var::map(Negated, [self])
+    }
+}
+
+impl<'t, T: Noise> std::iter::Sum for Var<'t, T> {
+    /// The sum of matrices of one shape (or broadcasting); the number 0 for none.
+    fn sum<I: Iterator<Item = Var<'t, T>>>(iter: I) -> Self {
+        iter.reduce(|a, b| a + b).unwrap_or(Var::constant(T::from_f64(0.0)))
+    }
+}

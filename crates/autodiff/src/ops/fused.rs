@@ -1,0 +1,313 @@
+//! Formulas as tape nodes: one fused, broadcasting operation each.
+
+use crate::formula::{Formula, FormulaPair};
+use crate::kernel::map::{self, Body, Dest, Input};
+use crate::random::{Key, Noise};
+use crate::real::{Real, Scalar};
+use crate::tape::{Adjoints, Inputs, Op, Var};
+use std::fmt::Debug;
+
+/// An argument of a fused formula: a matrix or number, or noise that is drawn while it is used and never stored.
+///
+/// Entry `i` (counted column by column) of a noise argument is element `i` of the key's stream; the backward sweep draws
+/// the same numbers again.
+#[derive(Clone, Copy, Debug)]
+pub enum Arg<'t, T: Scalar> {
+    /// A matrix or number.
+    Var(Var<'t, T>),
+    /// Independent standard normal numbers.
+    Normal(Key),
+    /// Independent uniform numbers from the open interval (0, 1).
+    Uniform(Key),
+}
+
+impl<'t, T: Scalar> From<Var<'t, T>> for Arg<'t, T> {
+    fn from(x: Var<'t, T>) -> Self {
+        Arg::Var(x)
+    }
+}
+
+/// What the operation stores of an argument.
+#[derive(Clone, Copy, Debug)]
+enum Source<T> {
+    /// The node argument with this number.
+    Node(usize),
+    Constant(T),
+    Normal(Key),
+    Uniform(Key),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct One<F>(F);
+impl<F: Formula<N>, const N: usize> Body<N, 1> for One<F> {
+    #[inline(always)]
+    fn eval<R: Real>(&self, x: [R; N]) -> [R; 1] {
+        [self.0.eval(x)]
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Two<F>(F);
+impl<F: FormulaPair<N>, const N: usize> Body<N, 2> for Two<F> {
+    #[inline(always)]
+    fn eval<R: Real>(&self, x: [R; N]) -> [R; 2] {
+        let (kept, summed) = self.0.eval(x);
+        [kept, summed]
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Fused<B, T, const N: usize, const M: usize> {
+    body: B,
+    name: &'static str,
+    sources: [Source<T>; N],
+    shape: (usize, usize),
+    kept: bool,
+    summed: bool,
+}
+
+impl<B, T: Noise, const N: usize, const M: usize> Fused<B, T, N, M> {
+    fn inputs<'a>(&self, x: &Inputs<'a, T>) -> [Input<'a, T>; N] {
+        self.sources.map(|source| match source {
+            Source::Constant(c) => Input::Scalar(c),
+            Source::Normal(key) => Input::Normal(key),
+            Source::Uniform(key) => Input::Uniform(key),
+            Source::Node(k) => {
+                let (value, shape) = (x.get(k), x.shape(k));
+                match stretch(shape, self.shape) {
+                    Stretch::None => Input::Full(value),
+                    Stretch::Scalar => Input::Scalar(value[0]),
+                    Stretch::Row => Input::Row(value),
+                    Stretch::Col => Input::Col(value),
+                }
+            }
+        })
+    }
+}
+
+/// How a matrix is stretched to the shape of the result.
+enum Stretch {
+    None,
+    Scalar,
+    Row,
+    Col,
+}
+
+fn stretch(from: (usize, usize), to: (usize, usize)) -> Stretch {
+    match from {
+        _ if from == to => Stretch::None,
+        (1, 1) => Stretch::Scalar,
+        (1, _) => Stretch::Row,
+        _ => Stretch::Col,
+    }
+}
+
+impl<B, T, const N: usize, const M: usize> Op<T> for Fused<B, T, N, M>
+where
+    B: Body<N, M> + Debug + 'static,
+    T: Noise,
+{
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
+        let inputs = self.inputs(x);
+        let (keep, sum) = match (self.kept, self.summed) {
+            (true, true) => {
+                let (keep, sum) = y.split_at_mut(self.shape.0 * self.shape.1);
+                (Some(keep), Some(&mut sum[0]))
+            }
+            (true, false) => (Some(y), None),
+            (false, _) => (None, Some(&mut y[0])),
+        };
+        let total = map::forward(self.body, self.shape, &inputs, keep, sum.is_some());
+        if let Some(sum) = sum {
+            *sum = total;
+        }
+    }
+
+    fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        let inputs = self.inputs(x);
+        let n = self.shape.0 * self.shape.1;
+        let kept = self.kept.then(|| &g[..n]);
+        let summed = self.summed.then(|| g[g.len() - 1]);
+        let mut scalars: [Option<usize>; N] = [None; N];
+        let mut dest = [Dest::Nothing; N];
+        for (i, source) in self.sources.iter().enumerate() {
+            let Source::Node(k) = *source else { continue };
+            match stretch(x.shape(k), self.shape) {
+                Stretch::None => {
+                    if let Some((to, fresh)) = dx.shared(k) {
+                        dest[i] = Dest::Full { to, fresh };
+                    }
+                }
+                Stretch::Scalar => {
+                    if dx.wants(k) {
+                        dest[i] = Dest::Scalar;
+                        scalars[i] = Some(k);
+                    }
+                }
+                // Few entries, each the sum of many: cleared first, then only added to.
+                how => {
+                    dx.add_to_some(k, |_| {});
+                    if let Some((to, _)) = dx.shared(k) {
+                        dest[i] = if let Stretch::Row = how { Dest::Row(to) } else { Dest::Col(to) };
+                    }
+                }
+            }
+        }
+        if dest.iter().all(|d| matches!(d, Dest::Nothing)) {
+            return;
+        }
+        let sums = map::backward(self.body, self.shape, &inputs, kept, summed, &dest);
+        for (k, sum) in scalars.iter().zip(sums) {
+            if let Some(k) = k {
+                dx.add_to_some(*k, |to| to[0] = T::from_num(to[0].num() + sum.num()));
+            }
+        }
+    }
+}
+
+/// The common shape of the arguments.
+#[track_caller]
+fn broadcast<T: Scalar, const N: usize>(
+    name: &str,
+    args: &[Arg<'_, T>; N],
+    least: (usize, usize),
+) -> (usize, usize) {
+    let mut shape = least;
+    for arg in args {
+        if let Arg::Var(x) = arg {
+            let own = x.shape();
+            let fit = |a: usize, b: usize| if a == b || b == 1 { Some(a) } else { (a == 1).then_some(b) };
+            match (fit(shape.0, own.0), fit(shape.1, own.1)) {
+                (Some(r), Some(c)) => shape = (r, c),
+                _ => mismatch(name, args),
+            }
+        }
+    }
+    shape
+}
+
+#[track_caller]
+fn mismatch<T: Scalar, const N: usize>(name: &str, args: &[Arg<'_, T>; N]) -> ! {
+    let shapes: Vec<String> = args
+        .iter()
+        .map(|a| match a {
+            Arg::Var(x) => format!("{} × {}", x.shape().0, x.shape().1),
+            _ => "noise".into(),
+        })
+        .collect();
+    panic!("{name}: shapes do not broadcast: {}", shapes.join(", "))
+}
+
+#[track_caller]
+fn record<'t, B, T, const N: usize, const M: usize>(
+    body: B,
+    name: &'static str,
+    args: [Arg<'t, T>; N],
+    least: (usize, usize),
+    (kept, summed): (bool, bool),
+) -> (Var<'t, T>, Var<'t, T>)
+where
+    B: Body<N, M> + Debug + 'static,
+    T: Noise,
+{
+    let shape = broadcast(name, &args, least);
+    let Some(tape) = args.iter().find_map(|a| if let Arg::Var(x) = a { x.tape() } else { None }) else {
+        return constant(body, name, args, shape, (kept, summed));
+    };
+    let mut nodes = [Var::constant(T::default()); N];
+    let mut count = 0;
+    let sources = args.map(|arg| match arg {
+        Arg::Normal(key) => Source::Normal(key),
+        Arg::Uniform(key) => Source::Uniform(key),
+        Arg::Var(x) => match x.constant_value() {
+            Some(c) => Source::Constant(c),
+            None => {
+                nodes[count] = x;
+                count += 1;
+                Source::Node(count - 1)
+            }
+        },
+    });
+    let op = Fused { body, name, sources, shape, kept, summed };
+    let (rows, cols) = if kept { shape } else { (1, 1) };
+    tape.record_op(op, &nodes[..count], rows, cols, kept && summed)
+}
+
+/// Constants only: no tape is needed, or possible.
+#[track_caller]
+fn constant<'t, B, T, const N: usize, const M: usize>(
+    body: B,
+    name: &'static str,
+    args: [Arg<'t, T>; N],
+    shape: (usize, usize),
+    (kept, summed): (bool, bool),
+) -> (Var<'t, T>, Var<'t, T>)
+where
+    B: Body<N, M>,
+    T: Noise,
+{
+    assert!(
+        shape == (1, 1) || !kept,
+        "{name}: noise of shape {} × {} with constants only needs a tape: make one argument a node of it",
+        shape.0,
+        shape.1
+    );
+    let inputs = args.map(|arg| match arg {
+        Arg::Var(x) => Input::Scalar(x.constant_value().unwrap_or_default()),
+        Arg::Normal(key) => Input::Normal(key),
+        Arg::Uniform(key) => Input::Uniform(key),
+    });
+    let mut y = [T::default()];
+    let sum = map::forward(body, shape, &inputs, kept.then_some(&mut y[..]), summed);
+    (Var::constant(if kept { y[0] } else { sum }), Var::constant(sum))
+}
+
+impl<'t, T: Noise> Var<'t, T> {
+    /// A formula of broadcast arguments, entry by entry, as one node.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, naming the formula and the shapes.
+    #[track_caller]
+    pub fn map<F: Formula<N>, const N: usize>(f: F, args: [Var<'t, T>; N]) -> Var<'t, T> {
+        record(One(f), f.name(), args.map(Arg::Var), (1, 1), (true, false)).0
+    }
+
+    /// The sum of a formula over all entries, as one node; the entries are never stored.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, naming the formula and the shapes.
+    #[track_caller]
+    pub fn map_sum<F: Formula<N>, const N: usize>(f: F, args: [Var<'t, T>; N]) -> Var<'t, T> {
+        record(One(f), f.name(), args.map(Arg::Var), (1, 1), (false, true)).1
+    }
+
+    /// As [`map`](Var::map), with noise among the arguments. The result has at least the shape `least`.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, or only constants and noise are given for a result larger than 1 × 1.
+    #[track_caller]
+    pub fn map_noise<F: Formula<N>, const N: usize>(
+        f: F,
+        args: [Arg<'t, T>; N],
+        least: (usize, usize),
+    ) -> Var<'t, T> {
+        record(One(f), f.name(), args, least, (true, false)).0
+    }
+
+    /// Both results of a formula pair in one pass: the kept entries, and the sum of the second result.
+    ///
+    /// # Panics
+    /// As [`map_noise`](Var::map_noise).
+    #[track_caller]
+    pub fn map_pair<F: FormulaPair<N>, const N: usize>(
+        f: F,
+        args: [Arg<'t, T>; N],
+        least: (usize, usize),
+    ) -> (Var<'t, T>, Var<'t, T>) {
+        record(Two(f), f.name(), args, least, (true, true))
+    }
+}

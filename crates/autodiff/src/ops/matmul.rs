@@ -1,0 +1,89 @@
+//! Matrix products.
+
+use crate::kernel::gemm::{Mat, gemm};
+use crate::random::Noise;
+use crate::real::Scalar;
+use crate::tape::{Adjoints, Inputs, Op, Var};
+
+/// `op(A) op(B)`, each operand transposed or not.
+#[derive(Clone, Copy, Debug)]
+struct MatMul {
+    ta: bool,
+    tb: bool,
+}
+
+fn mat<'a, T: Scalar>(x: &Inputs<'a, T>, k: usize, transposed: bool) -> Mat<'a, T> {
+    let (rows, cols) = x.shape(k);
+    Mat { data: x.get(k), rows, cols, transposed }
+}
+
+impl<T: Scalar> Op<T> for MatMul {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
+        gemm(y, mat(x, 0, self.ta), mat(x, 1, self.tb), true);
+    }
+
+    fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        let (a, b) = (mat(x, 0, self.ta), mat(x, 1, self.tb));
+        let g = Mat { data: g, rows: a.shape().0, cols: b.shape().1, transposed: false };
+        let flip = |m: Mat<'_, T>| Mat { transposed: !m.transposed, data: m.data, rows: m.rows, cols: m.cols };
+        let g_t = Mat { transposed: true, ..g };
+        // With Y = A B: dA = G Bᵀ, dB = Aᵀ G; a stored transpose receives the transpose of that.
+        dx.add(0, |to, fresh| if self.ta { gemm(to, b, g_t, fresh) } else { gemm(to, g, flip(b), fresh) });
+        dx.add(1, |to, fresh| if self.tb { gemm(to, g_t, a, fresh) } else { gemm(to, flip(a), g, fresh) });
+    }
+}
+
+impl<'t, T: Noise> Var<'t, T> {
+    #[track_caller]
+    fn product(self, other: Self, ta: bool, tb: bool) -> Self {
+        let (a, b) = (self.shape(), other.shape());
+        let ((m, k), (k2, n)) =
+            (if ta { (a.1, a.0) } else { a }, if tb { (b.1, b.0) } else { b });
+        let (at, bt) = (if ta { "ᵀ" } else { "" }, if tb { "ᵀ" } else { "" });
+        assert!(k == k2, "matmul: inner sizes differ: ({} × {}){at} by ({} × {}){bt}", a.0, a.1, b.0, b.1);
+        match self.tape().or(other.tape()) {
+            Some(tape) => tape.record(MatMul { ta, tb }, &[self, other], m, n),
+            None => self * other,
+        }
+    }
+
+    /// `A B`: n × k by k × m.
+    ///
+    /// # Panics
+    /// If the inner sizes differ.
+    #[track_caller]
+    pub fn matmul(self, other: Self) -> Self {
+        self.product(other, false, false)
+    }
+
+    /// `Aᵀ B`: k × n by k × m.
+    ///
+    /// # Panics
+    /// If the inner sizes differ.
+    #[track_caller]
+    pub fn tr_matmul(self, other: Self) -> Self {
+        self.product(other, true, false)
+    }
+
+    /// `A Bᵀ`: n × k by m × k.
+    ///
+    /// # Panics
+    /// If the inner sizes differ.
+    #[track_caller]
+    pub fn matmul_tr(self, other: Self) -> Self {
+        self.product(other, false, true)
+    }
+
+    /// `Aᵀ Bᵀ`: k × n by m × k.
+    ///
+    /// # Panics
+    /// If the inner sizes differ.
+    #[track_caller]
+    pub fn tr_matmul_tr(self, other: Self) -> Self {
+        self.product(other, true, true)
+    }
+}

@@ -1,0 +1,15 @@
+//! The operations on [`Var`](crate::Var), each with its value rule and its derivative rule in one place.
+
+mod arithmetic;
+mod elementwise;
+pub(crate) mod fused;
+mod gather;
+mod linalg;
+mod matmul;
+mod reduce;
+mod reshape;
+mod softmax;
+
+pub use fused::Arg;
+pub use linalg::NotPositiveDefinite;
+pub use reduce::Axis;

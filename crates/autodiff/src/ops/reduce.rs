@@ -1,0 +1,113 @@
+//! Sums and means: of all entries, down the rows, along the columns.
+
+use crate::formula::Formula;
+use crate::random::Noise;
+use crate::real::{Real, Scalar};
+use crate::tape::{Adjoints, Inputs, Op, Var};
+use num_traits::Zero;
+
+/// Which index a reduction removes (NumPy's axis 0 and 1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Axis {
+    /// The rows are reduced to one: r × c becomes 1 × c.
+    Rows,
+    /// The columns are reduced to one: r × c becomes r × 1.
+    Cols,
+}
+
+impl Axis {
+    pub(crate) fn reduced(self, (rows, cols): (usize, usize)) -> (usize, usize) {
+        match self {
+            Axis::Rows => (1, cols),
+            Axis::Cols => (rows, 1),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Identity;
+impl Formula<1> for Identity {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [x]: [R; 1]) -> R {
+        x
+    }
+    fn name(&self) -> &'static str {
+        "sum"
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct SumAxis(Axis);
+
+impl<T: Scalar> Op<T> for SumAxis {
+    fn name(&self) -> &'static str {
+        "sum_axis"
+    }
+
+    fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
+        let (rows, _) = x.shape(0);
+        let columns = x.get(0).chunks_exact(rows.max(1));
+        match self.0 {
+            Axis::Rows => {
+                y.fill(T::from_f64(0.0));
+                for (y, column) in y.iter_mut().zip(columns) {
+                    *y = T::from_num(column.iter().fold(T::Num::zero(), |s, v| s + v.num()));
+                }
+            }
+            Axis::Cols => {
+                y.fill(T::from_f64(0.0));
+                for column in columns {
+                    add(y, column);
+                }
+            }
+        }
+    }
+
+    fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        let (rows, _) = x.shape(0);
+        dx.add_to_some(0, |to| {
+            for (j, column) in to.chunks_exact_mut(rows.max(1)).enumerate() {
+                match self.0 {
+                    Axis::Rows => column.iter_mut().for_each(|t| *t = T::from_num(t.num() + g[j].num())),
+                    Axis::Cols => add(column, g),
+                }
+            }
+        });
+    }
+}
+
+/// `to += x`.
+pub(crate) fn add<T: Scalar>(to: &mut [T], x: &[T]) {
+    for (t, x) in to.iter_mut().zip(x) {
+        *t = T::from_num(t.num() + x.num());
+    }
+}
+
+impl<'t, T: Noise> Var<'t, T> {
+    /// The sum of all entries, 1 × 1.
+    pub fn sum(self) -> Self {
+        Var::map_sum(Identity, [self])
+    }
+
+    /// The mean of all entries, 1 × 1.
+    pub fn mean(self) -> Self {
+        let (rows, cols) = self.shape();
+        self.sum() / (rows * cols) as f64
+    }
+
+    /// The sum over one index.
+    pub fn sum_axis(self, axis: Axis) -> Self {
+        let (rows, cols) = axis.reduced(self.shape());
+        match self.tape() {
+            Some(tape) => tape.record(SumAxis(axis), &[self], rows, cols),
+            None => self,
+        }
+    }
+
+    /// The mean over one index.
+    pub fn mean_axis(self, axis: Axis) -> Self {
+        let (rows, cols) = self.shape();
+        let n = if axis == Axis::Rows { rows } else { cols };
+        self.sum_axis(axis) / n as f64
+    }
+}

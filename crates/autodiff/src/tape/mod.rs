@@ -1,0 +1,342 @@
+//! The tape: an append-only record of operations, and the sweep back through it.
+
+mod backward;
+mod node;
+mod op;
+mod trap;
+mod var;
+
+pub use backward::Gradients;
+pub use op::{Adjoints, Inputs, Op};
+pub use trap::NonFinite;
+pub use var::Var;
+
+use crate::params::{ParamId, Params};
+use crate::real::Scalar;
+use nalgebra::DMatrix;
+use node::{Grad, Node, Place, Values};
+use std::any::Any;
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// A record of operations on matrices, from which gradients are computed.
+///
+/// [`Var`] handles are `Copy`; formulas on them read like the maths. A tape belongs to one thread. After
+/// [`reset`](Tape::reset) its memory is used again: a step that does what the step before did allocates nothing.
+///
+/// ```
+/// use probity_autodiff::Tape;
+/// use nalgebra::dmatrix;
+///
+/// let tape = Tape::<f64>::new();
+/// let w = tape.variable(&dmatrix![1.0, 2.0; 3.0, 4.0]);
+/// let x = tape.constant(&dmatrix![1.0; -1.0]);
+/// let loss = w.matmul(x).tanh().sum();
+/// let gradients = tape.backward(loss);
+/// assert_eq!(gradients.wrt(w).shape(), (2, 2));
+/// ```
+#[derive(Debug)]
+pub struct Tape<T: Scalar = f64> {
+    inner: RefCell<Inner<T>>,
+}
+
+#[derive(Debug)]
+struct Inner<T: Scalar> {
+    nodes: Vec<Node>,
+    args: Vec<u32>,
+    /// Operations; those from `ops_used` on are left over from the step before, for reuse.
+    ops: Vec<Box<dyn Op<T>>>,
+    ops_used: usize,
+    /// Values; entries from `used` on are free.
+    arena: Vec<T>,
+    used: usize,
+    /// Adjoints and how many of them the nodes so far need.
+    adjoints: Vec<T>,
+    adjoints_used: usize,
+    touched: Vec<bool>,
+    scratch: Vec<T>,
+    params: Option<Arc<Vec<T>>>,
+    params_grad: Vec<T>,
+    /// The node of a parameter segment once it has been used, by segment.
+    params_node: Vec<Option<u32>>,
+    shared: Vec<Arc<DMatrix<T>>>,
+    tag: u32,
+    trap: trap::Trap,
+}
+
+/// Values start at multiples of this many entries, so that vector loads rarely cross a cache line.
+const ALIGN: usize = 16;
+
+impl<T: Scalar> Default for Tape<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Scalar> Tape<T> {
+    /// An empty tape.
+    pub fn new() -> Self {
+        Self {
+            inner: RefCell::new(Inner {
+                nodes: Vec::new(),
+                args: Vec::new(),
+                ops: Vec::new(),
+                ops_used: 0,
+                arena: Vec::new(),
+                used: 0,
+                adjoints: Vec::new(),
+                adjoints_used: 0,
+                touched: Vec::new(),
+                scratch: Vec::new(),
+                params: None,
+                params_grad: Vec::new(),
+                params_node: Vec::new(),
+                shared: Vec::new(),
+                tag: 0,
+                trap: trap::Trap::default(),
+            }),
+        }
+    }
+
+    /// Forgets all operations, keeping the memory. Taking `&mut self`, it cannot be called while a [`Var`] is alive.
+    pub fn reset(&mut self) {
+        let inner = self.inner.get_mut();
+        inner.nodes.clear();
+        inner.args.clear();
+        inner.ops_used = 0;
+        inner.used = 0;
+        inner.adjoints_used = 0;
+        inner.params = None;
+        inner.params_node.clear();
+        inner.shared.clear();
+        inner.tag = 0;
+        inner.trap.clear();
+    }
+
+    /// The number of nodes recorded.
+    pub fn len(&self) -> usize {
+        self.inner.borrow().nodes.len()
+    }
+
+    /// Whether nothing has been recorded.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A matrix that wants a gradient.
+    pub fn variable(&self, x: &DMatrix<T>) -> Var<'_, T> {
+        self.leaf(x.nrows(), x.ncols(), true, |y| y.copy_from_slice(x.as_slice()))
+    }
+
+    /// A matrix without a gradient (copied; see [`share`](Tape::share)).
+    pub fn constant(&self, x: &DMatrix<T>) -> Var<'_, T> {
+        self.leaf(x.nrows(), x.ncols(), false, |y| y.copy_from_slice(x.as_slice()))
+    }
+
+    /// An r × c matrix without a gradient, whose entries `fill` writes column by column.
+    pub fn constant_with(&self, rows: usize, cols: usize, fill: impl FnOnce(&mut [T])) -> Var<'_, T> {
+        self.leaf(rows, cols, false, fill)
+    }
+
+    /// A column without a gradient.
+    pub fn column(&self, x: &[T]) -> Var<'_, T> {
+        self.leaf(x.len(), 1, false, |y| y.copy_from_slice(x))
+    }
+
+    /// A number that wants a gradient.
+    pub fn scalar(&self, x: T) -> Var<'_, T> {
+        self.leaf(1, 1, true, |y| y[0] = x)
+    }
+
+    /// A matrix without a gradient, not copied.
+    pub fn share(&self, x: &Arc<DMatrix<T>>) -> Var<'_, T> {
+        let mut inner = self.inner.borrow_mut();
+        inner.shared.push(x.clone());
+        let place = Place::Shared(inner.shared.len() - 1);
+        let id = inner.push(x.nrows(), x.ncols(), place, Grad::None, None, (0, 0), false);
+        drop(inner);
+        Var::node(self, id)
+    }
+
+    /// Makes these parameters readable by [`param`](Tape::param), until the next reset. Nothing is copied, and the
+    /// parameters cannot change before the reset without being copied.
+    pub fn bind(&self, params: &Params<T>) {
+        let mut inner = self.inner.borrow_mut();
+        inner.params = Some(params.shared());
+        inner.params_grad.resize(params.len(), T::from_f64(0.0));
+        inner.params_node.clear();
+        inner.params_node.resize(params.segments().len(), None);
+    }
+
+    /// A segment of the bound parameters. The same segment gives the same node, so that its gradient is the sum over uses.
+    ///
+    /// # Panics
+    /// If the parameters are not bound to this tape.
+    #[track_caller]
+    pub fn param(&self, params: &Params<T>, id: ParamId) -> Var<'_, T> {
+        let mut inner = self.inner.borrow_mut();
+        let bound = inner.params.as_ref().is_some_and(|p| Arc::ptr_eq(p, &params.shared()));
+        assert!(bound, "param: these parameters are not bound to the tape (call Tape::bind after reset)");
+        if let Some(node) = inner.params_node[id.index()] {
+            drop(inner);
+            return Var::node(self, node);
+        }
+        let s = params.segment(id);
+        let (place, grad) = (Place::Params(s.offset), Grad::Params(s.offset));
+        let node = inner.push(s.rows, s.cols, place, grad, None, (0, 0), false);
+        inner.params_node[id.index()] = Some(node);
+        drop(inner);
+        Var::node(self, node)
+    }
+
+    /// Records an operation with an r × c result and computes its value. This is the door for a user's own operations.
+    ///
+    /// # Panics
+    /// If an argument is a node of another tape, or the operation panics on the shapes.
+    #[track_caller]
+    pub fn record(&self, op: impl Op<T>, args: &[Var<'_, T>], rows: usize, cols: usize) -> Var<'_, T> {
+        self.record_op(op, args, rows, cols, false).0
+    }
+
+    /// As `record`; `paired` asks for one more entry after the value, and gives it as a second, 1 × 1 node.
+    #[track_caller]
+    pub(crate) fn record_op(
+        &self,
+        op: impl Op<T>,
+        args: &[Var<'_, T>],
+        rows: usize,
+        cols: usize,
+        paired: bool,
+    ) -> (Var<'_, T>, Var<'_, T>) {
+        let mut inner = self.inner.borrow_mut();
+        let first = inner.args.len() as u32;
+        for var in args {
+            let id = match var.on(self) {
+                Some(id) => id,
+                None => inner.constant(var.constant_value().unwrap_or_default()),
+            };
+            inner.args.push(id);
+        }
+        let node = inner.run(op, first, rows, cols, paired);
+        let extra = if paired { node + 1 } else { node };
+        drop(inner);
+        (Var::node(self, node), Var::node(self, extra))
+    }
+
+    fn leaf(&self, rows: usize, cols: usize, wants: bool, fill: impl FnOnce(&mut [T])) -> Var<'_, T> {
+        let mut inner = self.inner.borrow_mut();
+        let at = inner.allocate(rows * cols);
+        fill(&mut inner.arena[at..at + rows * cols]);
+        let grad = if wants { inner.allocate_adjoint(rows * cols) } else { Grad::None };
+        let id = inner.push(rows, cols, Place::Arena(at), grad, None, (0, 0), false);
+        drop(inner);
+        Var::node(self, id)
+    }
+
+    /// A node that shows the value of `id` in the same memory, without a gradient.
+    pub(crate) fn detached(&self, id: u32) -> Var<'_, T> {
+        let mut inner = self.inner.borrow_mut();
+        let Node { rows, cols, place, .. } = inner.nodes[id as usize];
+        let id = inner.push(rows as usize, cols as usize, place, Grad::None, None, (0, 0), false);
+        drop(inner);
+        Var::node(self, id)
+    }
+
+    pub(crate) fn shape_of(&self, id: u32) -> (usize, usize) {
+        self.inner.borrow().nodes[id as usize].shape()
+    }
+
+    /// Calls `read` with the value of a node.
+    pub(crate) fn read<O>(&self, id: u32, read: impl FnOnce(&[T]) -> O) -> O {
+        let inner = self.inner.borrow();
+        read(inner.values().get(&inner.nodes[id as usize]))
+    }
+}
+
+impl<T: Scalar> Inner<T> {
+    fn values(&self) -> Values<'_, T> {
+        let params = self.params.as_deref().map_or(&[][..], |p| p);
+        Values { arena: &self.arena, params, shared: &self.shared }
+    }
+
+    /// Space for `n` values; the offset.
+    fn allocate(&mut self, n: usize) -> usize {
+        let at = self.used;
+        self.used = (at + n).next_multiple_of(ALIGN);
+        if self.arena.len() < self.used {
+            self.arena.resize(self.used.max(self.arena.len() * 2), T::from_f64(0.0));
+        }
+        at
+    }
+
+    fn allocate_adjoint(&mut self, n: usize) -> Grad {
+        let at = self.adjoints_used;
+        self.adjoints_used = (at + n).next_multiple_of(ALIGN);
+        Grad::Arena(at)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn push(
+        &mut self,
+        rows: usize,
+        cols: usize,
+        place: Place,
+        grad: Grad,
+        op: Option<u32>,
+        args: (u32, u32),
+        paired: bool,
+    ) -> u32 {
+        let (rows, cols) = (rows as u32, cols as u32);
+        self.nodes.push(Node { rows, cols, place, grad, op, args, tag: self.tag, paired });
+        (self.nodes.len() - 1) as u32
+    }
+
+    fn constant(&mut self, x: T) -> u32 {
+        let at = self.allocate(1);
+        self.arena[at] = x;
+        self.push(1, 1, Place::Arena(at), Grad::None, None, (0, 0), false)
+    }
+
+    /// Runs the operation on the arguments listed from `first` on, and adds its node.
+    fn run(&mut self, op: impl Op<T>, first: u32, rows: usize, cols: usize, paired: bool) -> u32 {
+        let n = rows * cols;
+        let stored = n + usize::from(paired);
+        let at = self.allocate(stored);
+        let wants = self.args[first as usize..].iter().any(|&a| self.nodes[a as usize].grad != Grad::None);
+        let (old, new) = self.arena.split_at_mut(at);
+        let params = self.params.as_deref().map_or(&[][..], |p| p);
+        let values = Values { arena: old, params, shared: &self.shared };
+        let inputs = Inputs { nodes: &self.nodes, values, args: &self.args[first as usize..] };
+        let y = &mut new[..stored];
+        op.forward(&inputs, y);
+        if self.trap.armed && !y.iter().all(|v| v.to_f64().is_finite()) {
+            self.trap.caught(op.name(), (rows, cols), self.tag, false);
+        }
+        let grad = if wants { self.allocate_adjoint(stored) } else { Grad::None };
+        let index = self.store(op);
+        let args = (first, self.args.len() as u32);
+        let id = self.push(rows, cols, Place::Arena(at), grad, Some(index), args, paired);
+        if paired {
+            let grad = if let Grad::Arena(g) = grad { Grad::Arena(g + n) } else { Grad::None };
+            self.push(1, 1, Place::Arena(at + n), grad, None, (0, 0), false);
+        }
+        id
+    }
+
+    /// Puts the operation in the place of one of the same type from the step before, or in a new box.
+    fn store<O: Op<T>>(&mut self, op: O) -> u32 {
+        let index = self.ops_used;
+        self.ops_used += 1;
+        match self.ops.get_mut(index) {
+            Some(slot) => {
+                let any: &mut dyn Any = slot.as_mut();
+                match any.downcast_mut::<O>() {
+                    Some(same) => *same = op,
+                    None => *slot = Box::new(op),
+                }
+            }
+            None => self.ops.push(Box::new(op)),
+        }
+        index as u32
+    }
+}

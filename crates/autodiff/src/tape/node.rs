@@ -1,0 +1,77 @@
+//! A node of the tape, and where its numbers are.
+
+use crate::real::Scalar;
+use nalgebra::DMatrix;
+use std::sync::Arc;
+
+/// Where the value of a node is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Place {
+    /// From this offset of the tape's own memory.
+    Arena(usize),
+    /// From this offset of the bound parameters.
+    Params(usize),
+    /// In this shared matrix.
+    Shared(usize),
+}
+
+/// Where the adjoint of a node is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Grad {
+    /// Nowhere: the node does not depend on anything that wants a gradient.
+    None,
+    /// From this offset of the tape's own adjoints.
+    Arena(usize),
+    /// From this offset of the parameters' gradient.
+    Params(usize),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node {
+    pub rows: u32,
+    pub cols: u32,
+    pub place: Place,
+    pub grad: Grad,
+    /// The operation that made the value, or none for a leaf.
+    pub op: Option<u32>,
+    /// Its arguments: a range of the tape's list.
+    pub args: (u32, u32),
+    /// What the user was doing (see [`crate::Tape::set_tag`]).
+    pub tag: u32,
+    /// The value is followed by one more entry, which the next node shows (a formula pair's sum).
+    pub paired: bool,
+}
+
+impl Node {
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        (self.rows as usize, self.cols as usize)
+    }
+
+    /// Entries of the matrix.
+    pub(crate) fn size(&self) -> usize {
+        self.rows as usize * self.cols as usize
+    }
+
+    /// Entries that the operation writes.
+    pub(crate) fn stored(&self) -> usize {
+        self.size() + usize::from(self.paired)
+    }
+}
+
+/// All values of a tape, for reading.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Values<'a, T: Scalar> {
+    pub arena: &'a [T],
+    pub params: &'a [T],
+    pub shared: &'a [Arc<DMatrix<T>>],
+}
+
+impl<'a, T: Scalar> Values<'a, T> {
+    pub(crate) fn get(&self, node: &Node) -> &'a [T] {
+        match node.place {
+            Place::Arena(at) => &self.arena[at..at + node.size()],
+            Place::Params(at) => &self.params[at..at + node.size()],
+            Place::Shared(i) => self.shared[i].as_slice(),
+        }
+    }
+}

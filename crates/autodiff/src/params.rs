@@ -84,7 +84,7 @@ impl<T: Scalar> Params<T> {
 
     /// All entries, to change. Copies them first if a tape is still bound to them.
     pub fn as_mut_slice(&mut self) -> &mut [T] {
-        Arc::make_mut(&mut self.values)
+        Arc::make_mut(&mut self.values).as_mut_slice()
     }
 
     /// The segments, in order.

@@ -1,6 +1,6 @@
 //! Matrix products on column-major slices.
 
-use crate::real::{Real, Scalar};
+use crate::real::Scalar;
 use num_traits::Zero;
 use std::any::TypeId;
 
@@ -18,6 +18,12 @@ impl<T> Mat<'_, T> {
     /// Rows and columns as read.
     pub(crate) fn shape(&self) -> (usize, usize) {
         if self.transposed { (self.cols, self.rows) } else { (self.rows, self.cols) }
+    }
+
+    /// The transposed matrix.
+    pub(crate) fn t(mut self) -> Self {
+        self.transposed = !self.transposed;
+        self
     }
 
     /// Distances in memory between neighbours in a row and in a column, as read: (column stride, row stride).

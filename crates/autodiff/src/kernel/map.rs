@@ -7,13 +7,11 @@
 
 use super::parallel::CHUNK;
 use super::{SharedMut, for_each_chunk};
-use crate::random::{Key, Noise};
+use crate::random::{BLOCK, Key};
 use crate::real::{Dual, Real, Scalar};
 use crate::simd::{Kernel, dispatch};
 use std::array::from_fn;
 
-/// Entries per block; also the granularity of addressable noise.
-const BLOCK: usize = 64;
 /// Entries that one accumulator array takes at once.
 const LANES: usize = 16;
 /// Blocks whose sums are gathered before they are added to the running total (cascade summation).
@@ -100,7 +98,7 @@ impl Here {
     }
 }
 
-impl<T: Noise> Input<'_, T> {
+impl<T: Scalar> Input<'_, T> {
     /// The entries of a block, padded to whole lanes with the last one.
     #[inline(always)]
     fn load(&self, here: Here, out: &mut [T; BLOCK]) {
@@ -202,7 +200,7 @@ pub(crate) fn forward<B, T, const N: usize, const M: usize>(
 ) -> T
 where
     B: Body<N, M>,
-    T: Noise,
+    T: Scalar,
 {
     let segments = Segments::new(shape, x);
     let (size, count) = segments.chunks();
@@ -213,7 +211,7 @@ where
         let (segs, entries) = segments.part(i, size);
         let sum = dispatch(Forward { body, x, len: segments.len, segs, entries, keep, summed });
         // SAFETY: every chunk writes its own place.
-        unsafe { out.slice(i, 1) }[0] = sum;
+        unsafe { out.set(i, sum) };
     });
     total(&sums[..count])
 }
@@ -240,7 +238,7 @@ struct Forward<'a, B, T, const N: usize, const M: usize> {
 impl<B, T, const N: usize, const M: usize> Kernel for Forward<'_, B, T, N, M>
 where
     B: Body<N, M>,
-    T: Noise,
+    T: Scalar,
 {
     type Output = T;
 
@@ -291,7 +289,7 @@ pub(crate) fn backward<B, T, const N: usize, const M: usize>(
 ) -> [T; N]
 where
     B: Body<N, M>,
-    T: Noise,
+    T: Scalar,
 {
     let segments = Segments::new(shape, x);
     let mut sums = [[T::default(); N]; MAX_CHUNKS];
@@ -308,7 +306,7 @@ where
         for_each_chunk(count, |i| {
             let sum = chunk(i);
             // SAFETY: every chunk writes its own place.
-            unsafe { out.slice(i, 1) }[0] = sum;
+            unsafe { out.set(i, sum) };
         });
     }
     from_fn(|k| {
@@ -334,7 +332,7 @@ struct Backward<'a, B, T, const N: usize, const M: usize> {
 impl<B, T, const N: usize, const M: usize> Kernel for Backward<'_, B, T, N, M>
 where
     B: Body<N, M>,
-    T: Noise,
+    T: Scalar,
 {
     type Output = [T; N];
 

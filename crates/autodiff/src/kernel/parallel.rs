@@ -8,7 +8,7 @@ pub(crate) const CHUNK: usize = 32 * 1024;
 
 /// Calls `f` once for every chunk index below `n`, on several threads when there are several.
 #[inline]
-pub(crate) fn for_each_chunk(n: usize, f: impl Fn(usize) + Sync) {
+pub(crate) fn for_each_chunk(n: usize, f: impl Fn(usize) + Sync + Send) {
     if n <= 1 || rayon::current_num_threads() == 1 {
         (0..n).for_each(f);
     } else {
@@ -43,5 +43,16 @@ impl<T> SharedMut<T> {
         assert!(from <= self.len && n <= self.len - from);
         // SAFETY: within the slice by the assertion; not aliased by the caller's contract.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(from), n) }
+    }
+
+    /// Writes one entry.
+    ///
+    /// # Safety
+    /// As for `slice`.
+    #[inline(always)]
+    pub(crate) unsafe fn set(&self, i: usize, value: T) {
+        // SAFETY: the caller's contract is that of `slice`.
+        let entry = unsafe { self.slice(i, 1) };
+        entry[0] = value;
     }
 }

@@ -1,8 +1,7 @@
 //! `+ - * /` and negation, entry by entry, between matrices and with numbers.
 
 use crate::formula::Formula;
-use crate::random::Noise;
-use crate::real::Real;
+use crate::real::{Real, Scalar};
 use crate::tape::Var;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -19,20 +18,20 @@ macro_rules! binary {
                 $name
             }
         }
-        impl<T: Noise> $tr for Var<'_, T> {
+        impl<T: Scalar> $tr for Var<'_, T> {
             type Output = Self;
             #[track_caller]
             fn $f(self, other: Self) -> Self {
                 Var::map($formula, [self, other])
             }
         }
-        impl<T: Noise> $tr<f64> for Var<'_, T> {
+        impl<T: Scalar> $tr<f64> for Var<'_, T> {
             type Output = Self;
             fn $f(self, other: f64) -> Self {
                 self.$f(Var::from(other))
             }
         }
-        impl<'t, T: Noise> $tr<Var<'t, T>> for f64 {
+        impl<'t, T: Scalar> $tr<Var<'t, T>> for f64 {
             type Output = Var<'t, T>;
             fn $f(self, other: Var<'t, T>) -> Var<'t, T> {
                 Var::from(self).$f(other)
@@ -60,14 +59,14 @@ impl Formula<1> for Negated {
     }
 }
 
-impl<T: Noise> Neg for Var<'_, T> {
+impl<T: Scalar> Neg for Var<'_, T> {
     type Output = Self;
     fn neg(self) -> Self {
         Var::map(Negated, [self])
     }
 }
 
-impl<'t, T: Noise> std::iter::Sum for Var<'t, T> {
+impl<'t, T: Scalar> std::iter::Sum for Var<'t, T> {
     /// The sum of matrices of one shape (or broadcasting); the number 0 for none.
     fn sum<I: Iterator<Item = Var<'t, T>>>(iter: I) -> Self {
         iter.reduce(|a, b| a + b).unwrap_or(Var::constant(T::from_f64(0.0)))

@@ -1,8 +1,7 @@
 //! Functions of one matrix, entry by entry, and of two with broadcasting.
 
 use crate::formula::Formula;
-use crate::random::Noise;
-use crate::real::Real;
+use crate::real::{Real, Scalar};
 use crate::tape::Var;
 
 macro_rules! unary {
@@ -20,7 +19,7 @@ macro_rules! unary {
                 }
             }
         )*
-        impl<'t, T: Noise> Var<'t, T> {
+        impl<'t, T: Scalar> Var<'t, T> {
             $(
                 $(#[$doc])*
                 pub fn $f(self) -> Self {
@@ -68,18 +67,6 @@ unary! {
     SoftplusInv softplus_inv;
     /// `ln(1 - e⁻ˣ)` for `x > 0`.
     Log1mExp log1mexp;
-    /// Error function.
-    Erf erf;
-    /// `1 - erf(x)`, accurate in the upper tail.
-    Erfc erfc;
-    /// Standard normal distribution function.
-    Ndtr ndtr;
-    /// Logarithm of the standard normal distribution function.
-    LogNdtr log_ndtr;
-    /// `ln |Γ(x)|`.
-    LGamma lgamma;
-    /// Derivative of `ln Γ(x)`.
-    Digamma digamma;
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +96,7 @@ macro_rules! binary {
                 }
             }
         )*
-        impl<'t, T: Noise> Var<'t, T> {
+        impl<'t, T: Scalar> Var<'t, T> {
             $(
                 $(#[$doc])*
                 #[track_caller]
@@ -130,7 +117,7 @@ binary! {
     Min min;
 }
 
-impl<'t, T: Noise> Var<'t, T> {
+impl<'t, T: Scalar> Var<'t, T> {
     /// Integer power, entry by entry.
     pub fn powi(self, n: i32) -> Self {
         Var::map(Powi(n), [self])

@@ -2,7 +2,7 @@
 
 use crate::formula::{Formula, FormulaPair};
 use crate::kernel::map::{self, Body, Dest, Input};
-use crate::random::{Key, Noise};
+use crate::random::Key;
 use crate::real::{Real, Scalar};
 use crate::tape::{Adjoints, Inputs, Op, Var};
 use std::fmt::Debug;
@@ -66,7 +66,7 @@ struct Fused<B, T, const N: usize, const M: usize> {
     summed: bool,
 }
 
-impl<B, T: Noise, const N: usize, const M: usize> Fused<B, T, N, M> {
+impl<B, T: Scalar, const N: usize, const M: usize> Fused<B, T, N, M> {
     fn inputs<'a>(&self, x: &Inputs<'a, T>) -> [Input<'a, T>; N] {
         self.sources.map(|source| match source {
             Source::Constant(c) => Input::Scalar(c),
@@ -105,7 +105,7 @@ fn stretch(from: (usize, usize), to: (usize, usize)) -> Stretch {
 impl<B, T, const N: usize, const M: usize> Op<T> for Fused<B, T, N, M>
 where
     B: Body<N, M> + Debug + 'static,
-    T: Noise,
+    T: Scalar,
 {
     fn name(&self) -> &'static str {
         self.name
@@ -212,7 +212,7 @@ fn record<'t, B, T, const N: usize, const M: usize>(
 ) -> (Var<'t, T>, Var<'t, T>)
 where
     B: Body<N, M> + Debug + 'static,
-    T: Noise,
+    T: Scalar,
 {
     let shape = broadcast(name, &args, least);
     let Some(tape) = args.iter().find_map(|a| if let Arg::Var(x) = a { x.tape() } else { None }) else {
@@ -248,7 +248,7 @@ fn constant<'t, B, T, const N: usize, const M: usize>(
 ) -> (Var<'t, T>, Var<'t, T>)
 where
     B: Body<N, M>,
-    T: Noise,
+    T: Scalar,
 {
     assert!(
         shape == (1, 1) || !kept,
@@ -266,7 +266,7 @@ where
     (Var::constant(if kept { y[0] } else { sum }), Var::constant(sum))
 }
 
-impl<'t, T: Noise> Var<'t, T> {
+impl<'t, T: Scalar> Var<'t, T> {
     /// A formula of broadcast arguments, entry by entry, as one node.
     ///
     /// # Panics

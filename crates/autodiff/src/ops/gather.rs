@@ -1,7 +1,6 @@
 //! Rows by index: gather, scatter-add, and one entry of each row.
 
-use crate::random::Noise;
-use crate::real::{Real, Scalar};
+use crate::real::Scalar;
 use crate::tape::{Adjoints, Inputs, Op, Var};
 use std::sync::Arc;
 
@@ -83,7 +82,7 @@ impl<T: Scalar> Op<T> for Pick {
     }
 }
 
-impl<'t, T: Noise> Var<'t, T> {
+impl<'t, T: Scalar> Var<'t, T> {
     /// The rows with these indices, in this order, repeats allowed: n × c. An `Arc` index is not copied.
     ///
     /// # Panics

@@ -2,7 +2,6 @@
 
 use super::reduce::add;
 use crate::kernel::gemm::{Mat, gemm};
-use crate::random::Noise;
 use crate::real::{Real, Scalar};
 use crate::tape::{Adjoints, Inputs, Op, Var};
 use num_traits::Zero;
@@ -177,7 +176,7 @@ impl<T: Scalar> Op<T> for Diagonal {
     }
 }
 
-impl<'t, T: Noise> Var<'t, T> {
+impl<'t, T: Scalar> Var<'t, T> {
     #[track_caller]
     fn square_size(&self, op: &str) -> usize {
         let (rows, cols) = self.shape();

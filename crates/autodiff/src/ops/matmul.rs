@@ -1,7 +1,6 @@
 //! Matrix products.
 
 use crate::kernel::gemm::{Mat, gemm};
-use crate::random::Noise;
 use crate::real::Scalar;
 use crate::tape::{Adjoints, Inputs, Op, Var};
 
@@ -29,15 +28,13 @@ impl<T: Scalar> Op<T> for MatMul {
     fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let (a, b) = (mat(x, 0, self.ta), mat(x, 1, self.tb));
         let g = Mat { data: g, rows: a.shape().0, cols: b.shape().1, transposed: false };
-        let flip = |m: Mat<'_, T>| Mat { transposed: !m.transposed, data: m.data, rows: m.rows, cols: m.cols };
-        let g_t = Mat { transposed: true, ..g };
         // With Y = A B: dA = G Bᵀ, dB = Aᵀ G; a stored transpose receives the transpose of that.
-        dx.add(0, |to, fresh| if self.ta { gemm(to, b, g_t, fresh) } else { gemm(to, g, flip(b), fresh) });
-        dx.add(1, |to, fresh| if self.tb { gemm(to, g_t, a, fresh) } else { gemm(to, flip(a), g, fresh) });
+        dx.add(0, |to, fresh| if self.ta { gemm(to, b, g.t(), fresh) } else { gemm(to, g, b.t(), fresh) });
+        dx.add(1, |to, fresh| if self.tb { gemm(to, g.t(), a, fresh) } else { gemm(to, a.t(), g, fresh) });
     }
 }
 
-impl<'t, T: Noise> Var<'t, T> {
+impl<'t, T: Scalar> Var<'t, T> {
     #[track_caller]
     fn product(self, other: Self, ta: bool, tb: bool) -> Self {
         let (a, b) = (self.shape(), other.shape());

@@ -1,7 +1,6 @@
 //! Sums and means: of all entries, down the rows, along the columns.
 
 use crate::formula::Formula;
-use crate::random::Noise;
 use crate::real::{Real, Scalar};
 use crate::tape::{Adjoints, Inputs, Op, Var};
 use num_traits::Zero;
@@ -83,7 +82,7 @@ pub(crate) fn add<T: Scalar>(to: &mut [T], x: &[T]) {
     }
 }
 
-impl<'t, T: Noise> Var<'t, T> {
+impl<'t, T: Scalar> Var<'t, T> {
     /// The sum of all entries, 1 × 1.
     pub fn sum(self) -> Self {
         Var::map_sum(Identity, [self])

@@ -1,8 +1,7 @@
 //! Parts, joins and new arrangements of a matrix.
 
 use super::reduce::add;
-use crate::random::Noise;
-use crate::real::{Real, Scalar};
+use crate::real::Scalar;
 use crate::tape::{Adjoints, Inputs, Op, Var};
 use std::ops::Range;
 
@@ -130,7 +129,7 @@ impl<T: Scalar> Op<T> for Concat {
     }
 }
 
-impl<'t, T: Noise> Var<'t, T> {
+impl<'t, T: Scalar> Var<'t, T> {
     /// The block of these rows and columns.
     ///
     /// # Panics

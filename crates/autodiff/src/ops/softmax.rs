@@ -1,6 +1,5 @@
 //! Log-sum-exp, softmax and its logarithm over the columns of each row (a row is one event).
 
-use crate::random::Noise;
 use crate::real::{Real, Scalar};
 use crate::tape::{Adjoints, Inputs, Op, Var};
 use num_traits::Zero;
@@ -84,7 +83,7 @@ impl<T: Scalar> Op<T> for Softmax {
     }
 }
 
-impl<'t, T: Noise> Var<'t, T> {
+impl<'t, T: Scalar> Var<'t, T> {
     /// `ln Σⱼ exp(xᵢⱼ)` of each row, without overflow: r × c to r × 1.
     pub fn logsumexp(self) -> Self {
         match self.tape() {

@@ -7,6 +7,7 @@ mod single;
 pub use dual::Dual;
 pub use single::F32;
 
+use crate::random::Noise;
 use num_traits::{NumAssignOps, NumOps, One, Zero};
 use std::fmt::Debug;
 use std::ops::Neg;
@@ -46,8 +47,7 @@ pub trait Real:
     + Neg<Output = Self>
     + Zero
     + One
-    + Send
-    + Sync
+    + Noise
     + 'static
 {
     /// The constant `x`.
@@ -133,7 +133,7 @@ pub trait Real:
 ///
 /// `f64` and `Dual` are numbers ([`Real`]) themselves. `f32` computes through [`F32`], because Rust does not
 /// let a library define `f32 * f64`.
-pub trait Scalar: sealed::Sealed + Copy + Debug + Default + PartialEq + Send + Sync + 'static {
+pub trait Scalar: sealed::Sealed + Noise + Debug + Default + PartialEq + 'static {
     /// The number that formulas see.
     type Num: Real;
     /// As a number.

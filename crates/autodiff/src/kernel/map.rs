@@ -88,9 +88,11 @@ struct Here {
 }
 
 impl Here {
+    /// The entries to compute: whole lanes. The loops over them have a length unknown to the compiler on purpose: LLVM
+    /// unrolls a loop of known length before it would vectorise it.
     #[inline(always)]
-    fn lanes(&self) -> usize {
-        self.n.div_ceil(LANES)
+    fn padded(&self) -> usize {
+        self.n.next_multiple_of(LANES).min(BLOCK)
     }
     #[inline(always)]
     fn index(&self) -> usize {
@@ -254,12 +256,10 @@ where
                 for k in 0..N {
                     self.x[k].load(here, &mut x[k]);
                 }
-                for j in 0..here.lanes() {
-                    for e in j * LANES..(j + 1) * LANES {
-                        let v = self.body.eval(from_fn(|k| x[k][e].num()));
-                        for m in 0..M {
-                            y[m][e] = T::from_num(v[m]);
-                        }
+                for e in 0..here.padded() {
+                    let v = self.body.eval(from_fn(|k| x[k][e].num()));
+                    for m in 0..M {
+                        y[m][e] = T::from_num(v[m]);
                     }
                 }
                 if let Some(keep) = self.keep {
@@ -357,17 +357,15 @@ where
                 if let Some(kept) = self.kept {
                     copy_padded(&kept[here.index()..][..here.n], &mut g[0]);
                 }
-                for j in 0..here.lanes() {
-                    for e in j * LANES..(j + 1) * LANES {
-                        let v: [Dual<T::Num, N>; M] =
-                            self.body.eval(from_fn(|k| Dual::variable(x[k][e].num(), k)));
-                        for k in 0..N {
-                            let mut d = v[0].du[k] * g[0][e].num();
-                            for m in 1..M {
-                                d += v[m].du[k] * g[m][e].num();
-                            }
-                            p[k][e] = T::from_num(d);
+                for e in 0..here.padded() {
+                    let v: [Dual<T::Num, N>; M] =
+                        self.body.eval(from_fn(|k| Dual::variable(x[k][e].num(), k)));
+                    for k in 0..N {
+                        let mut d = v[0].du[k] * g[0][e].num();
+                        for m in 1..M {
+                            d += v[m].du[k] * g[m][e].num();
                         }
+                        p[k][e] = T::from_num(d);
                     }
                 }
                 for k in 0..N {

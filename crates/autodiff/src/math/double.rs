@@ -60,15 +60,18 @@ pub fn exp_m1(x: f64) -> f64 {
     if x.abs() < 1e-290 { x } else { y }
 }
 
-/// `ln(u) + c / u` for positive normal `u`, the correction `c` being tiny. Coefficients: fdlibm `e_log.c`.
+/// `(k, m)` with `u = 2ᵏ m`, `sqrt(1/2) <= m < sqrt(2)`, for positive normal `u`.
 #[inline(always)]
-fn ln_corrected(u: f64, c: f64, k_bias: f64) -> f64 {
-    // u = 2ᵏ m, sqrt(1/2) <= m < sqrt(2).
+pub(crate) fn split(u: f64) -> (f64, f64) {
     const SQRT_HALF: u64 = 0x3fe6a09e00000000;
     let ix = u.to_bits().wrapping_add(0x3ff0000000000000 - SQRT_HALF);
-    let k = f64::from_bits(ROUND.to_bits().wrapping_add(ix >> 52)) - ROUND - 1023.0 + k_bias;
-    let m = f64::from_bits((ix & 0x000fffffffffffff).wrapping_add(SQRT_HALF));
-    let f = m - 1.0;
+    let k = f64::from_bits(ROUND.to_bits().wrapping_add(ix >> 52)) - ROUND - 1023.0;
+    (k, f64::from_bits((ix & 0x000fffffffffffff).wrapping_add(SQRT_HALF)))
+}
+
+/// `k ln 2 + ln(1 + f) + c` for `1 + f` in `[sqrt(1/2), sqrt(2))` and tiny `c`. Coefficients: fdlibm `e_log.c`.
+#[inline(always)]
+pub(crate) fn ln_split(k: f64, f: f64, c: f64) -> f64 {
     let s = f / (f + 2.0);
     let z = s * s;
     let mut p = 1.479819860511658591e-01_f64;
@@ -79,8 +82,15 @@ fn ln_corrected(u: f64, c: f64, k_bias: f64) -> f64 {
     p = p.mul_add(z, 3.999999999940941908e-01);
     p = p.mul_add(z, 6.666666666666735130e-01);
     let half_sq = 0.5 * f * f;
-    let low = k.mul_add(LN2_LO, c / u);
+    let low = k.mul_add(LN2_LO, c);
     k.mul_add(LN2_HI, f - (half_sq - s.mul_add(p.mul_add(z, half_sq), low)))
+}
+
+/// `ln(u) + c / u` for positive normal `u`, the correction `c` being tiny.
+#[inline(always)]
+fn ln_corrected(u: f64, c: f64, k_bias: f64) -> f64 {
+    let (k, m) = split(u);
+    ln_split(k + k_bias, m - 1.0, c / u)
 }
 
 /// Natural logarithm, within 1 ulp.

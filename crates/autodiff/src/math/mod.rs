@@ -3,6 +3,7 @@
 //! The hot ones (`exp`, `ln` and what follows from them) are straight-line code: a loop over them vectorises,
 //! and the same operations in the same order give the same bits at every vector width.
 
+pub mod circle;
 pub mod double;
 pub mod logistic;
 pub mod single;

@@ -54,15 +54,18 @@ pub fn exp_m1(x: f32) -> f32 {
     if x.abs() < 1e-30 { x } else { y }
 }
 
-/// `ln(u) + c / u` for positive normal `u`, the correction `c` being tiny. Coefficients: fdlibm `e_logf.c`.
+/// `(k, m)` with `u = 2ᵏ m`, `sqrt(1/2) <= m < sqrt(2)`, for positive normal `u`.
 #[inline(always)]
-fn ln_corrected(u: f32, c: f32, k_bias: f32) -> f32 {
-    // u = 2ᵏ m, sqrt(1/2) <= m < sqrt(2).
+pub(crate) fn split(u: f32) -> (f32, f32) {
     const SQRT_HALF: u32 = 0x3f3504f3;
     let ix = u.to_bits().wrapping_add(0x3f800000 - SQRT_HALF);
-    let k = f32::from_bits(ROUND.to_bits().wrapping_add(ix >> 23)) - ROUND - 127.0 + k_bias;
-    let m = f32::from_bits((ix & 0x007fffff).wrapping_add(SQRT_HALF));
-    let f = m - 1.0;
+    let k = f32::from_bits(ROUND.to_bits().wrapping_add(ix >> 23)) - ROUND - 127.0;
+    (k, f32::from_bits((ix & 0x007fffff).wrapping_add(SQRT_HALF)))
+}
+
+/// `k ln 2 + ln(1 + f) + c` for `1 + f` in `[sqrt(1/2), sqrt(2))` and tiny `c`. Coefficients: fdlibm `e_logf.c`.
+#[inline(always)]
+pub(crate) fn ln_split(k: f32, f: f32, c: f32) -> f32 {
     let s = f / (f + 2.0);
     let z = s * s;
     let mut p = 0.24279078841_f32;
@@ -70,8 +73,15 @@ fn ln_corrected(u: f32, c: f32, k_bias: f32) -> f32 {
     p = p.mul_add(z, 0.40000972152);
     p = p.mul_add(z, 0.66666662693);
     let half_sq = 0.5 * f * f;
-    let low = k.mul_add(LN2_LO, c / u);
+    let low = k.mul_add(LN2_LO, c);
     k.mul_add(LN2_HI, f - (half_sq - s.mul_add(p.mul_add(z, half_sq), low)))
+}
+
+/// `ln(u) + c / u` for positive normal `u`, the correction `c` being tiny.
+#[inline(always)]
+fn ln_corrected(u: f32, c: f32, k_bias: f32) -> f32 {
+    let (k, m) = split(u);
+    ln_split(k + k_bias, m - 1.0, c / u)
 }
 
 /// Natural logarithm, within 1 ulp.

@@ -1,0 +1,220 @@
+//! Slices of noise.
+
+use super::{BLOCK, Key, Noise};
+use crate::simd::{Kernel, dispatch};
+use rayon::prelude::*;
+use std::marker::PhantomData;
+use std::slice::from_mut;
+
+/// Slices longer than this are shared among threads.
+const LONG: usize = 1 << 16;
+/// What a thread takes at once.
+const PIECE: usize = 1 << 14;
+
+/// Which of the two streams; a type, so that the block function is inlined into the kernel.
+trait Stream {
+    fn block<T: Noise>(key: Key, block: u64) -> [T; BLOCK];
+}
+struct Normal;
+impl Stream for Normal {
+    #[inline(always)]
+    fn block<T: Noise>(key: Key, block: u64) -> [T; BLOCK] {
+        T::normal_block(key, block)
+    }
+}
+struct Uniform;
+impl Stream for Uniform {
+    #[inline(always)]
+    fn block<T: Noise>(key: Key, block: u64) -> [T; BLOCK] {
+        T::uniform_block(key, block)
+    }
+}
+
+struct Fill<'a, S, T> {
+    key: Key,
+    start: u64,
+    out: &'a mut [T],
+    stream: PhantomData<S>,
+}
+
+impl<S: Stream, T: Noise> Kernel for Fill<'_, S, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let mut rest = self.out;
+        let mut block = self.start / BLOCK as u64;
+        let mut skip = (self.start % BLOCK as u64) as usize;
+        while !rest.is_empty() {
+            let values = S::block::<T>(self.key, block);
+            let (now, later) = rest.split_at_mut(rest.len().min(BLOCK - skip));
+            match <&mut [T; BLOCK]>::try_from(&mut *now) {
+                Ok(whole) => *whole = values,
+                Err(_) => now.copy_from_slice(&values[skip..skip + now.len()]),
+            }
+            (rest, block, skip) = (later, block + 1, 0);
+        }
+    }
+}
+
+fn fill<S: Stream, T: Noise>(key: Key, start: u64, out: &mut [T]) {
+    let run = |start, out| dispatch(Fill { key, start, out, stream: PhantomData::<S> });
+    if out.len() <= LONG {
+        return run(start, out);
+    }
+    let pieces = out.par_chunks_mut(PIECE).enumerate();
+    pieces.for_each(|(i, piece)| run(start.wrapping_add((i * PIECE) as u64), piece));
+}
+
+/// Writes elements `start, start + 1, …` of the key's stream of standard normal numbers.
+///
+/// The same element is the same number in any call, whatever the split and the number of threads (long slices are
+/// filled in parallel).
+pub fn fill_normal<T: Noise>(key: Key, start: u64, out: &mut [T]) {
+    fill::<Normal, T>(key, start, out);
+}
+
+/// Writes elements `start, start + 1, …` of the key's stream of uniform numbers in the open interval (0, 1).
+///
+/// The same element is the same number in any call, whatever the split and the number of threads (long slices are
+/// filled in parallel).
+pub fn fill_uniform<T: Noise>(key: Key, start: u64, out: &mut [T]) {
+    fill::<Uniform, T>(key, start, out);
+}
+
+/// Element `index` of the key's stream of standard normal numbers. (Costs as much as a block of 64.)
+pub fn normal_at<T: Noise>(key: Key, index: u64) -> T {
+    let mut x = T::default();
+    fill_normal(key, index, from_mut(&mut x));
+    x
+}
+
+/// Element `index` of the key's stream of uniform numbers in (0, 1). (Costs as much as a block of 64.)
+pub fn uniform_at<T: Noise>(key: Key, index: u64) -> T {
+    let mut x = T::default();
+    fill_uniform(key, index, from_mut(&mut x));
+    x
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::real::{Dual, F32, Scalar};
+    use crate::simd::Isa;
+    use rand::Rng;
+    use std::time::Instant;
+
+    fn draw<T: Noise>(fill: fn(Key, u64, &mut [T]), start: u64, n: usize) -> Vec<u64> {
+        let mut out = vec![T::default(); n];
+        fill(Key::new(5), start, &mut out);
+        out.into_iter().map(|x| x.to_f64().to_bits()).collect()
+    }
+
+    fn splits_agree<T: Noise>(fill: fn(Key, u64, &mut [T])) {
+        let all = draw(fill, 0, 1000);
+        for (start, n) in
+            [(0, 0), (0, 1), (0, 63), (63, 1), (63, 2), (64, 64), (1, 200), (130, 61), (37, 963)]
+        {
+            assert_eq!(draw(fill, start, n), all[start as usize..][..n]);
+        }
+        // In parallel, off the grid of blocks and of pieces.
+        let long = draw(fill, 3, LONG + 1001);
+        for start in [0, PIECE - 1, 3 * PIECE, LONG + 900] {
+            assert_eq!(draw(fill, 3 + start as u64, 101), long[start..][..101]);
+        }
+        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        assert_eq!(one.install(|| draw(fill, 3, LONG + 1001)), long);
+        assert_eq!(draw(fill, (1 << 45) + 7, 200)[60..], draw(fill, (1 << 45) + 67, 140)[..]);
+    }
+
+    #[test]
+    fn any_split_gives_the_same() {
+        splits_agree::<f32>(fill_normal);
+        splits_agree::<f64>(fill_normal);
+        splits_agree::<f32>(fill_uniform);
+        splits_agree::<f64>(fill_uniform);
+    }
+
+    #[test]
+    fn addresses_beyond_32_bits_are_their_own() {
+        let (near, far) = (draw::<f32>(fill_normal, 0, 64), draw::<f32>(fill_normal, 64 << 32, 64));
+        assert!(near.iter().zip(&far).all(|(a, b)| a != b));
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_same_bits() {
+        let all = || {
+            [
+                draw::<f32>(fill_normal, 0, 20_000),
+                draw::<f64>(fill_normal, 0, 20_000),
+                draw::<f32>(fill_uniform, 0, 20_000),
+                draw::<f64>(fill_uniform, 0, 20_000),
+            ]
+        };
+        let results = [Isa::Portable, Isa::Avx2, Isa::Avx512].map(|isa| {
+            isa.select();
+            all()
+        });
+        assert!(results[0] == results[1] && results[1] == results[2]);
+    }
+
+    #[test]
+    fn duals_are_the_same_constants() {
+        let key = Key::new(8);
+        for i in [0, 1, 63, 64, 1000] {
+            let d: Dual<f64, 2> = normal_at(key, i);
+            assert_eq!((d.re, d.du), (normal_at::<f64>(key, i), [0.0; 2]));
+            let d: Dual<F32, 1> = uniform_at(key, i);
+            assert_eq!((d.re.0, d.du[0].0), (uniform_at::<f32>(key, i), 0.0));
+            let d: Dual<Dual<f64, 1>, 1> = normal_at(key, i);
+            assert_eq!(d.to_f64(), normal_at::<f64>(key, i));
+        }
+    }
+
+    #[test]
+    fn values_are_stable() {
+        let key = Key::new(42);
+        // Box-Muller of a separate Philox, in double precision; f32 differs from it by rounding.
+        let normals = [(0, -1.421698417600886), (16, 0.4619143851842697), (33, 1.1470610365068632)];
+        for (i, want) in normals {
+            assert!((normal_at::<f64>(key, i) / want - 1.0).abs() < 1e-15);
+        }
+        let normals = [(0, -1.6914357292553235), (16, -1.1320294750974023), (33, -1.7461387827069317)];
+        for (i, want) in normals {
+            assert!((f64::from(normal_at::<f32>(key, i)) / want - 1.0).abs() < 2e-7);
+        }
+        assert_eq!(uniform_at::<f32>(key, 0), 0.6446128487586975);
+        assert_eq!(uniform_at::<f64>(key, 0), 0.3357364346445638);
+        // And to the bit.
+        let hash = |bits: Vec<u64>| bits.iter().fold(0_u64, |h, b| (h ^ b).wrapping_mul(0x100000001b3));
+        assert_eq!(hash(draw::<f32>(fill_normal, 0, 256)), 1673416215260823552);
+        assert_eq!(hash(draw::<f64>(fill_normal, 0, 256)), 16329737559390007892);
+    }
+
+    fn throughput<T: Noise>(name: &str, fill: fn(Key, u64, &mut [T])) {
+        let mut out = vec![T::default(); 16_384];
+        for isa in [Isa::Avx512, Isa::Avx2, Isa::Portable] {
+            let isa = isa.select();
+            let mut best = f64::INFINITY;
+            for i in 0..40 {
+                let t = Instant::now();
+                fill(Key::new(i), 0, std::hint::black_box(&mut out));
+                best = best.min(t.elapsed().as_nanos() as f64);
+            }
+            println!("{name} {isa:?}: {:.2} ns each", best / out.len() as f64);
+        }
+        Isa::Avx512.select();
+    }
+
+    #[test]
+    #[ignore = "a measurement: run alone, with --nocapture"]
+    fn measure_throughput() {
+        throughput::<f32>("normal f32", fill_normal);
+        throughput::<f64>("normal f64", fill_normal);
+        throughput::<f32>("uniform f32", fill_uniform);
+        throughput::<f64>("uniform f64", fill_uniform);
+        throughput::<f64>("KeyRng u32 ", |key, _, out| {
+            let mut rng = key.rng();
+            out.fill_with(|| f64::from(rng.next_u32()));
+        });
+    }
+}

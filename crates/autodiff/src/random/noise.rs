@@ -1,0 +1,62 @@
+//! [`Noise`]: elements that can be drawn by address.
+
+use super::{Key, normal_block_f32, normal_block_f64, uniform_block_f32, uniform_block_f64};
+use crate::real::{Dual, F32, Real, Scalar};
+
+/// Elements per block: element `i` of a stream is element `i % 64` of block `i / 64`.
+pub const BLOCK: usize = 64;
+
+/// An element that can be drawn by (key, index): `f32`, `f64`, or a [`Dual`], whose draws are constants.
+///
+/// These functions are inlined into the kernel that calls them, and vectorise there. Blocks are numbered below 2⁵⁸.
+pub trait Noise: Scalar {
+    /// Elements `64 block .. 64 block + 64` of the key's stream of standard normal numbers.
+    fn normal_block(key: Key, block: u64) -> [Self; BLOCK];
+    /// Elements `64 block .. 64 block + 64` of the key's stream of uniform numbers in the open interval (0, 1).
+    fn uniform_block(key: Key, block: u64) -> [Self; BLOCK];
+}
+
+impl Noise for f32 {
+    #[inline(always)]
+    fn normal_block(key: Key, block: u64) -> [f32; BLOCK] {
+        normal_block_f32(key, block)
+    }
+    #[inline(always)]
+    fn uniform_block(key: Key, block: u64) -> [f32; BLOCK] {
+        uniform_block_f32(key, block)
+    }
+}
+
+impl Noise for f64 {
+    #[inline(always)]
+    fn normal_block(key: Key, block: u64) -> [f64; BLOCK] {
+        normal_block_f64(key, block)
+    }
+    #[inline(always)]
+    fn uniform_block(key: Key, block: u64) -> [f64; BLOCK] {
+        uniform_block_f64(key, block)
+    }
+}
+
+impl<T: Real + Noise, const N: usize> Noise for Dual<T, N> {
+    #[inline(always)]
+    fn normal_block(key: Key, block: u64) -> [Self; BLOCK] {
+        T::normal_block(key, block).map(Dual::constant)
+    }
+    #[inline(always)]
+    fn uniform_block(key: Key, block: u64) -> [Self; BLOCK] {
+        T::uniform_block(key, block).map(Dual::constant)
+    }
+}
+
+// `F32` is a number, not an element, hence not `Noise` itself.
+impl<const N: usize> Noise for Dual<F32, N> {
+    #[inline(always)]
+    fn normal_block(key: Key, block: u64) -> [Self; BLOCK] {
+        normal_block_f32(key, block).map(|x| Dual::constant(F32(x)))
+    }
+    #[inline(always)]
+    fn uniform_block(key: Key, block: u64) -> [Self; BLOCK] {
+        uniform_block_f32(key, block).map(|x| Dual::constant(F32(x)))
+    }
+}

@@ -100,6 +100,7 @@ mod tests {
     use super::*;
     use crate::real::{Dual, F32, Scalar};
     use crate::simd::Isa;
+    use rand::Rng;
     use std::time::Instant;
 
     fn draw<T: Noise>(fill: fn(Key, u64, &mut [T]), start: u64, n: usize) -> Vec<u64> {
@@ -110,7 +111,9 @@ mod tests {
 
     fn splits_agree<T: Noise>(fill: fn(Key, u64, &mut [T])) {
         let all = draw(fill, 0, 1000);
-        for (start, n) in [(0, 0), (0, 1), (0, 63), (63, 1), (63, 2), (64, 64), (1, 200), (130, 61), (37, 963)] {
+        for (start, n) in
+            [(0, 0), (0, 1), (0, 63), (63, 1), (63, 2), (64, 64), (1, 200), (130, 61), (37, 963)]
+        {
             assert_eq!(draw(fill, start, n), all[start as usize..][..n]);
         }
         // In parallel, off the grid of blocks and of pieces.
@@ -170,12 +173,21 @@ mod tests {
     #[test]
     fn values_are_stable() {
         let key = Key::new(42);
-        let bits32: [u32; 4] = [0, 16, 33, 1000].map(|i| normal_at::<f32>(key, i).to_bits());
-        let bits64: [u64; 4] = [0, 16, 33, 1000].map(|i| normal_at::<f64>(key, i).to_bits());
-        assert_eq!(bits32, [0; 4]);
-        assert_eq!(bits64, [0; 4]);
-        let u: (f32, f64) = (uniform_at(key, 0), uniform_at(key, 0));
-        assert_eq!(u, (0.0, 0.0));
+        // Box-Muller of a separate Philox, in double precision; f32 differs from it by rounding.
+        let normals = [(0, -1.421698417600886), (16, 0.4619143851842697), (33, 1.1470610365068632)];
+        for (i, want) in normals {
+            assert!((normal_at::<f64>(key, i) / want - 1.0).abs() < 1e-15);
+        }
+        let normals = [(0, -1.6914357292553235), (16, -1.1320294750974023), (33, -1.7461387827069317)];
+        for (i, want) in normals {
+            assert!((f64::from(normal_at::<f32>(key, i)) / want - 1.0).abs() < 2e-7);
+        }
+        assert_eq!(uniform_at::<f32>(key, 0), 0.6446128487586975);
+        assert_eq!(uniform_at::<f64>(key, 0), 0.3357364346445638);
+        // And to the bit.
+        let hash = |bits: Vec<u64>| bits.iter().fold(0_u64, |h, b| (h ^ b).wrapping_mul(0x100000001b3));
+        assert_eq!(hash(draw::<f32>(fill_normal, 0, 256)), 1673416215260823552);
+        assert_eq!(hash(draw::<f64>(fill_normal, 0, 256)), 16329737559390007892);
     }
 
     fn throughput<T: Noise>(name: &str, fill: fn(Key, u64, &mut [T])) {
@@ -200,5 +212,9 @@ mod tests {
         throughput::<f64>("normal f64", fill_normal);
         throughput::<f32>("uniform f32", fill_uniform);
         throughput::<f64>("uniform f64", fill_uniform);
+        throughput::<f64>("KeyRng u32 ", |key, _, out| {
+            let mut rng = key.rng();
+            out.fill_with(|| f64::from(rng.next_u32()));
+        });
     }
 }

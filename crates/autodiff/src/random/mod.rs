@@ -19,6 +19,8 @@ pub mod philox;
 mod rng;
 mod uniform;
 
+#[cfg(test)]
+mod quality;
 
 pub use fill::{fill_normal, fill_uniform, normal_at, uniform_at};
 pub use key::Key;

@@ -37,6 +37,7 @@ pub fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
 
 /// [`philox`] of `counter` with `0, 1, … 15` added to its first word (no carry): word `w` of counter `l` is `[w][l]`.
 #[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "a lane runs through four arrays")]
 pub fn philox_lanes(counter: [u32; 4], key: [u32; 2]) -> [[u32; LANES]; 4] {
     let mut out = [[0; LANES]; 4];
     for l in 0..LANES {

@@ -63,7 +63,7 @@ impl KeyRng {
     /// Moves to where `position` words have been drawn.
     pub fn seek(&mut self, position: u64) {
         self.position = position;
-        if position % BUFFER != 0 {
+        if !position.is_multiple_of(BUFFER) {
             self.refill();
         }
     }
@@ -144,10 +144,17 @@ mod tests {
         assert_eq!(words, [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
         let mut rng = KeyRng::seed_from_u64(42);
         let words: [u32; 5] = std::array::from_fn(|_| rng.next_u32());
-        assert_eq!(words, [0; 5]);
+        assert_eq!(words, [0x9ceaf053, 0x77f5493b, 0x12bf50ad, 0x5742b3d7, 0xfcdb2127]);
         let mut rng = KeyRng::from_seed(42_u64.to_le_bytes());
         let words: [u64; 5] = std::array::from_fn(|_| rng.next_u64());
-        assert_eq!(words, [0; 5]);
+        let want = [
+            0x77f5493b9ceaf053,
+            0x5742b3d712bf50ad,
+            0x53ba6cfdfcdb2127,
+            0x744e06fb838f5a6e,
+            0xa8875dcbd36c0225,
+        ];
+        assert_eq!(words, want);
     }
 
     #[test]

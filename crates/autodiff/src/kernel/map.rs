@@ -7,7 +7,7 @@
 
 use super::parallel::CHUNK;
 use super::{SharedMut, for_each_chunk};
-use crate::random::{BLOCK, Key};
+use crate::random::{BLOCK, Key, fill_normal, fill_uniform};
 use crate::real::{Dual, Real, Scalar};
 use crate::simd::{Kernel, dispatch};
 use std::array::from_fn;
@@ -109,8 +109,9 @@ impl<T: Scalar> Input<'_, T> {
             Input::Col(x) => copy_padded(&x[here.at..][..here.n], out),
             Input::Row(x) => *out = [x[here.seg]; BLOCK],
             Input::Scalar(x) => *out = [*x; BLOCK],
-            Input::Normal(key) => *out = unaligned(here, |block| T::normal_block(*key, block)),
-            Input::Uniform(key) => *out = unaligned(here, |block| T::uniform_block(*key, block)),
+            // Calls, not inlined: the generators are long, and every formula would carry a copy per argument.
+            Input::Normal(key) => fill_normal(*key, here.index() as u64, &mut out[..here.padded()]),
+            Input::Uniform(key) => fill_uniform(*key, here.index() as u64, &mut out[..here.padded()]),
         }
     }
 }
@@ -123,18 +124,6 @@ fn copy_padded<T: Copy>(x: &[T], out: &mut [T; BLOCK]) {
         out[..x.len()].copy_from_slice(x);
         out[x.len()..x.len().next_multiple_of(LANES)].fill(*last);
     }
-}
-
-/// The 64 noise values from the entry's index on, which need not be a multiple of 64.
-#[inline(always)]
-fn unaligned<T: Copy>(here: Here, block: impl Fn(u64) -> [T; BLOCK]) -> [T; BLOCK] {
-    let (first, skip) = (here.index() / BLOCK, here.index() % BLOCK);
-    let low = block(first as u64);
-    if skip == 0 {
-        return low;
-    }
-    let high = block(first as u64 + 1);
-    from_fn(|i| if i + skip < BLOCK { low[i + skip] } else { high[i + skip - BLOCK] })
 }
 
 /// A running sum in 16 lanes, in two levels.
@@ -256,12 +245,7 @@ where
                 for k in 0..N {
                     self.x[k].load(here, &mut x[k]);
                 }
-                for e in 0..here.padded() {
-                    let v = self.body.eval(from_fn(|k| x[k][e].num()));
-                    for m in 0..M {
-                        y[m][e] = T::from_num(v[m]);
-                    }
-                }
+                values(self.body, &x, here.padded(), &mut y);
                 if let Some(keep) = self.keep {
                     // SAFETY: blocks do not overlap, within a chunk or between chunks.
                     unsafe { keep.slice(here.index(), here.n) }.copy_from_slice(&y[0][..here.n]);
@@ -273,6 +257,60 @@ where
             }
         }
         T::from_num(sum.total())
+    }
+}
+
+/// The results for the first `n` entries.
+///
+/// This loop and the next are what LLVM must vectorise. It does not when the arguments start as an array of zeros or come from
+/// `array::from_fn`, nor over an enumerated iterator (measured: four times slower).
+#[inline(always)]
+fn values<B, T, const N: usize, const M: usize>(
+    body: B,
+    x: &[[T; BLOCK]; N],
+    n: usize,
+    y: &mut [[T; BLOCK]; M],
+) where
+    B: Body<N, M>,
+    T: Scalar,
+{
+    for e in 0..n.min(BLOCK) {
+        let mut args = [x[0][e].num(); N];
+        for k in 1..N {
+            args[k] = x[k][e].num();
+        }
+        let v = body.eval(args);
+        for m in 0..M {
+            y[m][e] = T::from_num(v[m]);
+        }
+    }
+}
+
+/// `Σₘ gₘ ∂yₘ/∂xₖ` for the first `n` entries.
+#[inline(always)]
+fn gradients<B, T, const N: usize, const M: usize>(
+    body: B,
+    x: &[[T; BLOCK]; N],
+    g: &[[T; BLOCK]; M],
+    n: usize,
+    p: &mut [[T; BLOCK]; N],
+) where
+    B: Body<N, M>,
+    T: Scalar,
+{
+    for e in 0..n.min(BLOCK) {
+        let mut args = [Dual::<T::Num, N>::variable(x[0][e].num(), 0); N];
+        for k in 1..N {
+            args[k] = Dual::variable(x[k][e].num(), k);
+        }
+        let v = body.eval(args);
+        for k in 0..N {
+            let mut d = v[0].du[k] * g[0][e].num();
+            for m in 1..M {
+                d += v[m].du[k] * g[m][e].num();
+            }
+            p[k][e] = T::from_num(d);
+        }
     }
 }
 
@@ -357,17 +395,7 @@ where
                 if let Some(kept) = self.kept {
                     copy_padded(&kept[here.index()..][..here.n], &mut g[0]);
                 }
-                for e in 0..here.padded() {
-                    let v: [Dual<T::Num, N>; M] =
-                        self.body.eval(from_fn(|k| Dual::variable(x[k][e].num(), k)));
-                    for k in 0..N {
-                        let mut d = v[0].du[k] * g[0][e].num();
-                        for m in 1..M {
-                            d += v[m].du[k] * g[m][e].num();
-                        }
-                        p[k][e] = T::from_num(d);
-                    }
-                }
+                gradients(self.body, &x, &g, here.padded(), &mut p);
                 for k in 0..N {
                     match &self.dx[k] {
                         Dest::Nothing => {}

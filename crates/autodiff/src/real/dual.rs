@@ -17,6 +17,25 @@ pub struct Dual<T, const N: usize> {
     pub du: [T; N],
 }
 
+/// `f` of every element. A plain loop: LLVM unrolls it before it vectorises the code around it, which it does not
+/// always manage for `array::map`.
+#[inline(always)]
+fn each<T: Copy, const N: usize>(mut a: [T; N], f: impl Fn(T) -> T) -> [T; N] {
+    for x in &mut a {
+        *x = f(*x);
+    }
+    a
+}
+
+/// `f` of the elements of two arrays.
+#[inline(always)]
+fn both<T: Copy, const N: usize>(mut a: [T; N], b: [T; N], f: impl Fn(T, T) -> T) -> [T; N] {
+    for i in 0..N {
+        a[i] = f(a[i], b[i]);
+    }
+    a
+}
+
 impl<T: Real, const N: usize> Dual<T, N> {
     /// A constant: all derivatives zero.
     #[inline(always)]
@@ -38,13 +57,13 @@ impl<T: Real, const N: usize> Dual<T, N> {
     /// The value `f` of a function at `self`, whose derivative there is `df` (chain rule).
     #[inline(always)]
     pub fn chain(self, f: T, df: T) -> Self {
-        Self { re: f, du: self.du.map(|d| d * df) }
+        Self { re: f, du: each(self.du, |d| d * df) }
     }
 
     /// The value `f` of a function of two arguments with partial derivatives `da`, `db` (chain rule).
     #[inline(always)]
     pub fn chain2(self, other: Self, f: T, da: T, db: T) -> Self {
-        Self { re: f, du: std::array::from_fn(|i| self.du[i] * da + other.du[i] * db) }
+        Self { re: f, du: both(self.du, other.du, |a, b| a * da + b * db) }
     }
 }
 
@@ -98,21 +117,21 @@ impl<T: Real, const N: usize> Add for Dual<T, N> {
     type Output = Self;
     #[inline(always)]
     fn add(self, o: Self) -> Self {
-        Self { re: self.re + o.re, du: std::array::from_fn(|i| self.du[i] + o.du[i]) }
+        Self { re: self.re + o.re, du: both(self.du, o.du, |a, b| a + b) }
     }
 }
 impl<T: Real, const N: usize> Sub for Dual<T, N> {
     type Output = Self;
     #[inline(always)]
     fn sub(self, o: Self) -> Self {
-        Self { re: self.re - o.re, du: std::array::from_fn(|i| self.du[i] - o.du[i]) }
+        Self { re: self.re - o.re, du: both(self.du, o.du, |a, b| a - b) }
     }
 }
 impl<T: Real, const N: usize> Mul for Dual<T, N> {
     type Output = Self;
     #[inline(always)]
     fn mul(self, o: Self) -> Self {
-        Self { re: self.re * o.re, du: std::array::from_fn(|i| self.du[i] * o.re + o.du[i] * self.re) }
+        Self { re: self.re * o.re, du: both(self.du, o.du, |a, b| a * o.re + b * self.re) }
     }
 }
 impl<T: Real, const N: usize> Div for Dual<T, N> {
@@ -120,7 +139,7 @@ impl<T: Real, const N: usize> Div for Dual<T, N> {
     #[inline(always)]
     fn div(self, o: Self) -> Self {
         let q = self.re / o.re;
-        Self { re: q, du: std::array::from_fn(|i| (self.du[i] - o.du[i] * q) / o.re) }
+        Self { re: q, du: both(self.du, o.du, |a, b| (a - b * q) / o.re) }
     }
 }
 impl<T: Real, const N: usize> Rem for Dual<T, N> {
@@ -129,14 +148,14 @@ impl<T: Real, const N: usize> Rem for Dual<T, N> {
     #[inline(always)]
     fn rem(self, o: Self) -> Self {
         let whole = T::of((self.re.re() / o.re.re()).trunc());
-        Self { re: self.re % o.re, du: std::array::from_fn(|i| self.du[i] - o.du[i] * whole) }
+        Self { re: self.re % o.re, du: both(self.du, o.du, |a, b| a - b * whole) }
     }
 }
 impl<T: Real, const N: usize> Neg for Dual<T, N> {
     type Output = Self;
     #[inline(always)]
     fn neg(self) -> Self {
-        Self { re: -self.re, du: self.du.map(|d| -d) }
+        Self { re: -self.re, du: each(self.du, |d| -d) }
     }
 }
 impl<T: Real, const N: usize> Add<f64> for Dual<T, N> {
@@ -157,14 +176,14 @@ impl<T: Real, const N: usize> Mul<f64> for Dual<T, N> {
     type Output = Self;
     #[inline(always)]
     fn mul(self, o: f64) -> Self {
-        Self { re: self.re * o, du: self.du.map(|d| d * o) }
+        Self { re: self.re * o, du: each(self.du, |d| d * o) }
     }
 }
 impl<T: Real, const N: usize> Div<f64> for Dual<T, N> {
     type Output = Self;
     #[inline(always)]
     fn div(self, o: f64) -> Self {
-        Self { re: self.re / o, du: self.du.map(|d| d / o) }
+        Self { re: self.re / o, du: each(self.du, |d| d / o) }
     }
 }
 impl<T: Real, const N: usize> Rem<f64> for Dual<T, N> {

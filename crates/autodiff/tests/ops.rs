@@ -1,0 +1,222 @@
+//! Every operation's gradient against differences, in every broadcast shape; f32 and dual tapes against f64.
+
+use nalgebra::DMatrix;
+use probity_autodiff::{Arg, Axis, Dual, Formula, FormulaPair, Key, Real, Tape, Var, check_gradient, formula};
+
+fn matrix(rows: usize, cols: usize, seed: u64) -> DMatrix<f64> {
+    let mut m = DMatrix::zeros(rows, cols);
+    probity_autodiff::random::fill_normal(Key::new(seed), 0, m.as_mut_slice());
+    m
+}
+
+/// Weights, so that a sum of many entries tells them apart.
+fn weighted<'t>(y: Var<'t>) -> Var<'t> {
+    let (r, c) = y.shape();
+    let Some(tape) = y.tape() else { return y };
+    (y * tape.constant(&matrix(r, c, 99))).sum()
+}
+
+#[track_caller]
+fn check(f: impl for<'t> Fn(&[Var<'t>]) -> Var<'t>, at: &[DMatrix<f64>]) {
+    let found = check_gradient(|x| weighted(f(x)), at);
+    assert!(found.error < 2e-8, "{found:?}");
+}
+
+#[test]
+fn arithmetic_in_every_broadcast_shape() {
+    // 70 rows: one whole block and a part.
+    let shapes = [(1, 1), (1, 3), (70, 1), (70, 3)];
+    for (i, &a) in shapes.iter().enumerate() {
+        for (j, &b) in shapes.iter().enumerate() {
+            let at = [matrix(a.0, a.1, i as u64), matrix(b.0, b.1, 10 + j as u64).map(|v| v.abs() + 0.5)];
+            check(|x| x[0] + x[1], &at);
+            check(|x| x[0] - x[1], &at);
+            check(|x| x[0] * x[1], &at);
+            check(|x| x[0] / x[1], &at);
+            check(|x| x[1] / (x[0] * x[0] + 1.0), &at);
+            check(|x| Var::map_sum(formula!(|a, b| (a * b).tanh()), [x[0], x[1]]), &at);
+        }
+    }
+}
+
+#[test]
+fn one_node_used_twice_in_one_formula() {
+    check(|x| x[0] * x[0] * x[0], &[matrix(5, 2, 1)]);
+    check(|x| Var::map_sum(formula!(|a, b, c| a * b + b * c.exp()), [x[0], x[0], x[0]]), &[matrix(5, 2, 1)]);
+}
+
+#[test]
+fn functions_of_entries() {
+    let any = [matrix(9, 2, 3)];
+    let positive = [matrix(9, 2, 3).map(|v| v.abs() + 0.3)];
+    check(|x| x[0].exp(), &any);
+    check(|x| x[0].exp_m1(), &any);
+    check(|x| x[0].sin(), &any);
+    check(|x| x[0].cos(), &any);
+    check(|x| x[0].atan(), &any);
+    check(|x| x[0].tanh(), &any);
+    check(|x| x[0].sigmoid(), &any);
+    check(|x| x[0].softplus(), &any);
+    check(|x| x[0].log_sigmoid(), &any);
+    check(|x| x[0].sq(), &any);
+    check(|x| x[0].abs(), &any);
+    check(|x| x[0].relu(), &any);
+    check(|x| x[0].ln(), &positive);
+    check(|x| x[0].ln_1p(), &positive);
+    check(|x| x[0].sqrt(), &positive);
+    check(|x| x[0].recip(), &positive);
+    check(|x| x[0].softplus_inv(), &positive);
+    check(|x| x[0].log1mexp(), &positive);
+    check(|x| x[0].powi(3), &any);
+    check(|x| x[0].powf(x[1]), &[positive[0].clone(), any[0].clone()]);
+    check(|x| x[0].max(x[1]).min(0.7), &[matrix(9, 2, 3), matrix(9, 2, 4)]);
+}
+
+#[test]
+fn products_in_all_transposes() {
+    let (a, b) = (matrix(7, 5, 1), matrix(5, 6, 2));
+    check(|x| x[0].matmul(x[1]), &[a.clone(), b.clone()]);
+    check(|x| x[0].tr_matmul(x[1]), &[a.transpose(), b.clone()]);
+    check(|x| x[0].matmul_tr(x[1]), &[a.clone(), b.transpose()]);
+    check(|x| x[0].tr_matmul_tr(x[1]), &[a.transpose(), b.transpose()]);
+    let tape = Tape::new();
+    let product = tape.constant(&a.transpose()).tr_matmul_tr(tape.constant(&b.transpose()));
+    assert!((product.value() - &a * &b).norm() < 1e-13);
+}
+
+#[test]
+fn reductions() {
+    let at = [matrix(7, 4, 5)];
+    check(|x| x[0].sum(), &at);
+    check(|x| x[0].mean(), &at);
+    for axis in [Axis::Rows, Axis::Cols] {
+        check(|x| x[0].sum_axis(axis), &at);
+        check(|x| x[0].mean_axis(axis), &at);
+    }
+    check(|x| x[0].logsumexp(), &at);
+    check(|x| x[0].softmax(), &at);
+    check(|x| x[0].log_softmax(), &at);
+    let tape = Tape::new();
+    let x = tape.constant(&DMatrix::from_row_slice(2, 2, &[1000.0, 1000.0, f64::NEG_INFINITY, f64::NEG_INFINITY]));
+    let lse = x.logsumexp().value();
+    assert!((lse[0] - (1000.0 + 2f64.ln())).abs() < 1e-12);
+    assert_eq!(lse[1], f64::NEG_INFINITY);
+}
+
+#[test]
+fn parts_and_joins() {
+    let at = [matrix(6, 4, 7), matrix(6, 3, 8), matrix(2, 4, 9)];
+    check(|x| x[0].slice(1..4, 2..4), &at);
+    check(|x| x[0].reshape(8, 3), &at);
+    check(|x| x[0].transpose(), &at);
+    check(|x| Var::concat_cols(&[x[0], x[1], x[0]]), &at);
+    check(|x| Var::concat_rows(&[x[2], x[0]]), &at);
+    check(|x| x[0].gather_rows(vec![5, 0, 5, 2]), &at);
+    check(|x| x[0].scatter_rows(vec![1, 1, 3, 0, 7, 3], 8), &at);
+    check(|x| x[0].pick(vec![3, 0, 1, 1, 2, 0]), &at);
+    check(|x| x[0].at(2, 1) + x[0].diagonal(), &at);
+}
+
+#[test]
+fn positive_definite() {
+    let a = matrix(5, 5, 11);
+    let at = [a, matrix(5, 2, 12)];
+    fn make<'t>(x: &[Var<'t>]) -> Var<'t> {
+        let eye = x[0].tape().unwrap().constant(&DMatrix::identity(5, 5));
+        x[0].matmul_tr(x[0]) + eye
+    }
+    check(|x| make(x).cholesky().unwrap(), &at);
+    check(|x| make(x).spd_solve(x[1]).unwrap(), &at);
+    check(|x| make(x).spd_log_det().unwrap(), &at);
+    check(|x| make(x).cholesky().unwrap().solve_lower(x[1]), &at);
+    check(|x| make(x).cholesky().unwrap().solve_lower_tr(x[1]), &at);
+    let tape = Tape::<f64>::new();
+    let bad = tape.constant(&DMatrix::from_row_slice(2, 2, &[1.0, 2.0, 2.0, 1.0]));
+    let error = bad.cholesky().unwrap_err();
+    assert_eq!(error.pivot, 1);
+    assert_eq!(error.to_string(), "the 2 × 2 matrix is not positive definite: pivot 1 is not greater than 0");
+}
+
+#[derive(Clone, Copy, Debug)]
+struct SampleAndKl;
+impl FormulaPair<3> for SampleAndKl {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [loc, rho, noise]: [R; 3]) -> (R, R) {
+        let scale = rho.softplus();
+        (loc + scale * noise, (scale * scale + loc * loc) * 0.5 - scale.ln())
+    }
+}
+
+#[test]
+fn pairs_with_noise() {
+    for at in [[matrix(70, 3, 1), matrix(70, 3, 2)], [matrix(70, 3, 1), matrix(1, 3, 2)]] {
+        check(both, &at);
+        check(first, &at);
+        check(second, &at);
+    }
+    fn run<'t>(x: &[Var<'t>]) -> (Var<'t>, Var<'t>) {
+        Var::map_pair(SampleAndKl, [x[0].into(), x[1].into(), Arg::Normal(Key::new(4))], (1, 1))
+    }
+    fn both<'t>(x: &[Var<'t>]) -> Var<'t> {
+        let (w, kl) = run(x);
+        w.tanh() + kl
+    }
+    fn first<'t>(x: &[Var<'t>]) -> Var<'t> {
+        run(x).0
+    }
+    fn second<'t>(x: &[Var<'t>]) -> Var<'t> {
+        run(x).1
+    }
+}
+
+#[test]
+fn no_gradient_flows_through_detach() {
+    let tape = Tape::new();
+    let x = tape.scalar(3.0);
+    let y = x * x.detach();
+    assert_eq!(tape.backward(y).wrt(x)[0], 3.0);
+}
+
+#[test]
+fn hessian_vector_product_on_a_tape_of_duals() {
+    // f(x) = Σ tanh(A x)²: the product by duals against differences of gradients.
+    let a = matrix(4, 3, 1);
+    let (x, v) = (matrix(3, 1, 2), matrix(3, 1, 3));
+    let tape = Tape::<Dual<f64, 1>>::new();
+    let xs = DMatrix::from_fn(3, 1, |i, _| Dual { re: x[i], du: [v[i]] });
+    let (va, vx) = (tape.constant(&a.map(|e| Dual::constant(e))), tape.variable(&xs));
+    let product = tape.backward(va.matmul(vx).tanh().sq().sum()).wrt(vx).map(|d| d.du[0]);
+    let gradient = |x: &DMatrix<f64>| {
+        let tape = Tape::new();
+        let (va, vx) = (tape.constant(&a), tape.variable(x));
+        tape.backward(va.matmul(vx).tanh().sq().sum()).wrt(vx)
+    };
+    let h = 1e-5;
+    let differences = (gradient(&(&x + &v * h)) - gradient(&(&x - &v * h))) / (2.0 * h);
+    assert!((product - differences).norm() < 1e-8);
+}
+
+#[test]
+fn single_precision_agrees_with_double() {
+    let (a, b) = (matrix(33, 20, 1), matrix(20, 17, 2));
+    let double = Tape::<f64>::new();
+    let single = Tape::<f32>::new();
+    let (a64, b64) = (double.variable(&a), double.variable(&b));
+    let (a32, b32) = (single.variable(&a.map(|v| v as f32)), single.variable(&b.map(|v| v as f32)));
+    let g64 = double.backward(a64.matmul(b64).softplus().sum()).wrt(a64);
+    let g32 = single.backward(a32.matmul(b32).softplus().sum()).wrt(a32);
+    assert!((g64 - g32.map(f64::from)).amax() < 2e-5);
+}
+
+#[test]
+#[should_panic(expected = "+: shapes do not broadcast: 2 × 3, 3 × 2")]
+fn a_mismatch_names_the_operation_and_the_shapes() {
+    let tape = Tape::<f64>::new();
+    let _ = tape.constant(&matrix(2, 3, 1)) + tape.constant(&matrix(3, 2, 1));
+}
+
+#[test]
+fn formulas_have_names() {
+    let f = formula!(|x| x.exp() + 1.0);
+    assert_eq!(f.name(), "x.exp() + 1.0");
+}

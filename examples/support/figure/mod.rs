@@ -46,8 +46,7 @@ pub struct Figure {
 impl Figure {
     /// An empty figure of this size in pixels, each side at least 100 and at most 10000.
     pub fn new(width: f64, height: f64) -> Self {
-        // `max` before `min`: a NaN becomes the least size.
-        let side = |length: f64| length.max(100.0).min(10_000.0).round();
+        let side = |length: f64| if length.is_nan() { 100.0 } else { length.clamp(100.0, 10_000.0).round() };
         let (title, subtitle) = (String::new(), String::new());
         Self { width: side(width), height: side(height), title, subtitle, columns: 1, panels: Vec::new() }
     }

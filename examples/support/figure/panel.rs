@@ -123,13 +123,16 @@ impl Panel {
         let (x, y) = self.ranges();
         // The room beside and above the axes depends on the labels, and their number on the length of the axes: a guess
         // of that length settles it.
-        let y_ticks = y.ticks((cell.h - 120.0) / 70.0);
+        let y_ticks = match self.square {
+            true => x_ticks(y, (cell.w - 80.0).min(cell.h - 120.0)),
+            false => y.ticks(((cell.h - 120.0) / 70.0).max(2.0)),
+        };
         let label_width = |label: &String| font::width(label, theme::TICK.size, theme::TICK.weight);
         let left = if self.y_label.is_empty() { 14.0 } else { 42.0 }
             + y_ticks.labels.iter().map(label_width).fold(0.0, f64::max);
         let right = 16.0;
         let width = (cell.w - left - right).max(10.0);
-        let x_ticks = x_ticks(x, width);
+        let x_ticks = if self.square { y_ticks.clone() } else { x_ticks(x, width) };
         let legend = self.legend(width);
         let title = if self.title.is_empty() { 0.0 } else { TITLE_HEIGHT };
         let top = title + legend.len() as f64 * LEGEND_ROW + 8.0;

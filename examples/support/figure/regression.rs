@@ -64,14 +64,15 @@ impl RegressionBand<'_> {
                 )
                 .label("mean ± 2 sd, epistemic"),
             );
+        panel = panel
+            .with(Points::new(self.data.0, self.data.1, DATA_EDGE, 5.0))
+            .with(Points::new(self.data.0, self.data.1, theme::VERMILION, 3.8).label("training data"));
         if let Some(truth) = self.truth {
             let pen = Pen { color: theme::INK, width: 2.0, dash: Some([7.0, 5.0]) };
             panel = panel.with(Line::new(self.x, truth, pen).label("truth"));
         }
-        panel = panel
-            .with(Line::new(self.x, self.mean, Pen::solid(theme::BLUE, 3.0)).label("predicted mean"))
-            .with(Points::new(self.data.0, self.data.1, DATA_EDGE, 5.0))
-            .with(Points::new(self.data.0, self.data.1, theme::VERMILION, 3.8).label("training data"));
+        panel =
+            panel.with(Line::new(self.x, self.mean, Pen::solid(theme::BLUE, 3.0)).label("predicted mean"));
         Figure::new(1200.0, 800.0).title(self.title).subtitle(self.subtitle).panel(panel)
     }
 

@@ -71,12 +71,12 @@ impl TableReport<'_> {
             .x_range(range.lo, range.hi)
             .y_range(range.lo, range.hi)
             .square()
-            .with(ideal("predicted = observed"))
             .with(bars.label(label))
             .with(
                 Points::new(self.truth, self.mean, theme::BLUE.alpha(opacity), radius)
                     .label("predicted mean"),
             )
+            .with(ideal())
     }
 
     fn calibration(&self) -> Panel {
@@ -96,14 +96,14 @@ impl TableReport<'_> {
                 Band::new(&percent(&grid), &percent(&lo), &percent(&hi), theme::GREY.alpha(0.16))
                     .label("95 % range if calibrated"),
             )
-            .with(ideal("ideal"))
+            .with(ideal())
             .with(Line::new(&levels, &coverage, Pen::solid(theme::VERMILION, 2.2)))
             .with(Points::new(&levels, &coverage, theme::VERMILION, 4.2).label("observed"))
     }
 }
 
-fn ideal(label: &str) -> Diagonal {
-    Diagonal::new(Pen { color: theme::GREY, width: 1.6, dash: Some([6.0, 4.0]) }).label(label)
+fn ideal() -> Diagonal {
+    Diagonal::new(Pen { color: theme::GREY, width: 1.6, dash: Some([6.0, 4.0]) }).label("ideal")
 }
 
 /// The 2.5 % and 97.5 % points of the share of successes in `n` independent trials of probability `p`, with half of each

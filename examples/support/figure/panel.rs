@@ -9,7 +9,7 @@ use super::theme;
 const LEGEND_ROW: f64 = 25.0;
 const SAMPLE_WIDTH: f64 = 28.0;
 const SAMPLE_GAP: f64 = 8.0;
-const ENTRY_GAP: f64 = 24.0;
+const ENTRY_GAP: f64 = 20.0;
 const TITLE_HEIGHT: f64 = 28.0;
 
 /// A plot under construction.

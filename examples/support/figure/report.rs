@@ -52,7 +52,7 @@ impl TableReport<'_> {
         );
         let label = match every {
             1 => "90 % interval".to_string(),
-            _ => format!("90 % interval (1 of {every} rows)"),
+            _ => format!("90 % interval (1 in {every})"),
         };
         let (radius, opacity) = match n {
             0..=150 => (3.6, 0.85),
@@ -103,7 +103,7 @@ impl TableReport<'_> {
 }
 
 fn ideal() -> Diagonal {
-    Diagonal::new(Pen { color: theme::GREY, width: 1.6, dash: Some([6.0, 4.0]) }).label("ideal")
+    Diagonal::new(Pen { color: theme::INK.alpha(0.75), width: 1.6, dash: Some([6.0, 4.0]) }).label("ideal")
 }
 
 /// The 2.5 % and 97.5 % points of the share of successes in `n` independent trials of probability `p`, with half of each

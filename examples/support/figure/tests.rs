@@ -119,7 +119,68 @@ fn the_table_figure_is_complete() {
         assert_eq!(svg.matches("<circle").count(), n + 19 + 2);
         assert!((0.05..0.9).contains(&inked(&image(&figure))));
     }
-    assert!(report(8192, "distance", 1.0).svg().contains("1 of 41 rows"));
+    assert!(report(8192, "distance", 1.0).svg().contains("(1 in 41)"));
+}
+
+#[test]
+fn ready_figures_survive_anything() {
+    let bad = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e308, -1e308, 1e-308, 0.0, 1.0];
+    for (i, value) in bad.into_iter().enumerate() {
+        for n in [0, 1, 3] {
+            let (mut x, mut y) = (linspace(0.0, 1.0, n.max(2)), vec![value; n]);
+            x.truncate(n);
+            if n == 3 {
+                y[1] = bad[(i + 3) % bad.len()];
+            }
+            let band = RegressionBand {
+                title: "",
+                subtitle: "",
+                labels: ("", ""),
+                x: &x,
+                mean: &y,
+                epistemic_sd: &y,
+                total_sd: &y,
+                truth: (n == 1).then_some(&y),
+                data: (&y, &x),
+            };
+            let table = TableReport {
+                title: "",
+                subtitle: "",
+                target: "",
+                truth: &y,
+                mean: &x,
+                lower: &y,
+                upper: &x,
+                levels: &x,
+                coverage: &y,
+            };
+            for figure in [band.figure(), table.figure()] {
+                assert!(!figure.svg().contains("NaN") && figure.png().is_ok(), "{value} {n}");
+            }
+        }
+    }
+}
+
+#[test]
+fn bands_do_not_flatten_the_curve() {
+    let x = linspace(-6.0, 6.0, 25);
+    let (mean, wide) = (vec![0.0; 25], vec![1e6; 25]);
+    let data = (&[0.0, 1.0][..], &[-1.0, 1.0][..]);
+    let (title, subtitle, labels, truth) = ("", "", ("", ""), None);
+    let band = RegressionBand {
+        title,
+        subtitle,
+        labels,
+        x: &x,
+        mean: &mean,
+        epistemic_sd: &wide,
+        total_sd: &wide,
+        truth,
+        data,
+    };
+    // The data span two units; the axis shows them with at most one and a half times that on either side.
+    let svg = band.figure().svg();
+    assert!(svg.contains("aria-label=\"4\"") && !svg.contains("10⁶"));
 }
 
 #[test]

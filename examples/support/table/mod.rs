@@ -71,12 +71,13 @@ impl Table {
     /// # Errors
     /// [`TableError::MissingColumn`] and [`TableError::ConstantTarget`].
     pub fn with_target(&self, target: Option<&str>) -> Result<Dataset, TableError> {
-        let column = match target {
-            None => self.names.len() - 1,
-            Some(name) => self.names.iter().position(|n| n == name).ok_or_else(|| {
-                TableError::MissingColumn { name: quote(name), columns: self.names.join(", ") }
-            })?,
-        };
+        let column =
+            match target {
+                None => self.names.len() - 1,
+                Some(name) => self.names.iter().position(|n| n == name).ok_or_else(|| {
+                    TableError::MissingColumn { name: quote(name), columns: list(&self.names) }
+                })?,
+            };
         let mut feature_names = self.names.clone();
         let target_name = feature_names.remove(column);
         let mut features = self.rows.clone();
@@ -183,6 +184,17 @@ fn numbers(names: &[String], line: u64, record: &csv::StringRecord) -> Result<Ve
             })
         })
         .collect()
+}
+
+/// The names in a row, of a wide table only the first ones.
+fn list(names: &[String]) -> String {
+    const MOST: usize = 20;
+    let shown: Vec<String> = names.iter().take(MOST).map(|name| quote(name)).collect();
+    let rest = match names.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    shown.join(", ") + &rest
 }
 
 /// The text as an error shows it: shortened, on one line, without control characters.

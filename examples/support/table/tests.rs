@@ -100,6 +100,8 @@ fn the_target_is_chosen_by_name_or_last() {
     assert_eq!(middle.features, [[1.0, 3.0], [4.0, 6.0]]);
     let message = table.with_target(Some("d")).unwrap_err().to_string();
     assert_eq!(message, "there is no column \"d\"; the columns are a, b, c");
+    let wide = Table { names: (0..500).map(|i| format!("x{i}")).collect(), rows: table.rows };
+    assert!(wide.with_target(Some("d")).unwrap_err().to_string().ends_with("x18, x19 and 480 more"));
 }
 
 #[test]

@@ -138,8 +138,15 @@ fn reason(error: &io::Error) -> String {
         io::ErrorKind::StorageFull => "the disk is full".into(),
         io::ErrorKind::NotADirectory => "a part of its path is a file".into(),
         io::ErrorKind::IsADirectory => "a folder of that name exists".into(),
-        _ => error.to_string(),
+        io::ErrorKind::NotFound => "a part of its path does not exist".into(),
+        _ => plain(error),
     }
+}
+
+/// What the operating system says, without the number of the error.
+pub(crate) fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_string()
 }
 
 #[cfg(test)]
@@ -214,6 +221,7 @@ mod tests {
         check_folder(base.path()).unwrap();
         check_folder(base.path().join("a/b")).unwrap();
         assert!(names(base.path()).is_empty());
+        assert_eq!(plain(&io::Error::from_raw_os_error(5)).find("os error"), None);
         fs::write(base.path().join("file"), "").unwrap();
         assert!(check_folder(base.path().join("file")).is_err());
     }

@@ -124,7 +124,7 @@ fn unreadable(path: &Path, error: &io::Error) -> TableError {
         io::ErrorKind::PermissionDenied => {
             TableError::Unreadable { path, reason: "permission denied".into() }
         }
-        _ => TableError::Unreadable { path, reason: error.to_string() },
+        _ => TableError::Unreadable { path, reason: crate::output::plain(error) },
     }
 }
 

@@ -40,8 +40,10 @@ impl Output {
 
     /// Writes all files into `folder`, which is created if it does not exist, and returns their paths.
     ///
-    /// Every file is first written in full under a temporary name beside its own; only when all of them are on the disk are
-    /// they renamed. On an error the temporary files and the folders made for them are removed, and older files stay as they were.
+    /// Every file is first written in full under a temporary name beside its own, and only when all are on the disk do they
+    /// get their names. On an error the temporary files and the folders made for them are removed, and older files stay as
+    /// they were. Should the last step itself fail, because the folder changed meanwhile, then the files that have their
+    /// names by then are complete.
     ///
     /// # Errors
     /// The folder is a file, cannot be created or written to, or the disk is full.

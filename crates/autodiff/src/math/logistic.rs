@@ -6,8 +6,8 @@ use crate::real::Real;
 #[inline(always)]
 pub fn sigmoid<R: Real>(x: R) -> R {
     let t = (-x.abs()).exp();
-    let d = R::one() / (t + 1.0);
-    if x < 0.0 { t * d } else { d }
+    let top = if x < 0.0 { t } else { R::one() };
+    top / (t + 1.0)
 }
 
 /// `ln(1 + eˣ)`.
@@ -39,5 +39,7 @@ pub fn tanh<R: Real>(x: R) -> R {
     let a = x.abs().min(R::of(22.0));
     let e = (a * 2.0).exp_m1();
     let t = e / (e + 2.0);
-    if x < 0.0 { -t } else { t }
+    let t = if x < 0.0 { -t } else { t };
+    // Keeps the sign of -0.
+    if x == 0.0 { x } else { t }
 }

@@ -69,8 +69,16 @@ impl<T: PartialOrd, const N: usize> PartialOrd for Dual<T, N> {
         self.re < o.re
     }
     #[inline(always)]
+    fn le(&self, o: &Self) -> bool {
+        self.re <= o.re
+    }
+    #[inline(always)]
     fn gt(&self, o: &Self) -> bool {
         self.re > o.re
+    }
+    #[inline(always)]
+    fn ge(&self, o: &Self) -> bool {
+        self.re >= o.re
     }
 }
 impl<T: Real, const N: usize> PartialEq<f64> for Dual<T, N> {
@@ -89,8 +97,16 @@ impl<T: Real, const N: usize> PartialOrd<f64> for Dual<T, N> {
         self.re < *o
     }
     #[inline(always)]
+    fn le(&self, o: &f64) -> bool {
+        self.re <= *o
+    }
+    #[inline(always)]
     fn gt(&self, o: &f64) -> bool {
         self.re > *o
+    }
+    #[inline(always)]
+    fn ge(&self, o: &f64) -> bool {
+        self.re >= *o
     }
 }
 
@@ -235,7 +251,7 @@ impl<T: Real, const N: usize> Real for Dual<T, N> {
     }
     #[inline(always)]
     fn powi(self, n: i32) -> Self {
-        let slope = if n == 0 { T::zero() } else { self.re.powi(n - 1) * f64::from(n) };
+        let slope = if n == 0 { T::zero() } else { self.re.powi(n.saturating_sub(1)) * f64::from(n) };
         self.chain(self.re.powi(n), slope)
     }
     #[inline(always)]
@@ -243,7 +259,10 @@ impl<T: Real, const N: usize> Real for Dual<T, N> {
         let y = self.re.powf(p.re);
         // 0⁰ and 0ᵖ have no slope in the exponent; a plain ln would make 0 · -inf of it.
         let along_p = if self.re > 0.0 { y * self.re.ln() } else { T::zero() };
-        self.chain2(p, y, p.re * self.re.powf(p.re - 1.0), along_p)
+        // The slope of x⁰ is 0 at x = 0 as well, not 0 · inf.
+        let flat = p.re == 0.0 && self.re == 0.0;
+        let along_x = if flat { T::zero() } else { p.re * self.re.powf(p.re - 1.0) };
+        self.chain2(p, y, along_x, along_p)
     }
     #[inline(always)]
     fn sin(self) -> Self {
@@ -264,8 +283,9 @@ impl<T: Real, const N: usize> Real for Dual<T, N> {
     }
     #[inline(always)]
     fn tanh(self) -> Self {
-        let t = self.re.tanh();
-        self.chain(t, T::one() - t * t)
+        // 1 - tanh², without the cancellation at large |x|.
+        let twice = self.re * 2.0;
+        self.chain(self.re.tanh(), twice.sigmoid() * (-twice).sigmoid() * 4.0)
     }
     #[inline(always)]
     fn abs(self) -> Self {
@@ -291,7 +311,9 @@ impl<T: Real, const N: usize> Real for Dual<T, N> {
     }
     #[inline(always)]
     fn log1mexp(self) -> Self {
-        self.chain(self.re.log1mexp(), self.re.exp_m1().recip())
+        // 1 / (eˣ - 1), in a form whose own derivatives do not overflow at large x.
+        let e = -self.re;
+        self.chain(self.re.log1mexp(), -e.exp() / e.exp_m1())
     }
 }
 

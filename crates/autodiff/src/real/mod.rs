@@ -27,12 +27,12 @@ pub(crate) mod sealed {
 /// | function | `f64` | `F32` |
 /// |---|---|---|
 /// | `exp`, `ln`, `sqrt` | 1 | 1 |
-/// | `exp_m1`, `ln_1p`, `sigmoid` | 2 | 2 |
-/// | `softplus`, `log_sigmoid`, `tanh` | 3 | 3 |
-/// | `sin`, `cos`, `tan`, `atan`, `powf` | the platform's (1 in practice) | 1 |
+/// | `exp_m1`, `ln_1p` | 2 | 2 |
+/// | `sigmoid`, `softplus`, `log_sigmoid`, `tanh`, `softplus_inv`, `log1mexp` | 3 | 3 |
+/// | `sin`, `cos`, `tan`, `atan`, `powf` | the platform's (1 in practice) | the platform's (1.5 in practice) |
 ///
-/// Inverse functions with a root (`softplus_inv`, `log1mexp`) hold these bounds relative to
-/// `|f| + |x f'|`: near a root, the argument's own rounding is the limit.
+/// The inverse functions `softplus_inv` and `log1mexp` hold these bounds relative to `|f| + |x f'|`: near a root,
+/// the argument's own rounding is the limit.
 pub trait Real:
     sealed::Sealed
     + Copy
@@ -117,10 +117,10 @@ pub trait Real:
     fn min(self, other: Self) -> Self {
         if other < self { other } else { self }
     }
-    /// `max(x, 0)`; derivative 0 at 0.
+    /// `max(x, 0)`; derivative 0 at 0. A NaN stays.
     #[inline(always)]
     fn relu(self) -> Self {
-        if self > 0.0 { self } else { Self::zero() }
+        if self <= 0.0 { Self::zero() } else { self }
     }
     /// Whether the value is neither infinite nor NaN.
     #[inline(always)]

@@ -4,5 +4,6 @@
 //! and the same operations in the same order give the same bits at every vector width.
 
 pub mod double;
+pub mod erf;
 pub mod logistic;
 pub mod single;

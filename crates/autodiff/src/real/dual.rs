@@ -1,6 +1,7 @@
 //! Forward mode: a value and its derivatives along `N` directions.
 
 use super::{Real, Scalar, sealed::Sealed};
+use crate::math::erf;
 use num_traits::{One, Zero};
 use std::cmp::Ordering;
 use std::ops::*;
@@ -128,12 +129,13 @@ impl<T: Real, const N: usize> Mul for Dual<T, N> {
     type Output = Self;
     #[inline(always)]
     fn mul(self, o: Self) -> Self {
-        Self { re: self.re * o.re, du: std::array::from_fn(|i| self.du[i] * o.re + o.du[i] * self.re) }
+        self.chain2(o, self.re * o.re, o.re, self.re)
     }
 }
 impl<T: Real, const N: usize> Div for Dual<T, N> {
     type Output = Self;
     #[inline(always)]
+    #[allow(clippy::suspicious_arithmetic_impl, reason = "the quotient rule")]
     fn div(self, o: Self) -> Self {
         let q = self.re / o.re;
         Self { re: q, du: std::array::from_fn(|i| (self.du[i] - o.du[i] * q) / o.re) }
@@ -314,6 +316,51 @@ impl<T: Real, const N: usize> Real for Dual<T, N> {
         // 1 / (eˣ - 1), in a form whose own derivatives do not overflow at large x.
         let e = -self.re;
         self.chain(self.re.log1mexp(), -e.exp() / e.exp_m1())
+    }
+    #[inline(always)]
+    fn atanh(self) -> Self {
+        self.chain(self.re.atanh(), ((-self.re + 1.0) * (self.re + 1.0)).recip())
+    }
+    #[inline(always)]
+    fn log_add_exp(self, other: Self) -> Self {
+        let gap = if self.re == other.re { T::zero() } else { self.re - other.re };
+        self.chain2(other, self.re.log_add_exp(other.re), gap.sigmoid(), (-gap).sigmoid())
+    }
+    #[inline(always)]
+    fn xlogy(self, y: Self) -> Self {
+        let corner = self.re == 0.0 && y.re == 0.0;
+        let (along_x, along_y) = if corner { (T::zero(), T::zero()) } else { (y.re.ln(), self.re / y.re) };
+        self.chain2(y, self.re.xlogy(y.re), along_x, along_y)
+    }
+    #[inline(always)]
+    fn erf(self) -> Self {
+        self.chain(self.re.erf(), erf::erf_slope(self.re))
+    }
+    #[inline(always)]
+    fn erfc(self) -> Self {
+        self.chain(self.re.erfc(), -erf::erf_slope(self.re))
+    }
+    #[inline(always)]
+    fn erfcx(self) -> Self {
+        self.chain(self.re.erfcx(), erf::erfcx_slope(self.re))
+    }
+    #[inline(always)]
+    fn erfinv(self) -> Self {
+        let x = self.re.erfinv();
+        self.chain(x, erf::erfinv_slope(self.re, x))
+    }
+    #[inline(always)]
+    fn ndtr(self) -> Self {
+        self.chain(self.re.ndtr(), erf::ndtr_slope(self.re))
+    }
+    #[inline(always)]
+    fn log_ndtr(self) -> Self {
+        self.chain(self.re.log_ndtr(), erf::log_ndtr_slope(self.re))
+    }
+    #[inline(always)]
+    fn ndtri(self) -> Self {
+        let x = self.re.ndtri();
+        self.chain(x, erf::ndtri_slope(self.re, x))
     }
 }
 

@@ -1,13 +1,14 @@
-"""Golden values for crates/autodiff/tests/ulp.rs, by mpmath.
+"""Golden values for the tests of crates/autodiff, by mpmath. Takes about two minutes.
 
-Run:  python3 tools/golden/elementary.py > crates/autodiff/tests/golden/elementary.csv
-
-Each line is `function,argument,...,value,rest`: the exact result is `value + rest * ulp(value)`, so that an
-error can be told to a small part of an ulp. Arguments and values are shortest round-trip doubles.
+Writes crates/autodiff/tests/golden/elementary.csv, lines of `function,argument,...,value,rest`: the exact result
+is `value + rest * ulp(value)`, so that an error can be told to a small part of an ulp; and slopes.csv, lines of
+`function,order,argument,value,scale` with derivatives `f` of that order and `scale = |f| + |x f'|`.
+Numbers are shortest round-trip doubles.
 """
 
 import math
 import random
+from pathlib import Path
 from statistics import NormalDist
 
 from mpmath import mp, mpf
@@ -128,16 +129,62 @@ POINTS = {
 }
 PAIRS = [(a, b) for a in spread(1e-300, 1e300, 15) + even(0.5, 2, 10) for b in both(spread(1e-10, 300, 6))]
 
-for name, (f, xs) in POINTS.items():
-    rows = [((x,), f(mpf(x))) for x in sorted(set(xs)) if x != 0]
-    for args, exact in rows:
-        value = float(exact)
-        if abs(value) > 0 and not math.isinf(value):
-            rest = float((exact - mpf(value)) / mpf(math.ulp(value)))
-            print(name, *args, repr(value), f"{rest:.3f}", sep=",")
-for a, b in PAIRS:
-    exact = mpf(a) ** mpf(b)
+def slopes(name, x):
+    """The first and second derivative at x."""
+    f = POINTS[name][0](x)
+    root_pi, density = mp.sqrt(mp.pi), mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi)
+    if name in ("erf", "erfc"):
+        first = (1 if name == "erf" else -1) * 2 / root_pi * mp.exp(-x * x)
+        return first, -2 * x * first
+    if name == "erfcx":
+        first = 2 * x * f - 2 / root_pi
+        return first, 2 * f + 2 * x * first
+    if name == "ndtr":
+        return density, -x * density
+    if name == "log_ndtr":
+        first = density / ndtr(x) if x > 0 else mp.sqrt(2 / mp.pi) / erfcx(-x / mp.sqrt(2))
+        return first, -first * (x + first)
+    if name == "ndtri":
+        first = mp.sqrt(2 * mp.pi) * mp.exp(f * f / 2)
+        return first, f * first**2
+    first = root_pi / 2 * mp.exp(f * f)  # erfinv
+    return first, 2 * f * first**2
+
+
+SLOPE_POINTS = {
+    "erf": [1e-200] + both(even(0.1, 25, 12)),
+    "erfc": [1e-200] + both(even(0.1, 25, 12)),
+    "erfcx": [1e-200] + even(-25, 0, 8) + even(0, 1, 5) + even(1, 12, 20) + spread(12, 1e100, 12),
+    "ndtr": [1e-200] + both(even(0.1, 36, 12)),
+    "log_ndtr": [1e-200] + even(-40, 0, 20) + even(0, 35, 15) + [-x for x in spread(40, 1e100, 12)],
+    "ndtri": spread(1e-150, 0.4, 25) + even(0.1, 0.9, 15) + [1 - x for x in spread(1e-14, 0.1, 8)],
+    "erfinv": [1e-200] + both(even(0.01, 0.99, 20) + [1 - x for x in spread(1e-14, 0.1, 8)]),
+}
+
+
+def ulps(exact):
+    """The nearest double, and the rest of the exact number in its ulps; None for 0 and out of range."""
     value = float(exact)
-    if 1e-323 < abs(value) < MAX:
-        rest = float((exact - mpf(value)) / mpf(math.ulp(value)))
-        print("powf", a, b, repr(value), f"{rest:.3f}", sep=",")
+    if value == 0 or math.isinf(value):
+        return None
+    return repr(value), f"{float((exact - mpf(value)) / mpf(math.ulp(value))):.3f}"
+
+
+FOLDER = Path(__file__).parents[2] / "crates/autodiff/tests/golden"
+with open(FOLDER / "elementary.csv", "w") as out:
+    for name, (f, xs) in POINTS.items():
+        for x in sorted(set(xs)):
+            if result := ulps(f(mpf(x))):
+                print(name, x, *result, sep=",", file=out)
+    for a, b in PAIRS:
+        if result := ulps(mpf(a) ** mpf(b)):
+            print("powf", a, b, *result, sep=",", file=out)
+with open(FOLDER / "slopes.csv", "w") as out:
+    for name, xs in SLOPE_POINTS.items():
+        for x in xs:
+            x = mpf(x)
+            first, second = slopes(name, x)
+            h = abs(x) * mpf(2) ** -300
+            third = (slopes(name, x + h)[1] - slopes(name, x - h)[1]) / (2 * h)
+            print(name, 1, float(x), float(first), float(abs(first) + abs(x * second)), sep=",", file=out)
+            print(name, 2, float(x), float(second), float(abs(second) + abs(x * third)), sep=",", file=out)

@@ -109,6 +109,8 @@ fn reference(name: &str, x: f64) -> f64 {
         "cos" => x.cos(),
         "tan" => x.tan(),
         "atan" => x.atan(),
+        // The standard library's cancels for negative x near -1.
+        "atanh" => x.abs().atanh().copysign(x),
         _ => unreachable!(),
     }
 }
@@ -138,7 +140,7 @@ fn doubles_stay_near_the_standard_library() {
     }
 }
 
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "exp",
     "exp_m1",
     "ln",
@@ -154,6 +156,7 @@ const NAMES: [&str; 15] = [
     "cos",
     "tan",
     "atan",
+    "atanh",
 ];
 
 /// Worst error of the `f32` function over every `stride`-th float there is.
@@ -201,6 +204,19 @@ fn singles_hold_the_documented_bounds_exhaustive() {
     singles_hold_the_documented_bounds(1);
 }
 
+/// Computed in double precision, which the goldens test: only the final rounding is left.
+#[test]
+fn wide_singles_are_the_doubles_rounded() {
+    for name in ["erf", "erfc", "erfcx", "erfinv", "ndtr", "log_ndtr", "ndtri"] {
+        let (single, double) = (unary::<F32>(name).unwrap(), unary::<f64>(name).unwrap());
+        for bits in (0..=u32::MAX).step_by(100_003) {
+            let x = f32::from_bits(bits);
+            let (got, want) = (single(F32(x)).0, double(f64::from(x)) as f32);
+            assert!(got == want || got.is_nan() && want.is_nan(), "{name}({x:e})");
+        }
+    }
+}
+
 #[test]
 fn single_powers_are_the_doubles_rounded() {
     let mut worst = 0.0_f64;
@@ -221,22 +237,28 @@ fn single_powers_are_the_doubles_rounded() {
 fn limits<R: Real>() {
     const INF: f64 = f64::INFINITY;
     const NAN: f64 = f64::NAN;
-    let table: [(&str, [f64; 6]); 11] = [
+    use std::f64::consts::{E, LN_2};
+    let table: [(&str, [f64; 6]); 19] = [
         // at 0, -0, inf, -inf, NaN, 1
-        ("exp", [1.0, 1.0, INF, 0.0, NAN, std::f64::consts::E]),
-        ("exp_m1", [0.0, -0.0, INF, -1.0, NAN, std::f64::consts::E - 1.0]),
+        ("exp", [1.0, 1.0, INF, 0.0, NAN, E]),
+        ("exp_m1", [0.0, -0.0, INF, -1.0, NAN, E - 1.0]),
         ("ln", [-INF, -INF, INF, NAN, NAN, 0.0]),
-        ("ln_1p", [0.0, -0.0, INF, NAN, NAN, std::f64::consts::LN_2]),
+        ("ln_1p", [0.0, -0.0, INF, NAN, NAN, LN_2]),
         ("sqrt", [0.0, -0.0, INF, NAN, NAN, 1.0]),
         ("sigmoid", [0.5, 0.5, 1.0, 0.0, NAN, 0.7310585786300049]),
-        ("softplus", [std::f64::consts::LN_2, std::f64::consts::LN_2, INF, 0.0, NAN, 1.3132616875182228]),
-        (
-            "log_sigmoid",
-            [-std::f64::consts::LN_2, -std::f64::consts::LN_2, -0.0, -INF, NAN, -0.31326168751822286],
-        ),
+        ("softplus", [LN_2, LN_2, INF, 0.0, NAN, 1.3132616875182228]),
+        ("log_sigmoid", [-LN_2, -LN_2, -0.0, -INF, NAN, -0.31326168751822286]),
         ("softplus_inv", [-INF, -INF, INF, NAN, NAN, 0.541324854612918]),
         ("log1mexp", [-INF, -INF, -0.0, NAN, NAN, -0.4586751453870819]),
         ("tanh", [0.0, -0.0, 1.0, -1.0, NAN, 0.7615941559557649]),
+        ("atanh", [0.0, -0.0, NAN, NAN, NAN, INF]),
+        ("erf", [0.0, -0.0, 1.0, -1.0, NAN, 0.8427007929497149]),
+        ("erfc", [1.0, 1.0, 0.0, 2.0, NAN, 0.15729920705028513]),
+        ("erfcx", [1.0, 1.0, 0.0, INF, NAN, 0.427583576155807]),
+        ("erfinv", [0.0, -0.0, NAN, NAN, NAN, INF]),
+        ("ndtr", [0.5, 0.5, 1.0, 0.0, NAN, 0.8413447460685429]),
+        ("log_ndtr", [-LN_2, -LN_2, -0.0, -INF, NAN, -0.17275377902344985]),
+        ("ndtri", [-INF, -INF, NAN, NAN, NAN, INF]),
     ];
     for (name, wanted) in table {
         let f = unary::<R>(name).unwrap();
@@ -253,8 +275,23 @@ fn limits<R: Real>() {
     assert!(R::of(NAN).max(R::zero()).re().is_nan() && R::of(NAN).min(R::zero()).re().is_nan());
 }
 
+/// The same for the functions of two arguments.
+fn limits_of_pairs<R: Real>() {
+    const INF: f64 = f64::INFINITY;
+    let lae = |a, b| R::of(a).log_add_exp(R::of(b)).re();
+    assert_eq!([lae(-INF, -INF), lae(INF, INF), lae(INF, -INF), lae(-INF, 3.0)], [-INF, INF, INF, 3.0]);
+    assert_eq!([lae(1e30, -1e30), lae(-1e30, 1e30)], [R::of(1e30).re(); 2]);
+    assert!(lae(f64::NAN, 1.0).is_nan() && lae(1.0, f64::NAN).is_nan());
+    let xlogy = |x, y| R::of(x).xlogy(R::of(y)).re();
+    assert_eq!([xlogy(0.0, 0.0), xlogy(0.0, INF), xlogy(0.0, 2.0), xlogy(3.0, 0.0)], [0.0, 0.0, 0.0, -INF]);
+    assert!(xlogy(0.0, f64::NAN).is_nan() && xlogy(f64::NAN, 1.0).is_nan() && xlogy(1.0, -1.0).is_nan());
+}
+
 #[test]
 fn limits_of_both_precisions() {
+    limits_of_pairs::<f64>();
+    limits_of_pairs::<F32>();
+    limits_of_pairs::<probity_autodiff::Dual<f64, 1>>();
     limits::<f64>();
     limits::<F32>();
     limits::<probity_autodiff::Dual<f64, 1>>();

@@ -111,6 +111,22 @@ fn edges_have_the_documented_slopes() {
 }
 
 #[test]
+fn pairs_have_the_documented_slopes() {
+    type Pair = Dual<Dual<f64, 2>, 2>;
+    let at = |f: fn(Pair, Pair) -> Pair, x: f64, y: f64| {
+        let z = f(Dual::variable(Dual::variable(x, 0), 0), Dual::variable(Dual::variable(y, 1), 1));
+        [z.du[0].re, z.du[1].re, z.du[0].du[0], z.du[0].du[1], z.du[1].du[1]]
+    };
+    assert_eq!(at(Real::log_add_exp, 2.0, 2.0), [0.5, 0.5, 0.25, -0.25, 0.25]);
+    assert_eq!(at(Real::log_add_exp, 900.0, -900.0), [1.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(at(Real::log_add_exp, f64::NEG_INFINITY, f64::NEG_INFINITY)[..2], [0.5, 0.5]);
+    assert_eq!(at(Real::log_add_exp, f64::NEG_INFINITY, 1.0)[..2], [0.0, 1.0]);
+    assert_eq!(at(Real::xlogy, 3.0, 0.5), [-std::f64::consts::LN_2, 6.0, 0.0, 2.0, -12.0]);
+    assert_eq!(at(Real::xlogy, 0.0, 1.0), [0.0, 0.0, 0.0, 1.0, 0.0]);
+    assert_eq!(at(Real::xlogy, 0.0, 0.0), [0.0; 5]);
+}
+
+#[test]
 fn partial_derivatives_stay_apart() {
     let (x, y) = (1.3, 0.4);
     let f = |x: Dual<f64, 2>, y: Dual<f64, 2>| (x * y).sin() / (x + y) + x.powf(y);

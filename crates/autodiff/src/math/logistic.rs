@@ -63,7 +63,7 @@ pub fn log_add_exp<R: Real>(a: R, b: R) -> R {
     top + gap.exp().ln_1p()
 }
 
-/// `x ln y`, 0 at `x = 0` whatever `y` (but NaN stays).
+/// `x ln y`, 0 at `x = 0` for all `y >= 0`.
 #[inline(always)]
 pub fn xlogy<R: Real>(x: R, y: R) -> R {
     let product = x * y.ln();

@@ -323,7 +323,9 @@ impl<T: Real, const N: usize> Real for Dual<T, N> {
     }
     #[inline(always)]
     fn log_add_exp(self, other: Self) -> Self {
-        let gap = if self.re == other.re { T::zero() } else { self.re - other.re };
+        // Two equal infinities have no difference; equal numbers keep the derivatives of theirs.
+        let stuck = self.re == other.re && !self.re.is_finite();
+        let gap = if stuck { T::zero() } else { self.re - other.re };
         self.chain2(other, self.re.log_add_exp(other.re), gap.sigmoid(), (-gap).sigmoid())
     }
     #[inline(always)]

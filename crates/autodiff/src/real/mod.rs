@@ -99,7 +99,7 @@ pub trait Real:
     fn log1mexp(self) -> Self;
     /// `ln(eᵃ + eᵇ)`, without overflow.
     fn log_add_exp(self, other: Self) -> Self;
-    /// `x ln y`, and 0 at `x = 0`, where the slopes are `ln y` and 0 (both 0 if `y = 0` too).
+    /// `x ln y` for `y >= 0`, and 0 at `x = 0`, where the slopes are `ln y` and 0 (both 0 if `y = 0` too).
     fn xlogy(self, y: Self) -> Self;
 
     /// The error function.

@@ -20,9 +20,15 @@ impl FormulaPair<3> for SampleKl {
     }
 }
 fn time(name: &str, n: usize, mut f: impl FnMut()) {
-    for _ in 0..3 { f(); }
+    for _ in 0..3 {
+        f();
+    }
     let mut best = f64::MAX;
-    for _ in 0..30 { let t = Instant::now(); f(); best = best.min(t.elapsed().as_secs_f64()); }
+    for _ in 0..30 {
+        let t = Instant::now();
+        f();
+        best = best.min(t.elapsed().as_secs_f64());
+    }
     println!("{name}: {:.3} us, {:.3} ns/entry", best * 1e6, best * 1e9 / n as f64);
 }
 fn run<T: Scalar>(label: &str, n: usize) {
@@ -32,16 +38,50 @@ fn run<T: Scalar>(label: &str, n: usize) {
     let mut p = Params::new();
     let (im, ir) = (p.add("m", &m), p.add("r", &r));
     let mut tape = Tape::<T>::new();
-    time("forward kl", n, || { tape.reset(); tape.bind(&p); Var::map_sum(KlN, [tape.param(&p, im), tape.param(&p, ir)]); });
-    time("forward+backward kl", n, || { tape.reset(); tape.bind(&p); let l = Var::map_sum(KlN, [tape.param(&p, im), tape.param(&p, ir)]); tape.backward(l); });
-    time("forward sample+kl", n, || { tape.reset(); tape.bind(&p); Var::map_pair(SampleKl, [tape.param(&p, im).into(), tape.param(&p, ir).into(), Arg::Normal(Key::new(3))], (1, 1)); });
-    time("fwd+bwd sample+kl", n, || { tape.reset(); tape.bind(&p); let (w, kl) = Var::map_pair(SampleKl, [tape.param(&p, im).into(), tape.param(&p, ir).into(), Arg::Normal(Key::new(3))], (1, 1)); let l = w.sum() + kl; tape.backward(l); });
-    time("add", n, || { tape.reset(); tape.bind(&p); let _ = tape.param(&p, im) + tape.param(&p, ir); });
+    time("forward kl", n, || {
+        tape.reset();
+        tape.bind(&p);
+        Var::map_sum(KlN, [tape.param(&p, im), tape.param(&p, ir)]);
+    });
+    time("forward+backward kl", n, || {
+        tape.reset();
+        tape.bind(&p);
+        let l = Var::map_sum(KlN, [tape.param(&p, im), tape.param(&p, ir)]);
+        tape.backward(l);
+    });
+    time("forward sample+kl", n, || {
+        tape.reset();
+        tape.bind(&p);
+        tape.map_pair(
+            SampleKl,
+            [tape.param(&p, im).into(), tape.param(&p, ir).into(), Arg::Normal(Key::new(3))],
+            (1, 1),
+        );
+    });
+    time("fwd+bwd sample+kl", n, || {
+        tape.reset();
+        tape.bind(&p);
+        let (w, kl) = tape.map_pair(
+            SampleKl,
+            [tape.param(&p, im).into(), tape.param(&p, ir).into(), Arg::Normal(Key::new(3))],
+            (1, 1),
+        );
+        let l = w.sum() + kl;
+        tape.backward(l);
+    });
+    time("add", n, || {
+        tape.reset();
+        tape.bind(&p);
+        let _ = tape.param(&p, im) + tape.param(&p, ir);
+    });
 }
 fn main() {
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().unwrap();
     for isa in [simd::Isa::Avx512, simd::Isa::Avx2] {
         isa.select();
-        run::<f32>("f32", 16384); run::<f64>("f64", 16384); run::<f64>("f64", 1); run::<f32>("f32", 50);
+        run::<f32>("f32", 16384);
+        run::<f64>("f64", 16384);
+        run::<f64>("f64", 1);
+        run::<f32>("f32", 50);
     }
 }

@@ -19,4 +19,4 @@ pub use params::{ParamId, Params, Segment};
 pub use random::{Key, Noise};
 pub use real::{Dual, F32, Real, Scalar};
 pub use tape::{Adjoints, Gradients, Inputs, NonFinite, Op, Tape, Var};
-pub use value::Value;
+pub use value::{Draw, Terms, Value};

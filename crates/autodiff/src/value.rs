@@ -1,8 +1,10 @@
 //! `Value`: what a distribution's parameters and values can be, a plain number or a matrix on a tape.
 
 use crate::formula::Formula;
+use crate::ops::Arg;
+use crate::random::{Key, normal_at, uniform_at};
 use crate::real::{Dual, Real, Scalar};
-use crate::tape::Var;
+use crate::tape::{Tape, Var};
 use std::fmt::Debug;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -23,6 +25,9 @@ pub trait Value:
     + Div<f64, Output = Self>
     + Neg<Output = Self>
 {
+    /// Where results live: nothing for numbers, the tape for matrices.
+    type Context: Copy;
+
     /// A formula, entry by entry, with broadcasting.
     ///
     /// # Panics
@@ -35,19 +40,75 @@ pub trait Value:
     /// If matrices do not broadcast.
     fn apply_sum<F: Formula<N>, const N: usize>(f: F, args: [Self; N]) -> Self;
 
+    /// A formula with noise among its arguments; the result has at least the shape `least` (a number stays a number).
+    ///
+    /// # Panics
+    /// If matrices do not broadcast.
+    fn draw<F: Formula<N>, const N: usize>(
+        cx: Self::Context,
+        f: F,
+        args: [Draw<Self>; N],
+        least: (usize, usize),
+    ) -> Self;
+
     /// Rows and columns; 1 × 1 for a number.
     fn shape(&self) -> (usize, usize);
 
     /// The sum of all entries.
     fn sum(self) -> Self;
 
+    /// A formula, entry by entry or summed.
+    ///
+    /// # Panics
+    /// If matrices do not broadcast.
+    #[track_caller]
+    fn apply_as<F: Formula<N>, const N: usize>(terms: Terms, f: F, args: [Self; N]) -> Self {
+        match terms {
+            Terms::Each => Self::apply(f, args),
+            Terms::Sum => Self::apply_sum(f, args),
+        }
+    }
+
     /// Whether the condition holds for every entry (as `f64`, without derivatives).
     fn all(&self, condition: impl Fn(f64) -> bool) -> bool;
+}
+
+/// Whether terms are wanted one by one or as their sum (one fused pass either way).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Terms {
+    /// Every term.
+    Each,
+    /// The sum of the terms, 1 × 1.
+    Sum,
+}
+
+/// An argument that may be noise, of which a number takes the first element of the key's stream.
+#[derive(Clone, Copy, Debug)]
+pub enum Draw<V> {
+    /// A value.
+    Value(V),
+    /// Independent standard normal noise.
+    Normal(Key),
+    /// Independent uniform noise from the open interval (0, 1).
+    Uniform(Key),
 }
 
 macro_rules! number {
     ($(($($generics:tt)*) $ty:ty;)*) => {$(
         impl<$($generics)*> Value for $ty {
+            type Context = ();
+            fn draw<F: Formula<K>, const K: usize>(
+                (): (),
+                f: F,
+                args: [Draw<Self>; K],
+                _: (usize, usize),
+            ) -> Self {
+                f.eval(args.map(|arg| match arg {
+                    Draw::Value(x) => x,
+                    Draw::Normal(key) => Self::of(normal_at::<f64>(key, 0)),
+                    Draw::Uniform(key) => Self::of(uniform_at::<f64>(key, 0)),
+                }))
+            }
             #[inline(always)]
             fn apply<F: Formula<K>, const K: usize>(f: F, args: [Self; K]) -> Self {
                 f.eval(args)
@@ -79,7 +140,22 @@ impl<T: Real, const N: usize> From<f64> for Dual<T, N> {
     }
 }
 
-impl<T: Scalar> Value for Var<'_, T> {
+impl<'t, T: Scalar> Value for Var<'t, T> {
+    type Context = &'t Tape<T>;
+    #[track_caller]
+    fn draw<F: Formula<N>, const N: usize>(
+        tape: &'t Tape<T>,
+        f: F,
+        args: [Draw<Self>; N],
+        least: (usize, usize),
+    ) -> Self {
+        let args = args.map(|arg| match arg {
+            Draw::Value(x) => Arg::Var(x),
+            Draw::Normal(key) => Arg::Normal(key),
+            Draw::Uniform(key) => Arg::Uniform(key),
+        });
+        tape.map_noise(f, args, least)
+    }
     #[track_caller]
     fn apply<F: Formula<N>, const N: usize>(f: F, args: [Self; N]) -> Self {
         Var::map(f, args)

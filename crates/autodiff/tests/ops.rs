@@ -1,7 +1,9 @@
 //! Every operation's gradient against differences, in every broadcast shape; f32 and dual tapes against f64.
 
 use nalgebra::DMatrix;
-use probity_autodiff::{Arg, Axis, Dual, Formula, FormulaPair, Key, Real, Tape, Var, check_gradient, formula};
+use probity_autodiff::{
+    Arg, Axis, Dual, Formula, FormulaPair, Key, Real, Tape, Var, check_gradient, formula,
+};
 
 fn matrix(rows: usize, cols: usize, seed: u64) -> DMatrix<f64> {
     let mut m = DMatrix::zeros(rows, cols);
@@ -97,7 +99,11 @@ fn reductions() {
     check(|x| x[0].softmax(), &at);
     check(|x| x[0].log_softmax(), &at);
     let tape = Tape::new();
-    let x = tape.constant(&DMatrix::from_row_slice(2, 2, &[1000.0, 1000.0, f64::NEG_INFINITY, f64::NEG_INFINITY]));
+    let x = tape.constant(&DMatrix::from_row_slice(
+        2,
+        2,
+        &[1000.0, 1000.0, f64::NEG_INFINITY, f64::NEG_INFINITY],
+    ));
     let lse = x.logsumexp().value();
     assert!((lse[0] - (1000.0 + 2f64.ln())).abs() < 1e-12);
     assert_eq!(lse[1], f64::NEG_INFINITY);
@@ -155,7 +161,11 @@ fn pairs_with_noise() {
         check(second, &at);
     }
     fn run<'t>(x: &[Var<'t>]) -> (Var<'t>, Var<'t>) {
-        Var::map_pair(SampleAndKl, [x[0].into(), x[1].into(), Arg::Normal(Key::new(4))], (1, 1))
+        x[0].tape().unwrap().map_pair(
+            SampleAndKl,
+            [x[0].into(), x[1].into(), Arg::Normal(Key::new(4))],
+            (1, 1),
+        )
     }
     fn both<'t>(x: &[Var<'t>]) -> Var<'t> {
         let (w, kl) = run(x);

@@ -39,7 +39,9 @@ impl<T> Mat<'_, T> {
 /// If the shapes do not fit.
 pub(crate) fn gemm<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: bool) {
     let ((m, k), (k2, n)) = (a.shape(), b.shape());
-    assert!(k == k2 && c.len() == m * n && a.data.len() == a.rows * a.cols && b.data.len() == b.rows * b.cols);
+    assert!(
+        k == k2 && c.len() == m * n && a.data.len() == a.rows * a.cols && b.data.len() == b.rows * b.cols
+    );
     if m == 0 || n == 0 {
         return;
     }

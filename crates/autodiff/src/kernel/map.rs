@@ -41,7 +41,10 @@ pub(crate) enum Dest<T> {
     /// Not wanted.
     Nothing,
     /// Entry by entry; stored instead of added where `fresh`.
-    Full { to: SharedMut<T>, fresh: bool },
+    Full {
+        to: SharedMut<T>,
+        fresh: bool,
+    },
     Row(SharedMut<T>),
     Col(SharedMut<T>),
     /// Summed, and returned by the pass.

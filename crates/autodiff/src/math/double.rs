@@ -5,9 +5,9 @@ const ROUND: f64 = 6755399441055744.0; // 1.5 · 2⁵²
 const LN2_HI: f64 = 6.93147180369123816490e-01;
 const LN2_LO: f64 = 1.90821492927058770002e-10;
 
-/// `(eʳ - 1, k)` with `x = k ln 2 + r`, `|r| <= ln 2 / 2`. Needs `|x| < 2⁵⁰`.
+/// `(r, p, k)` with `x = k ln 2 + r`, `eʳ = 1 + r + p r²`, `|r| <= ln 2 / 2`. Needs `|x| < 2⁵⁰`.
 #[inline(always)]
-fn reduce_exp(x: f64) -> (f64, i64) {
+fn reduce_exp(x: f64) -> (f64, f64, i64) {
     let shifted = x.mul_add(std::f64::consts::LOG2_E, ROUND);
     let k = shifted - ROUND;
     let r = (-k).mul_add(LN2_LO, (-k).mul_add(LN2_HI, x));
@@ -24,8 +24,7 @@ fn reduce_exp(x: f64) -> (f64, i64) {
     p = p.mul_add(r, 1.0 / 24.0);
     p = p.mul_add(r, 1.0 / 6.0);
     p = p.mul_add(r, 0.5);
-    let em1 = p.mul_add(r * r, r);
-    (em1, (shifted.to_bits() as i64).wrapping_sub(ROUND.to_bits() as i64))
+    (r, p, (shifted.to_bits() as i64).wrapping_sub(ROUND.to_bits() as i64))
 }
 
 /// `2ᵏ` for `-1022 <= k <= 1023`.
@@ -44,16 +43,21 @@ fn clamp(x: f64, lo: f64, hi: f64) -> f64 {
 /// `eˣ`, within 1 ulp.
 #[inline(always)]
 pub fn exp(x: f64) -> f64 {
-    let (em1, k) = reduce_exp(clamp(x, -746.0, 710.0));
+    let (r, p, k) = reduce_exp(clamp(x, -746.0, 710.0));
+    // 1 + r in two parts: only the last sum rounds at full size.
+    let high = r + 1.0;
+    let low = r - (high - 1.0);
+    let y = high + p.mul_add(r * r, low);
     // The scale is applied in two halves, so that neither overflows and a subnormal result is rounded once.
     let half = k >> 1;
-    (em1 + 1.0) * exp2i(half) * exp2i(k.wrapping_sub(half))
+    y * exp2i(half) * exp2i(k.wrapping_sub(half))
 }
 
 /// `eˣ - 1`, within 2 ulp.
 #[inline(always)]
 pub fn exp_m1(x: f64) -> f64 {
-    let (em1, k) = reduce_exp(clamp(x, -50.0, 710.0));
+    let (r, p, k) = reduce_exp(clamp(x, -50.0, 710.0));
+    let em1 = p.mul_add(r * r, r);
     // 2ᵏ em1 + (2ᵏ - 1), with half the scale because 2¹⁰²⁴ is not a number.
     let half = exp2i(k.wrapping_sub(1));
     let y = em1.mul_add(half, half - 0.5) * 2.0;

@@ -1,4 +1,4 @@
-//! The logistic family (sigmoid, softplus, tanh and inverses) in stable forms, on any plain float.
+//! The logistic family (sigmoid, softplus, tanh and inverses) and its kin in stable forms, on any plain float.
 
 use crate::real::Real;
 
@@ -6,8 +6,8 @@ use crate::real::Real;
 #[inline(always)]
 pub fn sigmoid<R: Real>(x: R) -> R {
     let t = (-x.abs()).exp();
-    let d = R::one() / (t + 1.0);
-    if x < 0.0 { t * d } else { d }
+    let top = if x < 0.0 { t } else { R::one() };
+    top / (t + 1.0)
 }
 
 /// `ln(1 + eˣ)`.
@@ -39,5 +39,33 @@ pub fn tanh<R: Real>(x: R) -> R {
     let a = x.abs().min(R::of(22.0));
     let e = (a * 2.0).exp_m1();
     let t = e / (e + 2.0);
-    if x < 0.0 { -t } else { t }
+    let t = if x < 0.0 { -t } else { t };
+    // Keeps the sign of -0.
+    if x == 0.0 { x } else { t }
+}
+
+/// Inverse hyperbolic tangent, by `ln_1p(2|x| / (1 - |x|))`.
+#[inline(always)]
+pub fn atanh<R: Real>(x: R) -> R {
+    let a = x.abs();
+    let y = (a * 2.0 / (-a + 1.0)).ln_1p() * 0.5;
+    let y = if x < 0.0 { -y } else { y };
+    // Keeps the sign of -0.
+    if x == 0.0 { x } else { y }
+}
+
+/// `ln(eᵃ + eᵇ)`.
+#[inline(always)]
+pub fn log_add_exp<R: Real>(a: R, b: R) -> R {
+    // Two equal infinities have no difference.
+    let gap = if a == b { R::zero() } else { -(a - b).abs() };
+    let top = if b > a { b } else { a };
+    top + gap.exp().ln_1p()
+}
+
+/// `x ln y`, 0 at `x = 0` for all `y >= 0`.
+#[inline(always)]
+pub fn xlogy<R: Real>(x: R, y: R) -> R {
+    let product = x * y.ln();
+    if x == 0.0 && y >= 0.0 { R::zero() } else { product }
 }

@@ -5,5 +5,6 @@
 
 pub mod circle;
 pub mod double;
+pub mod erf;
 pub mod logistic;
 pub mod single;

@@ -5,9 +5,9 @@ const ROUND: f32 = 12582912.0; // 1.5 · 2²³
 const LN2_HI: f32 = 0.693145751953125;
 const LN2_LO: f32 = 1.42860682030941723212e-6;
 
-/// `(eʳ - 1, k)` with `x = k ln 2 + r`, `|r| <= ln 2 / 2`. Needs `|x| < 2²⁰`.
+/// `(r, p, k)` with `x = k ln 2 + r`, `eʳ = 1 + r + p r²`, `|r| <= ln 2 / 2`. Needs `|x| < 2²⁰`.
 #[inline(always)]
-fn reduce_exp(x: f32) -> (f32, i32) {
+fn reduce_exp(x: f32) -> (f32, f32, i32) {
     let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
     let k = shifted - ROUND;
     let r = (-k).mul_add(LN2_LO, (-k).mul_add(LN2_HI, x));
@@ -18,8 +18,7 @@ fn reduce_exp(x: f32) -> (f32, i32) {
     p = p.mul_add(r, 1.0 / 24.0);
     p = p.mul_add(r, 1.0 / 6.0);
     p = p.mul_add(r, 0.5);
-    let em1 = p.mul_add(r * r, r);
-    (em1, (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32))
+    (r, p, (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32))
 }
 
 /// `2ᵏ` for `-126 <= k <= 127`.
@@ -38,16 +37,21 @@ fn clamp(x: f32, lo: f32, hi: f32) -> f32 {
 /// `eˣ`, within 1 ulp.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    let (em1, k) = reduce_exp(clamp(x, -105.0, 89.0));
+    let (r, p, k) = reduce_exp(clamp(x, -105.0, 89.0));
+    // 1 + r in two parts: only the last sum rounds at full size.
+    let high = r + 1.0;
+    let low = r - (high - 1.0);
+    let y = high + p.mul_add(r * r, low);
     // The scale is applied in two halves, so that neither overflows and a subnormal result is rounded once.
     let half = k >> 1;
-    (em1 + 1.0) * exp2i(half) * exp2i(k.wrapping_sub(half))
+    y * exp2i(half) * exp2i(k.wrapping_sub(half))
 }
 
 /// `eˣ - 1`, within 2 ulp.
 #[inline(always)]
 pub fn exp_m1(x: f32) -> f32 {
-    let (em1, k) = reduce_exp(clamp(x, -20.0, 89.0));
+    let (r, p, k) = reduce_exp(clamp(x, -20.0, 89.0));
+    let em1 = p.mul_add(r * r, r);
     // 2ᵏ em1 + (2ᵏ - 1), with half the scale because 2¹²⁸ is not a float.
     let half = exp2i(k.wrapping_sub(1));
     let y = em1.mul_add(half, half - 0.5) * 2.0;

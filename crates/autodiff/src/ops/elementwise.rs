@@ -67,6 +67,14 @@ unary! {
     SoftplusInv softplus_inv;
     /// `ln(1 - e⁻ˣ)` for `x > 0`.
     Log1mExp log1mexp;
+    /// Error function.
+    Erf erf;
+    /// `1 - erf(x)`, accurate in the upper tail.
+    Erfc erfc;
+    /// Standard normal distribution function.
+    Ndtr ndtr;
+    /// Logarithm of the standard normal distribution function.
+    LogNdtr log_ndtr;
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use crate::formula::{Formula, FormulaPair};
 use crate::kernel::map::{self, Body, Dest, Input};
 use crate::random::Key;
 use crate::real::{Real, Scalar};
-use crate::tape::{Adjoints, Inputs, Op, Var};
+use crate::tape::{Adjoints, Inputs, Op, Tape, Var};
 use std::fmt::Debug;
 
 /// An argument of a fused formula: a matrix or number, or noise that is drawn while it is used and never stored.
@@ -204,6 +204,7 @@ fn mismatch<T: Scalar, const N: usize>(name: &str, args: &[Arg<'_, T>; N]) -> ! 
 
 #[track_caller]
 fn record<'t, B, T, const N: usize, const M: usize>(
+    tape: &'t Tape<T>,
     body: B,
     name: &'static str,
     args: [Arg<'t, T>; N],
@@ -215,9 +216,6 @@ where
     T: Scalar,
 {
     let shape = broadcast(name, &args, least);
-    let Some(tape) = args.iter().find_map(|a| if let Arg::Var(x) = a { x.tape() } else { None }) else {
-        return constant(body, name, args, shape, (kept, summed));
-    };
     let mut nodes = [Var::constant(T::default()); N];
     let mut count = 0;
     let sources = args.map(|arg| match arg {
@@ -237,33 +235,20 @@ where
     tape.record_op(op, &nodes[..count], rows, cols, kept && summed)
 }
 
-/// Constants only: no tape is needed, or possible.
+/// A formula of matrices; of constants only, its value is a constant and needs no tape.
 #[track_caller]
-fn constant<'t, B, T, const N: usize, const M: usize>(
-    body: B,
-    name: &'static str,
-    args: [Arg<'t, T>; N],
-    shape: (usize, usize),
-    (kept, summed): (bool, bool),
-) -> (Var<'t, T>, Var<'t, T>)
-where
-    B: Body<N, M>,
-    T: Scalar,
-{
-    assert!(
-        shape == (1, 1) || !kept,
-        "{name}: noise of shape {} × {} with constants only needs a tape: make one argument a node of it",
-        shape.0,
-        shape.1
-    );
-    let inputs = args.map(|arg| match arg {
-        Arg::Var(x) => Input::Scalar(x.constant_value().unwrap_or_default()),
-        Arg::Normal(key) => Input::Normal(key),
-        Arg::Uniform(key) => Input::Uniform(key),
-    });
-    let mut y = [T::default()];
-    let sum = map::forward(body, shape, &inputs, kept.then_some(&mut y[..]), summed);
-    (Var::constant(if kept { y[0] } else { sum }), Var::constant(sum))
+fn of_vars<'t, F: Formula<N>, T: Scalar, const N: usize>(
+    f: F,
+    args: [Var<'t, T>; N],
+    sum: bool,
+) -> Var<'t, T> {
+    match args.iter().find_map(|a| a.tape()) {
+        Some(tape) => record(tape, One(f), f.name(), args.map(Arg::Var), (1, 1), (!sum, sum)).0,
+        None => {
+            let numbers = args.map(|a| a.constant_value().unwrap_or_default().num());
+            Var::constant(T::from_num(f.eval(numbers)))
+        }
+    }
 }
 
 impl<'t, T: Scalar> Var<'t, T> {
@@ -273,7 +258,7 @@ impl<'t, T: Scalar> Var<'t, T> {
     /// If the shapes do not broadcast, naming the formula and the shapes.
     #[track_caller]
     pub fn map<F: Formula<N>, const N: usize>(f: F, args: [Var<'t, T>; N]) -> Var<'t, T> {
-        record(One(f), f.name(), args.map(Arg::Var), (1, 1), (true, false)).0
+        of_vars(f, args, false)
     }
 
     /// The sum of a formula over all entries, as one node; the entries are never stored.
@@ -282,32 +267,36 @@ impl<'t, T: Scalar> Var<'t, T> {
     /// If the shapes do not broadcast, naming the formula and the shapes.
     #[track_caller]
     pub fn map_sum<F: Formula<N>, const N: usize>(f: F, args: [Var<'t, T>; N]) -> Var<'t, T> {
-        record(One(f), f.name(), args.map(Arg::Var), (1, 1), (false, true)).1
+        of_vars(f, args, true)
     }
+}
 
-    /// As [`map`](Var::map), with noise among the arguments. The result has at least the shape `least`.
+impl<T: Scalar> Tape<T> {
+    /// As [`Var::map`], with noise among the arguments. The result has at least the shape `least`.
     ///
     /// # Panics
-    /// If the shapes do not broadcast, or only constants and noise are given for a result larger than 1 × 1.
+    /// If the shapes do not broadcast, or an argument is on another tape.
     #[track_caller]
-    pub fn map_noise<F: Formula<N>, const N: usize>(
+    pub fn map_noise<'t, F: Formula<N>, const N: usize>(
+        &'t self,
         f: F,
         args: [Arg<'t, T>; N],
         least: (usize, usize),
     ) -> Var<'t, T> {
-        record(One(f), f.name(), args, least, (true, false)).0
+        record(self, One(f), f.name(), args, least, (true, false)).0
     }
 
     /// Both results of a formula pair in one pass: the kept entries, and the sum of the second result.
     ///
     /// # Panics
-    /// As [`map_noise`](Var::map_noise).
+    /// As [`map_noise`](Tape::map_noise).
     #[track_caller]
-    pub fn map_pair<F: FormulaPair<N>, const N: usize>(
+    pub fn map_pair<'t, F: FormulaPair<N>, const N: usize>(
+        &'t self,
         f: F,
         args: [Arg<'t, T>; N],
         least: (usize, usize),
     ) -> (Var<'t, T>, Var<'t, T>) {
-        record(Two(f), f.name(), args, least, (true, true))
+        record(self, Two(f), f.name(), args, least, (true, true))
     }
 }

@@ -93,7 +93,9 @@ impl<'t, T: Scalar> Var<'t, T> {
         let (rows, cols) = self.shape();
         in_range("gather_rows", &index, rows);
         match self.tape() {
-            Some(tape) => tape.record(Rows { index: index.clone(), scatter: false }, &[self], index.len(), cols),
+            Some(tape) => {
+                tape.record(Rows { index: index.clone(), scatter: false }, &[self], index.len(), cols)
+            }
             None => panic!("gather_rows: a bare constant has no rows to gather"),
         }
     }

@@ -38,8 +38,7 @@ impl<'t, T: Scalar> Var<'t, T> {
     #[track_caller]
     fn product(self, other: Self, ta: bool, tb: bool) -> Self {
         let (a, b) = (self.shape(), other.shape());
-        let ((m, k), (k2, n)) =
-            (if ta { (a.1, a.0) } else { a }, if tb { (b.1, b.0) } else { b });
+        let ((m, k), (k2, n)) = (if ta { (a.1, a.0) } else { a }, if tb { (b.1, b.0) } else { b });
         let (at, bt) = (if ta { "ᵀ" } else { "" }, if tb { "ᵀ" } else { "" });
         assert!(k == k2, "matmul: inner sizes differ: ({} × {}){at} by ({} × {}){bt}", a.0, a.1, b.0, b.1);
         match self.tape().or(other.tape()) {

@@ -1,6 +1,7 @@
 //! Forward mode: a value and its derivatives along `N` directions.
 
 use super::{Real, Scalar, sealed::Sealed};
+use crate::math::erf;
 use num_traits::{One, Zero};
 use std::cmp::Ordering;
 use std::ops::*;
@@ -88,8 +89,16 @@ impl<T: PartialOrd, const N: usize> PartialOrd for Dual<T, N> {
         self.re < o.re
     }
     #[inline(always)]
+    fn le(&self, o: &Self) -> bool {
+        self.re <= o.re
+    }
+    #[inline(always)]
     fn gt(&self, o: &Self) -> bool {
         self.re > o.re
+    }
+    #[inline(always)]
+    fn ge(&self, o: &Self) -> bool {
+        self.re >= o.re
     }
 }
 impl<T: Real, const N: usize> PartialEq<f64> for Dual<T, N> {
@@ -108,8 +117,16 @@ impl<T: Real, const N: usize> PartialOrd<f64> for Dual<T, N> {
         self.re < *o
     }
     #[inline(always)]
+    fn le(&self, o: &f64) -> bool {
+        self.re <= *o
+    }
+    #[inline(always)]
     fn gt(&self, o: &f64) -> bool {
         self.re > *o
+    }
+    #[inline(always)]
+    fn ge(&self, o: &f64) -> bool {
+        self.re >= *o
     }
 }
 
@@ -131,15 +148,16 @@ impl<T: Real, const N: usize> Mul for Dual<T, N> {
     type Output = Self;
     #[inline(always)]
     fn mul(self, o: Self) -> Self {
-        Self { re: self.re * o.re, du: both(self.du, o.du, |a, b| a * o.re + b * self.re) }
+        self.chain2(o, self.re * o.re, o.re, self.re)
     }
 }
 impl<T: Real, const N: usize> Div for Dual<T, N> {
     type Output = Self;
     #[inline(always)]
+    #[allow(clippy::suspicious_arithmetic_impl, reason = "the quotient rule")]
     fn div(self, o: Self) -> Self {
-        let q = self.re / o.re;
-        Self { re: q, du: both(self.du, o.du, |a, b| (a - b * q) / o.re) }
+        let (q, inverse) = (self.re / o.re, o.re.recip());
+        Self { re: q, du: both(self.du, o.du, |a, b| (a - b * q) * inverse) }
     }
 }
 impl<T: Real, const N: usize> Rem for Dual<T, N> {
@@ -254,7 +272,7 @@ impl<T: Real, const N: usize> Real for Dual<T, N> {
     }
     #[inline(always)]
     fn powi(self, n: i32) -> Self {
-        let slope = if n == 0 { T::zero() } else { self.re.powi(n - 1) * f64::from(n) };
+        let slope = if n == 0 { T::zero() } else { self.re.powi(n.saturating_sub(1)) * f64::from(n) };
         self.chain(self.re.powi(n), slope)
     }
     #[inline(always)]
@@ -262,7 +280,10 @@ impl<T: Real, const N: usize> Real for Dual<T, N> {
         let y = self.re.powf(p.re);
         // 0⁰ and 0ᵖ have no slope in the exponent; a plain ln would make 0 · -inf of it.
         let along_p = if self.re > 0.0 { y * self.re.ln() } else { T::zero() };
-        self.chain2(p, y, p.re * self.re.powf(p.re - 1.0), along_p)
+        // The slope of x⁰ is 0 at x = 0 as well, not 0 · inf.
+        let flat = p.re == 0.0 && self.re == 0.0;
+        let along_x = if flat { T::zero() } else { p.re * self.re.powf(p.re - 1.0) };
+        self.chain2(p, y, along_x, along_p)
     }
     #[inline(always)]
     fn sin(self) -> Self {
@@ -283,8 +304,9 @@ impl<T: Real, const N: usize> Real for Dual<T, N> {
     }
     #[inline(always)]
     fn tanh(self) -> Self {
-        let t = self.re.tanh();
-        self.chain(t, T::one() - t * t)
+        // 1 - tanh², without the cancellation at large |x|.
+        let twice = self.re * 2.0;
+        self.chain(self.re.tanh(), twice.sigmoid() * (-twice).sigmoid() * 4.0)
     }
     #[inline(always)]
     fn abs(self) -> Self {
@@ -310,7 +332,56 @@ impl<T: Real, const N: usize> Real for Dual<T, N> {
     }
     #[inline(always)]
     fn log1mexp(self) -> Self {
-        self.chain(self.re.log1mexp(), self.re.exp_m1().recip())
+        // 1 / (eˣ - 1), in a form whose own derivatives do not overflow at large x.
+        let e = -self.re;
+        self.chain(self.re.log1mexp(), -e.exp() / e.exp_m1())
+    }
+    #[inline(always)]
+    fn atanh(self) -> Self {
+        self.chain(self.re.atanh(), ((-self.re + 1.0) * (self.re + 1.0)).recip())
+    }
+    #[inline(always)]
+    fn log_add_exp(self, other: Self) -> Self {
+        // Two equal infinities have no difference; equal numbers keep the derivatives of theirs.
+        let stuck = self.re == other.re && !self.re.is_finite();
+        let gap = if stuck { T::zero() } else { self.re - other.re };
+        self.chain2(other, self.re.log_add_exp(other.re), gap.sigmoid(), (-gap).sigmoid())
+    }
+    #[inline(always)]
+    fn xlogy(self, y: Self) -> Self {
+        let corner = self.re == 0.0 && y.re == 0.0;
+        let (along_x, along_y) = if corner { (T::zero(), T::zero()) } else { (y.re.ln(), self.re / y.re) };
+        self.chain2(y, self.re.xlogy(y.re), along_x, along_y)
+    }
+    #[inline(always)]
+    fn erf(self) -> Self {
+        self.chain(self.re.erf(), erf::erf_slope(self.re))
+    }
+    #[inline(always)]
+    fn erfc(self) -> Self {
+        self.chain(self.re.erfc(), -erf::erf_slope(self.re))
+    }
+    #[inline(always)]
+    fn erfcx(self) -> Self {
+        self.chain(self.re.erfcx(), erf::erfcx_slope(self.re))
+    }
+    #[inline(always)]
+    fn erfinv(self) -> Self {
+        let x = self.re.erfinv();
+        self.chain(x, erf::erfinv_slope(self.re, x))
+    }
+    #[inline(always)]
+    fn ndtr(self) -> Self {
+        self.chain(self.re.ndtr(), erf::ndtr_slope(self.re))
+    }
+    #[inline(always)]
+    fn log_ndtr(self) -> Self {
+        self.chain(self.re.log_ndtr(), erf::log_ndtr_slope(self.re))
+    }
+    #[inline(always)]
+    fn ndtri(self) -> Self {
+        let x = self.re.ndtri();
+        self.chain(x, erf::ndtri_slope(self.re, x))
     }
 }
 

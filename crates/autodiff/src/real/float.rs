@@ -36,7 +36,16 @@ macro_rules! impl_real {
                     self
                 }
             }
-            impl_real!(@generic: tanh sigmoid softplus softplus_inv log1mexp);
+            impl_real!(@generic: tanh atanh sigmoid softplus softplus_inv log1mexp);
+            impl_real!(@wide: erf erfc erfcx erfinv ndtr log_ndtr ndtri);
+            #[inline(always)]
+            fn log_add_exp(self, other: Self) -> Self {
+                math::logistic::log_add_exp(self, other)
+            }
+            #[inline(always)]
+            fn xlogy(self, y: Self) -> Self {
+                math::logistic::xlogy(self, y)
+            }
         }
     };
     (@hot $hot:ident, $wrap:expr, $raw:expr; $($f:ident)*) => {$(
@@ -50,6 +59,11 @@ macro_rules! impl_real {
     (@generic: $($f:ident)*) => {$(
         #[inline(always)]
         fn $f(self) -> Self { math::logistic::$f(self) }
+    )*};
+    // In double precision, whatever the type.
+    (@wide: $($f:ident)*) => {$(
+        #[inline]
+        fn $f(self) -> Self { Self::of(math::erf::$f(self.re())) }
     )*};
 }
 pub(super) use impl_real;

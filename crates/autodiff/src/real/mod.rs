@@ -28,12 +28,16 @@ pub(crate) mod sealed {
 /// | function | `f64` | `F32` |
 /// |---|---|---|
 /// | `exp`, `ln`, `sqrt` | 1 | 1 |
-/// | `exp_m1`, `ln_1p`, `sigmoid` | 2 | 2 |
-/// | `softplus`, `log_sigmoid`, `tanh` | 3 | 3 |
-/// | `sin`, `cos`, `tan`, `atan`, `powf` | the platform's (1 in practice) | 1 |
+/// | `exp_m1`, `ln_1p` | 2 | 2 |
+/// | `sigmoid`, `softplus`, `log_sigmoid`, `tanh`, `atanh`, `softplus_inv`, `log1mexp`, `log_add_exp`, `xlogy` | 3 | 3 |
+/// | `erf` | 1 | 1 |
+/// | `erfc` | 2 | 1 |
+/// | `erfcx` | 3 | 1 |
+/// | `ndtr`, `log_ndtr`, `ndtri`, `erfinv` | 4 | 1 |
+/// | `sin`, `cos`, `tan`, `atan`, `powf` | the platform's (1 in practice) | the platform's (1.5 in practice) |
 ///
-/// Inverse functions with a root (`softplus_inv`, `log1mexp`) hold these bounds relative to
-/// `|f| + |x f'|`: near a root, the argument's own rounding is the limit.
+/// Functions with a root away from 0 (`softplus_inv`, `log1mexp`, `log_add_exp`, `xlogy`) hold these bounds
+/// relative to `|f| + |x f'|`: near the root, the argument's own rounding is the limit.
 pub trait Real:
     sealed::Sealed
     + Copy
@@ -79,6 +83,8 @@ pub trait Real:
     fn atan(self) -> Self;
     /// Hyperbolic tangent.
     fn tanh(self) -> Self;
+    /// Inverse hyperbolic tangent.
+    fn atanh(self) -> Self;
     /// Absolute value; derivative 0 at 0.
     fn abs(self) -> Self;
     /// Sign: -1, 0 or 1, without a derivative.
@@ -91,6 +97,25 @@ pub trait Real:
     fn softplus_inv(self) -> Self;
     /// `ln(1 - e⁻ˣ)` for `x > 0`.
     fn log1mexp(self) -> Self;
+    /// `ln(eᵃ + eᵇ)`, without overflow.
+    fn log_add_exp(self, other: Self) -> Self;
+    /// `x ln y` for `y >= 0`, and 0 at `x = 0`, where the slopes are `ln y` and 0 (both 0 if `y = 0` too).
+    fn xlogy(self, y: Self) -> Self;
+
+    /// The error function.
+    fn erf(self) -> Self;
+    /// `1 - erf(x)`, accurate in the upper tail.
+    fn erfc(self) -> Self;
+    /// `e^(x²) erfc(x)`, which does not underflow in the upper tail.
+    fn erfcx(self) -> Self;
+    /// The inverse of [`erf`](Real::erf): infinite at ±1, NaN beyond.
+    fn erfinv(self) -> Self;
+    /// The standard normal cdf, accurate in the lower tail.
+    fn ndtr(self) -> Self;
+    /// The logarithm of the standard normal cdf, accurate in both tails.
+    fn log_ndtr(self) -> Self;
+    /// The standard normal quantile, the inverse of [`ndtr`](Real::ndtr): infinite at 0 and 1, NaN beyond.
+    fn ndtri(self) -> Self;
 
     /// `ln sigmoid(x)`, without overflow.
     #[inline(always)]
@@ -117,10 +142,10 @@ pub trait Real:
     fn min(self, other: Self) -> Self {
         if other < self { other } else { self }
     }
-    /// `max(x, 0)`; derivative 0 at 0.
+    /// `max(x, 0)`; derivative 0 at 0. A NaN stays.
     #[inline(always)]
     fn relu(self) -> Self {
-        if self > 0.0 { self } else { Self::zero() }
+        if self <= 0.0 { Self::zero() } else { self }
     }
     /// Whether the value is neither infinite nor NaN.
     #[inline(always)]

@@ -47,7 +47,9 @@ impl<T: Scalar> Gradients<'_, T> {
         match inner.nodes[id as usize].grad {
             Grad::None => zero(),
             Grad::Arena(at) => DMatrix::from_column_slice(rows, cols, &inner.adjoints[at..at + rows * cols]),
-            Grad::Params(at) => DMatrix::from_column_slice(rows, cols, &inner.params_grad[at..at + rows * cols]),
+            Grad::Params(at) => {
+                DMatrix::from_column_slice(rows, cols, &inner.params_grad[at..at + rows * cols])
+            }
         }
     }
 

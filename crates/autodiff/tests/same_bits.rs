@@ -1,0 +1,104 @@
+//! The hot functions give the same bits on every instruction set, and run at vector speed.
+
+use probity_autodiff::simd::{Isa, Kernel, dispatch};
+use probity_autodiff::{Real, Scalar};
+
+/// Applies one of the hot functions to a slice; each is its own loop, as in a formula.
+struct Apply<'a, T> {
+    function: &'a str,
+    x: &'a [T],
+    y: &'a mut [T],
+}
+
+const HOT: [&str; 8] = ["exp", "exp_m1", "ln", "ln_1p", "tanh", "sigmoid", "softplus", "log1mexp"];
+
+impl<T: Scalar> Kernel for Apply<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        macro_rules! loops {
+            ($($f:ident)*) => {
+                match self.function {
+                    $(stringify!($f) => {
+                        for (y, x) in self.y.iter_mut().zip(self.x) {
+                            *y = T::from_num(x.num().$f());
+                        }
+                    })*
+                    other => panic!("{other}"),
+                }
+            };
+        }
+        loops! { exp exp_m1 ln ln_1p tanh sigmoid softplus log1mexp }
+    }
+}
+
+fn compare<T: Scalar>(points: &[T], bits: fn(T) -> u64) {
+    for function in HOT {
+        let mut results = Vec::new();
+        for isa in [Isa::Portable, Isa::Avx2, Isa::Avx512] {
+            if isa.select() != isa {
+                println!("{isa:?}: this machine does not have it");
+                continue;
+            }
+            let mut y = vec![T::default(); points.len()];
+            dispatch(Apply { function, x: points, y: &mut y });
+            results.push((isa, y));
+        }
+        for (isa, y) in &results[1..] {
+            for ((x, a), b) in points.iter().zip(&results[0].1).zip(y) {
+                let both_nan = a.to_f64().is_nan() && b.to_f64().is_nan();
+                assert!(
+                    both_nan || bits(*a) == bits(*b),
+                    "{function}({x:?}): {a:?} portably, {b:?} on {isa:?}"
+                );
+            }
+        }
+    }
+    Isa::detect().select();
+}
+
+#[test]
+fn every_instruction_set_gives_the_same_bits() {
+    // An odd number of points, so that the scalar rest of a vector loop is taken as well.
+    let singles: Vec<f32> = (0..100_003_u32).map(|i| f32::from_bits(i.wrapping_mul(2_654_435_761))).collect();
+    compare(&singles, |x| x.to_bits().into());
+    compare(&(0..20_003).map(|i| (i - 10_000) as f32 * 0.011).collect::<Vec<_>>(), |x| x.to_bits().into());
+    let doubles: Vec<f64> =
+        (0..100_003_u64).map(|i| f64::from_bits(i.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    compare(&doubles, f64::to_bits);
+    compare(&(0..20_003).map(|i| (i - 10_000) as f64 * 0.0731).collect::<Vec<_>>(), f64::to_bits);
+}
+
+fn throughput<T: Scalar>(name: &str) {
+    let x: Vec<T> = (0..4096).map(|i| T::from_f64(0.001 * f64::from(i) + 0.01)).collect();
+    let mut y = vec![T::default(); x.len()];
+    for isa in [Isa::Portable, Isa::Avx2, Isa::Avx512] {
+        if isa.select() != isa {
+            continue;
+        }
+        print!("{name} {isa:?}:");
+        for function in HOT {
+            // The best of many short rounds: other work on the machine only ever adds time.
+            let best = (0..40)
+                .map(|_| {
+                    let start = std::time::Instant::now();
+                    for _ in 0..10 {
+                        dispatch(Apply { function, x: std::hint::black_box(&x), y: &mut y });
+                        std::hint::black_box(&mut y);
+                    }
+                    start.elapsed().as_secs_f64() * 1e9 / (10 * x.len()) as f64
+                })
+                .fold(f64::INFINITY, f64::min);
+            print!(" {function} {best:.2}");
+        }
+        println!(" ns per element");
+    }
+}
+
+/// `cargo test --release -p probity-autodiff --test same_bits -- --ignored --nocapture --test-threads 1`
+#[test]
+#[ignore = "a measurement"]
+fn throughput_of_the_hot_functions() {
+    throughput::<f32>("f32");
+    throughput::<f64>("f64");
+}

@@ -69,8 +69,8 @@ pub trait Value:
         }
     }
 
-    /// Whether the condition holds for every entry (as `f64`, without derivatives).
-    fn all(&self, condition: impl Fn(f64) -> bool) -> bool;
+    /// The first entry that meets the condition (as `f64`, without derivatives).
+    fn find(&self, condition: impl Fn(f64) -> bool) -> Option<f64>;
 }
 
 /// Whether terms are wanted one by one or as their sum (one fused pass either way).
@@ -123,8 +123,8 @@ macro_rules! number {
             fn sum(self) -> Self {
                 self
             }
-            fn all(&self, condition: impl Fn(f64) -> bool) -> bool {
-                condition(self.re())
+            fn find(&self, condition: impl Fn(f64) -> bool) -> Option<f64> {
+                Some(self.re()).filter(|x| condition(*x))
             }
         }
     )*};
@@ -170,7 +170,7 @@ impl<'t, T: Scalar> Value for Var<'t, T> {
     fn sum(self) -> Self {
         Var::sum(self)
     }
-    fn all(&self, condition: impl Fn(f64) -> bool) -> bool {
-        self.read(|x| x.iter().all(|v| condition(v.to_f64())))
+    fn find(&self, condition: impl Fn(f64) -> bool) -> Option<f64> {
+        self.read(|x| x.iter().map(|v| v.to_f64()).find(|v| condition(*v)))
     }
 }

@@ -1,1 +1,16 @@
-//! tbd
+//! Probability distributions.
+pub mod bijectors;
+mod distribution;
+mod error;
+mod families;
+mod kl;
+mod shaped;
+mod support;
+
+pub use distribution::{Cdf, Distribution, Draws, Entropy, Event, Moments, Reparameterized, Sample};
+pub use error::ParameterError;
+pub use families::*;
+pub use kl::{Estimate, KlDivergence, KlMethod, kl_monte_carlo};
+pub use probity_autodiff::{Key, Terms, Value};
+pub use shaped::Shaped;
+pub use support::Support;

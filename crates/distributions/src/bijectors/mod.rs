@@ -1,0 +1,44 @@
+//! Smooth one-to-one maps from unconstrained numbers `u` into a support, entry by entry.
+
+mod exp;
+mod identity;
+mod interval;
+mod softplus;
+
+pub use exp::Exp;
+pub use identity::Identity;
+pub use interval::Interval;
+pub use softplus::Softplus;
+
+use probity_autodiff::{Terms, Value};
+
+/// A smooth one-to-one map of every entry.
+pub trait Bijector<V: Value>: Copy {
+    /// `x = f(u)`.
+    fn forward(&self, u: V) -> V;
+    /// `u = f⁻¹(x)`.
+    fn inverse(&self, x: V) -> V;
+    /// `ln |f'(u)|` of every entry, or their sum.
+    fn log_det(&self, u: V, terms: Terms) -> V;
+}
+
+/// Declares the three formulas of a bijector without parameters.
+macro_rules! bijector {
+    ($name:ident, |$u:ident| $forward:expr, |$x:ident| $inverse:expr, |$v:ident| $log_det:expr) => {
+        impl<V: probity_autodiff::Value> crate::bijectors::Bijector<V> for $name {
+            #[track_caller]
+            fn forward(&self, u: V) -> V {
+                V::apply(probity_autodiff::formula!(|$u| $forward), [u])
+            }
+            #[track_caller]
+            fn inverse(&self, x: V) -> V {
+                V::apply(probity_autodiff::formula!(|$x| $inverse), [x])
+            }
+            #[track_caller]
+            fn log_det(&self, u: V, terms: probity_autodiff::Terms) -> V {
+                V::apply_as(terms, probity_autodiff::formula!(|$v| $log_det), [u])
+            }
+        }
+    };
+}
+pub(crate) use bijector;

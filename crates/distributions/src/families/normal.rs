@@ -1,0 +1,132 @@
+//! Normal (Gaussian) distribution on the real line.
+
+use super::common_shape;
+use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
+use crate::error::{ParameterError, finite, positive};
+use crate::kl::{KlDivergence, KlMethod};
+use crate::support::Support;
+use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
+
+/// `½ ln 2π`.
+pub(crate) const HALF_LN_TAU: f64 = 0.918938533204672741780329736405617640;
+
+/// `p(x) = exp(-½ ((x - loc) / scale)²) / (scale √(2π))`, `x` real.
+///
+/// *Event*: entry. *Parameters*: `loc` real, `scale > 0` (a standard deviation).
+#[derive(Clone, Copy, Debug)]
+pub struct Normal<V = f64> {
+    /// Mean.
+    pub loc: V,
+    /// Standard deviation.
+    pub scale: V,
+}
+
+impl<V: Value> Normal<V> {
+    /// With this mean and standard deviation.
+    pub fn new(loc: impl Into<V>, scale: impl Into<V>) -> Self {
+        Self { loc: loc.into(), scale: scale.into() }
+    }
+
+    /// Mean 0, standard deviation 1.
+    pub fn standard() -> Self {
+        Self::new(0.0, 1.0)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct NormalLogProb;
+impl Formula<3> for NormalLogProb {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [x, loc, scale]: [R; 3]) -> R {
+        let z = (x - loc) / scale;
+        z * z * -0.5 - scale.ln() - HALF_LN_TAU
+    }
+}
+
+impl<V: Value> Distribution<V> for Normal<V> {
+    const NAME: &'static str = "Normal";
+
+    fn support(&self) -> Support<V> {
+        Support::Real
+    }
+    fn shape(&self) -> (usize, usize) {
+        common_shape(&[self.loc, self.scale])
+    }
+    fn check(&self) -> Result<(), ParameterError> {
+        finite(Self::NAME, "loc", self.loc)?;
+        positive(Self::NAME, "scale", self.scale)
+    }
+    #[track_caller]
+    fn log_prob_terms(&self, x: V, terms: Terms) -> V {
+        V::apply_as(terms, NormalLogProb, [x, self.loc, self.scale])
+    }
+    fn kl_from_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
+        Some((Normal { loc, scale }.kl_terms(self, terms), KlMethod::Closed))
+    }
+    fn as_normal(&self) -> Option<(V, V)> {
+        Some((self.loc, self.scale))
+    }
+}
+
+impl<V: Value> Sample<V> for Normal<V> {
+    fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
+        let args = [Draw::Value(self.loc), Draw::Value(self.scale), Draw::Normal(key)];
+        V::draw(cx, formula!(|loc, scale, z| loc + scale * z), args, least)
+    }
+}
+impl<V: Value> Reparameterized<V> for Normal<V> {}
+
+impl<V: Value> Moments<V> for Normal<V> {
+    fn mean(&self) -> V {
+        V::apply(formula!(|loc, scale| loc + scale * 0.0), [self.loc, self.scale])
+    }
+    fn variance(&self) -> V {
+        V::apply(formula!(|loc, scale| scale * scale + loc * 0.0), [self.loc, self.scale])
+    }
+}
+
+impl<V: Value> Cdf<V> for Normal<V> {
+    fn cdf(&self, x: V) -> V {
+        V::apply(formula!(|x, loc, scale| ((x - loc) / scale).ndtr()), [x, self.loc, self.scale])
+    }
+    fn sf(&self, x: V) -> V {
+        V::apply(formula!(|x, loc, scale| ((loc - x) / scale).ndtr()), [x, self.loc, self.scale])
+    }
+    fn log_cdf(&self, x: V) -> V {
+        V::apply(formula!(|x, loc, scale| ((x - loc) / scale).log_ndtr()), [x, self.loc, self.scale])
+    }
+    fn log_sf(&self, x: V) -> V {
+        V::apply(formula!(|x, loc, scale| ((loc - x) / scale).log_ndtr()), [x, self.loc, self.scale])
+    }
+    fn quantile(&self, p: V) -> V {
+        V::apply(formula!(|p, loc, scale| loc + scale * p.ndtri()), [p, self.loc, self.scale])
+    }
+}
+
+impl<V: Value> Entropy<V> for Normal<V> {
+    fn entropy(&self) -> V {
+        V::apply(formula!(|loc, scale| scale.ln() + loc * 0.0 + (HALF_LN_TAU + 0.5)), [self.loc, self.scale])
+    }
+}
+
+/// `KL(N(a, s) ‖ N(b, t)) = ½ ((s/t)² - 1 - ln (s/t)²) + ½ ((a - b)/t)²`.
+#[derive(Clone, Copy, Debug)]
+struct NormalNormalKl;
+impl Formula<4> for NormalNormalKl {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [a, s, b, t]: [R; 4]) -> R {
+        let (ratio, shift) = (s / t, (a - b) / t);
+        // (r² - 1 - ln r²) / 2 cancels near r = 1, where r - 1 = (s - t)/t is exact.
+        let d = (s - t) / t;
+        (d * (d + 2.0)) * 0.5 - ratio.ln() + shift * shift * 0.5
+    }
+}
+
+impl<V: Value> KlDivergence<Normal<V>> for Normal<V> {
+    type Value = V;
+    const METHOD: KlMethod = KlMethod::Closed;
+    #[track_caller]
+    fn kl_terms(&self, p: &Normal<V>, terms: Terms) -> V {
+        V::apply_as(terms, NormalNormalKl, [self.loc, self.scale, p.loc, p.scale])
+    }
+}

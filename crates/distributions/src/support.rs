@@ -1,0 +1,73 @@
+//! Supports, and the bijectors that carry unconstrained numbers into them.
+
+use crate::bijectors::{Bijector, Exp, Identity, Interval};
+use probity_autodiff::{Terms, Value};
+
+/// The values for which a distribution has a density (or mass).
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Support<V> {
+    /// All real numbers, in every entry.
+    Real,
+    /// Numbers greater than 0 (the border may belong to it).
+    Positive,
+    /// Numbers between two limits.
+    Interval(V, V),
+    /// 0 or 1.
+    Boolean,
+    /// 0, 1, 2, ...
+    NonNegativeInteger,
+    /// 0, 1, ..., n - 1.
+    Category(usize),
+}
+
+impl<V: Value> Support<V> {
+    /// Whether values are counted, not measured: no density, no bijector, no gradient.
+    pub fn is_discrete(&self) -> bool {
+        matches!(self, Support::Boolean | Support::NonNegativeInteger | Support::Category(_))
+    }
+
+    /// Whether a number lies in the support of the entry that `limits` (for an interval) belong to.
+    pub fn contains(&self, x: f64) -> bool
+    where
+        V: Into<f64>,
+    {
+        match *self {
+            Support::Real => x.is_finite(),
+            Support::Positive => x >= 0.0 && x < f64::INFINITY,
+            Support::Interval(low, high) => low.into() <= x && x <= high.into(),
+            Support::Boolean => x == 0.0 || x == 1.0,
+            Support::NonNegativeInteger => x >= 0.0 && x.fract() == 0.0,
+            Support::Category(n) => x >= 0.0 && x < n as f64 && x.fract() == 0.0,
+        }
+    }
+
+    /// The value in the support for an unconstrained `u`; none for a discrete support.
+    pub fn constrain(&self, u: V) -> Option<V> {
+        Some(match *self {
+            Support::Real => Identity.forward(u),
+            Support::Positive => Exp.forward(u),
+            Support::Interval(low, high) => Interval { low, high }.forward(u),
+            _ => return None,
+        })
+    }
+
+    /// The unconstrained `u` for a value in the support; none for a discrete support.
+    pub fn unconstrain(&self, x: V) -> Option<V> {
+        Some(match *self {
+            Support::Real => Identity.inverse(x),
+            Support::Positive => Exp.inverse(x),
+            Support::Interval(low, high) => Interval { low, high }.inverse(x),
+            _ => return None,
+        })
+    }
+
+    /// `ln |dx/du|` at `u`; none where it is 0 everywhere (the real line) or there is no bijector.
+    pub fn log_det(&self, u: V, terms: Terms) -> Option<V> {
+        match *self {
+            Support::Positive => Some(Exp.log_det(u, terms)),
+            Support::Interval(low, high) => Some(Interval { low, high }.log_det(u, terms)),
+            _ => None,
+        }
+    }
+}

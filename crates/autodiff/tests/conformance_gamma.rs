@@ -48,11 +48,8 @@ impl Worst {
         }
         self.count += 1;
         // Rows whose exact result is subnormal read 0.
-        let error = if got == want || (want == 0.0 && got.abs() < 1e-307) {
-            0.0
-        } else {
-            (got - want).abs() / unit
-        };
+        let error =
+            if got == want || (want == 0.0 && got.abs() < 1e-307) { 0.0 } else { (got - want).abs() / unit };
         if !(error <= self.limit) {
             self.failures.push(format!("{}: {got:e} instead of {want:e} ({error:.1} units)", at()));
         }

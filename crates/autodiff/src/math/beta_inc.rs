@@ -115,14 +115,15 @@ fn lower_integral<R: Real>(a: R, b: R, at: Point<R>, gap: R) -> R {
     let left = at.x <= 0.5;
     let (small, sign) = if left { (at.x, -1.0) } else { (at.y, 1.0) };
     let (gap_v, sum_v, small_v) = (gap.re(), sum.re(), small.re());
-    let (av, xv, yv) = (a.re(), at.x.re(), at.y.re());
+    let (xv, yv) = (at.x.re(), at.y.re());
     let end = cutoff(gap_v, sum_v * xv * yv, |s| {
         let bend = small_v * exp_minus_line(sign * s) + ln_1p_minus(small_v * (sign * s).exp_m1());
-        (gap_v * s + sum_v * bend, av - sum_v * xv / (xv + yv * s.exp()))
+        let moved = xv * yv * s.exp_m1() / (xv + yv * s.exp());
+        (gap_v * s + sum_v * bend, gap_v + sum_v * moved)
     });
     integrate(end, |s| {
         let bend = small * exp_minus_line(sign * s) + ln_1p_minus(small * (sign * s).exp_m1());
-        gap * s + sum * bend
+        (-(gap * s + sum * bend)).exp()
     })
 }
 

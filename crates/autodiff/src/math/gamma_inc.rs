@@ -69,7 +69,7 @@ fn lower_integral<R: Real>(a: R, x: R) -> R {
     let gap = a - x;
     let (gap_v, xv) = (gap.re(), x.re());
     let end = cutoff(gap_v, xv, |s| (gap_v * s + xv * exp_minus_line(-s), gap_v - xv * (-s).exp_m1()));
-    integrate(end, |s| gap * s + x * exp_minus_line(-s))
+    integrate(end, |s| (-(gap * s + x * exp_minus_line(-s))).exp())
 }
 
 /// `M` of the upper tail, `x >= a`, `x >= 1`: the integrand is `exp(-(x - a) s - x (eˢ - 1 - s))`.
@@ -77,7 +77,7 @@ fn upper_integral<R: Real>(a: R, x: R) -> R {
     let gap = x - a;
     let (gap_v, xv) = (gap.re(), x.re());
     let end = cutoff(gap_v, xv, |s| (gap_v * s + xv * exp_minus_line(s), gap_v + xv * s.exp_m1()));
-    integrate(end, |s| gap * s + x * exp_minus_line(s))
+    integrate(end, |s| (-(gap * s + x * exp_minus_line(s))).exp())
 }
 
 /// Both tails for `a < 1`, `x < 1`, where either may be the small one.

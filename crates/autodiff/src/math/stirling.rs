@@ -92,6 +92,11 @@ pub(super) fn ln_gamma_ratio<R: Real>(a: R, b: R) -> R {
         }
         steps += product_m1.ln_1p();
     }
+    steps + stirling_ratio(a, b) - a * b.ln()
+}
+
+/// `ln Γ(b) - ln Γ(a + b) + a ln b` for `b >= STIRLING_FROM`: what the leading power leaves.
+pub(super) fn stirling_ratio<R: Real>(a: R, b: R) -> R {
     // uᵐ - vᵐ for odd m, by a recurrence of positive terms.
     let (u, v) = (b.recip(), (a + b).recip());
     let mut odd = a * u * v;
@@ -104,7 +109,7 @@ pub(super) fn ln_gamma_ratio<R: Real>(a: R, b: R) -> R {
         v_odd *= vv;
     }
     let q = a / b;
-    steps + correction - b * ln_1p_minus(q) - (a - 0.5) * q.ln_1p() - a * b.ln()
+    correction - b * ln_1p_minus(q) - (a - 0.5) * q.ln_1p()
 }
 
 /// `ln B(a, b) = ln Γ(a) + ln Γ(b) - ln Γ(a + b)` for positive arguments of any size.

@@ -1,8 +1,8 @@
 //! Student's t distribution function, its logarithms, its gradient in the degrees of freedom and its quantile.
 
 use super::beta_inc::{Point, logit_quantile, tails_at};
-use super::stirling::ln_beta;
-use super::tails::Tails;
+use super::stirling::{ln_1p_minus, ln_beta, stirling_ratio};
+use super::tails::{Tails, cutoff, integrate};
 use crate::real::{Dual, Real};
 
 /// `P(T <= t)` and `P(T > t)` with their logarithms, for `df > 0` finite; NaN elsewhere.
@@ -78,7 +78,37 @@ pub fn student_t_draw_slope<R: Real>(df: R, t: R) -> R {
     if t.re() == 0.0 {
         return R::zero();
     }
+    if df >= 30.0 && df.is_finite() && t.is_finite() {
+        return R::narrow(draw_slope_large(df, t));
+    }
     let tails = student_t_tails(Dual::<R::Wide, 2>::variable(df, 0), Dual::variable(t, 1));
     let [along_df, along_t] = tails.smaller_log().du;
     R::narrow(-along_df / along_t)
+}
+
+/// [`student_t_draw_slope`] where `F` hardly depends on `df`: the integral of the score, which is of order `1/df²`
+/// and is formed so, over the side of `t` where it does not cancel.
+fn draw_slope_large<R: Real>(df: R, t: R) -> R {
+    let constant = Dual::<R, 1>::variable(df, 0) * 0.5;
+    let constant_slope = -stirling_ratio(Dual::constant(R::of(0.5)), constant).du[0];
+    let wt = t * t / df;
+    // d ln pdf / d df at u, times pdf(u) / pdf(t).
+    let integrand = |u: R| {
+        let w = u * u / df;
+        let bent = w / (w + 1.0);
+        let log_less_bent = if w < 0.35 { ln_1p_minus(w) + bent * w } else { w.ln_1p() - bent };
+        let score = constant_slope - (log_less_bent - bent / df) * 0.5;
+        score * (((w - wt) / (wt + 1.0)).ln_1p() * (df + 1.0) * -0.5).exp()
+    };
+    let tv = t.re().abs();
+    if tv < 3.0 {
+        return -t * integrate(1.0, |s| integrand(t * s));
+    }
+    // The tail, u = t eˢ; the exponent is convex in s.
+    let (n, p) = (df.re() + 1.0, wt.re() / (1.0 + wt.re()));
+    let end = cutoff(n * p - 1.0, 2.0 * n * p * (1.0 - p), |s| {
+        let rise = p * (2.0 * s).exp_m1();
+        (0.5 * n * rise.ln_1p() - s, n * (rise + p) / (1.0 + rise) - 1.0)
+    });
+    t * integrate(end, |s| integrand(t * s.exp()) * s.exp())
 }

@@ -50,11 +50,17 @@ def beta_row(a, b, x):
     a, b, x = mpf(a), mpf(b), mpf(x)
     y = 1 - x
     density = exp((a - 1) * log(x) + (b - 1) * log(y)) / beta(a, b)
-    i = betainc(a, b, 0, x, regularized=True)
-    da = difference(lambda a: betainc(a, b, 0, x, regularized=True), a)
-    db = difference(lambda b: betainc(a, b, 0, x, regularized=True), b)
-    row("beta_inc", (a, b, x), (i, da, db, density))
-    row("beta_inc_upper", (a, b, x), (1 - i, -da, -db, -density))
+    # The tail itself, on either side of the mean.
+    if x * (a + b) < a:
+        tail, sign = lambda a, b: betainc(a, b, 0, x, regularized=True), 1
+    else:
+        tail, sign = lambda a, b: betainc(b, a, 0, y, regularized=True), -1
+    value = tail(a, b)
+    lower, upper = (value, 1 - value)[::sign]
+    da = sign * difference(lambda a: tail(a, b), a)
+    db = sign * difference(lambda b: tail(a, b), b)
+    row("beta_inc", (a, b, x), (lower, da, db, density))
+    row("beta_inc_upper", (a, b, x), (upper, -da, -db, -density))
 
 
 for x in ["-7.25", "-0.5", "1e-300", "1e-8", "0.1", "0.99", "1.4616321449683622", "1.5", "2", "3.75", "9.5", "10.5", "77", "1e5", "1e15", "1e200"]:

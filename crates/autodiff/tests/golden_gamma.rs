@@ -28,6 +28,9 @@ fn eval(name: &str, args: &[f64]) -> D {
 /// is the draw.
 fn check_draw_slopes(name: &str, args: &[f64], want: &[f64]) {
     let Some((density, shapes)) = want[1..].split_last() else { return };
+    if density.abs() < 1e-290 {
+        return; // The quotient below would be one of subnormal numbers.
+    }
     let got = match name {
         "gamma_p" => vec![gamma_inc::gamma_draw_slope(args[0], args[1])],
         "beta_inc" => beta_inc::beta_draw_slopes(args[0], args[1], args[2]).to_vec(),

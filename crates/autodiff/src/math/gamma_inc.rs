@@ -93,7 +93,7 @@ fn small_corner<R: Real>(a: R, x: R, ln_x: R) -> Tails<R> {
     Tails::from_expansion(ln_x * a - lgamma_1p(a), a * sum)
 }
 
-/// The density of Gamma(`a`, rate 1) at `x`, which is `dP/dx`.
+/// The density of Gamma(`a`, rate 1) at `0 < x < ∞`, which is `dP/dx`.
 pub fn gamma_pdf<R: Real>(a: R, x: R) -> R {
     log_density(a, x, x.ln()).exp() / x
 }

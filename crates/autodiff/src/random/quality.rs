@@ -8,13 +8,13 @@ use crate::real::Scalar;
 const SIGMAS: f64 = 4.9;
 const N: usize = 4_000_000;
 
-fn normals<T: Noise>(key: Key, n: usize) -> Vec<f64> {
+fn normals<T: Scalar>(key: Key, n: usize) -> Vec<f64> {
     let mut out = vec![T::default(); n];
     fill_normal(key, 0, &mut out);
     out.into_iter().map(Scalar::to_f64).collect()
 }
 
-fn uniforms<T: Noise>(key: Key, n: usize) -> Vec<f64> {
+fn uniforms<T: Scalar>(key: Key, n: usize) -> Vec<f64> {
     let mut out = vec![T::default(); n];
     fill_uniform(key, 0, &mut out);
     out.into_iter().map(Scalar::to_f64).collect()

@@ -109,7 +109,7 @@ mod tests {
         out.into_iter().map(|x| x.to_f64().to_bits()).collect()
     }
 
-    fn splits_agree<T: Noise>(fill: fn(Key, u64, &mut [T])) {
+    fn splits_agree<T: Scalar>(fill: fn(Key, u64, &mut [T])) {
         let all = draw(fill, 0, 1000);
         for (start, n) in
             [(0, 0), (0, 1), (0, 63), (63, 1), (63, 2), (64, 64), (1, 200), (130, 61), (37, 963)]

@@ -44,7 +44,9 @@ pub enum Error {
         site: String,
     },
     /// A run of the model did not visit the sites of the first run.
-    #[error("site {site:?}: {problem}; a model must visit the same sites, in the same order and shapes, in every run")]
+    #[error(
+        "site {site:?}: {problem}; a model must visit the same sites, in the same order and shapes, in every run"
+    )]
     ModelChanged {
         /// The site.
         site: String,
@@ -52,7 +54,9 @@ pub enum Error {
         problem: String,
     },
     /// A discrete variable is sampled, but variational inference needs a density.
-    #[error("site {site:?}: {family} is discrete and cannot be inferred by a Gaussian guide; sum it out or observe it")]
+    #[error(
+        "site {site:?}: {family} is discrete and cannot be inferred by a Gaussian guide; sum it out or observe it"
+    )]
     DiscreteLatent {
         /// The site.
         site: String,

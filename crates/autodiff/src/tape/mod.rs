@@ -113,6 +113,11 @@ impl<T: Scalar> Tape<T> {
         inner.trap.clear();
     }
 
+    /// Lets go of the bound parameters, so that they can be changed without a copy. The next thing to do is [`reset`](Tape::reset).
+    pub fn unbind(&mut self) {
+        self.inner.get_mut().params = None;
+    }
+
     /// The number of nodes recorded.
     pub fn len(&self) -> usize {
         self.inner.borrow().nodes.len()

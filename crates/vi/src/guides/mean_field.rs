@@ -44,12 +44,17 @@ impl<T: Scalar> Guide<T> for MeanField {
             let ((rows, cols), key) = (site.shape, key.fold_in(i as u64));
             let loc = start(&site.init.loc, site.size(), key.fold_in(0)).ok_or_else(|| Error::Setting {
                 setting: "init",
-                problem: format!("site {:?} has {} entries, its start another number", site.name, site.size()),
+                problem: format!(
+                    "site {:?} has {} entries, its start another number",
+                    site.name,
+                    site.size()
+                ),
             })?;
             let rho = match site.init.scale {
                 ScaleStart::Constant(scale) => vec![self.form.rho(scale); site.size()],
                 ScaleStart::SoftplusUniform(low, high) => {
-                    let rho = start(&Start::Uniform(low, high), site.size(), key.fold_in(1)).unwrap_or_default();
+                    let rho =
+                        start(&Start::Uniform(low, high), site.size(), key.fold_in(1)).unwrap_or_default();
                     let softplus = |r: f64| probity_autodiff::Real::softplus(r);
                     rho.into_iter().map(|r| self.form.rho(softplus(r))).collect()
                 }

@@ -85,12 +85,18 @@ impl<'t, T: Scalar> Scope<'t, T> {
         W: Sample<Var<'t, T>>,
         B: Sample<Var<'t, T>>,
     {
-        if let (Mode::Elbo { guide, params, .. }, Estimator::LocalReparameterization) = (self.mode, self.estimator) {
+        if let (Mode::Elbo { guide, params, .. }, Estimator::LocalReparameterization) =
+            (self.mode, self.estimator)
+        {
             let next = self.cursor;
             let q_weight = guide.marginal(self.tape, params, next);
             let q_bias = guide.marginal(self.tape, params, next + 1);
             let exact = |q: &Option<Marginal<'t, T>>| q.is_some();
-            if exact(&q_weight) && (bias.is_none() || exact(&q_bias)) && known(&weight.1) && bias.as_ref().is_none_or(|b| known(&b.1)) {
+            if exact(&q_weight)
+                && (bias.is_none() || exact(&q_bias))
+                && known(&weight.1)
+                && bias.as_ref().is_none_or(|b| known(&b.1))
+            {
                 return self.local(x, weight, bias);
             }
         }
@@ -129,8 +135,14 @@ impl<'t, T: Scalar> Scope<'t, T> {
     }
 
     /// Mean and variance of a site's Gaussian; adds its divergence from the prior.
-    fn moments<D: Sample<Var<'t, T>>>(&mut self, index: usize, prior: &D) -> Result<(Var<'t, T>, Var<'t, T>)> {
-        let Mode::Elbo { guide, params, .. } = self.mode else { unreachable!("only an ELBO run draws outputs") };
+    fn moments<D: Sample<Var<'t, T>>>(
+        &mut self,
+        index: usize,
+        prior: &D,
+    ) -> Result<(Var<'t, T>, Var<'t, T>)> {
+        let Mode::Elbo { guide, params, .. } = self.mode else {
+            unreachable!("only an ELBO run draws outputs")
+        };
         let Some(q) = guide.marginal(self.tape, params, index) else { unreachable!("asked before") };
         if let Some((prior_loc, prior_scale)) = constants(prior) {
             let args = [q.loc.into(), q.rho.into()];
@@ -138,7 +150,9 @@ impl<'t, T: Scalar> Scope<'t, T> {
                 ScaleForm::Softplus => {
                     self.tape.map_pair(VarianceAndKl::<false> { prior_loc, prior_scale }, args, (1, 1))
                 }
-                ScaleForm::Log => self.tape.map_pair(VarianceAndKl::<true> { prior_loc, prior_scale }, args, (1, 1)),
+                ScaleForm::Log => {
+                    self.tape.map_pair(VarianceAndKl::<true> { prior_loc, prior_scale }, args, (1, 1))
+                }
             };
             self.add_kl(index, kl, KlMethod::Closed);
             return Ok((q.loc, variance));

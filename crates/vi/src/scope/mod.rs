@@ -10,7 +10,7 @@ pub use data::Data;
 pub use linear::Estimator;
 pub use plate::Batch;
 pub(crate) use plate::Batcher;
-pub(crate) use run::{Collected, Mode, Outcome};
+pub(crate) use run::{Mode, Outcome, Run, discover, run};
 
 use crate::error::{Error, Result};
 use crate::layout::{Init, Layout, Site, SiteKind, Transform};
@@ -34,7 +34,7 @@ pub struct Scope<'t, T: Scalar = f64> {
     discovering: bool,
     /// The next site in the order of visits.
     cursor: usize,
-    prefix: String,
+    prefix: &'t mut String,
     /// The key of this run; site number i draws with `key.fold_in(i)`.
     key: Key,
     /// N / B inside a minibatch, else 1.
@@ -79,8 +79,15 @@ impl<'t, T: Scalar> Scope<'t, T> {
     /// # Errors
     /// If the name is taken, a parameter is out of range, or the data do not have the distribution's shape or support.
     #[track_caller]
-    pub fn observe<D: Sample<Var<'t, T>>>(&mut self, name: &str, distribution: D, data: impl Data<'t, T>) -> Result {
-        let index = self.visit(name, SiteKind::Observed, D::NAME, distribution.shape(), Transform::None, Init::default)?;
+    pub fn observe<D: Sample<Var<'t, T>>>(
+        &mut self,
+        name: &str,
+        distribution: D,
+        data: impl Data<'t, T>,
+    ) -> Result {
+        let data = data.on(self.tape);
+        let index =
+            self.visit(name, SiteKind::Observed, D::NAME, data.shape(), Transform::None, Init::default)?;
         self.check_parameters(index, &distribution)?;
         self.observed(index, &distribution, data)?;
         self.leave(index);
@@ -93,7 +100,14 @@ impl<'t, T: Scalar> Scope<'t, T> {
     /// If the name is taken.
     #[track_caller]
     pub fn factor(&mut self, name: &str, log_density: Var<'t, T>) -> Result {
-        let index = self.visit(name, SiteKind::Observed, "factor", log_density.shape(), Transform::None, Init::default)?;
+        let index = self.visit(
+            name,
+            SiteKind::Observed,
+            "factor",
+            log_density.shape(),
+            Transform::None,
+            Init::default,
+        )?;
         self.add_log_likelihood(log_density.sum());
         self.leave(index);
         Ok(())
@@ -104,7 +118,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
     /// # Errors
     /// If the name is taken.
     pub fn deterministic(&mut self, name: &str, value: Var<'t, T>) -> Result<Var<'t, T>> {
-        let index = self.visit(name, SiteKind::Deterministic, "", value.shape(), Transform::None, Init::default)?;
+        let index =
+            self.visit(name, SiteKind::Deterministic, "", value.shape(), Transform::None, Init::default)?;
         self.collect(index, value);
         self.leave(index);
         Ok(value)
@@ -187,7 +202,9 @@ impl<'t, T: Scalar> Scope<'t, T> {
         // Compared in parts, so that nothing is allocated.
         let same = site.name.strip_prefix(self.prefix.as_str()) == Some(name);
         if !same || site.kind != kind {
-            return Err(self.changed(name, format!("the first run had {:?} ({:?}) here", site.name, site.kind)));
+            return Err(
+                self.changed(name, format!("the first run had {:?} ({:?}) here", site.name, site.kind))
+            );
         }
         if kind == SiteKind::Latent && site.shape != shape {
             let was = site.shape;

@@ -68,7 +68,12 @@ impl<'t, T: Scalar> Batch<'t, T> {
     pub fn shared_rows(&self, x: &Arc<DMatrix<T>>) -> Var<'t, T> {
         match &self.index {
             None => {
-                assert!(x.nrows() == self.total, "plate: data of {} rows in a plate of {}", x.nrows(), self.total);
+                assert!(
+                    x.nrows() == self.total,
+                    "plate: data of {} rows in a plate of {}",
+                    x.nrows(),
+                    self.total
+                );
                 x.on(self.tape)
             }
             Some(_) => self.rows(x),
@@ -134,8 +139,12 @@ impl<'t, T: Scalar> Scope<'t, T> {
         f: impl FnOnce(&mut Self, &Batch<'t, T>) -> Result<O>,
     ) -> Result<O> {
         if n == 0 || self.weight != 1.0 {
-            let problem = if n == 0 { "a plate needs at least one row" } else { "minibatch plates cannot be nested" };
-            return Err(Error::Setting { setting: "plate", problem: format!("{:?}: {problem}", self.full_name(name)) });
+            let problem =
+                if n == 0 { "a plate needs at least one row" } else { "minibatch plates cannot be nested" };
+            return Err(Error::Setting {
+                setting: "plate",
+                problem: format!("{:?}: {problem}", self.full_name(name)),
+            });
         }
         let index = match &mut self.batcher {
             Some(batcher) if batcher.size < n => Some(batcher.deal(n)),

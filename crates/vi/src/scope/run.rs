@@ -44,11 +44,20 @@ pub(crate) struct Run<'t> {
     pub estimator: Estimator,
     pub checking: bool,
     pub collecting: bool,
+    /// Memory for the names of enclosing scopes.
+    pub prefix: &'t mut String,
 }
 
-impl Run<'_> {
-    pub(crate) fn new(key: Key) -> Self {
-        Self { key, batcher: None, estimator: Estimator::WeightSpace, checking: false, collecting: false }
+impl<'t> Run<'t> {
+    pub(crate) fn new(key: Key, prefix: &'t mut String) -> Self {
+        Self {
+            key,
+            batcher: None,
+            estimator: Estimator::WeightSpace,
+            checking: false,
+            collecting: false,
+            prefix,
+        }
     }
 }
 
@@ -65,13 +74,14 @@ pub(crate) fn run<'t, T: Scalar>(
     if run.collecting {
         out.collected = Some(Vec::new());
     }
+    run.prefix.clear();
     let mut scope = Scope {
         tape,
         mode,
         layout,
         discovering,
         cursor: 0,
-        prefix: String::new(),
+        prefix: run.prefix,
         key: run.key,
         weight: 1.0,
         batcher: run.batcher,
@@ -93,7 +103,7 @@ pub(crate) fn run<'t, T: Scalar>(
 
 /// The site table of a model, by a run in which latent variables are drawn from the prior.
 pub(crate) fn discover<T: Scalar>(model: &(impl Model<T> + ?Sized), key: Key) -> Result<Layout> {
-    let (tape, mut layout) = (Tape::new(), Layout::default());
-    run(model, &tape, &mut layout, Mode::Prior, Run::new(key))?;
+    let (tape, mut layout, mut prefix) = (Tape::new(), Layout::default(), String::new());
+    run(model, &tape, &mut layout, Mode::Prior, Run::new(key, &mut prefix))?;
     Ok(layout)
 }

@@ -106,7 +106,12 @@ impl<'t, T: Scalar> Scope<'t, T> {
     }
 
     /// A draw from the site's Gaussian; adds its divergence from the prior, by the best method there is.
-    fn from_marginal<D: Distribution<Var<'t, T>>>(&mut self, index: usize, q: Marginal<'t, T>, prior: &D) -> Var<'t, T> {
+    fn from_marginal<D: Distribution<Var<'t, T>>>(
+        &mut self,
+        index: usize,
+        q: Marginal<'t, T>,
+        prior: &D,
+    ) -> Var<'t, T> {
         let support = prior.support();
         if matches!(support, Support::Real) {
             if let Some((loc, scale)) = prior.as_normal()
@@ -160,7 +165,9 @@ impl<'t, T: Scalar> Scope<'t, T> {
         let (args, shape) = (self.noise_args(q, index), q.loc.shape());
         let (prior_loc, prior_scale) = prior;
         match q.form {
-            ScaleForm::Softplus => self.tape.map_pair(DrawAndKl::<false> { prior_loc, prior_scale }, args, shape),
+            ScaleForm::Softplus => {
+                self.tape.map_pair(DrawAndKl::<false> { prior_loc, prior_scale }, args, shape)
+            }
             ScaleForm::Log => self.tape.map_pair(DrawAndKl::<true> { prior_loc, prior_scale }, args, shape),
         }
     }
@@ -220,12 +227,20 @@ impl<'t, T: Scalar> Scope<'t, T> {
                     self.collect(index, drawn);
                 }
             }
-            Mode::Point { .. } | Mode::Elbo { .. } => self.add_log_likelihood(distribution.log_prob_sum(value)),
+            Mode::Point { .. } | Mode::Elbo { .. } => {
+                self.add_log_likelihood(distribution.log_prob_sum(value))
+            }
         }
         Ok(())
     }
 
-    fn check_data(&self, index: usize, family: &'static str, support: &Support<Var<'t, T>>, value: Var<'t, T>) -> Result {
+    fn check_data(
+        &self,
+        index: usize,
+        family: &'static str,
+        support: &Support<Var<'t, T>>,
+        value: Var<'t, T>,
+    ) -> Result {
         let whole = |x: f64| x.fract() == 0.0;
         let inside = |x: f64| match *support {
             Support::Positive => x >= 0.0 && x.is_finite(),
@@ -290,10 +305,18 @@ fn find<T: Scalar>(params: &Params<T>, name: &str) -> Option<ParamId> {
 
 /// The unconstrained form of a start value.
 trait Unconstrained<'t, T: Scalar> {
-    fn on_tape_unconstrained(&self, tape: &'t probity_autodiff::Tape<T>, support: Support<Var<'t, T>>) -> Vec<f64>;
+    fn on_tape_unconstrained(
+        &self,
+        tape: &'t probity_autodiff::Tape<T>,
+        support: Support<Var<'t, T>>,
+    ) -> Vec<f64>;
 }
 impl<'t, T: Scalar> Unconstrained<'t, T> for DMatrix<f64> {
-    fn on_tape_unconstrained(&self, tape: &'t probity_autodiff::Tape<T>, support: Support<Var<'t, T>>) -> Vec<f64> {
+    fn on_tape_unconstrained(
+        &self,
+        tape: &'t probity_autodiff::Tape<T>,
+        support: Support<Var<'t, T>>,
+    ) -> Vec<f64> {
         let x = self.on(tape);
         support.unconstrain(x).unwrap_or(x).read(|u| u.iter().map(|v| v.to_f64()).collect())
     }

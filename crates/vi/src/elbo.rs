@@ -1,0 +1,200 @@
+//! The evidence lower bound and its gradient: one step of work, on one tape per draw.
+
+use crate::error::{Error, Result};
+use crate::guide::Guide;
+use crate::layout::Layout;
+use crate::model::Model;
+use crate::scope::{Batcher, Estimator, Mode, Run, run};
+use probity_autodiff::{Key, Params, Scalar, Tape, Var};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// The parts of an ELBO estimate, in nats, for all rows of the data: `elbo = log_likelihood - kl`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Elbo {
+    /// The log-likelihood (and factors) at the draw; a minibatch is scaled to all rows.
+    pub log_likelihood: f64,
+    /// The divergence of the guide from the prior.
+    pub kl: f64,
+}
+
+impl Elbo {
+    /// The lower bound itself, whatever the weight of the KL in the fit.
+    pub fn value(&self) -> f64 {
+        self.log_likelihood - self.kl
+    }
+}
+
+/// The loss of a step: `scale (kl_weight kl - log_likelihood)`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loss {
+    pub kl_weight: f64,
+    pub scale: f64,
+}
+
+/// What one draw needs, kept from step to step so that its memory is used again.
+#[derive(Debug)]
+struct Worker<T: Scalar> {
+    tape: Tape<T>,
+    layout: Layout,
+    batcher: Option<Batcher>,
+    prefix: String,
+    gradient: Vec<T>,
+    elbo: Elbo,
+    error: Option<Error>,
+}
+
+/// Computes ELBO gradients, draw by draw, on as many threads as there are.
+#[derive(Debug)]
+pub(crate) struct Engine<T: Scalar> {
+    workers: Vec<Worker<T>>,
+    estimator: Estimator,
+    key: Key,
+}
+
+impl<T: Scalar> Engine<T> {
+    pub(crate) fn new(
+        layout: &Layout,
+        draws: usize,
+        batch: Option<usize>,
+        estimator: Estimator,
+        key: Key,
+    ) -> Self {
+        let worker = |_| Worker {
+            tape: Tape::new(),
+            layout: layout.clone(),
+            batcher: batch.map(|size| Batcher::new(key.fold_in_str("minibatch"), size)),
+            prefix: String::new(),
+            gradient: Vec::new(),
+            elbo: Elbo::default(),
+            error: None,
+        };
+        Self { workers: (0..draws).map(worker).collect(), estimator, key }
+    }
+
+    /// The site table, with the KL methods that the last step used.
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.workers[0].layout
+    }
+
+    /// The mean over the draws of the ELBO and of the loss's gradient, which is left in the returned slice.
+    pub(crate) fn step(
+        &mut self,
+        model: &(impl Model<T> + Sync),
+        guide: &dyn Guide<T>,
+        params: &Params<T>,
+        step: usize,
+        loss: Loss,
+    ) -> Result<(Elbo, &mut [T])> {
+        let draws = self.workers.len();
+        let (estimator, key) = (self.estimator, self.key.fold_in(step as u64));
+        let work = |(i, worker): (usize, &mut Worker<T>)| {
+            worker.error = worker
+                .gradient(model, guide, params, (step, key.fold_in(i as u64)), draws, estimator, loss, false)
+                .err();
+        };
+        if draws == 1 {
+            work((0, &mut self.workers[0]));
+        } else {
+            self.workers.par_iter_mut().enumerate().for_each(work);
+        }
+        let mut elbo = Elbo::default();
+        let (first, rest) = self.workers.split_at_mut(1);
+        for worker in first.iter_mut().chain(rest.iter_mut()) {
+            if let Some(error) = worker.error.take() {
+                return Err(error);
+            }
+            elbo.log_likelihood += worker.elbo.log_likelihood / draws as f64;
+            elbo.kl += worker.elbo.kl / draws as f64;
+        }
+        // Added in the order of the draws, whichever thread was first.
+        let gradient = &mut first[0].gradient;
+        if draws > 1 {
+            let share = T::from_f64(1.0 / draws as f64).num();
+            for (e, g) in gradient.iter_mut().enumerate() {
+                let mut sum = g.num();
+                for worker in rest.iter() {
+                    sum += worker.gradient[e].num();
+                }
+                *g = T::from_num(sum * share);
+            }
+        }
+        Ok((elbo, gradient))
+    }
+
+    /// Runs the step again with every check on, and says where the first non-finite number came from.
+    pub(crate) fn explain(
+        &mut self,
+        model: &(impl Model<T> + Sync),
+        guide: &dyn Guide<T>,
+        params: &Params<T>,
+        step: usize,
+        loss: Loss,
+    ) -> Error {
+        let (draws, estimator, key) = (self.workers.len(), self.estimator, self.key.fold_in(step as u64));
+        for (i, worker) in self.workers.iter_mut().enumerate() {
+            worker.tape.trap_non_finite(true);
+            let key = key.fold_in(i as u64);
+            let result = worker.gradient(model, guide, params, (step, key), draws, estimator, loss, true);
+            worker.tape.trap_non_finite(false);
+            let found = worker.tape.first_non_finite();
+            if let Some(found) = found {
+                let site = worker.layout.sites().get(found.tag as usize / 2).map_or("", |s| &s.name);
+                let place = if found.tag % 2 == 0 { "at" } else { "after" };
+                let cause = result.err().map_or(String::new(), |e| format!(" ({e})"));
+                return Error::NonFinite { step, report: format!("{place} site {site:?}: {found}{cause}") };
+            }
+            if let Err(error) = result {
+                return Error::NonFinite { step, report: error.to_string() };
+            }
+        }
+        Error::NonFinite { step, report: "the sum over the draws is not finite, though every draw is".into() }
+    }
+}
+
+impl<T: Scalar> Worker<T> {
+    #[allow(clippy::too_many_arguments)]
+    fn gradient(
+        &mut self,
+        model: &impl Model<T>,
+        guide: &dyn Guide<T>,
+        params: &Params<T>,
+        (step, key): (usize, Key),
+        draws: usize,
+        estimator: Estimator,
+        loss: Loss,
+        checking: bool,
+    ) -> Result {
+        self.tape.reset();
+        self.tape.bind(params);
+        if let Some(batcher) = &mut self.batcher {
+            batcher.set_step(step);
+        }
+        let how = Run {
+            key,
+            batcher: self.batcher.as_mut(),
+            estimator,
+            checking,
+            collecting: false,
+            prefix: &mut self.prefix,
+        };
+        let joint = guide.joint(&self.tape, params, key.fold_in_str("guide"));
+        let mode = Mode::Elbo { guide, params, joint, draws };
+        let out = run(model, &self.tape, &mut self.layout, mode, how)?;
+        let zero = Var::from(0.0);
+        let (log_likelihood, kl) = (out.log_likelihood.unwrap_or(zero), out.kl.unwrap_or(zero));
+        self.elbo = Elbo { log_likelihood: log_likelihood.item().to_f64(), kl: kl.item().to_f64() };
+        let kl = if loss.kl_weight == 1.0 { kl } else { kl * loss.kl_weight };
+        let mut objective = kl - log_likelihood;
+        if loss.scale != 1.0 {
+            objective = objective * loss.scale;
+        }
+        let gradients = self.tape.backward(objective);
+        self.gradient.clear();
+        self.gradient.extend_from_slice(gradients.params());
+        drop(gradients);
+        // Lets go of the parameters, so that the optimiser can change them in place.
+        self.tape.unbind();
+        Ok(())
+    }
+}

@@ -1,0 +1,398 @@
+//! Fitting a guide to a model by stochastic gradients of the ELBO.
+
+use crate::auto::Auto;
+use crate::elbo::{Engine, Loss};
+use crate::error::{Error, Result};
+use crate::guide::Guide;
+use crate::guides::MeanField;
+use crate::layout::{Layout, SiteKind, Start};
+use crate::model::Model;
+use crate::observer::{Observer, StepInfo};
+use crate::optim::{Adam, Optimizer, Schedule, clip_norm};
+use crate::posterior::Posterior;
+use crate::report::{Report, Stopped};
+use crate::scope::{Estimator, discover};
+use crate::weight::KlWeight;
+use probity_autodiff::nalgebra::DMatrix;
+use probity_autodiff::{Key, Params, Real, Scalar};
+use std::ops::Range;
+use std::time::Instant;
+
+/// Fits a mean-field Gaussian posterior, choosing rate and number of steps by itself.
+///
+/// ```
+/// use probity_vi::{fit, Scope};
+/// use probity_distributions::Normal;
+///
+/// let heights = vec![1.62, 1.75, 1.81, 1.69];
+/// let posterior = fit(move |s: &mut Scope| {
+///     let mean = s.sample("mean", Normal::new(1.7, 0.5))?;
+///     s.observe("height", Normal::new(mean, 0.1), &heights)
+/// })?;
+/// println!("{posterior}");
+/// # Ok::<(), probity_vi::Error>(())
+/// ```
+///
+/// # Errors
+/// What the model reports, or the site and operation of a number that is not finite.
+pub fn fit<M: Model<f64> + Sync>(model: M) -> Result<Posterior<M, f64>> {
+    Fit::new().run(model)
+}
+
+/// The settings of a fit, all optional.
+///
+/// Without [`steps`](Fit::steps), the number of steps and the decrease of the rate are decided by the progress of the ELBO.
+#[derive(Debug)]
+pub struct Fit<T: Scalar = f64> {
+    steps: Option<usize>,
+    draws: usize,
+    seed: u64,
+    guide: Box<dyn Guide<T>>,
+    optimizer: Box<dyn Optimizer<T>>,
+    schedule: Schedule,
+    estimator: Estimator,
+    kl_weight: KlWeight,
+    scale_rate: f64,
+    clip: Option<f64>,
+    minibatch: Option<usize>,
+    average: f64,
+    loss_scale: f64,
+    elbo_draws: usize,
+    history_every: usize,
+}
+
+impl<T: Scalar> Default for Fit<T> {
+    fn default() -> Self {
+        Self {
+            steps: None,
+            draws: 8,
+            seed: 0,
+            guide: Box::new(MeanField::new()),
+            optimizer: Box::new(Adam::new(0.05)),
+            schedule: Schedule::Constant,
+            estimator: Estimator::WeightSpace,
+            kl_weight: KlWeight::Full,
+            scale_rate: 1.0,
+            clip: None,
+            minibatch: None,
+            average: 0.0,
+            loss_scale: 1.0,
+            elbo_draws: 1000,
+            history_every: 1,
+        }
+    }
+}
+
+impl Fit<f64> {
+    /// The defaults, in double precision: mean field, 8 draws per step, Adam, automatic stop. `Fit::<f32>::default()` is the same in
+    /// single precision.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<T: Scalar> Fit<T> {
+    /// This many steps, with the rate as the optimiser and the schedule say.
+    pub fn steps(mut self, steps: usize) -> Self {
+        self.steps = Some(steps);
+        self
+    }
+
+    /// The draws per step, computed in parallel. Default 8.
+    pub fn draws(mut self, draws: usize) -> Self {
+        self.draws = draws;
+        self
+    }
+
+    /// The seed of all random numbers: same seed, same bits, for any number of threads.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The family of the posterior. Default [`MeanField`].
+    pub fn guide(mut self, guide: impl Guide<T> + 'static) -> Self {
+        self.guide = Box::new(guide);
+        self
+    }
+
+    /// The optimiser. Default Adam with rate 0.05.
+    pub fn optimizer(mut self, optimizer: impl Optimizer<T> + 'static) -> Self {
+        self.optimizer = Box::new(optimizer);
+        self
+    }
+
+    /// How the rate changes over the steps. Only with [`steps`](Fit::steps).
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = schedule;
+        self
+    }
+
+    /// How outputs of linear maps with Gaussian weights are drawn.
+    pub fn estimator(mut self, estimator: Estimator) -> Self {
+        self.estimator = estimator;
+        self
+    }
+
+    /// The weight of the KL in the loss: warm-up or tempering, by name, recorded in the report. Default: 1 throughout.
+    pub fn kl_weight(mut self, weight: KlWeight) -> Self {
+        self.kl_weight = weight;
+        self
+    }
+
+    /// A multiplier of the rate for parameters that set scales. Default 1.
+    pub fn scale_rate(mut self, multiplier: f64) -> Self {
+        self.scale_rate = multiplier;
+        self
+    }
+
+    /// Limits the norm of the gradient.
+    pub fn clip_norm(mut self, norm: f64) -> Self {
+        self.clip = Some(norm);
+        self
+    }
+
+    /// Uses this many rows of every plate in a step, instead of all.
+    pub fn minibatch(mut self, rows: usize) -> Self {
+        self.minibatch = Some(rows);
+        self
+    }
+
+    /// Averages the parameters over this last fraction of the steps. Default 0: the last parameters. Only with
+    /// [`steps`](Fit::steps).
+    pub fn average(mut self, fraction: f64) -> Self {
+        self.average = fraction;
+        self
+    }
+
+    /// Multiplies the loss. It changes nothing but the numbers that the optimiser sees.
+    pub fn loss_scale(mut self, scale: f64) -> Self {
+        self.loss_scale = scale;
+        self
+    }
+
+    /// The draws of the final ELBO estimate. Default 1000.
+    pub fn elbo_draws(mut self, draws: usize) -> Self {
+        self.elbo_draws = draws;
+        self
+    }
+
+    /// Keeps every n-th step in the history. Default 1.
+    pub fn history_every(mut self, steps: usize) -> Self {
+        self.history_every = steps;
+        self
+    }
+
+    /// Fits the model.
+    ///
+    /// # Errors
+    /// What the model reports, a setting that cannot be used, or the site and operation of a number that is not finite.
+    pub fn run<M: Model<T> + Sync>(self, model: M) -> Result<Posterior<M, T>> {
+        self.run_observed(model, &mut [])
+    }
+
+    /// Fits the model, telling the observers of every step.
+    ///
+    /// # Errors
+    /// As [`run`](Fit::run).
+    pub fn run_observed<M: Model<T> + Sync>(
+        mut self,
+        model: M,
+        observers: &mut [&mut dyn Observer],
+    ) -> Result<Posterior<M, T>> {
+        self.check()?;
+        let start = Instant::now();
+        let key = Key::new(self.seed);
+        let layout = discover(&model, key.fold_in_str("first run"))?;
+        let params = self.start(&layout, key)?;
+        let multipliers = self.multipliers(&params);
+        let mut state = State {
+            rates: multipliers.clone(),
+            multipliers,
+            engine: Engine::new(&layout, self.draws, self.minibatch, self.estimator, key.fold_in_str("fit")),
+            average: Average::new(),
+            history: Vec::new(),
+            params,
+        };
+        if let Some(steps) = self.steps {
+            state.history.reserve(steps / self.history_every + 2);
+        }
+        let (steps, stopped) = self.steps_taken(&model, &mut state, observers)?;
+        state.average.finish(&mut state.params);
+        observers.iter_mut().for_each(|o| o.done());
+        let report = Report {
+            guide: self.guide.name().into(),
+            steps,
+            stopped,
+            draws: self.draws,
+            seed: self.seed,
+            minibatch: self.minibatch,
+            estimator: self.estimator,
+            kl_weight: self.kl_weight,
+            seconds: start.elapsed().as_secs_f64(),
+            elbo: None,
+        };
+        let layout = state.engine.layout().clone();
+        let mut posterior =
+            Posterior::new(model, layout, self.guide, state.params, state.history, report, key);
+        posterior.estimate_elbo(self.elbo_draws)?;
+        Ok(posterior)
+    }
+
+    fn check(&self) -> Result {
+        let bad = |setting, problem: &str| Err(Error::Setting { setting, problem: problem.into() });
+        if self.draws == 0 {
+            return bad("draws", "at least one draw per step is needed");
+        }
+        if self.steps == Some(0) {
+            return bad("steps", "at least one step is needed");
+        }
+        if self.minibatch == Some(0) {
+            return bad("minibatch", "at least one row per step is needed");
+        }
+        if !(0.0..=1.0).contains(&self.average) {
+            return bad("average", "a fraction between 0 and 1 is needed");
+        }
+        if self.history_every == 0 {
+            return bad("history_every", "at least 1 is needed");
+        }
+        Ok(())
+    }
+
+    /// The guide's parameters and the model's own, at their start.
+    fn start(&mut self, layout: &Layout, key: Key) -> Result<Params<T>> {
+        let mut params = Params::new();
+        self.guide.init(layout, &mut params, key.fold_in_str("start"))?;
+        for site in layout.sites().iter().filter(|s| s.kind == SiteKind::Param) {
+            let Start::Values(values) = &site.init.loc else { continue };
+            let values = values.iter().map(|v| T::from_f64(*v));
+            params.add(site.name.clone(), &DMatrix::from_iterator(site.shape.0, site.shape.1, values));
+        }
+        if params.is_empty() {
+            let problem = "the model has no latent variables and no parameters".into();
+            return Err(Error::Setting { setting: "model", problem });
+        }
+        Ok(params)
+    }
+
+    /// The rate multiplier of every range of parameters.
+    fn multipliers(&self, params: &Params<T>) -> Vec<(Range<usize>, f64)> {
+        let scales = self.guide.scale_params();
+        let mut rates: Vec<(Range<usize>, f64)> = Vec::new();
+        for (i, segment) in params.segments().iter().enumerate() {
+            let is_scale = scales.iter().any(|s| s.index() == i);
+            let multiplier = if is_scale { self.scale_rate } else { 1.0 };
+            match rates.last_mut() {
+                Some((range, m)) if *m == multiplier => range.end = segment.range().end,
+                _ => rates.push((segment.range(), multiplier)),
+            }
+        }
+        rates
+    }
+
+    fn steps_taken<M: Model<T> + Sync>(
+        &mut self,
+        model: &M,
+        state: &mut State<T>,
+        observers: &mut [&mut dyn Observer],
+    ) -> Result<(usize, Stopped)> {
+        let mut auto = Auto::new();
+        let steps = self.steps.unwrap_or(Auto::MOST);
+        let first_averaged = steps - (steps as f64 * self.average) as usize;
+        for step in 0..steps {
+            let done = step as f64 / steps as f64;
+            let factor = if self.steps.is_some() { self.schedule.factor(done) } else { auto.factor() };
+            let kl_weight =
+                if self.steps.is_some() { self.kl_weight.at(done) } else { self.kl_weight.last() };
+            let info = self.one_step(model, state, (step, steps), factor, kl_weight)?;
+            for observer in observers.iter_mut() {
+                if observer.step(&info).is_break() {
+                    return Ok((step + 1, Stopped::ByObserver));
+                }
+            }
+            if self.steps.is_some() {
+                if step >= first_averaged {
+                    state.average.add(state.params.as_slice());
+                }
+            } else {
+                if auto.averaging() {
+                    state.average.add(state.params.as_slice());
+                }
+                if auto.finished_after(info.elbo.value()) {
+                    return Ok((step + 1, Stopped::Stationary));
+                }
+            }
+        }
+        Ok((steps, if self.steps.is_some() { Stopped::AllSteps } else { Stopped::Limit }))
+    }
+
+    fn one_step<M: Model<T> + Sync>(
+        &mut self,
+        model: &M,
+        state: &mut State<T>,
+        (step, steps): (usize, usize),
+        factor: f64,
+        kl_weight: f64,
+    ) -> Result<StepInfo> {
+        let loss = Loss { kl_weight, scale: self.loss_scale };
+        let guide = self.guide.as_ref();
+        let (elbo, gradient) = state.engine.step(model, guide, &state.params, step, loss)?;
+        let gradient_norm = match self.clip {
+            Some(norm) => clip_norm(gradient, norm),
+            None => gradient.iter().map(|g| g.to_f64() * g.to_f64()).sum::<f64>().sqrt(),
+        };
+        if !elbo.value().is_finite() || !gradient_norm.is_finite() {
+            return Err(state.engine.explain(model, guide, &state.params, step, loss));
+        }
+        let rate = self.optimizer.rate() * factor;
+        for ((_, now), (_, multiplier)) in state.rates.iter_mut().zip(&state.multipliers) {
+            *now = rate * multiplier;
+        }
+        self.optimizer.step(state.params.as_mut_slice(), gradient, &state.rates);
+        let info = StepInfo { step, steps, elbo, kl_weight, rate, gradient_norm };
+        if step % self.history_every == 0 {
+            state.history.push(info);
+        }
+        Ok(info)
+    }
+}
+
+/// What changes during a fit.
+struct State<T: Scalar> {
+    engine: Engine<T>,
+    params: Params<T>,
+    /// The multiplier of every range of parameters, and the rate of this step.
+    multipliers: Vec<(Range<usize>, f64)>,
+    rates: Vec<(Range<usize>, f64)>,
+    average: Average,
+    history: Vec<StepInfo>,
+}
+
+/// The running mean of the parameters.
+struct Average {
+    mean: Vec<f64>,
+    count: usize,
+}
+
+impl Average {
+    fn new() -> Self {
+        Self { mean: Vec::new(), count: 0 }
+    }
+
+    fn add<T: Scalar>(&mut self, params: &[T]) {
+        self.mean.resize(params.len(), 0.0);
+        self.count += 1;
+        let share = 1.0 / self.count as f64;
+        for (m, p) in self.mean.iter_mut().zip(params) {
+            *m += (p.to_f64() - *m) * share;
+        }
+    }
+
+    fn finish<T: Scalar>(&self, params: &mut Params<T>) {
+        if self.count > 0 {
+            for (p, m) in params.as_mut_slice().iter_mut().zip(&self.mean) {
+                *p = T::from_num(T::Num::of(*m));
+            }
+        }
+    }
+}

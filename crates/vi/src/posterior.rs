@@ -1,0 +1,195 @@
+//! The result of a fit: draws, summaries, predictions.
+
+use crate::draws::{Draws, SiteDraws};
+use crate::elbo::Elbo;
+use crate::error::{Error, Result};
+use crate::guide::Guide;
+use crate::layout::{Layout, SiteKind};
+use crate::model::Model;
+use crate::observer::StepInfo;
+use crate::report::Report;
+use crate::scope::{Mode, Run, run};
+use probity_autodiff::{Key, Params, Scalar, Tape};
+use probity_distributions::Estimate;
+use rayon::prelude::*;
+use std::fmt;
+
+/// A fitted posterior, with the model it belongs to.
+#[derive(Debug)]
+pub struct Posterior<M, T: Scalar = f64> {
+    model: M,
+    layout: Layout,
+    guide: Box<dyn Guide<T>>,
+    params: Params<T>,
+    history: Vec<StepInfo>,
+    report: Report,
+    key: Key,
+}
+
+impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
+    pub(crate) fn new(
+        model: M,
+        layout: Layout,
+        guide: Box<dyn Guide<T>>,
+        params: Params<T>,
+        history: Vec<StepInfo>,
+        report: Report,
+        key: Key,
+    ) -> Self {
+        Self { model, layout, guide, params, history, report, key }
+    }
+
+    /// The model.
+    pub fn model(&self) -> &M {
+        &self.model
+    }
+
+    /// The site table, with the method of every KL term.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The guide's parameters and the model's own, in one flat vector with named segments.
+    pub fn params(&self) -> &Params<T> {
+        &self.params
+    }
+
+    /// The steps of the fit.
+    pub fn history(&self) -> &[StepInfo] {
+        &self.history
+    }
+
+    /// The record of the fit.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// `n` draws of all sites: latent variables from the posterior, deterministic sites, and data drawn anew for every draw.
+    /// The same call gives the same draws.
+    ///
+    /// # Errors
+    /// What the model reports.
+    pub fn draws(&self, n: usize) -> Result<Draws> {
+        self.predict(&self.model, n)
+    }
+
+    /// `n` draws of all sites of another model under this posterior: one with the same latent variables, and other data, such as the
+    /// inputs at which to predict.
+    ///
+    /// # Errors
+    /// What the model reports, or if its latent sites are not those of the fit.
+    pub fn predict<P: Model<T> + Sync>(&self, model: &P, n: usize) -> Result<Draws> {
+        let key = self.key.fold_in_str("draws");
+        let all = self.collect(n, |tape, layout, prefix, i| {
+            let key = key.fold_in(i as u64);
+            tape.bind(&self.params);
+            let joint = self.guide.joint(tape, &self.params, key.fold_in_str("guide"));
+            let mode = Mode::Predict { guide: self.guide.as_ref(), params: &self.params, joint };
+            let mut how = Run::new(key, prefix);
+            how.collecting = true;
+            let out = run(model, tape, layout, mode, how)?;
+            let read = |(index, var): &(usize, probity_autodiff::Var<'_, T>)| {
+                (*index, var.shape(), var.read(|x| x.iter().map(|v| v.to_f64()).collect::<Vec<_>>()))
+            };
+            Ok(out.collected.iter().flatten().map(read).collect::<Vec<_>>())
+        })?;
+        let mut sites: Vec<SiteDraws> = Vec::new();
+        for draw in all {
+            for (at, (index, shape, values)) in draw.into_iter().enumerate() {
+                match sites.get_mut(at) {
+                    Some(site) if site.shape == shape => site.values.extend(values),
+                    Some(site) => {
+                        let problem = "its shape changes from draw to draw".into();
+                        return Err(Error::ModelChanged { site: site.name.clone(), problem });
+                    }
+                    None => {
+                        let site = &self.layout.sites[index];
+                        let (name, kind) = (site.name.clone(), site.kind);
+                        sites.push(SiteDraws { name, kind, shape, values });
+                    }
+                }
+            }
+        }
+        Ok(Draws { sites, n })
+    }
+
+    /// The ELBO (KL weight 1, all rows) by `n` fresh draws.
+    ///
+    /// # Errors
+    /// What the model reports.
+    pub fn elbo(&self, n: usize) -> Result<Estimate> {
+        let key = self.key.fold_in_str("elbo");
+        let terms = self.collect(n, |tape, layout, prefix, i| {
+            let key = key.fold_in(i as u64);
+            tape.bind(&self.params);
+            let joint = self.guide.joint(tape, &self.params, key.fold_in_str("guide"));
+            let mode = Mode::Elbo { guide: self.guide.as_ref(), params: &self.params, joint, draws: n };
+            let out = run(&self.model, tape, layout, mode, Run::new(key, prefix))?;
+            let item = |x: Option<probity_autodiff::Var<'_, T>>| x.map_or(0.0, |x| x.item().to_f64());
+            Ok(Elbo { log_likelihood: item(out.log_likelihood), kl: item(out.kl) }.value())
+        })?;
+        Ok(Estimate::of(terms))
+    }
+
+    pub(crate) fn estimate_elbo(&mut self, n: usize) -> Result {
+        if n > 0 {
+            self.report.elbo = Some(self.elbo(n)?);
+        }
+        Ok(())
+    }
+
+    /// `f` for every number below `n`, on several threads, each with its own tape; the results in order.
+    fn collect<O: Send>(
+        &self,
+        n: usize,
+        f: impl Fn(&Tape<T>, &mut Layout, &mut String, usize) -> Result<O> + Sync,
+    ) -> Result<Vec<O>> {
+        const PIECE: usize = 16;
+        let pieces: Vec<Result<Vec<O>>> = (0..n.div_ceil(PIECE))
+            .into_par_iter()
+            .map(|piece| {
+                let (mut tape, mut layout, mut prefix) = (Tape::new(), self.layout.clone(), String::new());
+                (piece * PIECE..((piece + 1) * PIECE).min(n))
+                    .map(|i| {
+                        tape.reset();
+                        f(&tape, &mut layout, &mut prefix, i)
+                    })
+                    .collect()
+            })
+            .collect();
+        let mut all = Vec::with_capacity(n);
+        for piece in pieces {
+            all.extend(piece?);
+        }
+        Ok(all)
+    }
+
+    /// Mean, standard deviation and quantiles of every latent and deterministic number, by 2000 draws.
+    ///
+    /// # Errors
+    /// What the model reports.
+    pub fn summary(&self) -> Result<crate::draws::Summary> {
+        Ok(self.draws(2000)?.summary())
+    }
+}
+
+impl<M: Model<T> + Sync, T: Scalar> fmt::Display for Posterior<M, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.report)?;
+        let small = self
+            .layout
+            .sites
+            .iter()
+            .filter(|s| s.kind != SiteKind::Observed)
+            .map(|s| s.size())
+            .sum::<usize>();
+        write!(f, "{}", self.layout)?;
+        if small <= 1000 {
+            match self.summary() {
+                Ok(summary) => write!(f, "{summary}")?,
+                Err(error) => writeln!(f, "no summary: {error}")?,
+            }
+        }
+        Ok(())
+    }
+}

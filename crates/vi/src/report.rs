@@ -1,0 +1,71 @@
+//! What a fit did.
+
+use crate::scope::Estimator;
+use crate::weight::KlWeight;
+use probity_distributions::Estimate;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Why a fit ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stopped {
+    /// The given number of steps was done.
+    AllSteps,
+    /// The ELBO came to rest at every rate.
+    Stationary,
+    /// The ELBO was still rising when the limit of an automatic fit was reached.
+    Limit,
+    /// An observer ended it.
+    ByObserver,
+}
+
+/// The record of a fit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The guide.
+    pub guide: String,
+    /// Steps done.
+    pub steps: usize,
+    /// Why it ended.
+    pub stopped: Stopped,
+    /// Draws per step.
+    pub draws: usize,
+    /// The seed.
+    pub seed: u64,
+    /// Rows per step, if not all.
+    pub minibatch: Option<usize>,
+    /// How outputs of Gaussian linear maps were drawn.
+    pub estimator: Estimator,
+    /// The weight of the KL in the loss.
+    pub kl_weight: KlWeight,
+    /// Wall time, without the final ELBO estimate.
+    pub seconds: f64,
+    /// The ELBO of the result (KL weight 1), by fresh draws.
+    pub elbo: Option<Estimate>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = match self.stopped {
+            Stopped::AllSteps => "all steps done",
+            Stopped::Stationary => "the ELBO came to rest",
+            Stopped::Limit => "NOT at rest: the ELBO was still rising at the limit of steps",
+            Stopped::ByObserver => "ended by an observer",
+        };
+        writeln!(
+            f,
+            "{}, {} steps of {} draws in {:.2} s ({end})",
+            self.guide, self.steps, self.draws, self.seconds
+        )?;
+        if let Some(rows) = self.minibatch {
+            writeln!(f, "minibatches of {rows} rows")?;
+        }
+        if self.kl_weight != KlWeight::Full {
+            writeln!(f, "{}", self.kl_weight)?;
+        }
+        if let Some(elbo) = &self.elbo {
+            writeln!(f, "ELBO {:.4} ± {:.4} ({} draws)", elbo.value, elbo.standard_error, elbo.draws)?;
+        }
+        Ok(())
+    }
+}

@@ -5,6 +5,7 @@ mod error;
 mod families;
 mod kl;
 mod shaped;
+mod special;
 mod support;
 
 pub use distribution::{Cdf, Distribution, Draws, Entropy, Event, Moments, Reparameterized, Sample};

@@ -51,7 +51,7 @@ impl Worst {
         let error =
             if got == want || (want == 0.0 && got.abs() < 1e-307) { 0.0 } else { (got - want).abs() / unit };
         if !(error <= self.limit) {
-            self.failures.push(format!("{}: {got:e} instead of {want:e} ({error:.1} units)", at()));
+            self.failures.push(format!("{}: {got:e} instead of {want:e} ({error:.2e} units)", at()));
         }
         if !(error <= self.error) {
             (self.error, self.at) = (error, at());
@@ -60,7 +60,7 @@ impl Worst {
 
     fn finish(self) {
         let Self { name, limit, count, error, at, failures } = self;
-        println!("{name}: {count} values, worst {error:.2} of {limit} units at {at}");
+        println!("{name}: {count} values, worst {error:.2e} of {limit:e} units at {at}");
         assert!(count > 0, "{name}: nothing was compared");
         assert!(failures.is_empty(), "{name}:\n{}", failures.join("\n"));
     }
@@ -157,7 +157,7 @@ fn inverse_incomplete_gamma() {
 
 #[test]
 fn implicit_gradients() {
-    let limit = 1e-10;
+    let limit = 1e-13;
     if let Some(data) = read("implicit/gamma") {
         let mut worst = Worst::new("implicit gamma", limit);
         for row in data["rows"].as_array().unwrap() {

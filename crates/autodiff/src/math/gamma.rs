@@ -52,7 +52,7 @@ fn digamma_series(z: f64) -> f64 {
 
 /// The `n`-th derivative of [`digamma`]; `n = 0` is `ψ` itself, 1 trigamma, 2 tetragamma.
 ///
-/// NaN at the poles of odd order and positive infinity at those of even order.
+/// At the poles 0, -1, -2, … infinite for odd `n` and NaN for even `n`. Orders above 170 overflow (`n!`).
 /// Source: `ψ⁽ⁿ⁾(x) = (-1)ⁿ⁺¹ n! ζ(n + 1, x)`, DLMF 25.11.12.
 pub fn polygamma(n: u32, x: f64) -> f64 {
     if n == 0 {
@@ -60,7 +60,7 @@ pub fn polygamma(n: u32, x: f64) -> f64 {
     }
     let factorial: f64 = (2..=n.min(171)).map(f64::from).product();
     let y = factorial * hurwitz(n + 1, x);
-    if n % 2 == 0 { -y } else { y }
+    if n.is_multiple_of(2) { -y } else { y }
 }
 
 /// `ζ(s, x) = Σ (x + k)⁻ˢ` over `k >= 0`, for integer `s >= 2` and any real `x`.
@@ -71,11 +71,11 @@ fn hurwitz(s: u32, x: f64) -> f64 {
     // The distances to the poles on the right and on the left, each exact where it is small.
     let right = -x - (-x).floor();
     if right == 0.0 {
-        return if s % 2 == 0 { f64::INFINITY } else { f64::NAN };
+        return if s.is_multiple_of(2) { f64::INFINITY } else { f64::NAN };
     }
     // The terms left of zero, mirrored, are a difference of two sums over positive numbers.
     let mirrored = hurwitz_positive(s, right) - hurwitz_positive(s, 1.0 - x);
-    hurwitz_positive(s, 1.0 - right) + if s % 2 == 0 { mirrored } else { -mirrored }
+    hurwitz_positive(s, 1.0 - right) + if s.is_multiple_of(2) { mirrored } else { -mirrored }
 }
 
 /// [`hurwitz`] for `x > 0`, by the Euler-Maclaurin formula (DLMF 25.11.5).

@@ -8,6 +8,8 @@ use num_traits::Zero;
 /// `P(a, x)` and `Q(a, x)` with their logarithms, for `a > 0`, `x >= 0`; NaN elsewhere.
 ///
 /// Evaluated on [`Dual`], all four carry their derivatives in `a` and `x`, relatively accurate in both tails.
+/// Second derivatives (nested duals) come from the same formulas; they change sign, so there the bound is relative
+/// to their largest part and not to themselves.
 ///
 /// Source: the integral of DLMF 8.6.5 (and its lower counterpart) in the variable `ln t`; series DLMF 8.7.1, 8.7.3.
 pub fn gamma_tails<R: Real>(a: R, x: R) -> Tails<R> {
@@ -91,7 +93,7 @@ fn small_corner<R: Real>(a: R, x: R, ln_x: R) -> Tails<R> {
     Tails::from_expansion(ln_x * a - lgamma_1p(a), a * sum)
 }
 
-/// The density of Gamma(`a`, rate 1) at `x`, which is `dP/dx`.
+/// The density of Gamma(`a`, rate 1) at `0 < x < ∞`, which is `dP/dx`.
 pub fn gamma_pdf<R: Real>(a: R, x: R) -> R {
     log_density(a, x, x.ln()).exp() / x
 }
@@ -135,7 +137,7 @@ pub fn gamma_q_inv(a: f64, q: f64) -> f64 {
 
 /// The quantile from the logarithms of both tails.
 fn quantile(a: f64, log_p: f64, log_q: f64) -> f64 {
-    if !(a > 0.0 && a < f64::INFINITY) || !(log_p <= 0.0 && log_q <= 0.0) {
+    if !(a > 0.0 && a < f64::INFINITY && log_p <= 0.0 && log_q <= 0.0) {
         return f64::NAN;
     }
     if log_p == f64::NEG_INFINITY || log_q == f64::NEG_INFINITY {

@@ -32,18 +32,47 @@ pub fn ln_1p_minus<R: Real>(z: R) -> R {
         return z.ln_1p() - z;
     }
     // ln(1 + z) = 2 artanh r; the first term left out is below 1e-17 relative.
+    const C: [f64; 13] = [
+        1.0 / 3.0,
+        1.0 / 5.0,
+        1.0 / 7.0,
+        1.0 / 9.0,
+        1.0 / 11.0,
+        1.0 / 13.0,
+        1.0 / 15.0,
+        1.0 / 17.0,
+        1.0 / 19.0,
+        1.0 / 21.0,
+        1.0 / 23.0,
+        1.0 / 25.0,
+        1.0 / 27.0,
+    ];
     let r = z / (z + 2.0);
     let sq = r * r;
-    let series = (1..=13).rev().fold(R::zero(), |p, k| (p + 1.0 / f64::from(2 * k + 1)) * sq);
+    let series = C.iter().rev().fold(R::zero(), |p, &c| p * sq + c) * sq;
     r * (series * 2.0 - z)
 }
 
 /// `eˢ - 1 - s`.
 pub(super) fn exp_minus_line(s: f64) -> f64 {
-    if s.abs() > 0.5 {
-        return s.exp_m1() - s;
-    }
-    (3..=15).rev().fold(1.0, |p, k| 1.0 + p * s / f64::from(k)) * s * s * 0.5
+    // Reciprocal factorials from 2!.
+    const C: [f64; 14] = [
+        1.0 / 2.0,
+        1.0 / 6.0,
+        1.0 / 24.0,
+        1.0 / 120.0,
+        1.0 / 720.0,
+        1.0 / 5040.0,
+        1.0 / 40320.0,
+        1.0 / 362880.0,
+        1.0 / 3628800.0,
+        1.0 / 39916800.0,
+        1.0 / 479001600.0,
+        1.0 / 6227020800.0,
+        1.0 / 87178291200.0,
+        1.0 / 1307674368000.0,
+    ];
+    if s.abs() > 0.5 { s.exp_m1() - s } else { C.iter().rev().fold(0.0, |p, c| p * s + c) * s * s }
 }
 
 /// `ln Γ(1 + a)` for `a >= 0`, relatively accurate at small `a`.

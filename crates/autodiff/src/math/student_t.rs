@@ -60,7 +60,7 @@ pub fn student_t_log_sf<R: Real>(df: R, t: R) -> R {
 
 /// The `t` with `P(T <= t) = p`; NaN unless `0 <= p <= 1`. The upper quantile is its negative.
 pub fn student_t_icdf(df: f64, p: f64) -> f64 {
-    if !(p >= 0.0 && p <= 1.0 && df > 0.0 && df < f64::INFINITY) {
+    if !((0.0..=1.0).contains(&p) && df > 0.0 && df < f64::INFINITY) {
         return f64::NAN;
     }
     // p - 1/2 is exact near the median, where it is what matters.

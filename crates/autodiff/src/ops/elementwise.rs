@@ -75,6 +75,10 @@ unary! {
     Ndtr ndtr;
     /// Logarithm of the standard normal distribution function.
     LogNdtr log_ndtr;
+    /// `ln |Γ(x)|`.
+    LGamma lgamma;
+    /// Derivative of `ln Γ(x)`.
+    Digamma digamma;
 }
 
 #[derive(Clone, Copy, Debug)]

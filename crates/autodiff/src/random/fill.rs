@@ -82,14 +82,14 @@ pub fn fill_uniform<T: Noise>(key: Key, start: u64, out: &mut [T]) {
 }
 
 /// Element `index` of the key's stream of standard normal numbers. (Costs as much as a block of 64.)
-pub fn normal_at<T: Noise + Default>(key: Key, index: u64) -> T {
+pub fn normal_at<T: Noise>(key: Key, index: u64) -> T {
     let mut x = T::default();
     fill_normal(key, index, from_mut(&mut x));
     x
 }
 
 /// Element `index` of the key's stream of uniform numbers in (0, 1). (Costs as much as a block of 64.)
-pub fn uniform_at<T: Noise + Default>(key: Key, index: u64) -> T {
+pub fn uniform_at<T: Noise>(key: Key, index: u64) -> T {
     let mut x = T::default();
     fill_uniform(key, index, from_mut(&mut x));
     x
@@ -103,13 +103,13 @@ mod tests {
     use rand::Rng;
     use std::time::Instant;
 
-    fn draw<T: Noise>(fill: fn(Key, u64, &mut [T]), start: u64, n: usize) -> Vec<u64> {
+    fn draw<T: Scalar>(fill: fn(Key, u64, &mut [T]), start: u64, n: usize) -> Vec<u64> {
         let mut out = vec![T::default(); n];
         fill(Key::new(5), start, &mut out);
         out.into_iter().map(|x| x.to_f64().to_bits()).collect()
     }
 
-    fn splits_agree<T: Noise>(fill: fn(Key, u64, &mut [T])) {
+    fn splits_agree<T: Scalar>(fill: fn(Key, u64, &mut [T])) {
         let all = draw(fill, 0, 1000);
         for (start, n) in
             [(0, 0), (0, 1), (0, 63), (63, 1), (63, 2), (64, 64), (1, 200), (130, 61), (37, 963)]
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(hash(draw::<f64>(fill_normal, 0, 256)), 16329737559390007892);
     }
 
-    fn throughput<T: Noise>(name: &str, fill: fn(Key, u64, &mut [T])) {
+    fn throughput<T: Scalar>(name: &str, fill: fn(Key, u64, &mut [T])) {
         let mut out = vec![T::default(); 16_384];
         for isa in [Isa::Avx512, Isa::Avx2, Isa::Portable] {
             let isa = isa.select();

@@ -9,7 +9,7 @@ pub const BLOCK: usize = 64;
 /// An element that can be drawn by (key, index): `f32`, `f64`, [`F32`], or a [`Dual`], whose draws are constants.
 ///
 /// These functions are inlined into the kernel that calls them, and vectorise there. Blocks are numbered below 2⁵⁸.
-pub trait Noise: Copy + Send + Sync {
+pub trait Noise: Copy + Default + Send + Sync {
     /// Elements `64 block .. 64 block + 64` of the key's stream of standard normal numbers.
     fn normal_block(key: Key, block: u64) -> [Self; BLOCK];
     /// Elements `64 block .. 64 block + 64` of the key's stream of uniform numbers in the open interval (0, 1).

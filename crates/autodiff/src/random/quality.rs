@@ -8,13 +8,13 @@ use crate::real::Scalar;
 const SIGMAS: f64 = 4.9;
 const N: usize = 4_000_000;
 
-fn normals<T: Noise>(key: Key, n: usize) -> Vec<f64> {
+fn normals<T: Scalar>(key: Key, n: usize) -> Vec<f64> {
     let mut out = vec![T::default(); n];
     fill_normal(key, 0, &mut out);
     out.into_iter().map(Scalar::to_f64).collect()
 }
 
-fn uniforms<T: Noise>(key: Key, n: usize) -> Vec<f64> {
+fn uniforms<T: Scalar>(key: Key, n: usize) -> Vec<f64> {
     let mut out = vec![T::default(); n];
     fill_uniform(key, 0, &mut out);
     out.into_iter().map(Scalar::to_f64).collect()
@@ -84,7 +84,7 @@ fn assert_no_serial_correlation(x: &[f64]) {
     }
 }
 
-fn assert_normal<T: Noise>(seed: u64) {
+fn assert_normal<T: Scalar>(seed: u64) {
     let x = normals::<T>(Key::new(seed), N);
     assert_moments(&x, [0.0, 1.0, 0.0, 3.0, 0.0, 15.0, 0.0, 105.0]);
     assert_no_serial_correlation(&x);
@@ -104,7 +104,7 @@ fn f64_normals_are_normal() {
     assert_normal::<f64>(12);
 }
 
-fn assert_tails<T: Noise>(seed: u64, pieces: u64) {
+fn assert_tails<T: Scalar>(seed: u64, pieces: u64) {
     let (mut out, key) = (vec![T::default(); 1 << 16], Key::new(seed));
     let (mut over4, mut over5, mut above4) = (0, 0, 0);
     for i in 0..pieces {
@@ -152,7 +152,7 @@ fn streams_of_derived_keys_are_uncorrelated() {
 #[test]
 fn indices_are_uncorrelated_over_keys() {
     // The first elements of many streams: column i holds element i of every stream.
-    fn columns<T: Noise>(seed: u64) -> Vec<Vec<f64>> {
+    fn columns<T: Scalar>(seed: u64) -> Vec<Vec<f64>> {
         let root = Key::new(seed);
         let rows: Vec<_> = (0..8192).map(|k| normals::<T>(root.fold_in(k), 2 * BLOCK)).collect();
         (0..2 * BLOCK).map(|i| rows.iter().map(|r| r[i]).collect()).collect()
@@ -161,7 +161,7 @@ fn indices_are_uncorrelated_over_keys() {
     assert_uncorrelated(&columns::<f64>(42));
 }
 
-fn assert_uniform<T: Noise>(seed: u64, bits: i32) {
+fn assert_uniform<T: Scalar>(seed: u64, bits: i32) {
     let u = uniforms::<T>(Key::new(seed), N);
     assert_moments(&u, std::array::from_fn(|k| 1.0 / (k + 2) as f64));
     assert!(u.iter().all(|&u| u > 0.0 && u < 1.0));

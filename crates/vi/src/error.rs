@@ -1,0 +1,94 @@
+//! Errors of models and fits; every one names the site.
+
+use probity_autodiff::NotPositiveDefinite;
+use probity_distributions::ParameterError;
+
+/// What can go wrong in a model run or a fit.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A distribution's parameter is out of its range.
+    #[error("site {site:?}: {source}")]
+    Parameter {
+        /// The site.
+        site: String,
+        /// What is wrong.
+        source: ParameterError,
+    },
+    /// A value does not have the shape that the site needs.
+    #[error("site {site:?}: the value is {} × {}, but the distribution is {} × {}", got.0, got.1, want.0, want.1)]
+    Shape {
+        /// The site.
+        site: String,
+        /// Rows and columns given.
+        got: (usize, usize),
+        /// Rows and columns needed.
+        want: (usize, usize),
+    },
+    /// A value is outside the support, or not a number.
+    #[error("site {site:?}: entry {index} of the value is {value}, outside the support of {family}")]
+    OutsideSupport {
+        /// The site.
+        site: String,
+        /// The family.
+        family: &'static str,
+        /// The position of the entry, counted column by column.
+        index: usize,
+        /// The entry.
+        value: f64,
+    },
+    /// Two sites have one name.
+    #[error("site {site:?}: the name is used twice in one run of the model")]
+    DuplicateSite {
+        /// The name.
+        site: String,
+    },
+    /// A run of the model did not visit the sites of the first run.
+    #[error("site {site:?}: {problem}; a model must visit the same sites, in the same order and shapes, in every run")]
+    ModelChanged {
+        /// The site.
+        site: String,
+        /// What differs.
+        problem: String,
+    },
+    /// A discrete variable is sampled, but variational inference needs a density.
+    #[error("site {site:?}: {family} is discrete and cannot be inferred by a Gaussian guide; sum it out or observe it")]
+    DiscreteLatent {
+        /// The site.
+        site: String,
+        /// The family.
+        family: &'static str,
+    },
+    /// A step gave a number that is not finite; the replay of the step found where it came from.
+    #[error("step {step}: {report}")]
+    NonFinite {
+        /// The step, from 0.
+        step: usize,
+        /// Where the number came from: site, operation, shape.
+        report: String,
+    },
+    /// A setting cannot be used.
+    #[error("setting {setting}: {problem}")]
+    Setting {
+        /// The setting.
+        setting: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A matrix that should be positive definite is not.
+    #[error(transparent)]
+    NotPositiveDefinite(#[from] NotPositiveDefinite),
+    /// An error of the user's own, from inside the model.
+    #[error("model: {0}")]
+    Model(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// Wraps an error of the user's own.
+    pub fn model(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Model(error.into())
+    }
+}
+
+/// The result of a model run.
+pub type Result<T = ()> = std::result::Result<T, Error>;

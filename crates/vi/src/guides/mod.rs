@@ -1,0 +1,5 @@
+//! The guides, one file each.
+
+mod mean_field;
+
+pub use mean_field::MeanField;

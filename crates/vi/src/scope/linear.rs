@@ -1,0 +1,165 @@
+//! Linear maps with Gaussian weights, and the estimators of their output.
+
+use super::site::{ScaleOf, normal_kl};
+use super::{Mode, Scope};
+use crate::error::Result;
+use crate::guide::{Marginal, ScaleForm};
+use crate::layout::Init;
+use probity_autodiff::{Arg, Formula, FormulaPair, Real, Scalar, Terms, Var};
+use probity_distributions::{KlMethod, Sample, Support};
+use serde::{Deserialize, Serialize};
+
+/// How the output of a linear map with Gaussian weights is drawn while a guide is fitted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Estimator {
+    /// The weights are drawn once for all rows. Source: Blundell et al. 2015.
+    #[default]
+    WeightSpace,
+    /// The outputs are drawn, each row with its own noise, from the Gaussian that the weights imply: less noise in the gradient, two
+    /// products instead of one. Predictions draw weights, so that rows belong to one function.
+    /// Source: Kingma, Salimans, Welling 2015.
+    LocalReparameterization,
+}
+
+/// The variance of a weight, kept, and its divergence from a Normal prior with constant parameters, summed.
+#[derive(Clone, Copy, Debug)]
+struct VarianceAndKl<const LOG: bool> {
+    prior_loc: f64,
+    prior_scale: f64,
+}
+impl<const LOG: bool> FormulaPair<2> for VarianceAndKl<LOG> {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [loc, rho]: [R; 2]) -> (R, R) {
+        let scale = ScaleOf::<LOG>::eval(rho);
+        (scale * scale, normal_kl(loc, scale, self.prior_loc, self.prior_scale))
+    }
+    fn name(&self) -> &'static str {
+        "variance + KL"
+    }
+}
+
+/// `mean + sqrt(variance) ε`. The smallest addend keeps the slope finite where all inputs are 0.
+#[derive(Clone, Copy, Debug)]
+struct Output;
+impl Formula<3> for Output {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [mean, variance, noise]: [R; 3]) -> R {
+        mean + (variance + 1e-30).sqrt() * noise
+    }
+    fn name(&self) -> &'static str {
+        "local reparameterization"
+    }
+}
+
+/// As `Output`, with the Gaussian of a bias.
+#[derive(Clone, Copy, Debug)]
+struct OutputWithBias;
+impl Formula<5> for OutputWithBias {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [mean, variance, noise, bias, bias_variance]: [R; 5]) -> R {
+        mean + bias + (variance + bias_variance + 1e-30).sqrt() * noise
+    }
+    fn name(&self) -> &'static str {
+        "local reparameterization"
+    }
+}
+
+impl<'t, T: Scalar> Scope<'t, T> {
+    /// `x W + b` with sampled weights `W` (k × m) and, if given, biases `b` (1 × m); x: n × k, result n × m. The run's
+    /// [`Estimator`] decides how; the sites are the same.
+    ///
+    /// # Errors
+    /// As [`sample`](Scope::sample).
+    ///
+    /// # Panics
+    /// If the columns of `x` differ from the rows of `W`.
+    #[track_caller]
+    pub fn linear<W, B>(
+        &mut self,
+        x: Var<'t, T>,
+        weight: (&str, W, impl FnOnce() -> Init),
+        bias: Option<(&str, B, impl FnOnce() -> Init)>,
+    ) -> Result<Var<'t, T>>
+    where
+        W: Sample<Var<'t, T>>,
+        B: Sample<Var<'t, T>>,
+    {
+        if let (Mode::Elbo { guide, params, .. }, Estimator::LocalReparameterization) = (self.mode, self.estimator) {
+            let next = self.cursor;
+            let q_weight = guide.marginal(self.tape, params, next);
+            let q_bias = guide.marginal(self.tape, params, next + 1);
+            let exact = |q: &Option<Marginal<'t, T>>| q.is_some();
+            if exact(&q_weight) && (bias.is_none() || exact(&q_bias)) && known(&weight.1) && bias.as_ref().is_none_or(|b| known(&b.1)) {
+                return self.local(x, weight, bias);
+            }
+        }
+        let w = self.sample_from(weight.0, weight.1, weight.2)?;
+        let y = x.matmul(w);
+        Ok(match bias {
+            Some((name, prior, init)) => y + self.sample_from(name, prior, init)?,
+            None => y,
+        })
+    }
+
+    fn local<W, B>(
+        &mut self,
+        x: Var<'t, T>,
+        weight: (&str, W, impl FnOnce() -> Init),
+        bias: Option<(&str, B, impl FnOnce() -> Init)>,
+    ) -> Result<Var<'t, T>>
+    where
+        W: Sample<Var<'t, T>>,
+        B: Sample<Var<'t, T>>,
+    {
+        let index = self.visit_latent(weight.0, &weight.1, weight.2)?;
+        let noise = Arg::Normal(self.key.fold_in(index as u64));
+        let (loc, variance) = self.moments(index, &weight.1)?;
+        let (mean, spread) = (x.matmul(loc), x.sq().matmul(variance));
+        self.leave(index);
+        let Some((name, prior, init)) = bias else {
+            return Ok(self.tape.map_noise(Output, [mean.into(), spread.into(), noise], (1, 1)));
+        };
+        let index = self.visit_latent(name, &prior, init)?;
+        let (loc, variance) = self.moments(index, &prior)?;
+        let args = [mean.into(), spread.into(), noise, loc.into(), variance.into()];
+        let y = self.tape.map_noise(OutputWithBias, args, (1, 1));
+        self.leave(index);
+        Ok(y)
+    }
+
+    /// Mean and variance of a site's Gaussian; adds its divergence from the prior.
+    fn moments<D: Sample<Var<'t, T>>>(&mut self, index: usize, prior: &D) -> Result<(Var<'t, T>, Var<'t, T>)> {
+        let Mode::Elbo { guide, params, .. } = self.mode else { unreachable!("only an ELBO run draws outputs") };
+        let Some(q) = guide.marginal(self.tape, params, index) else { unreachable!("asked before") };
+        if let Some((prior_loc, prior_scale)) = constants(prior) {
+            let args = [q.loc.into(), q.rho.into()];
+            let (variance, kl) = match q.form {
+                ScaleForm::Softplus => {
+                    self.tape.map_pair(VarianceAndKl::<false> { prior_loc, prior_scale }, args, (1, 1))
+                }
+                ScaleForm::Log => self.tape.map_pair(VarianceAndKl::<true> { prior_loc, prior_scale }, args, (1, 1)),
+            };
+            self.add_kl(index, kl, KlMethod::Closed);
+            return Ok((q.loc, variance));
+        }
+        let scale = q.form.scale(q.rho);
+        if let Some((kl, method)) = prior.kl_from_normal(q.loc, scale, Terms::Sum) {
+            self.add_kl(index, kl, method);
+        }
+        Ok((q.loc, scale.sq()))
+    }
+}
+
+/// Mean and standard deviation of a Normal prior with constant parameters.
+fn constants<'t, T: Scalar, D: Sample<Var<'t, T>>>(prior: &D) -> Option<(f64, f64)> {
+    let (loc, scale) = prior.as_normal()?;
+    Some((loc.constant_value()?.to_f64(), scale.constant_value()?.to_f64()))
+}
+
+/// Whether the divergence of a Gaussian from this prior is known exactly. Asked with a standard normal, whose value is not used.
+fn known<'t, T: Scalar, D: Sample<Var<'t, T>>>(prior: &D) -> bool {
+    matches!(prior.support(), Support::Real)
+        && (constants(prior).is_some()
+            || prior.kl_from_normal(Var::from(0.0), Var::from(1.0), Terms::Sum).is_some())
+}

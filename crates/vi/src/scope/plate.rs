@@ -1,0 +1,150 @@
+//! Plates: independent data, whole or by minibatch, with the scale N / B applied in one place.
+
+use super::{Data, Scope};
+use crate::error::{Error, Result};
+use probity_autodiff::nalgebra::DMatrix;
+use probity_autodiff::{Key, Scalar, Tape, Var};
+use rand::seq::SliceRandom;
+use std::sync::Arc;
+
+/// The rows of the data that this run uses: all N of them, or a minibatch of B.
+#[derive(Clone, Debug)]
+pub struct Batch<'t, T: Scalar> {
+    tape: &'t Tape<T>,
+    total: usize,
+    index: Option<Arc<[usize]>>,
+}
+
+impl<'t, T: Scalar> Batch<'t, T> {
+    /// The number of rows in this run, B.
+    pub fn len(&self) -> usize {
+        self.index.as_ref().map_or(self.total, |i| i.len())
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The number of rows of the whole data, N.
+    pub fn total(&self) -> usize {
+        self.total
+    }
+
+    /// The row numbers of a minibatch; none when all rows are used.
+    pub fn index(&self) -> Option<&Arc<[usize]>> {
+        self.index.as_ref()
+    }
+
+    /// These rows of a data matrix of N rows, as a constant.
+    ///
+    /// # Panics
+    /// If the matrix does not have N rows.
+    #[track_caller]
+    pub fn rows<E: Scalar>(&self, x: &DMatrix<E>) -> Var<'t, T> {
+        assert!(x.nrows() == self.total, "plate: data of {} rows in a plate of {}", x.nrows(), self.total);
+        let n = self.len();
+        self.tape.constant_with(n, x.ncols(), |y| match &self.index {
+            None => {
+                for (y, x) in y.iter_mut().zip(x.iter()) {
+                    *y = T::from_f64(x.to_f64());
+                }
+            }
+            Some(index) => {
+                for (y, x) in y.chunks_exact_mut(n.max(1)).zip(x.column_iter()) {
+                    for (y, &i) in y.iter_mut().zip(index.iter()) {
+                        *y = T::from_f64(x[i].to_f64());
+                    }
+                }
+            }
+        })
+    }
+
+    /// These rows of a data matrix on the tape's element type; all rows are used in place, without a copy.
+    ///
+    /// # Panics
+    /// If the matrix does not have N rows.
+    #[track_caller]
+    pub fn shared_rows(&self, x: &Arc<DMatrix<T>>) -> Var<'t, T> {
+        match &self.index {
+            None => {
+                assert!(x.nrows() == self.total, "plate: data of {} rows in a plate of {}", x.nrows(), self.total);
+                x.on(self.tape)
+            }
+            Some(_) => self.rows(x),
+        }
+    }
+}
+
+/// Deals shuffled minibatches, epoch by epoch. The batch of a step is a pure function of the key and the step.
+#[derive(Clone, Debug)]
+pub(crate) struct Batcher {
+    key: Key,
+    size: usize,
+    step: usize,
+    /// The order of the rows in the epoch at hand, and which epoch and N that is.
+    order: Vec<usize>,
+    epoch: Option<(usize, usize)>,
+    /// The minibatch that was dealt last; its memory is used again if nobody else holds it.
+    dealt: Option<Arc<[usize]>>,
+}
+
+impl Batcher {
+    pub(crate) fn new(key: Key, size: usize) -> Self {
+        Self { key, size, step: 0, order: Vec::new(), epoch: None, dealt: None }
+    }
+
+    pub(crate) fn set_step(&mut self, step: usize) {
+        self.step = step;
+    }
+
+    /// The minibatch of this step, of `n` rows in all. The last one of an epoch may be shorter: it is weighted by its own N / B, so
+    /// that every minibatch is an unbiased picture of the whole.
+    fn deal(&mut self, n: usize) -> Arc<[usize]> {
+        let per_epoch = n.div_ceil(self.size);
+        let (epoch, part) = (self.step / per_epoch, self.step % per_epoch);
+        if self.epoch != Some((epoch, n)) {
+            self.order.clear();
+            self.order.extend(0..n);
+            self.order.shuffle(&mut self.key.fold_in(epoch as u64).rng());
+            self.epoch = Some((epoch, n));
+        }
+        let rows = &self.order[part * self.size..((part + 1) * self.size).min(n)];
+        let mut dealt = self.dealt.take();
+        match dealt.as_mut().and_then(Arc::get_mut).filter(|d| d.len() == rows.len()) {
+            Some(memory) => memory.copy_from_slice(rows),
+            None => dealt = Some(rows.into()),
+        }
+        let dealt = dealt.unwrap_or_else(|| rows.into());
+        self.dealt = Some(dealt.clone());
+        dealt
+    }
+}
+
+impl<'t, T: Scalar> Scope<'t, T> {
+    /// Data of `n` independent rows. Inside, log-likelihood counts for all `n` rows: in a minibatch of B it is scaled by n / B, here and
+    /// nowhere else. `f` takes its rows through the [`Batch`].
+    ///
+    /// # Errors
+    /// If plates are nested, `n` is 0, or what `f` reports.
+    pub fn plate<O>(
+        &mut self,
+        name: &str,
+        n: usize,
+        f: impl FnOnce(&mut Self, &Batch<'t, T>) -> Result<O>,
+    ) -> Result<O> {
+        if n == 0 || self.weight != 1.0 {
+            let problem = if n == 0 { "a plate needs at least one row" } else { "minibatch plates cannot be nested" };
+            return Err(Error::Setting { setting: "plate", problem: format!("{:?}: {problem}", self.full_name(name)) });
+        }
+        let index = match &mut self.batcher {
+            Some(batcher) if batcher.size < n => Some(batcher.deal(n)),
+            _ => None,
+        };
+        let batch = Batch { tape: self.tape, total: n, index };
+        self.weight = n as f64 / batch.len() as f64;
+        let result = f(self, &batch);
+        self.weight = 1.0;
+        result
+    }
+}

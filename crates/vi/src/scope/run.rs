@@ -1,0 +1,99 @@
+//! The kinds of runs, and what a run leaves behind.
+
+use super::{Batcher, Estimator, Scope};
+use crate::error::{Error, Result};
+use crate::guide::{Guide, Joint};
+use crate::layout::Layout;
+use crate::model::Model;
+use probity_autodiff::{Key, Params, Scalar, Tape, Var};
+
+/// Where latent variables come from, and what becomes of data.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Mode<'t, T: Scalar> {
+    /// Drawn from the prior; data drawn from the likelihood.
+    Prior,
+    /// Read from a flat unconstrained vector; the log joint density is added up. Parameters at their start.
+    Point { u: Var<'t, T>, params: Option<&'t Params<T>> },
+    /// Drawn from the guide; the terms of the ELBO are added up.
+    Elbo { guide: &'t dyn Guide<T>, params: &'t Params<T>, joint: Option<Joint<'t, T>>, draws: usize },
+    /// Drawn from the guide; data drawn from the likelihood.
+    Predict { guide: &'t dyn Guide<T>, params: &'t Params<T>, joint: Option<Joint<'t, T>> },
+}
+
+/// The values of named sites in one run.
+pub(crate) type Collected<'t, T> = Vec<(usize, Var<'t, T>)>;
+
+/// What a run leaves behind; sums are 1 × 1, none where no site contributed.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome<'t, T: Scalar> {
+    /// The log density of data and factors, scaled to all rows of a plate.
+    pub log_likelihood: Option<Var<'t, T>>,
+    /// The divergence of the guide from the prior.
+    pub kl: Option<Var<'t, T>>,
+    /// The log prior density with the Jacobian of the constraints, at a point.
+    pub log_prior: Option<Var<'t, T>>,
+    /// The values of sites, if they are collected.
+    pub collected: Option<Collected<'t, T>>,
+}
+
+/// How to run a model.
+#[derive(Debug)]
+pub(crate) struct Run<'t> {
+    pub key: Key,
+    pub batcher: Option<&'t mut Batcher>,
+    pub estimator: Estimator,
+    pub checking: bool,
+    pub collecting: bool,
+}
+
+impl Run<'_> {
+    pub(crate) fn new(key: Key) -> Self {
+        Self { key, batcher: None, estimator: Estimator::WeightSpace, checking: false, collecting: false }
+    }
+}
+
+/// Runs the model on a tape that has been reset.
+pub(crate) fn run<'t, T: Scalar>(
+    model: &(impl Model<T> + ?Sized),
+    tape: &'t Tape<T>,
+    layout: &'t mut Layout,
+    mode: Mode<'t, T>,
+    run: Run<'t>,
+) -> Result<Outcome<'t, T>> {
+    let discovering = layout.sites.is_empty();
+    let mut out = Outcome { log_likelihood: None, kl: None, log_prior: None, collected: None };
+    if run.collecting {
+        out.collected = Some(Vec::new());
+    }
+    let mut scope = Scope {
+        tape,
+        mode,
+        layout,
+        discovering,
+        cursor: 0,
+        prefix: String::new(),
+        key: run.key,
+        weight: 1.0,
+        batcher: run.batcher,
+        estimator: run.estimator,
+        checking: run.checking || discovering,
+        out,
+    };
+    model.run(&mut scope)?;
+    if scope.cursor < scope.layout.sites.len() {
+        let site = scope.layout.sites[scope.cursor].name.clone();
+        return Err(Error::ModelChanged { site, problem: "it was not visited in this run".into() });
+    }
+    let mut out = scope.out;
+    if let Mode::Elbo { joint: Some(joint), .. } = mode {
+        super::add(&mut out.kl, -joint.entropy);
+    }
+    Ok(out)
+}
+
+/// The site table of a model, by a run in which latent variables are drawn from the prior.
+pub(crate) fn discover<T: Scalar>(model: &(impl Model<T> + ?Sized), key: Key) -> Result<Layout> {
+    let (tape, mut layout) = (Tape::new(), Layout::default());
+    run(model, &tape, &mut layout, Mode::Prior, Run::new(key))?;
+    Ok(layout)
+}

@@ -1,0 +1,313 @@
+//! What `sample`, `observe` and `param` do in each kind of run.
+
+use super::{Data, Mode, Scope, add};
+use crate::error::{Error, Result};
+use crate::guide::{Marginal, ScaleForm};
+use crate::layout::{Init, ScaleStart, SiteKind, Start, Transform};
+use probity_autodiff::nalgebra::DMatrix;
+use probity_autodiff::{Arg, Formula, FormulaPair, ParamId, Params, Real, Scalar, Terms, Var, formula};
+use probity_distributions::{Distribution, KlMethod, Sample, Support};
+
+/// `ln √(2πe)`, the entropy of a standard normal number.
+const NORMAL_ENTROPY: f64 = 1.418_938_533_204_672_7;
+
+/// `scale = softplus(rho)` or `e^rho`, chosen by type so that the loop has no branch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ScaleOf<const LOG: bool>;
+
+impl<const LOG: bool> ScaleOf<LOG> {
+    #[inline(always)]
+    pub(super) fn eval<R: Real>(rho: R) -> R {
+        if LOG { rho.exp() } else { rho.softplus() }
+    }
+}
+
+/// `KL(N(loc, scale) ‖ N(a, b))` of one number.
+#[inline(always)]
+pub(super) fn normal_kl<R: Real>(loc: R, scale: R, a: f64, b: f64) -> R {
+    let (shift, ratio) = ((loc - a) * (1.0 / b), scale * (1.0 / b));
+    (shift * shift + ratio * ratio - 1.0) * 0.5 - ratio.ln()
+}
+
+/// A draw `loc + scale ε` and its divergence from a Normal prior with constant parameters.
+#[derive(Clone, Copy, Debug)]
+struct DrawAndKl<const LOG: bool> {
+    prior_loc: f64,
+    prior_scale: f64,
+}
+
+impl<const LOG: bool> FormulaPair<3> for DrawAndKl<LOG> {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [loc, rho, noise]: [R; 3]) -> (R, R) {
+        let scale = ScaleOf::<LOG>::eval(rho);
+        (loc + scale * noise, normal_kl(loc, scale, self.prior_loc, self.prior_scale))
+    }
+    fn name(&self) -> &'static str {
+        "sample + KL"
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct GuideDraw<const LOG: bool>;
+impl<const LOG: bool> Formula<3> for GuideDraw<LOG> {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [loc, rho, noise]: [R; 3]) -> R {
+        loc + ScaleOf::<LOG>::eval(rho) * noise
+    }
+    fn name(&self) -> &'static str {
+        "sample"
+    }
+}
+
+impl<'t, T: Scalar> Scope<'t, T> {
+    pub(super) fn visit_latent<D: Distribution<Var<'t, T>>>(
+        &mut self,
+        name: &str,
+        prior: &D,
+        init: impl FnOnce() -> Init,
+    ) -> Result<usize> {
+        let transform = transform(&prior.support());
+        if transform == Transform::None {
+            return Err(Error::DiscreteLatent { site: self.full_name(name), family: D::NAME });
+        }
+        let index = self.visit(name, SiteKind::Latent, D::NAME, prior.shape(), transform, init)?;
+        self.check_parameters(index, prior)?;
+        Ok(index)
+    }
+
+    pub(super) fn latent<D: Sample<Var<'t, T>>>(&mut self, index: usize, prior: &D) -> Result<Var<'t, T>> {
+        let key = self.key.fold_in(index as u64);
+        let value = match self.mode {
+            Mode::Prior => prior.sample(self.tape, key),
+            Mode::Point { u, .. } => {
+                let u = self.part(u, index);
+                let x = prior.support().constrain(u).unwrap_or(u);
+                add(&mut self.out.log_prior, prior.log_prob_sum(x));
+                if let Some(log_det) = prior.support().log_det(u, Terms::Sum) {
+                    add(&mut self.out.log_prior, log_det);
+                }
+                x
+            }
+            Mode::Elbo { guide, params, joint, .. } => match guide.marginal(self.tape, params, index) {
+                Some(q) => self.from_marginal(index, q, prior),
+                None => self.from_joint(index, joint.map(|j| j.u), prior)?,
+            },
+            Mode::Predict { guide, params, joint } => {
+                let u = match (guide.marginal(self.tape, params, index), joint) {
+                    (Some(q), _) => self.draw(q, index),
+                    (None, Some(joint)) => self.part(joint.u, index),
+                    (None, None) => return Err(no_draw(guide.name())),
+                };
+                prior.support().constrain(u).unwrap_or(u)
+            }
+        };
+        self.collect(index, value);
+        Ok(value)
+    }
+
+    /// A draw from the site's Gaussian; adds its divergence from the prior, by the best method there is.
+    fn from_marginal<D: Distribution<Var<'t, T>>>(&mut self, index: usize, q: Marginal<'t, T>, prior: &D) -> Var<'t, T> {
+        let support = prior.support();
+        if matches!(support, Support::Real) {
+            if let Some((loc, scale)) = prior.as_normal()
+                && let (Some(a), Some(b)) = (loc.constant_value(), scale.constant_value())
+            {
+                let (value, kl) = self.draw_and_kl(q, index, (a.to_f64(), b.to_f64()));
+                self.add_kl(index, kl, KlMethod::Closed);
+                return value;
+            }
+            if let Some((kl, method)) = prior.kl_from_normal(q.loc, q.form.scale(q.rho), Terms::Sum) {
+                self.add_kl(index, kl, method);
+                return self.draw(q, index);
+            }
+        }
+        // ln q - ln p at the draw, with the exact entropy in the place of ln q.
+        let u = self.draw(q, index);
+        let x = support.constrain(u).unwrap_or(u);
+        let n = self.layout.sites[index].size() as f64;
+        let log_scales = match q.form {
+            ScaleForm::Softplus => Var::map_sum(formula!(|rho| rho.softplus().ln()), [q.rho]),
+            ScaleForm::Log => q.rho.sum(),
+        };
+        let mut kl = -(log_scales + n * NORMAL_ENTROPY) - prior.log_prob_sum(x);
+        if let Some(log_det) = support.log_det(u, Terms::Sum) {
+            kl = kl - log_det;
+        }
+        self.add_kl(index, kl, KlMethod::MonteCarlo { draws: self.draws() });
+        x
+    }
+
+    /// The site's part of a joint draw; adds `-ln p`, the guide's entropy being accounted for once for all sites.
+    fn from_joint<D: Distribution<Var<'t, T>>>(
+        &mut self,
+        index: usize,
+        u: Option<Var<'t, T>>,
+        prior: &D,
+    ) -> Result<Var<'t, T>> {
+        let Some(u) = u else { return Err(no_draw("this guide")) };
+        let u = self.part(u, index);
+        let support = prior.support();
+        let x = support.constrain(u).unwrap_or(u);
+        let mut kl = -prior.log_prob_sum(x);
+        if let Some(log_det) = support.log_det(u, Terms::Sum) {
+            kl = kl - log_det;
+        }
+        self.add_kl(index, kl, KlMethod::MonteCarlo { draws: self.draws() });
+        Ok(x)
+    }
+
+    fn draw_and_kl(&self, q: Marginal<'t, T>, index: usize, prior: (f64, f64)) -> (Var<'t, T>, Var<'t, T>) {
+        let (args, shape) = (self.noise_args(q, index), q.loc.shape());
+        let (prior_loc, prior_scale) = prior;
+        match q.form {
+            ScaleForm::Softplus => self.tape.map_pair(DrawAndKl::<false> { prior_loc, prior_scale }, args, shape),
+            ScaleForm::Log => self.tape.map_pair(DrawAndKl::<true> { prior_loc, prior_scale }, args, shape),
+        }
+    }
+
+    fn draw(&self, q: Marginal<'t, T>, index: usize) -> Var<'t, T> {
+        let (args, shape) = (self.noise_args(q, index), q.loc.shape());
+        match q.form {
+            ScaleForm::Softplus => self.tape.map_noise(GuideDraw::<false>, args, shape),
+            ScaleForm::Log => self.tape.map_noise(GuideDraw::<true>, args, shape),
+        }
+    }
+
+    fn noise_args(&self, q: Marginal<'t, T>, index: usize) -> [Arg<'t, T>; 3] {
+        [q.loc.into(), q.rho.into(), Arg::Normal(self.key.fold_in(index as u64))]
+    }
+
+    /// The site's entries of the flat unconstrained vector, in the site's shape.
+    fn part(&self, u: Var<'t, T>, index: usize) -> Var<'t, T> {
+        let site = &self.layout.sites[index];
+        u.rows(site.offset..site.offset + site.size()).reshape(site.shape.0, site.shape.1)
+    }
+
+    pub(super) fn add_kl(&mut self, index: usize, kl: Var<'t, T>, method: KlMethod) {
+        self.layout.sites[index].kl = Some(method);
+        add(&mut self.out.kl, kl);
+    }
+
+    pub(super) fn draws(&self) -> usize {
+        if let Mode::Elbo { draws, .. } = self.mode { draws } else { 1 }
+    }
+
+    pub(super) fn collect(&mut self, index: usize, value: Var<'t, T>) {
+        if let Some(collected) = &mut self.out.collected {
+            collected.push((index, value));
+        }
+    }
+
+    pub(super) fn observed<D: Sample<Var<'t, T>>>(
+        &mut self,
+        index: usize,
+        distribution: &D,
+        value: Var<'t, T>,
+    ) -> Result {
+        let (got, want) = (value.shape(), distribution.shape());
+        let fits = (want.0 == 1 || want.0 == got.0) && (want.1 == 1 || want.1 == got.1);
+        if !fits {
+            return Err(Error::Shape { site: self.layout.sites[index].name.clone(), got, want });
+        }
+        if self.checking {
+            self.check_data(index, D::NAME, &distribution.support(), value)?;
+        }
+        match self.mode {
+            Mode::Prior | Mode::Predict { .. } => {
+                if self.out.collected.is_some() {
+                    let key = self.key.fold_in(index as u64);
+                    let drawn = distribution.sample_shaped(self.tape, key, got);
+                    self.collect(index, drawn);
+                }
+            }
+            Mode::Point { .. } | Mode::Elbo { .. } => self.add_log_likelihood(distribution.log_prob_sum(value)),
+        }
+        Ok(())
+    }
+
+    fn check_data(&self, index: usize, family: &'static str, support: &Support<Var<'t, T>>, value: Var<'t, T>) -> Result {
+        let whole = |x: f64| x.fract() == 0.0;
+        let inside = |x: f64| match *support {
+            Support::Positive => x >= 0.0 && x.is_finite(),
+            Support::Boolean => x == 0.0 || x == 1.0,
+            Support::NonNegativeInteger => x >= 0.0 && whole(x),
+            Support::Category(n) => x >= 0.0 && x < n as f64 && whole(x),
+            _ => x.is_finite(),
+        };
+        let bad = value.read(|x| x.iter().map(|v| v.to_f64()).enumerate().find(|(_, v)| !inside(*v)));
+        match bad {
+            None => Ok(()),
+            Some((index_in, value)) => {
+                let site = self.layout.sites[index].name.clone();
+                Err(Error::OutsideSupport { site, family, index: index_in, value })
+            }
+        }
+    }
+
+    pub(super) fn visit_param(
+        &mut self,
+        name: &str,
+        start: &DMatrix<f64>,
+        support: Support<Var<'t, T>>,
+    ) -> Result<usize> {
+        let transform = transform(&support);
+        if transform == Transform::None {
+            return Err(Error::DiscreteLatent { site: self.full_name(name), family: "param" });
+        }
+        let tape = self.tape;
+        let init = || {
+            let u = start.on_tape_unconstrained(tape, support);
+            Init { loc: Start::Values(u), scale: ScaleStart::Constant(0.0) }
+        };
+        self.visit(name, SiteKind::Param, "", start.shape(), transform, init)
+    }
+
+    /// The value of a point parameter.
+    pub(super) fn point(&mut self, index: usize, support: Support<Var<'t, T>>) -> Result<Var<'t, T>> {
+        let params = match self.mode {
+            Mode::Prior => None,
+            Mode::Point { params, .. } => params,
+            Mode::Elbo { params, .. } | Mode::Predict { params, .. } => Some(params),
+        };
+        let site = &self.layout.sites[index];
+        let u = match params.and_then(|p| find(p, &site.name).map(|id| self.tape.param(p, id))) {
+            Some(u) => u,
+            None => {
+                let Start::Values(values) = &site.init.loc else { return Err(no_draw("a parameter")) };
+                let (rows, cols) = site.shape;
+                DMatrix::from_column_slice(rows, cols, values).on(self.tape)
+            }
+        };
+        let value = support.constrain(u).unwrap_or(u);
+        self.collect(index, value);
+        Ok(value)
+    }
+}
+
+fn find<T: Scalar>(params: &Params<T>, name: &str) -> Option<ParamId> {
+    params.find(name)
+}
+
+/// The unconstrained form of a start value.
+trait Unconstrained<'t, T: Scalar> {
+    fn on_tape_unconstrained(&self, tape: &'t probity_autodiff::Tape<T>, support: Support<Var<'t, T>>) -> Vec<f64>;
+}
+impl<'t, T: Scalar> Unconstrained<'t, T> for DMatrix<f64> {
+    fn on_tape_unconstrained(&self, tape: &'t probity_autodiff::Tape<T>, support: Support<Var<'t, T>>) -> Vec<f64> {
+        let x = self.on(tape);
+        support.unconstrain(x).unwrap_or(x).read(|u| u.iter().map(|v| v.to_f64()).collect())
+    }
+}
+
+fn transform<V>(support: &Support<V>) -> Transform {
+    match support {
+        Support::Real => Transform::Identity,
+        Support::Positive => Transform::Exp,
+        Support::Interval(..) => Transform::Interval,
+        _ => Transform::None,
+    }
+}
+
+fn no_draw(guide: &str) -> Error {
+    Error::Setting { setting: "guide", problem: format!("{guide} gives neither a marginal nor a joint draw") }
+}

@@ -4,6 +4,7 @@ mod distribution;
 mod error;
 mod families;
 mod kl;
+pub mod laws;
 mod shaped;
 mod special;
 mod support;

@@ -130,3 +130,5 @@ impl<V: Value> KlDivergence<Normal<V>> for Normal<V> {
         V::apply_as(terms, NormalNormalKl, [self.loc, self.scale, p.loc, p.scale])
     }
 }
+
+crate::family!(Normal { loc, scale });

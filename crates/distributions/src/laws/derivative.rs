@@ -1,0 +1,77 @@
+//! Derivatives of a function of scalars, three ways that must agree.
+
+use super::{Law, LawError};
+use probity_autodiff::nalgebra::DMatrix;
+use probity_autodiff::{Dual, Tape, Var};
+
+/// The dual number that the laws use: one derivative at a time.
+pub(super) type Single = Dual<f64, 1>;
+
+/// The tape's value of a function of 1 × 1 variables, and its gradient.
+pub(super) fn by_tape(
+    f: impl for<'t> Fn(&'t Tape<f64>, &[Var<'t, f64>]) -> Var<'t, f64>,
+    at: &[f64],
+) -> (f64, Vec<f64>) {
+    let tape = Tape::new();
+    let arguments: Vec<_> = at.iter().map(|x| tape.variable(&DMatrix::from_element(1, 1, *x))).collect();
+    let value = f(&tape, &arguments);
+    let gradients = tape.backward(value);
+    (value.item(), arguments.iter().map(|x| gradients.wrt(*x).sum()).collect())
+}
+
+/// The value by dual numbers, and its gradient.
+pub(super) fn by_duals(f: impl Fn(&[Single]) -> Single, at: &[f64]) -> (f64, Vec<f64>) {
+    let one = |i: usize| {
+        let variable =
+            |(j, x): (usize, &f64)| if i == j { Dual::variable(*x, 0) } else { Dual::constant(*x) };
+        f(&at.iter().enumerate().map(variable).collect::<Vec<_>>())
+    };
+    (one(at.len()).re, (0..at.len()).map(|i| one(i).du[0]).collect())
+}
+
+/// The derivative along argument `i` by extrapolated central differences, and how far to trust it.
+///
+/// The step is halved from a quarter of the argument on; the estimate that changes least is the best one.
+pub(super) fn by_differences(f: impl Fn(&[f64]) -> f64, at: &[f64], i: usize) -> (f64, f64) {
+    let central = |h: f64| {
+        let shifted = |h: f64| {
+            let mut x = at.to_vec();
+            x[i] += h;
+            f(&x)
+        };
+        (shifted(h) - shifted(-h)) / (2.0 * h)
+    };
+    let start = if at[i] == 0.0 { 0.25 } else { at[i].abs() / 4.0 };
+    let steps: Vec<f64> = (0..48).map(|k| central(start * 0.5_f64.powi(k))).collect();
+    // Two extrapolations to step 0, of orders 2 and 4.
+    let extrapolated = |order: f64, d: &[f64]| -> Vec<f64> {
+        d.windows(2).map(|w| w[1] + (w[1] - w[0]) / (order - 1.0)).collect()
+    };
+    let best = extrapolated(16.0, &extrapolated(4.0, &steps));
+    let change = |w: &[f64]| (w[1] - w[0]).abs();
+    (best.windows(3).map(|w| (w[1], change(&w[..2]) + change(&w[1..]))))
+        .filter(|(_, error)| error.is_finite())
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .unwrap_or((f64::NAN, f64::INFINITY))
+}
+
+/// Value and gradient by duals and by tape agree within 1e-12, and the gradient with differences within 1e-6 (or what
+/// differences can give).
+pub(super) fn agree(
+    law: &Law<'_>,
+    names: &[String],
+    duals: (f64, Vec<f64>),
+    tape: (f64, Vec<f64>),
+    differences: impl Fn(usize) -> (f64, f64),
+) -> Result<(), LawError> {
+    law.holds(|| "value by tape".into(), tape.0, duals.0, 1e-12 * duals.0.abs())?;
+    for (i, name) in names.iter().enumerate() {
+        let exact = duals.1[i];
+        let rounding = 1e-12 * (exact.abs() + duals.0.abs());
+        law.holds(|| format!("d/d {name} by tape and by duals"), tape.1[i], exact, rounding)?;
+        let (want, error) = differences(i);
+        let tolerance = 1e-6 * want.abs() + 100.0 * error + 1e-9;
+        law.holds(|| format!("d/d {name} by duals and by differences"), exact, want, tolerance)?;
+    }
+    Ok(())
+}

@@ -6,6 +6,7 @@ mod families;
 mod kl;
 pub mod laws;
 mod shaped;
+mod special;
 mod support;
 
 pub use distribution::{Cdf, Distribution, Draws, Entropy, Event, Moments, Reparameterized, Sample};

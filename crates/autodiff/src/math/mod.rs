@@ -15,5 +15,5 @@ mod stirling;
 pub mod student_t;
 mod tails;
 
-pub use stirling::ln_beta;
+pub use stirling::{ln_1p_minus, ln_beta, stirling};
 pub use tails::Tails;

@@ -20,14 +20,14 @@ const STIRLING: [f64; 8] = [
 ];
 
 /// `ln Γ(a) - ((a - 1/2) ln a - a + ln(2π)/2)` for `a >= STIRLING_FROM`.
-pub(super) fn stirling<R: Real>(a: R) -> R {
+pub fn stirling<R: Real>(a: R) -> R {
     let u = a.recip();
     let z = u * u;
     STIRLING.iter().rev().fold(R::zero(), |p, &c| p * z + c) * u
 }
 
 /// `ln(1 + z) - z`, without the cancellation at small `z`.
-pub(super) fn ln_1p_minus<R: Real>(z: R) -> R {
+pub fn ln_1p_minus<R: Real>(z: R) -> R {
     if !(z.re().abs() < 0.35) {
         return z.ln_1p() - z;
     }

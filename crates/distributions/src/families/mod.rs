@@ -1,19 +1,31 @@
 //! The families, one file each: density, sampling, capabilities, KL pairs.
 
+mod bernoulli;
+mod categorical;
+mod diagonal_normal;
 mod exponential;
+mod gamma;
 mod half_cauchy;
 mod half_normal;
 mod laplace;
 mod log_normal;
+mod multivariate_normal;
 mod normal;
+mod student_t;
 mod uniform;
 
+pub use bernoulli::Bernoulli;
+pub use categorical::Categorical;
+pub use diagonal_normal::DiagonalNormal;
 pub use exponential::Exponential;
+pub use gamma::Gamma;
 pub use half_cauchy::HalfCauchy;
 pub use half_normal::HalfNormal;
 pub use laplace::Laplace;
 pub use log_normal::LogNormal;
+pub use multivariate_normal::MultivariateNormal;
 pub use normal::Normal;
+pub use student_t::StudentT;
 pub use uniform::Uniform;
 
 use probity_autodiff::{Real, Value};

@@ -1,0 +1,228 @@
+//! Bernoulli distribution on 0 and 1.
+
+use super::common_shape;
+use crate::distribution::{Distribution, Entropy, Moments, Sample};
+use crate::error::{ParameterError, require};
+use crate::kl::{KlDivergence, KlMethod};
+use crate::special::exp_minus_line;
+use crate::support::Support;
+use probity_autodiff::math::ln_1p_minus;
+use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
+
+/// `P(1) = sigmoid(logits)`, or `P(1) = probs`.
+///
+/// Each parameterisation has its own formulas, because a conversion loses the tail that the other one cannot express.
+///
+/// *Event*: entry. *Parameters*: `logits` real (infinite is certain), or `probs` in [0, 1].
+#[derive(Clone, Copy, Debug)]
+pub enum Bernoulli<V = f64> {
+    /// By the log odds of 1.
+    Logits(V),
+    /// By the probability of 1.
+    Probs(V),
+}
+use Bernoulli::{Logits, Probs};
+
+impl<V: Value> Bernoulli<V> {
+    /// With this probability of 1.
+    pub fn new(probs: impl Into<V>) -> Self {
+        Probs(probs.into())
+    }
+
+    /// With these log odds of 1.
+    pub fn from_logits(logits: impl Into<V>) -> Self {
+        Logits(logits.into())
+    }
+
+    /// The probability of 1.
+    pub fn probs(&self) -> V {
+        match *self {
+            Logits(l) => V::apply(formula!(|l| l.sigmoid()), [l]),
+            Probs(p) => p,
+        }
+    }
+
+    /// The log odds of 1.
+    pub fn logits(&self) -> V {
+        match *self {
+            Logits(l) => l,
+            Probs(p) => V::apply(formula!(|p| p.ln() - (-p).ln_1p()), [p]),
+        }
+    }
+
+    fn parameter(&self) -> V {
+        match *self {
+            Logits(v) | Probs(v) => v,
+        }
+    }
+}
+
+/// The mass at a value that is neither 0 nor 1; NaN stays.
+#[inline(always)]
+fn outside<R: Real>(x: R) -> R {
+    R::of(if x.re().is_nan() { f64::NAN } else { f64::NEG_INFINITY })
+}
+
+#[derive(Clone, Copy, Debug)]
+struct LogitsLogProb;
+impl Formula<2> for LogitsLogProb {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [x, l]: [R; 2]) -> R {
+        let inside = (l * (x * 2.0 - 1.0)).log_sigmoid();
+        if x == 0.0 || x == 1.0 { inside } else { outside(x) }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ProbsLogProb;
+impl Formula<2> for ProbsLogProb {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [x, p]: [R; 2]) -> R {
+        if x == 1.0 {
+            p.ln()
+        } else if x == 0.0 {
+            (-p).ln_1p()
+        } else {
+            outside(x)
+        }
+    }
+}
+
+impl<V: Value> Distribution<V> for Bernoulli<V> {
+    const NAME: &'static str = "Bernoulli";
+
+    fn support(&self) -> Support<V> {
+        Support::Boolean
+    }
+    fn shape(&self) -> (usize, usize) {
+        common_shape(&[self.parameter()])
+    }
+    fn check(&self) -> Result<(), ParameterError> {
+        match *self {
+            Logits(l) => require(Self::NAME, "logits", l, "a number, not NaN", |l| !l.is_nan()),
+            Probs(p) => require(Self::NAME, "probs", p, "from 0 to 1", |p| (0.0..=1.0).contains(&p)),
+        }
+    }
+    #[track_caller]
+    fn log_prob_terms(&self, x: V, terms: Terms) -> V {
+        match *self {
+            Logits(l) => V::apply_as(terms, LogitsLogProb, [x, l]),
+            Probs(p) => V::apply_as(terms, ProbsLogProb, [x, p]),
+        }
+    }
+}
+
+impl<V: Value> Sample<V> for Bernoulli<V> {
+    fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
+        let args = |v| [Draw::Value(v), Draw::Uniform(key)];
+        // A NaN parameter gives NaN; otherwise a constant.
+        match *self {
+            Logits(l) => {
+                let f = formula!(|l, u| R::of(if l.re().is_nan() {
+                    f64::NAN
+                } else {
+                    f64::from(u < l.sigmoid())
+                }));
+                V::draw(cx, f, args(l), least)
+            }
+            Probs(p) => {
+                let f = formula!(|p, u| R::of(if p.re().is_nan() { f64::NAN } else { f64::from(u < p) }));
+                V::draw(cx, f, args(p), least)
+            }
+        }
+    }
+}
+
+impl<V: Value> Moments<V> for Bernoulli<V> {
+    fn mean(&self) -> V {
+        self.probs()
+    }
+    fn variance(&self) -> V {
+        match *self {
+            Logits(l) => V::apply(formula!(|l| l.sigmoid() * (-l).sigmoid()), [l]),
+            Probs(p) => V::apply(formula!(|p| p * (-p + 1.0)), [p]),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct LogitsEntropy;
+impl Formula<1> for LogitsEntropy {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [l]: [R; 1]) -> R {
+        // Even in the log odds; of two parts that are both positive. At infinity nothing is left.
+        let a = l.abs();
+        let h = (-a).softplus() + a * (-a).sigmoid();
+        if a == f64::INFINITY { R::zero() } else { h }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ProbsEntropy;
+impl Formula<1> for ProbsEntropy {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [p]: [R; 1]) -> R {
+        let q = -p + 1.0;
+        let log_q = if q == 0.0 { R::zero() } else { (-p).ln_1p() };
+        -p.xlogy(p) - q * log_q
+    }
+}
+
+impl<V: Value> Entropy<V> for Bernoulli<V> {
+    fn entropy(&self) -> V {
+        match *self {
+            Logits(l) => V::apply(LogitsEntropy, [l]),
+            Probs(p) => V::apply(ProbsEntropy, [p]),
+        }
+    }
+}
+
+/// `softplus(b) - softplus(a) - (b - a) sigmoid(a)`.
+#[derive(Clone, Copy, Debug)]
+struct LogitsKl;
+impl Formula<2> for LogitsKl {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [a, b]: [R; 2]) -> R {
+        // The same for 1 - x; with a probability of at most one half nothing below cancels.
+        let (a, b) = if a > 0.0 { (-a, -b) } else { (a, b) };
+        if a == f64::NEG_INFINITY {
+            return b.softplus();
+        }
+        let (p, h) = (a.sigmoid(), b - a);
+        if h.re().abs() < 1.0 {
+            // ln(1 + p (eʰ - 1)) - p h.
+            return ln_1p_minus(p * h.exp_m1()) + p * exp_minus_line(h);
+        }
+        b.softplus() - a.softplus() - p * h
+    }
+}
+
+/// `p ln(p/q) + (1 - p) ln((1 - p)/(1 - q))`.
+#[derive(Clone, Copy, Debug)]
+struct ProbsKl;
+impl Formula<2> for ProbsKl {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [p, q]: [R; 2]) -> R {
+        if p == 0.0 {
+            return -(-q).ln_1p() + p;
+        }
+        if p == 1.0 {
+            return -q.ln();
+        }
+        // The first-order parts of both logarithms cancel; without them each term is positive.
+        let (d, rest) = (q - p, -p + 1.0);
+        -p * ln_1p_minus(d / p) - rest * ln_1p_minus(-d / rest)
+    }
+}
+
+impl<V: Value> KlDivergence<Bernoulli<V>> for Bernoulli<V> {
+    type Value = V;
+    const METHOD: KlMethod = KlMethod::Closed;
+    #[track_caller]
+    fn kl_terms(&self, p: &Bernoulli<V>, terms: Terms) -> V {
+        match (*self, *p) {
+            (Probs(a), Probs(b)) => V::apply_as(terms, ProbsKl, [a, b]),
+            _ => V::apply_as(terms, LogitsKl, [self.logits(), p.logits()]),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Categorical distribution: one of the columns, by its zero-based index.
+
+use crate::distribution::{Distribution, Entropy, Event, Sample};
+use crate::error::{ParameterError, require};
+use crate::kl::{KlDivergence, KlMethod};
+use crate::special::exp_minus_line;
+use crate::support::Support;
+use probity_autodiff::random::fill_uniform;
+use probity_autodiff::{Axis, Key, Scalar, Tape, Terms, Value, Var, formula};
+
+/// `P(k) = softmax(logits)ₖ`, `k = 0, 1, …` a column of the logits.
+///
+/// *Event*: row; a value is a column of indices. *Parameters*: `logits` (r × c) real or -∞, defined up to a constant in each
+/// row. For plain numbers, use a tape of constants.
+#[derive(Clone, Copy, Debug)]
+pub struct Categorical<V> {
+    /// Unnormalised log probabilities.
+    pub logits: V,
+}
+
+impl<V: Value> Categorical<V> {
+    /// With these unnormalised log probabilities.
+    pub fn new(logits: impl Into<V>) -> Self {
+        Self { logits: logits.into() }
+    }
+}
+
+impl<'t, T: Scalar> Categorical<Var<'t, T>> {
+    /// The probabilities, r × c.
+    pub fn probs(&self) -> Var<'t, T> {
+        self.logits.softmax()
+    }
+}
+
+fn total<T: Scalar>(x: Var<'_, T>, terms: Terms) -> Var<'_, T> {
+    match terms {
+        Terms::Each => x,
+        Terms::Sum => x.sum(),
+    }
+}
+
+impl<'t, T: Scalar> Distribution<Var<'t, T>> for Categorical<Var<'t, T>> {
+    const NAME: &'static str = "Categorical";
+
+    fn event(&self) -> Event {
+        Event::Row
+    }
+    fn support(&self) -> Support<Var<'t, T>> {
+        Support::Category(self.logits.ncols())
+    }
+    fn shape(&self) -> (usize, usize) {
+        (self.logits.nrows(), 1)
+    }
+    fn check(&self) -> Result<(), ParameterError> {
+        require(Self::NAME, "logits", self.logits, "less than infinity and not NaN", |l| l < f64::INFINITY)?;
+        let tops = rows(&self.logits, |row| row.fold(f64::NEG_INFINITY, f64::max));
+        match tops.into_iter().find(|top| *top == f64::NEG_INFINITY) {
+            Some(got) => Err(ParameterError {
+                family: Self::NAME,
+                parameter: "logits",
+                want: "greater than -infinity somewhere in each row",
+                got,
+            }),
+            None => Ok(()),
+        }
+    }
+    /// An index that is none has the log probability -∞ (NaN for NaN).
+    ///
+    /// # Panics
+    /// If `x` is not a column, or has as many rows as the logits only if either has one.
+    #[track_caller]
+    fn log_prob_terms(&self, x: Var<'t, T>, terms: Terms) -> Var<'t, T> {
+        let ((r, c), (n, one)) = (self.logits.shape(), x.shape());
+        assert!(one == 1 && (r == n || r == 1 || n == 1), "Categorical: {r} × {c} logits, value {n} × {one}");
+        let rows = r.max(n);
+        let (mut index, mut outside) = (Vec::with_capacity(rows), Vec::new());
+        x.read(|x| {
+            for i in 0..rows {
+                let k = x[if n == 1 { 0 } else { i }].to_f64();
+                let inside = Support::<f64>::Category(c).contains(k);
+                if !inside {
+                    outside.push((i, if k.is_nan() { k } else { f64::NEG_INFINITY }));
+                }
+                index.push(if inside { k as usize } else { 0 });
+            }
+        });
+        let log_p = self.logits.log_softmax();
+        // A single row of logits serves all values: its entries are gathered as rows.
+        let shared = r == 1 && rows > 1;
+        let mut each = if shared { log_p.transpose().gather_rows(index) } else { log_p.pick(index) };
+        if let (false, Some(tape)) = (outside.is_empty(), each.tape()) {
+            each = each
+                + tape.constant_with(rows, 1, |y| {
+                    y.fill(T::from_f64(0.0));
+                    outside.iter().for_each(|&(i, v)| y[i] = T::from_f64(v));
+                });
+        }
+        total(each, terms)
+    }
+}
+
+/// `f` of every row.
+fn rows<T: Scalar, O>(x: &Var<'_, T>, f: impl Fn(&mut dyn Iterator<Item = f64>) -> O) -> Vec<O> {
+    let n = x.nrows();
+    x.read(|x| (0..n).map(|i| f(&mut x.iter().skip(i).step_by(n).map(|v| v.to_f64()))).collect())
+}
+
+impl<'t, T: Scalar> Sample<Var<'t, T>> for Categorical<Var<'t, T>> {
+    /// By the inverse of the distribution function; row `i` uses element `i` of the key's uniform stream.
+    fn sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Var<'t, T> {
+        let n = self.logits.nrows().max(least.0);
+        let mut noise = vec![0f64; n];
+        fill_uniform(key, 0, &mut noise);
+        // Weights relative to the largest, summed up.
+        let sums = rows(&self.logits, |row| {
+            let row: Vec<f64> = row.collect();
+            let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            row.iter()
+                .scan(0.0, |sum, l| {
+                    *sum += (l - top).exp();
+                    Some(*sum)
+                })
+                .collect::<Vec<f64>>()
+        });
+        tape.constant_with(n, 1, |y| {
+            for (i, (y, u)) in y.iter_mut().zip(&noise).enumerate() {
+                let sums = &sums[if sums.len() == 1 { 0 } else { i }];
+                let goal = u * sums.last().copied().unwrap_or(f64::NAN);
+                // `u < 1`, but the product may round to the whole sum: then the last that has any weight.
+                let found = sums.iter().position(|s| *s > goal).or(sums.iter().position(|s| *s >= goal));
+                *y = T::from_f64(found.map_or(f64::NAN, |k| k as f64));
+            }
+        })
+    }
+}
+
+impl<'t, T: Scalar> Entropy<Var<'t, T>> for Categorical<Var<'t, T>> {
+    fn entropy(&self) -> Var<'t, T> {
+        let f = formula!(|l| if l == f64::NEG_INFINITY { R::zero() } else { -l.exp() * l });
+        Var::map(f, [self.logits.log_softmax()]).sum_axis(Axis::Cols)
+    }
+}
+
+impl<'t, T: Scalar> KlDivergence<Categorical<Var<'t, T>>> for Categorical<Var<'t, T>> {
+    type Value = Var<'t, T>;
+    const METHOD: KlMethod = KlMethod::Closed;
+
+    /// `ln Σ p e^d`, `d` the difference of the logits less its mean under `p`.
+    ///
+    /// Because the mean of `d` is 0, the sum is `1 + Σ p (e^d - 1 - d)`: positive terms, nothing lost for close arguments.
+    #[track_caller]
+    fn kl_terms(&self, p: &Categorical<Var<'t, T>>, terms: Terms) -> Var<'t, T> {
+        let log_p = self.logits.log_softmax();
+        // A class without probability does not count.
+        let gap = formula!(|l, a, b| if l == f64::NEG_INFINITY { R::zero() } else { b - a });
+        let gap = Var::map(gap, [log_p, self.logits, p.logits]);
+        let weighted = formula!(|l, d| if l == f64::NEG_INFINITY { R::zero() } else { l.exp() * d });
+        let mean = Var::map(weighted, [log_p, gap]).sum_axis(Axis::Cols);
+        let shifted = Var::map(formula!(|l, d, mean| l + (d - mean)), [log_p, gap, mean]).logsumexp();
+        let excess = formula!(|l, d, mean| {
+            let (d, top) = (d - mean, l + (d - mean));
+            // Where it would overflow, the other form is used; so is it for a mean of -∞.
+            if l == f64::NEG_INFINITY || !(top < 500.0) {
+                R::zero()
+            } else if d > 1.0 {
+                top.exp() - l.exp() * (d + 1.0)
+            } else {
+                l.exp() * exp_minus_line(d)
+            }
+        });
+        let excess = Var::map(excess, [log_p, gap, mean]).sum_axis(Axis::Cols);
+        let chosen = formula!(|close, far, mean| if mean == f64::NEG_INFINITY {
+            R::of(f64::INFINITY)
+        } else if far < 100.0 {
+            close.ln_1p()
+        } else {
+            far
+        });
+        total(Var::map(chosen, [excess, shifted, mean]), terms)
+    }
+}

@@ -1,0 +1,211 @@
+//! Gamma distribution on the positive numbers.
+
+use super::common_shape;
+use super::normal::{HALF_LN_TAU, Normal};
+use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
+use crate::error::{ParameterError, positive};
+use crate::kl::{KlDivergence, KlMethod};
+use crate::special::{entry_key, implicit_draw, implicit_root, lgamma_above_tangent, log_gamma_draw};
+use crate::support::Support;
+use probity_autodiff::math::gamma_inc::{gamma_log_draw_slope, gamma_p_inv, gamma_pdf, log_density};
+use probity_autodiff::math::{ln_1p_minus, stirling};
+use probity_autodiff::{Draw, Dual, Formula, Key, Real, Terms, Value, formula};
+
+/// `p(x) = rateᵃ xᵃ⁻¹ exp(-rate x) / Γ(a)` with `a` the concentration, `x > 0`.
+///
+/// *Event*: entry. *Parameters*: `concentration > 0`, `rate > 0` (the mean is their quotient).
+#[derive(Clone, Copy, Debug)]
+pub struct Gamma<V = f64> {
+    /// Concentration (shape).
+    pub concentration: V,
+    /// Rate (inverse scale).
+    pub rate: V,
+}
+
+impl<V: Value> Gamma<V> {
+    /// With this concentration and rate.
+    pub fn new(concentration: impl Into<V>, rate: impl Into<V>) -> Self {
+        Self { concentration: concentration.into(), rate: rate.into() }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct GammaLogProb;
+impl Formula<3> for GammaLogProb {
+    #[inline]
+    fn eval<R: Real>(&self, [x, a, rate]: [R; 3]) -> R {
+        let valid = a > 0.0 && rate > 0.0;
+        if x < 0.0 && valid {
+            return R::of(f64::NEG_INFINITY);
+        }
+        if x == 0.0 && a == 1.0 {
+            // Where `0 ln 0` would be NaN.
+            return rate.ln() - x * rate;
+        }
+        let y = x * rate;
+        if a < 10.0 || !valid {
+            return (a - 1.0) * x.ln() + a * rate.ln() - y - a.lgamma();
+        }
+        // For a large concentration the parts cancel; the logarithm of the product must survive its underflow.
+        let ln_y = if y > 1e-30 { y.ln() } else { x.ln() + rate.ln() };
+        log_density(a, y, ln_y) - x.ln()
+    }
+}
+
+impl<V: Value> Distribution<V> for Gamma<V> {
+    const NAME: &'static str = "Gamma";
+
+    fn support(&self) -> Support<V> {
+        Support::Positive
+    }
+    fn shape(&self) -> (usize, usize) {
+        common_shape(&[self.concentration, self.rate])
+    }
+    fn check(&self) -> Result<(), ParameterError> {
+        positive(Self::NAME, "concentration", self.concentration)?;
+        positive(Self::NAME, "rate", self.rate)
+    }
+    #[track_caller]
+    fn log_prob_terms(&self, x: V, terms: Terms) -> V {
+        V::apply_as(terms, GammaLogProb, [x, self.concentration, self.rate])
+    }
+}
+
+/// A draw, from two uniform numbers that name the entry's own stream: rejection takes a number of draws that is not known
+/// before. A draw below the smallest positive number is that number.
+#[derive(Clone, Copy, Debug)]
+struct GammaDraw;
+impl Formula<4> for GammaDraw {
+    #[inline]
+    fn eval<R: Real>(&self, [a, rate, u, v]: [R; 4]) -> R {
+        let log_z = log_gamma_draw(entry_key(u, v), a.re());
+        let x = (implicit_draw(log_z, a, gamma_log_draw_slope) - rate.ln()).exp();
+        if x >= f64::MIN_POSITIVE && x > 0.0 || !(x >= 0.0) {
+            return x;
+        }
+        let least = R::of(f64::MIN_POSITIVE);
+        if least > 0.0 { least } else { R::of(f64::from(f32::MIN_POSITIVE)) }
+    }
+}
+
+impl<V: Value> Sample<V> for Gamma<V> {
+    fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
+        let (u, v) = key.split();
+        let noise = (Draw::Uniform(u), Draw::Uniform(v));
+        let args = [Draw::Value(self.concentration), Draw::Value(self.rate), noise.0, noise.1];
+        V::draw(cx, GammaDraw, args, least)
+    }
+}
+impl<V: Value> Reparameterized<V> for Gamma<V> {}
+
+impl<V: Value> Moments<V> for Gamma<V> {
+    fn mean(&self) -> V {
+        V::apply(formula!(|a, rate| a / rate), [self.concentration, self.rate])
+    }
+    fn variance(&self) -> V {
+        V::apply(formula!(|a, rate| a / rate / rate), [self.concentration, self.rate])
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct GammaQuantile;
+impl Formula<3> for GammaQuantile {
+    #[inline]
+    fn eval<R: Real>(&self, [p, a, rate]: [R; 3]) -> R {
+        let z = gamma_p_inv(a.re(), p.re());
+        implicit_root(z, |z| a.gamma_p(z) - p, |z| gamma_pdf(a, z)) / rate
+    }
+}
+
+impl<V: Value> Cdf<V> for Gamma<V> {
+    fn cdf(&self, x: V) -> V {
+        let f = formula!(|x, a, rate| if x < 0.0 { R::zero() } else { a.gamma_p(x * rate) });
+        V::apply(f, [x, self.concentration, self.rate])
+    }
+    fn sf(&self, x: V) -> V {
+        let f = formula!(|x, a, rate| if x < 0.0 { R::one() } else { a.gamma_q(x * rate) });
+        V::apply(f, [x, self.concentration, self.rate])
+    }
+    fn log_cdf(&self, x: V) -> V {
+        let f =
+            formula!(|x, a, rate| if x < 0.0 { R::of(f64::NEG_INFINITY) } else { a.log_gamma_p(x * rate) });
+        V::apply(f, [x, self.concentration, self.rate])
+    }
+    fn log_sf(&self, x: V) -> V {
+        let f = formula!(|x, a, rate| if x < 0.0 { R::zero() } else { a.log_gamma_q(x * rate) });
+        V::apply(f, [x, self.concentration, self.rate])
+    }
+    fn quantile(&self, p: V) -> V {
+        V::apply(GammaQuantile, [p, self.concentration, self.rate])
+    }
+}
+
+/// `a - ln rate + ln Γ(a) + (1 - a) ψ(a)`.
+#[inline]
+fn entropy<R: Real>(a: R, rate: R) -> R {
+    if !(a >= 10.0) {
+        return a - rate.ln() + a.lgamma() + (-a + 1.0) * a.digamma();
+    }
+    // With the Stirling series for ln Γ and its derivative for ψ, the large parts are gone.
+    let Dual { re: series, du: [slope] } = stirling(Dual::<R, 1>::variable(a, 0));
+    a.ln() * 0.5 - rate.ln() + series + (a - 1.0) * ((a * 2.0).recip() - slope) + HALF_LN_TAU
+}
+
+#[derive(Clone, Copy, Debug)]
+struct GammaEntropy;
+impl Formula<2> for GammaEntropy {
+    #[inline]
+    fn eval<R: Real>(&self, [a, rate]: [R; 2]) -> R {
+        entropy(a, rate)
+    }
+}
+
+impl<V: Value> Entropy<V> for Gamma<V> {
+    fn entropy(&self) -> V {
+        V::apply(GammaEntropy, [self.concentration, self.rate])
+    }
+}
+
+/// `ln Γ(b) - ln Γ(a) - (b - a) ψ(a) + a (s/r - 1 - ln s/r) + (a - b) ln s/r` for `KL(Γ(a, r) ‖ Γ(b, s))`.
+#[derive(Clone, Copy, Debug)]
+struct GammaGammaKl;
+impl Formula<4> for GammaGammaKl {
+    #[inline]
+    fn eval<R: Real>(&self, [a, r, b, s]: [R; 4]) -> R {
+        if !(a > 0.0 && r > 0.0 && b > 0.0 && s > 0.0 && a.is_finite() && b.is_finite()) {
+            return R::of(f64::NAN);
+        }
+        let excess = (s - r) / r;
+        lgamma_above_tangent(b, a) - a * ln_1p_minus(excess) + (a - b) * excess.ln_1p()
+    }
+}
+
+impl<V: Value> KlDivergence<Gamma<V>> for Gamma<V> {
+    type Value = V;
+    const METHOD: KlMethod = KlMethod::Closed;
+    #[track_caller]
+    fn kl_terms(&self, p: &Gamma<V>, terms: Terms) -> V {
+        V::apply_as(terms, GammaGammaKl, [self.concentration, self.rate, p.concentration, p.rate])
+    }
+}
+
+/// `E ½ ((x - loc) / scale)² + ln scale + ½ ln 2π` less the entropy.
+#[derive(Clone, Copy, Debug)]
+struct GammaNormalKl;
+impl Formula<4> for GammaNormalKl {
+    #[inline]
+    fn eval<R: Real>(&self, [a, rate, loc, scale]: [R; 4]) -> R {
+        let shift = (a / rate - loc) / scale;
+        let spread = (rate * scale).recip();
+        (shift * shift + a * spread * spread) * 0.5 + scale.ln() + HALF_LN_TAU - entropy(a, rate)
+    }
+}
+
+impl<V: Value> KlDivergence<Normal<V>> for Gamma<V> {
+    type Value = V;
+    const METHOD: KlMethod = KlMethod::Closed;
+    #[track_caller]
+    fn kl_terms(&self, p: &Normal<V>, terms: Terms) -> V {
+        V::apply_as(terms, GammaNormalKl, [self.concentration, self.rate, p.loc, p.scale])
+    }
+}

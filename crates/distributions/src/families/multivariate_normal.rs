@@ -1,0 +1,252 @@
+//! Multivariate Normal distribution of rows.
+
+use super::diagonal_normal::DiagonalNormal;
+use super::normal::{HALF_LN_TAU, Normal};
+use crate::distribution::{Distribution, Entropy, Event, Moments, Reparameterized, Sample};
+use crate::error::{ParameterError, finite};
+use crate::kl::{KlDivergence, KlMethod};
+use crate::support::Support;
+use probity_autodiff::{
+    Adjoints, Arg, Axis, Inputs, Key, NotPositiveDefinite, Op, Real, Scalar, Tape, Terms, Value, Var, formula,
+};
+
+/// `x = loc + z Lᵀ` with `z` a row of standard normal numbers: mean `loc`, covariance `L Lᵀ`.
+///
+/// *Event*: row. *Parameters*: `loc` (1 × d, or n × d with a mean for each row), `scale_tril` `L` (d × d, lower triangular, its
+/// diagonal positive).
+#[derive(Clone, Copy, Debug)]
+pub struct MultivariateNormal<V> {
+    loc: V,
+    scale_tril: V,
+}
+
+/// The lower triangle of a square matrix, with or without its diagonal; the rest is 0.
+#[derive(Clone, Copy, Debug)]
+struct LowerTriangle {
+    strict: bool,
+}
+
+impl<T: Scalar> Op<T> for LowerTriangle {
+    fn name(&self) -> &'static str {
+        "lower_triangle"
+    }
+    fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
+        let n = x.shape(0).0;
+        for (j, (y, x)) in y.chunks_exact_mut(n).zip(x.get(0).chunks_exact(n)).enumerate() {
+            let from = j + usize::from(self.strict);
+            y[..from].fill(T::from_f64(0.0));
+            y[from..].copy_from_slice(&x[from..]);
+        }
+    }
+    fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        let n = x.shape(0).0;
+        dx.add_to_some(0, |to| {
+            for (j, (to, g)) in to.chunks_exact_mut(n).zip(g.chunks_exact(n)).enumerate() {
+                for i in j + usize::from(self.strict)..n {
+                    to[i] = T::from_num(to[i].num() + g[i].num());
+                }
+            }
+        });
+    }
+}
+
+fn lower_triangle<T: Scalar>(x: Var<'_, T>, strict: bool) -> Var<'_, T> {
+    match x.tape() {
+        Some(tape) => tape.record(LowerTriangle { strict }, &[x], x.nrows(), x.ncols()),
+        None => x * f64::from(!strict),
+    }
+}
+
+/// The sums over rows of what `entries` makes of every entry, or the sum of all in one pass.
+#[track_caller]
+pub(super) fn per_row<'t, T: Scalar>(terms: Terms, entries: impl FnOnce(Terms) -> Var<'t, T>) -> Var<'t, T> {
+    match terms {
+        Terms::Each => entries(terms).sum_axis(Axis::Cols),
+        Terms::Sum => entries(terms),
+    }
+}
+
+/// The row sums of squares of `(L⁻¹ xᵀ)ᵀ`, n × 1.
+#[track_caller]
+fn mahalanobis<'t, T: Scalar>(l: Var<'t, T>, x: Var<'t, T>) -> Var<'t, T> {
+    l.solve_lower(x.transpose()).sq().sum_axis(Axis::Rows).transpose()
+}
+
+impl<'t, T: Scalar> MultivariateNormal<Var<'t, T>> {
+    /// With this mean and this Cholesky factor of the covariance (what stands above its diagonal is not used).
+    ///
+    /// # Panics
+    /// If the factor is not square, or the mean has another number of columns.
+    #[track_caller]
+    pub fn from_cholesky(loc: impl Into<Var<'t, T>>, scale_tril: impl Into<Var<'t, T>>) -> Self {
+        let (loc, l) = (loc.into(), scale_tril.into());
+        let ((n, d), (r, c)) = (loc.shape(), l.shape());
+        assert!(r == c && d == r, "MultivariateNormal: a {n} × {d} mean and a {r} × {c} factor");
+        Self { loc, scale_tril: lower_triangle(l, false) }
+    }
+
+    /// With this mean and covariance.
+    ///
+    /// # Errors
+    /// If the covariance is not positive definite.
+    ///
+    /// # Panics
+    /// If the covariance is not square, or the mean has another number of columns.
+    #[track_caller]
+    pub fn from_covariance(
+        loc: impl Into<Var<'t, T>>,
+        covariance: impl Into<Var<'t, T>>,
+    ) -> Result<Self, NotPositiveDefinite> {
+        Ok(Self::from_cholesky(loc, covariance.into().cholesky()?))
+    }
+
+    /// The mean.
+    pub fn loc(&self) -> Var<'t, T> {
+        self.loc
+    }
+
+    /// The Cholesky factor of the covariance.
+    pub fn scale_tril(&self) -> Var<'t, T> {
+        self.scale_tril
+    }
+
+    /// The covariance, d × d.
+    pub fn covariance(&self) -> Var<'t, T> {
+        self.scale_tril.matmul_tr(self.scale_tril)
+    }
+
+    /// The diagonal of the Cholesky factor as a row.
+    fn diagonal(&self) -> Var<'t, T> {
+        self.scale_tril.diagonal().transpose()
+    }
+
+    /// The inverse of the Cholesky factor.
+    fn inverse(&self) -> Var<'t, T> {
+        let (l, d) = (self.scale_tril, self.scale_tril.nrows());
+        let one = |tape: &'t Tape<T>| {
+            tape.constant_with(d, d, |y| {
+                y.fill(T::from_f64(0.0));
+                y.iter_mut().step_by(d + 1).for_each(|v| *v = T::from_f64(1.0));
+            })
+        };
+        l.solve_lower(l.tape().map_or(Var::from(1.0), one))
+    }
+
+    /// For every row the same number, which depends on the covariance alone.
+    fn for_rows(&self, x: Var<'t, T>) -> Var<'t, T> {
+        if self.loc.nrows() == 1 { x } else { self.loc.cols(0..1) * 0.0 + x }
+    }
+}
+
+impl<'t, T: Scalar> Distribution<Var<'t, T>> for MultivariateNormal<Var<'t, T>> {
+    const NAME: &'static str = "MultivariateNormal";
+
+    fn event(&self) -> Event {
+        Event::Row
+    }
+    fn support(&self) -> Support<Var<'t, T>> {
+        Support::Real
+    }
+    fn shape(&self) -> (usize, usize) {
+        self.loc.shape()
+    }
+    fn check(&self) -> Result<(), ParameterError> {
+        finite(Self::NAME, "loc", self.loc)?;
+        finite(Self::NAME, "scale_tril", self.scale_tril)?;
+        let n = self.scale_tril.nrows();
+        let diagonal = |l: &[T]| (0..n).map(|i| l[i * (n + 1)].to_f64()).find(|v| !(*v > 0.0));
+        match self.scale_tril.read(diagonal) {
+            Some(got) => Err(ParameterError {
+                family: Self::NAME,
+                parameter: "scale_tril",
+                want: "greater than 0 on its diagonal",
+                got,
+            }),
+            None => Ok(()),
+        }
+    }
+    #[track_caller]
+    fn log_prob_terms(&self, x: Var<'t, T>, terms: Terms) -> Var<'t, T> {
+        let distance = mahalanobis(self.scale_tril, x - self.loc);
+        let normaliser = self.scale_tril.triangular_log_det() + HALF_LN_TAU * self.loc.ncols() as f64;
+        Var::apply_as(terms, formula!(|square, c| square * -0.5 - c), [distance, normaliser])
+    }
+}
+
+impl<'t, T: Scalar> Sample<Var<'t, T>> for MultivariateNormal<Var<'t, T>> {
+    fn sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Var<'t, T> {
+        let (n, d) = (self.loc.nrows().max(least.0), self.loc.ncols());
+        let z = tape.map_noise(formula!(|z| z), [Arg::Normal(key)], (n, d));
+        self.loc + z.matmul_tr(self.scale_tril)
+    }
+}
+impl<T: Scalar> Reparameterized<Var<'_, T>> for MultivariateNormal<Var<'_, T>> {}
+
+impl<'t, T: Scalar> Moments<Var<'t, T>> for MultivariateNormal<Var<'t, T>> {
+    fn mean(&self) -> Var<'t, T> {
+        self.loc
+    }
+    /// The diagonal of the covariance, for every row.
+    fn variance(&self) -> Var<'t, T> {
+        self.loc * 0.0 + self.scale_tril.sq().sum_axis(Axis::Cols).transpose()
+    }
+}
+
+impl<'t, T: Scalar> Entropy<Var<'t, T>> for MultivariateNormal<Var<'t, T>> {
+    fn entropy(&self) -> Var<'t, T> {
+        self.for_rows(self.scale_tril.triangular_log_det() + (HALF_LN_TAU + 0.5) * self.loc.ncols() as f64)
+    }
+}
+
+/// `ln det` and trace of the covariances' ratio from the diagonals (with the distance of the means, unless these are 0), and
+/// what the entries beside the diagonals add.
+fn gaussian_kl<'t, T: Scalar>(
+    terms: Terms,
+    (q, p): (Normal<Var<'t, T>>, Normal<Var<'t, T>>),
+    beside: Var<'t, T>,
+) -> Var<'t, T> {
+    let diagonals = per_row(Terms::Each, |each| q.kl_terms(&p, each));
+    Var::apply_as(terms, formula!(|kl, square| kl + square * 0.5), [diagonals, beside])
+}
+
+/// `½ (|L⁻¹ (a - b)|² + |L⁻¹ K|² - d) + ln det L / K`, `K` and `L` the factors of `Self` and of `p`.
+impl<'t, T: Scalar> KlDivergence<MultivariateNormal<Var<'t, T>>> for MultivariateNormal<Var<'t, T>> {
+    type Value = Var<'t, T>;
+    const METHOD: KlMethod = KlMethod::Closed;
+    #[track_caller]
+    fn kl_terms(&self, p: &MultivariateNormal<Var<'t, T>>, terms: Terms) -> Var<'t, T> {
+        // The diagonal of L⁻¹ K is the quotient of the diagonals.
+        let zero = Var::from(0.0);
+        let diagonals = (Normal::new(zero, self.diagonal()), Normal::new(zero, p.diagonal()));
+        let ratio = lower_triangle(p.scale_tril.solve_lower(self.scale_tril), true);
+        let beside = mahalanobis(p.scale_tril, self.loc - p.loc) + ratio.sq().sum();
+        gaussian_kl(terms, diagonals, beside)
+    }
+}
+
+impl<'t, T: Scalar> KlDivergence<MultivariateNormal<Var<'t, T>>> for DiagonalNormal<Var<'t, T>> {
+    type Value = Var<'t, T>;
+    const METHOD: KlMethod = KlMethod::Closed;
+    #[track_caller]
+    fn kl_terms(&self, p: &MultivariateNormal<Var<'t, T>>, terms: Terms) -> Var<'t, T> {
+        let (zero, scale) = (Var::from(0.0), self.scale + p.diagonal() * 0.0);
+        let diagonals = (Normal::new(zero, scale), Normal::new(zero, p.diagonal()));
+        // Column j of the inverse factor is stretched by the standard deviation j.
+        let inverse = lower_triangle(p.inverse(), true);
+        let columns = inverse.sq().sum_axis(Axis::Rows);
+        let beside = mahalanobis(p.scale_tril, self.loc - p.loc) + scale.sq().matmul_tr(columns);
+        gaussian_kl(terms, diagonals, beside)
+    }
+}
+
+impl<'t, T: Scalar> KlDivergence<DiagonalNormal<Var<'t, T>>> for MultivariateNormal<Var<'t, T>> {
+    type Value = Var<'t, T>;
+    const METHOD: KlMethod = KlMethod::Closed;
+    #[track_caller]
+    fn kl_terms(&self, p: &DiagonalNormal<Var<'t, T>>, terms: Terms) -> Var<'t, T> {
+        let diagonals = (Normal::new(self.loc, self.diagonal()), p.entries());
+        let variance = lower_triangle(self.scale_tril, true).sq().sum_axis(Axis::Cols).transpose();
+        let beside = Var::map(formula!(|v, s| v / s / s), [variance, p.scale]).sum_axis(Axis::Cols);
+        gaussian_kl(terms, diagonals, beside)
+    }
+}

@@ -1,0 +1,117 @@
+//! What several families share: draws and quantiles with implicit derivatives, gamma draws, differences of `ln Γ`.
+
+use probity_autodiff::math::ln_1p_minus;
+use probity_autodiff::{Dual, Key, Real, math};
+use std::any::TypeId;
+
+/// Whether the number has no derivative parts, so that computing them would be wasted.
+fn is_plain<R: Real>() -> bool {
+    TypeId::of::<R::Wide>() == TypeId::of::<f64>()
+}
+
+/// The draw `z` with the derivatives that it has through the parameter `a`, where `slope(a, z) = dz/da` at fixed noise.
+///
+/// First and second derivatives are exact: the slope is integrated from `a` to `a` by the trapezoid rule.
+///
+/// *Source*: Figurnov, Mohamed, Mnih 2018, "Implicit reparameterization gradients", equation 6.
+pub(crate) fn implicit_draw<R: Real>(z: f64, a: R, slope: impl Fn(R, R) -> R) -> R {
+    let z = R::of(z);
+    if is_plain::<R>() {
+        return z;
+    }
+    let start = R::of(a.re());
+    let step = a - start;
+    let first = slope(start, z);
+    let along = z + step * first;
+    z + step * (first + slope(a, along)) * 0.5
+}
+
+/// The root `x` of `miss` with the derivatives that it has through what `miss` depends on; `slope` is `d miss / dx`.
+///
+/// Two Newton steps on the derivative parts alone: exact up to second derivatives.
+pub(crate) fn implicit_root<R: Real>(x: f64, miss: impl Fn(R) -> R, slope: impl Fn(R) -> R) -> R {
+    let mut x = R::of(x);
+    if is_plain::<R>() || !x.is_finite() {
+        return x;
+    }
+    for _ in 0..2 {
+        let m = miss(x);
+        x -= (m - m.re()) / slope(x);
+    }
+    x
+}
+
+/// The key of an entry's own stream, from two uniform numbers (of 24 or more random bits each).
+pub(crate) fn entry_key<R: Real>(u: R, v: R) -> Key {
+    Key::new(u.re().to_bits()).fold_in(v.re().to_bits())
+}
+
+/// The logarithm of a draw from Gamma(`a`, rate 1): a pure function of the key. NaN unless `0 < a < ∞`.
+///
+/// The logarithm does not underflow, as draws for a small `a` would.
+///
+/// *Source*: Marsaglia and Tsang 2000, "A simple method for generating gamma variables", with its boost for `a < 1`.
+pub(crate) fn log_gamma_draw(key: Key, a: f64) -> f64 {
+    if !(a > 0.0 && a < f64::INFINITY) {
+        return f64::NAN;
+    }
+    let words = |index| key.at(index).map(f64::from);
+    // Never 0, so that its logarithm is finite.
+    let unit = |high: f64, low: f64| ((low + 0.5) * 2f64.powi(-32) + high) * 2f64.powi(-32);
+    if a < 1.0 {
+        let [high, low, ..] = words(u64::MAX);
+        return log_gamma_draw(key, a + 1.0) + unit(high, low).ln() / a;
+    }
+    let d = a - 1.0 / 3.0;
+    let c = 1.0 / (9.0 * d).sqrt();
+    for attempt in 0..u64::MAX {
+        let [r0, r1, angle, accept] = words(attempt);
+        // Box and Muller; the tail needs the long uniform.
+        let radius = (-2.0 * unit(r0, r1).ln()).sqrt();
+        let z = radius * (unit(angle, 0.0) * std::f64::consts::TAU).cos();
+        let root = 1.0 + c * z;
+        if root > 0.0 {
+            let v = root * root * root;
+            let log_v = 3.0 * (c * z).ln_1p();
+            if unit(accept, 0.0).ln() < 0.5 * z * z + d * (1.0 - v + log_v) {
+                return d.ln() + log_v;
+            }
+        }
+    }
+    f64::NAN
+}
+
+/// `eˢ - 1 - s`, without cancellation near 0.
+pub(crate) fn exp_minus_line<R: Real>(s: R) -> R {
+    if !(s.re().abs() < 1.0) {
+        return s.exp_m1() - s;
+    }
+    // Taylor's series, by Horner; 1/20! is below rounding.
+    let series = (3..=19).rev().fold(R::one(), |p, k| p * s / f64::from(k) + 1.0);
+    s * s * series * 0.5
+}
+
+/// `ln Γ(q) - ln Γ(p) - (q - p) ψ(p)`: never negative, and relatively accurate also for nearly equal or huge arguments.
+///
+/// *Source*: the recurrence DLMF 5.5.1 up to 10, then the differences of the Stirling series 5.11.1 term by term.
+pub(crate) fn lgamma_above_tangent<R: Real>(q: R, p: R) -> R {
+    let step = q - p;
+    let (mut p, mut q, mut sum) = (p, q, R::zero());
+    while p < 10.0 || q < 10.0 {
+        sum -= ln_1p_minus(step / p);
+        p += R::one();
+        q += R::one();
+    }
+    let e = step / p;
+    let bend = ln_1p_minus(e);
+    // q ln(q/p) - q + p, over p.
+    let main = if e.re().abs() < 0.35 { e * e + (e + 1.0) * bend } else { (e + 1.0) * e.ln_1p() - e };
+    // The first term of the series by itself, because it is the largest.
+    let first = e * e / (q * 12.0);
+    let rest = |x: R| math::stirling(x) - (x * 12.0).recip();
+    let at_p = {
+        let x = Dual::<R, 1>::variable(p, 0);
+        math::stirling(x) - (x * 12.0).recip()
+    };
+    sum + p * main - bend * 0.5 + first + (rest(q) - at_p.re - step * at_p.du[0])
+}

@@ -383,6 +383,27 @@ impl<T: Real, const N: usize> Real for Dual<T, N> {
         let x = self.re.ndtri();
         self.chain(x, erf::ndtri_slope(self.re, x))
     }
+    type Wide = Dual<T::Wide, N>;
+    #[inline(always)]
+    fn widen(self) -> Self::Wide {
+        Dual { re: self.re.widen(), du: self.du.map(T::widen) }
+    }
+    #[inline(always)]
+    fn narrow(wide: Self::Wide) -> Self {
+        Self { re: T::narrow(wide.re), du: wide.du.map(T::narrow) }
+    }
+    #[inline]
+    fn lgamma(self) -> Self {
+        self.chain(self.re.lgamma(), self.re.digamma())
+    }
+    #[inline]
+    fn digamma(self) -> Self {
+        self.polygamma(0)
+    }
+    #[inline]
+    fn polygamma(self, n: u32) -> Self {
+        self.chain(self.re.polygamma(n), self.re.polygamma(n + 1))
+    }
 }
 
 impl<T: Real, const N: usize> Scalar for Dual<T, N> {

@@ -46,6 +46,27 @@ macro_rules! impl_real {
             fn xlogy(self, y: Self) -> Self {
                 math::logistic::xlogy(self, y)
             }
+            type Wide = f64;
+            #[inline(always)]
+            fn widen(self) -> f64 {
+                self.re()
+            }
+            #[inline(always)]
+            fn narrow(wide: f64) -> Self {
+                Self::of(wide)
+            }
+            #[inline]
+            fn lgamma(self) -> Self {
+                Self::of(math::gamma::lgamma(self.re()))
+            }
+            #[inline]
+            fn digamma(self) -> Self {
+                Self::of(math::gamma::digamma(self.re()))
+            }
+            #[inline]
+            fn polygamma(self, n: u32) -> Self {
+                Self::of(math::gamma::polygamma(n, self.re()))
+            }
         }
     };
     (@hot $hot:ident, $wrap:expr, $raw:expr; $($f:ident)*) => {$(

@@ -4,6 +4,7 @@ mod distribution;
 mod error;
 mod families;
 mod kl;
+pub mod quadrature;
 mod shaped;
 mod support;
 

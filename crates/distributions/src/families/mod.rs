@@ -1,8 +1,11 @@
 //! The families, one file each: density, sampling, capabilities, KL pairs, laws.
 
 mod normal;
+mod scale_mixture;
 
 pub use normal::Normal;
+pub(crate) use normal::{HALF_LN_TAU, NormalNormalKl};
+pub use scale_mixture::ScaleMixture;
 
 /// The common shape of parameters that broadcast.
 pub(crate) fn common_shape<V: probity_autodiff::Value>(parameters: &[V]) -> (usize, usize) {

@@ -5,6 +5,7 @@ mod error;
 mod families;
 mod kl;
 pub mod laws;
+pub mod quadrature;
 mod shaped;
 mod special;
 mod support;

@@ -11,6 +11,7 @@ mod laplace;
 mod log_normal;
 mod multivariate_normal;
 mod normal;
+mod scale_mixture;
 mod student_t;
 mod uniform;
 
@@ -25,6 +26,8 @@ pub use laplace::Laplace;
 pub use log_normal::LogNormal;
 pub use multivariate_normal::MultivariateNormal;
 pub use normal::Normal;
+pub(crate) use normal::{HALF_LN_TAU, NormalNormalKl};
+pub use scale_mixture::ScaleMixture;
 pub use student_t::StudentT;
 pub use uniform::Uniform;
 

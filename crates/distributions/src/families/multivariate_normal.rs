@@ -180,7 +180,7 @@ impl<'t, T: Scalar> Sample<Var<'t, T>> for MultivariateNormal<Var<'t, T>> {
         self.loc + z.matmul_tr(self.scale_tril)
     }
 }
-impl<T: Scalar> Reparameterized<Var<'_, T>> for MultivariateNormal<Var<'_, T>> {}
+impl<'t, T: Scalar> Reparameterized<Var<'t, T>> for MultivariateNormal<Var<'t, T>> {}
 
 impl<'t, T: Scalar> Moments<Var<'t, T>> for MultivariateNormal<Var<'t, T>> {
     fn mean(&self) -> Var<'t, T> {

@@ -126,7 +126,7 @@ impl<V: Value> Entropy<V> for Normal<V> {
 
 /// `KL(N(a, s) ‖ N(b, t)) = ½ ((s/t)² - 1 - ln (s/t)²) + ½ ((a - b)/t)²`.
 #[derive(Clone, Copy, Debug)]
-struct NormalNormalKl;
+pub(crate) struct NormalNormalKl;
 impl Formula<4> for NormalNormalKl {
     #[inline(always)]
     fn eval<R: Real>(&self, [a, s, b, t]: [R; 4]) -> R {

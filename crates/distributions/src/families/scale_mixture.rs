@@ -1,0 +1,185 @@
+//! Scale mixture of two Normals around 0.
+
+use super::{HALF_LN_TAU, Normal, common_shape};
+use crate::distribution::{Cdf, Distribution, Entropy, Moments, Sample};
+use crate::error::{ParameterError, positive, require};
+use crate::kl::{KlDivergence, KlMethod};
+use crate::quadrature::{NormalScaleMixtureKl, ScaleMixtureEntropy};
+use crate::support::Support;
+use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
+
+/// `p(x) = mix N(x; 0, scale1) + (1 - mix) N(x; 0, scale2)`, `x` real: a spike at 0 with a slab, if the scales are far apart.
+///
+/// *Event*: entry. *Parameters*: `0 < mix < 1`; `scale1, scale2 > 0` (standard deviations, in any order).
+///
+/// *Source*: Blundell et al. 2015, *Weight Uncertainty in Neural Networks*, eq. 7.
+#[derive(Clone, Copy, Debug)]
+pub struct ScaleMixture<V = f64> {
+    /// Probability of the first component.
+    pub mix: V,
+    /// Standard deviation of the first component.
+    pub scale1: V,
+    /// Standard deviation of the second component.
+    pub scale2: V,
+}
+
+impl<V: Value> ScaleMixture<V> {
+    /// With this probability of the first component, and these standard deviations.
+    pub fn new(mix: impl Into<V>, scale1: impl Into<V>, scale2: impl Into<V>) -> Self {
+        Self { mix: mix.into(), scale1: scale1.into(), scale2: scale2.into() }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ScaleMixtureLogProb;
+impl Formula<4> for ScaleMixtureLogProb {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [x, mix, scale1, scale2]: [R; 4]) -> R {
+        let (z1, z2) = (x / scale1, x / scale2);
+        let first = z1 * z1 * -0.5 - scale1.ln() + mix.ln();
+        let second = z2 * z2 * -0.5 - scale2.ln() + (-mix).ln_1p();
+        first.log_add_exp(second) - HALF_LN_TAU
+    }
+}
+
+impl<V: Value> Distribution<V> for ScaleMixture<V> {
+    const NAME: &'static str = "ScaleMixture";
+
+    fn support(&self) -> Support<V> {
+        Support::Real
+    }
+    fn shape(&self) -> (usize, usize) {
+        common_shape(&[self.mix, self.scale1, self.scale2])
+    }
+    fn check(&self) -> Result<(), ParameterError> {
+        require(Self::NAME, "mix", self.mix, "between 0 and 1", |p| p > 0.0 && p < 1.0)?;
+        positive(Self::NAME, "scale1", self.scale1)?;
+        positive(Self::NAME, "scale2", self.scale2)
+    }
+    #[track_caller]
+    fn log_prob_terms(&self, x: V, terms: Terms) -> V {
+        V::apply_as(terms, ScaleMixtureLogProb, [x, self.mix, self.scale1, self.scale2])
+    }
+    #[track_caller]
+    fn kl_from_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
+        Some((Normal { loc, scale }.kl_terms(self, terms), KlMethod::Quadrature))
+    }
+}
+
+impl<V: Value> Sample<V> for ScaleMixture<V> {
+    fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
+        // A constant: the path through the choice of the component has no derivative in `mix`, and half a gradient misleads.
+        let f = formula!(|mix, scale1, scale2, u, z| {
+            let scale = if u < mix { scale1 } else { scale2 };
+            R::of((scale * z).re())
+        });
+        let (choice, noise) = key.split();
+        let [mix, scale1, scale2] = [self.mix, self.scale1, self.scale2].map(Draw::Value);
+        V::draw(cx, f, [mix, scale1, scale2, Draw::Uniform(choice), Draw::Normal(noise)], least)
+    }
+}
+
+impl<V: Value> Moments<V> for ScaleMixture<V> {
+    fn mean(&self) -> V {
+        V::apply(formula!(|mix, s1, s2| (mix + s1 + s2) * 0.0), [self.mix, self.scale1, self.scale2])
+    }
+    fn variance(&self) -> V {
+        let f = formula!(|mix, s1, s2| mix * s1 * s1 + (-mix + 1.0) * s2 * s2);
+        V::apply(f, [self.mix, self.scale1, self.scale2])
+    }
+}
+
+/// `P(X <= x)`.
+fn lower<R: Real>([x, mix, scale1, scale2]: [R; 4]) -> R {
+    mix * (x / scale1).ndtr() + (-mix + 1.0) * (x / scale2).ndtr()
+}
+
+/// `ln P(X <= x)`: by logarithms in the lower tail, from the complement in the upper.
+fn log_lower<R: Real>([x, mix, scale1, scale2]: [R; 4]) -> R {
+    if x > 0.0 {
+        (-lower([-x, mix, scale1, scale2])).ln_1p()
+    } else {
+        (mix.ln() + (x / scale1).log_ndtr()).log_add_exp((-mix).ln_1p() + (x / scale2).log_ndtr())
+    }
+}
+
+/// The quantile, by Newton's method on `ln P(X <= x)` in the lower half.
+#[derive(Clone, Copy, Debug)]
+struct ScaleMixtureQuantile;
+impl Formula<4> for ScaleMixtureQuantile {
+    #[inline(always)]
+    fn eval<R: Real>(&self, x: [R; 4]) -> R {
+        R::narrow(quantile(x.map(R::widen)))
+    }
+}
+
+fn quantile<R: Real>([p, mix, scale1, scale2]: [R; 4]) -> R {
+    if p > 0.5 {
+        return -quantile([-p + 1.0, mix, scale1, scale2]);
+    }
+    let ln_p = p.ln();
+    // Newton's step from x, and the slope of ln P.
+    let newton = |x: R| {
+        let log_cdf = log_lower([x, mix, scale1, scale2]);
+        let log_pdf = ScaleMixtureLogProb.eval([x, mix, scale1, scale2]);
+        x - (log_cdf - ln_p) * (log_cdf - log_pdf).exp()
+    };
+    // The quantiles of the components are on either side.
+    let (first, second) = (scale1.re() * p.re().ndtri(), scale2.re() * p.re().ndtri());
+    let (mut low, mut high) = (first.min(second), first.max(second));
+    if !(low.is_finite() && high.is_finite()) {
+        // 0 gives -inf; below 0, NaN.
+        return ln_p + mix * 0.0 + (scale1 + scale2) * 0.0;
+    }
+    let mut x = high;
+    for _ in 0..100 {
+        let next = newton(R::of(x)).re();
+        if log_lower([R::of(x), mix, scale1, scale2]) < ln_p { low = low.max(x) } else { high = high.min(x) }
+        // The ends may differ by orders of magnitude: a step that leaves them is replaced by their geometric mean.
+        let next = if next >= low && next <= high { next } else { -(low * high).sqrt() };
+        let moved = (next - x).abs();
+        x = next;
+        if !(moved > 1e-15 * x.abs()) {
+            break;
+        }
+    }
+    // The root's derivatives: of first order by one step from the constant, of second by another.
+    newton(newton(R::of(x)))
+}
+
+impl<V: Value> Cdf<V> for ScaleMixture<V> {
+    fn cdf(&self, x: V) -> V {
+        let f = formula!(|x, mix, s1, s2| lower([x, mix, s1, s2]));
+        V::apply(f, [x, self.mix, self.scale1, self.scale2])
+    }
+    fn sf(&self, x: V) -> V {
+        let f = formula!(|x, mix, s1, s2| lower([-x, mix, s1, s2]));
+        V::apply(f, [x, self.mix, self.scale1, self.scale2])
+    }
+    fn log_cdf(&self, x: V) -> V {
+        let f = formula!(|x, mix, s1, s2| log_lower([x, mix, s1, s2]));
+        V::apply(f, [x, self.mix, self.scale1, self.scale2])
+    }
+    fn log_sf(&self, x: V) -> V {
+        let f = formula!(|x, mix, s1, s2| log_lower([-x, mix, s1, s2]));
+        V::apply(f, [x, self.mix, self.scale1, self.scale2])
+    }
+    fn quantile(&self, p: V) -> V {
+        V::apply(ScaleMixtureQuantile, [p, self.mix, self.scale1, self.scale2])
+    }
+}
+
+impl<V: Value> Entropy<V> for ScaleMixture<V> {
+    fn entropy(&self) -> V {
+        V::apply(ScaleMixtureEntropy, [self.mix, self.scale1, self.scale2])
+    }
+}
+
+impl<V: Value> KlDivergence<ScaleMixture<V>> for Normal<V> {
+    type Value = V;
+    const METHOD: KlMethod = KlMethod::Quadrature;
+    #[track_caller]
+    fn kl_terms(&self, p: &ScaleMixture<V>, terms: Terms) -> V {
+        V::apply_as(terms, NormalScaleMixtureKl, [self.loc, self.scale, p.mix, p.scale1, p.scale2])
+    }
+}

@@ -5,7 +5,7 @@ use crate::elbo::{Engine, Loss};
 use crate::error::{Error, Result};
 use crate::guide::Guide;
 use crate::guides::MeanField;
-use crate::layout::{Layout, SiteKind, Start};
+use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
 use crate::observer::{Observer, StepInfo};
 use crate::optim::{Adam, Optimizer, Schedule, clip_norm};
@@ -263,9 +263,9 @@ impl<T: Scalar> Fit<T> {
     fn start(&mut self, layout: &Layout, key: Key) -> Result<Params<T>> {
         let mut params = Params::new();
         self.guide.init(layout, &mut params, key.fold_in_str("start"))?;
-        for site in layout.sites().iter().filter(|s| s.kind == SiteKind::Param) {
-            let Start::Values(values) = &site.init.loc else { continue };
-            let values = values.iter().map(|v| T::from_f64(*v));
+        for (i, site) in layout.sites().iter().enumerate().filter(|(_, s)| s.kind == SiteKind::Param) {
+            let values = site.start(key.fold_in_str("parameters").fold_in(i as u64))?;
+            let values = values.into_iter().map(T::from_f64);
             params.add(site.name.clone(), &DMatrix::from_iterator(site.shape.0, site.shape.1, values));
         }
         if params.is_empty() {

@@ -69,6 +69,12 @@ pub trait Guide<T: Scalar>: Debug + Send + Sync {
     /// If a site's start does not fit its shape.
     fn init(&mut self, layout: &Layout, params: &mut Params<T>, key: Key) -> Result;
 
+    /// Finds the guide's parameters among those of a fit that was saved.
+    ///
+    /// # Errors
+    /// If they are not there.
+    fn restore(&mut self, layout: &Layout, params: &Params<T>) -> Result;
+
     /// The Gaussian of site number `index` of the layout, if sites are independent.
     fn marginal<'t>(&self, tape: &'t Tape<T>, params: &Params<T>, index: usize) -> Option<Marginal<'t, T>> {
         let _ = (tape, params, index);

@@ -1,5 +1,8 @@
 //! The site table: what the first run of a model found.
 
+use crate::error::{Error, Result};
+use probity_autodiff::Key;
+use probity_autodiff::random::{fill_normal, fill_uniform};
 use probity_distributions::KlMethod;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -96,6 +99,31 @@ impl Site {
     /// The number of entries.
     pub fn size(&self) -> usize {
         self.shape.0 * self.shape.1
+    }
+
+    /// The numbers at which the unconstrained variable starts.
+    ///
+    /// # Errors
+    /// If a list of another length was given.
+    pub(crate) fn start(&self, key: Key) -> Result<Vec<f64>> {
+        let mut x = vec![0.0; self.size()];
+        match &self.init.loc {
+            Start::Constant(c) => x.fill(*c),
+            Start::Uniform(low, high) => {
+                fill_uniform(key, 0, &mut x);
+                x.iter_mut().for_each(|u| *u = low + (high - low) * *u);
+            }
+            Start::Normal(mean, sd) => {
+                fill_normal(key, 0, &mut x);
+                x.iter_mut().for_each(|z| *z = mean + sd * *z);
+            }
+            Start::Values(values) if values.len() == x.len() => x.copy_from_slice(values),
+            Start::Values(values) => {
+                let problem = format!("site {:?}: {} numbers for {} entries", self.name, values.len(), x.len());
+                return Err(Error::Setting { setting: "start", problem });
+            }
+        }
+        Ok(x)
     }
 }
 

@@ -39,6 +39,22 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         Self { model, layout, guide, params, history, report, key }
     }
 
+    /// Puts a saved posterior together again: the model, the site table, the guide's parameters, and the record of the fit.
+    ///
+    /// # Errors
+    /// If the parameters are not those of the guide.
+    pub fn restore(
+        model: M,
+        layout: Layout,
+        mut guide: impl Guide<T> + 'static,
+        params: Params<T>,
+        report: Report,
+    ) -> Result<Self> {
+        guide.restore(&layout, &params)?;
+        let key = Key::new(report.seed);
+        Ok(Self::new(model, layout, Box::new(guide), params, Vec::new(), report, key))
+    }
+
     /// The model.
     pub fn model(&self) -> &M {
         &self.model
@@ -79,6 +95,19 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     /// # Errors
     /// What the model reports, or if its latent sites are not those of the fit.
     pub fn predict<P: Model<T> + Sync>(&self, model: &P, n: usize) -> Result<Draws> {
+        self.predict_sites(model, n, |_| true)
+    }
+
+    /// As [`predict`](Posterior::predict), keeping only the sites whose name is wanted.
+    ///
+    /// # Errors
+    /// As `predict`.
+    pub fn predict_sites<P: Model<T> + Sync>(
+        &self,
+        model: &P,
+        n: usize,
+        wanted: impl Fn(&str) -> bool + Sync,
+    ) -> Result<Draws> {
         let key = self.key.fold_in_str("draws");
         let all = self.collect(n, |tape, layout, prefix, i| {
             let key = key.fold_in(i as u64);
@@ -91,7 +120,8 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
             let read = |(index, var): &(usize, probity_autodiff::Var<'_, T>)| {
                 (*index, var.shape(), var.read(|x| x.iter().map(|v| v.to_f64()).collect::<Vec<_>>()))
             };
-            Ok(out.collected.iter().flatten().map(read).collect::<Vec<_>>())
+            let kept = |(index, _): &&(usize, _)| wanted(&self.layout.sites[*index].name);
+            Ok(out.collected.iter().flatten().filter(kept).map(read).collect::<Vec<_>>())
         })?;
         let mut sites: Vec<SiteDraws> = Vec::new();
         for draw in all {

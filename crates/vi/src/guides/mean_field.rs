@@ -2,10 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::guide::{Guide, Marginal, ScaleForm};
-use crate::layout::{Layout, ScaleStart, SiteKind, Start};
+use crate::layout::{Layout, ScaleStart, SiteKind};
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::random::{fill_normal, fill_uniform};
-use probity_autodiff::{Key, ParamId, Params, Scalar, Tape};
+use probity_autodiff::random::fill_uniform;
+use probity_autodiff::{Key, ParamId, Params, Real, Scalar, Tape};
 
 /// `q(u) = ∏ᵢ N(uᵢ; locᵢ, scaleᵢ)`, `scale = softplus(rho)` (the default) or `e^rho`.
 ///
@@ -42,21 +42,13 @@ impl<T: Scalar> Guide<T> for MeanField {
                 continue;
             }
             let ((rows, cols), key) = (site.shape, key.fold_in(i as u64));
-            let loc = start(&site.init.loc, site.size(), key.fold_in(0)).ok_or_else(|| Error::Setting {
-                setting: "init",
-                problem: format!(
-                    "site {:?} has {} entries, its start another number",
-                    site.name,
-                    site.size()
-                ),
-            })?;
+            let loc = site.start(key.fold_in(0))?;
             let rho = match site.init.scale {
                 ScaleStart::Constant(scale) => vec![self.form.rho(scale); site.size()],
                 ScaleStart::SoftplusUniform(low, high) => {
-                    let rho =
-                        start(&Start::Uniform(low, high), site.size(), key.fold_in(1)).unwrap_or_default();
-                    let softplus = |r: f64| probity_autodiff::Real::softplus(r);
-                    rho.into_iter().map(|r| self.form.rho(softplus(r))).collect()
+                    let mut rho = vec![0.0; site.size()];
+                    fill_uniform(key.fold_in(1), 0, &mut rho);
+                    rho.iter().map(|u| self.form.rho((low + (high - low) * u).softplus())).collect()
                 }
             };
             let mut add = |suffix: &str, x: &[f64]| {
@@ -64,6 +56,22 @@ impl<T: Scalar> Guide<T> for MeanField {
                 params.add(format!("{}.{suffix}", site.name), &x)
             };
             self.ids.push(Some((add("loc", &loc), add("rho", &rho))));
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, layout: &Layout, params: &Params<T>) -> Result {
+        self.ids.clear();
+        for site in layout.sites() {
+            let find = |suffix: &str| {
+                let name = format!("{}.{suffix}", site.name);
+                params.find(&name).ok_or_else(|| Error::Setting {
+                    setting: "params",
+                    problem: format!("there is no segment {name:?}"),
+                })
+            };
+            let latent = site.kind == SiteKind::Latent;
+            self.ids.push(if latent { Some((find("loc")?, find("rho")?)) } else { None });
         }
         Ok(())
     }
@@ -76,23 +84,4 @@ impl<T: Scalar> Guide<T> for MeanField {
     fn scale_params(&self) -> Vec<ParamId> {
         self.ids.iter().flatten().map(|(_, rho)| *rho).collect()
     }
-}
-
-/// `n` initial numbers; none if a list of another length was given.
-pub(crate) fn start(how: &Start, n: usize, key: Key) -> Option<Vec<f64>> {
-    let mut x = vec![0.0; n];
-    match how {
-        Start::Constant(c) => x.fill(*c),
-        Start::Uniform(low, high) => {
-            fill_uniform(key, 0, &mut x);
-            x.iter_mut().for_each(|u| *u = low + (high - low) * *u);
-        }
-        Start::Normal(mean, sd) => {
-            fill_normal(key, 0, &mut x);
-            x.iter_mut().for_each(|z| *z = mean + sd * *z);
-        }
-        Start::Values(values) if values.len() == n => x.copy_from_slice(values),
-        Start::Values(_) => return None,
-    }
-    Some(x)
 }

@@ -13,7 +13,7 @@ pub(crate) use plate::Batcher;
 pub(crate) use run::{Mode, Outcome, Run, discover, run};
 
 use crate::error::{Error, Result};
-use crate::layout::{Init, Layout, Site, SiteKind, Transform};
+use crate::layout::{Init, Layout, Site, SiteKind, Start, Transform};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Scalar, Tape, Var};
 use probity_distributions::{Distribution, Sample, Support};
@@ -135,7 +135,28 @@ impl<'t, T: Scalar> Scope<'t, T> {
         start: &DMatrix<f64>,
         support: Support<Var<'t, T>>,
     ) -> Result<Var<'t, T>> {
-        let index = self.visit_param(name, start, support)?;
+        let index = self.visit_param(name, start.shape(), support, |tape| {
+            let x = start.on(tape);
+            let u = support.unconstrain(x).unwrap_or(x);
+            Start::Values(u.read(|u| u.iter().map(|v| v.to_f64()).collect()))
+        })?;
+        let value = self.point(index, support)?;
+        self.leave(index);
+        Ok(value)
+    }
+
+    /// As [`param`](Scope::param), r × c, with the start of its unconstrained form drawn or given.
+    ///
+    /// # Errors
+    /// As `param`.
+    pub fn param_from(
+        &mut self,
+        name: &str,
+        shape: (usize, usize),
+        start: Start,
+        support: Support<Var<'t, T>>,
+    ) -> Result<Var<'t, T>> {
+        let index = self.visit_param(name, shape, support, |_| start)?;
         let value = self.point(index, support)?;
         self.leave(index);
         Ok(value)

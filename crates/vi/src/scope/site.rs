@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::guide::{Marginal, ScaleForm};
 use crate::layout::{Init, ScaleStart, SiteKind, Start, Transform};
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Arg, Formula, FormulaPair, ParamId, Params, Real, Scalar, Terms, Var, formula};
+use probity_autodiff::{Arg, Formula, FormulaPair, Real, Scalar, Tape, Terms, Var, formula};
 use probity_distributions::{Distribution, KlMethod, Sample, Support};
 
 /// `ln √(2πe)`, the entropy of a standard normal number.
@@ -262,19 +262,17 @@ impl<'t, T: Scalar> Scope<'t, T> {
     pub(super) fn visit_param(
         &mut self,
         name: &str,
-        start: &DMatrix<f64>,
+        shape: (usize, usize),
         support: Support<Var<'t, T>>,
+        start: impl FnOnce(&'t Tape<T>) -> Start,
     ) -> Result<usize> {
         let transform = transform(&support);
         if transform == Transform::None {
             return Err(Error::DiscreteLatent { site: self.full_name(name), family: "param" });
         }
         let tape = self.tape;
-        let init = || {
-            let u = start.on_tape_unconstrained(tape, support);
-            Init { loc: Start::Values(u), scale: ScaleStart::Constant(0.0) }
-        };
-        self.visit(name, SiteKind::Param, "", start.shape(), transform, init)
+        let init = || Init { loc: start(tape), scale: ScaleStart::Constant(0.0) };
+        self.visit(name, SiteKind::Param, "", shape, transform, init)
     }
 
     /// The value of a point parameter.
@@ -285,40 +283,17 @@ impl<'t, T: Scalar> Scope<'t, T> {
             Mode::Elbo { params, .. } | Mode::Predict { params, .. } => Some(params),
         };
         let site = &self.layout.sites[index];
-        let u = match params.and_then(|p| find(p, &site.name).map(|id| self.tape.param(p, id))) {
+        let u = match params.and_then(|p| p.find(&site.name).map(|id| self.tape.param(p, id))) {
             Some(u) => u,
             None => {
-                let Start::Values(values) = &site.init.loc else { return Err(no_draw("a parameter")) };
                 let (rows, cols) = site.shape;
-                DMatrix::from_column_slice(rows, cols, values).on(self.tape)
+                let values = site.start(self.key.fold_in(index as u64))?;
+                DMatrix::from_vec(rows, cols, values).on(self.tape)
             }
         };
         let value = support.constrain(u).unwrap_or(u);
         self.collect(index, value);
         Ok(value)
-    }
-}
-
-fn find<T: Scalar>(params: &Params<T>, name: &str) -> Option<ParamId> {
-    params.find(name)
-}
-
-/// The unconstrained form of a start value.
-trait Unconstrained<'t, T: Scalar> {
-    fn on_tape_unconstrained(
-        &self,
-        tape: &'t probity_autodiff::Tape<T>,
-        support: Support<Var<'t, T>>,
-    ) -> Vec<f64>;
-}
-impl<'t, T: Scalar> Unconstrained<'t, T> for DMatrix<f64> {
-    fn on_tape_unconstrained(
-        &self,
-        tape: &'t probity_autodiff::Tape<T>,
-        support: Support<Var<'t, T>>,
-    ) -> Vec<f64> {
-        let x = self.on(tape);
-        support.unconstrain(x).unwrap_or(x).read(|u| u.iter().map(|v| v.to_f64()).collect())
     }
 }
 

@@ -46,7 +46,7 @@ fn expected_softplus<R: Real>(loc: R, scale: R, a: R, b: R, limit: f64) -> R {
     // The derivatives of x, without its value.
     let (loc, scale) = (loc - l, scale - s);
     let mut sums = [R::zero(); LANES];
-    for block in 0..((high - low + 1.0) / LANES as f64).ceil().min(MAX_BLOCKS) as usize {
+    for block in 0..((high - low + 1.0) / LANES as f64).ceil().clamp(0.0, MAX_BLOCKS) as usize {
         // Nodes past the last do no harm.
         for (i, sum) in sums.iter_mut().enumerate() {
             let offset = (low + (block * LANES + i) as f64) * h;
@@ -112,7 +112,9 @@ impl Formula<3> for ScaleMixtureEntropy {
     fn eval<R: Real>(&self, x: [R; 3]) -> R {
         let [mix, scale1, scale2] = x.map(R::widen);
         let cross = |scale: R::Wide| {
-            normal_scale_mixture_kl([scale * 0.0, scale, mix, scale1, scale2]) + scale.ln() + (HALF_LN_TAU + 0.5)
+            normal_scale_mixture_kl([scale * 0.0, scale, mix, scale1, scale2])
+                + scale.ln()
+                + (HALF_LN_TAU + 0.5)
         };
         R::narrow(mix * cross(scale1) + (-mix + 1.0) * cross(scale2))
     }

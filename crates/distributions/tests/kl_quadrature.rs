@@ -1,8 +1,7 @@
 //! KL divergences by quadrature against golden values, and their cost.
 
-use probity_autodiff::{Dual, Formula, Tape, Var, partials};
+use probity_autodiff::{Formula, Tape, Var, partials};
 use probity_distributions::quadrature::{NormalScaleMixtureKl, NormalStudentTKl};
-use probity_distributions::{Distribution, Entropy, KlDivergence, KlMethod, Normal, ScaleMixture, Terms};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -33,7 +32,9 @@ fn errors(f: impl Formula<5>, table: &str, units: impl Fn(&[f64]) -> [f64; 5]) -
         let slope_error =
             (0..5).fold(0.0, |m: f64, i| m.max((gradient[i] - slopes[i]).abs() * units[i] / size));
         if std::env::var("SHOW").is_ok() && error.max(slope_error) > 1e-14 {
-            println!("{args:?} value {value:e} {kl:e} {error:.1e} gradient {gradient:?} {slopes:?} {slope_error:.1e}");
+            println!(
+                "{args:?} value {value:e} {kl:e} {error:.1e} gradient {gradient:?} {slopes:?} {slope_error:.1e}"
+            );
         }
         assert!(error.is_finite() && slope_error.is_finite(), "{row:?}");
         worst = (worst.0.max(error), worst.1.max(slope_error));
@@ -44,7 +45,8 @@ fn errors(f: impl Formula<5>, table: &str, units: impl Fn(&[f64]) -> [f64; 5]) -
 
 #[test]
 fn scale_mixture_kl_is_golden() {
-    let (value, slopes) = errors(NormalScaleMixtureKl, SCALE_MIXTURE, |x| [x[1], x[1], x[2].min(1.0 - x[2]), x[3], x[4]]);
+    let (value, slopes) =
+        errors(NormalScaleMixtureKl, SCALE_MIXTURE, |x| [x[1], x[1], x[2].min(1.0 - x[2]), x[3], x[4]]);
     assert!(value < 1e-13 && slopes < 1e-13, "{value:e} {slopes:e}");
 }
 
@@ -75,9 +77,25 @@ fn cost() {
         println!("{name}: {:.0} ns per entry, with gradient {:.0} ns", forward * ns, both * ns);
     }
     let blundell = [0.25, (-1.0_f64).exp(), (-6.0_f64).exp()];
-    time("Blundell prior, q = N(0.1, 0.02)", NormalScaleMixtureKl, [0.1, 0.02, blundell[0], blundell[1], blundell[2]]);
-    time("Blundell prior, q = N(0.001, 0.02)", NormalScaleMixtureKl, [0.001, 0.02, blundell[0], blundell[1], blundell[2]]);
-    time("Blundell prior, q = N(0.1, 0.001)", NormalScaleMixtureKl, [0.1, 0.001, blundell[0], blundell[1], blundell[2]]);
-    time("Student t with 3 degrees of freedom, q = N(0.1, 0.02)", NormalStudentTKl, [0.1, 0.02, 3.0, 0.0, 1.0]);
+    time(
+        "Blundell prior, q = N(0.1, 0.02)",
+        NormalScaleMixtureKl,
+        [0.1, 0.02, blundell[0], blundell[1], blundell[2]],
+    );
+    time(
+        "Blundell prior, q = N(0.001, 0.02)",
+        NormalScaleMixtureKl,
+        [0.001, 0.02, blundell[0], blundell[1], blundell[2]],
+    );
+    time(
+        "Blundell prior, q = N(0.1, 0.001)",
+        NormalScaleMixtureKl,
+        [0.1, 0.001, blundell[0], blundell[1], blundell[2]],
+    );
+    time(
+        "Student t with 3 degrees of freedom, q = N(0.1, 0.02)",
+        NormalStudentTKl,
+        [0.1, 0.02, 3.0, 0.0, 1.0],
+    );
     time("Student t with 3 degrees of freedom, q = N(3, 20)", NormalStudentTKl, [3.0, 20.0, 3.0, 0.0, 1.0]);
 }

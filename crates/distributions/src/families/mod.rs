@@ -2,10 +2,12 @@
 
 mod normal;
 mod scale_mixture;
+mod softplus_normal;
 
 pub use normal::Normal;
 pub(crate) use normal::{HALF_LN_TAU, NormalNormalKl};
 pub use scale_mixture::ScaleMixture;
+pub use softplus_normal::SoftplusNormal;
 
 /// The common shape of parameters that broadcast.
 pub(crate) fn common_shape<V: probity_autodiff::Value>(parameters: &[V]) -> (usize, usize) {

@@ -2,7 +2,7 @@
 //!
 //! Both integrals are sums over equally spaced nodes (the trapezoidal rule), which converge exponentially for an analytic
 //! integrand: the error is about `exp(-2π d / h)` for a step `h` and a distance `d` from the real line to where the integrand
-//! stops being analytic or grows (Trefethen and Weideman 2014, §5). Steps and ranges are plain numbers; only the integrand
+//! stops being analytic or grows (Trefethen and Weideman 2014, *The Exponentially Convergent Trapezoidal Rule*). Steps and ranges are plain numbers; only the integrand
 //! carries derivatives, so that the derivatives of the sum are the sums of the derivatives, equally accurate.
 
 use crate::families::{HALF_LN_TAU, NormalNormalKl};
@@ -26,11 +26,12 @@ fn total<R: Real>(sums: [R; LANES]) -> R {
     total
 }
 
-/// `E ln(1 + exp(a - b x²))` for `x ~ N(loc, scale)`, `b >= 0`; for `|x| > limit` the integrand is taken as 0.
+/// `E ln(1 + exp(a - b x²))` for `x ~ N(loc, scale)`, `b >= 0`; for `|x| > limit` the integrand is taken as 0. NaN for
+/// an infinite `a`: a component without mass, or scales with a ratio beyond 1e308.
 #[inline(always)]
 fn expected_softplus<R: Real>(loc: R, scale: R, a: R, b: R, limit: f64) -> R {
     if !a.is_finite() {
-        return a;
+        return a - a;
     }
     // Beyond 9.2 standard deviations lies 4e-20 of the mass.
     const TAIL: f64 = 9.2;

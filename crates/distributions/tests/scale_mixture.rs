@@ -126,6 +126,15 @@ fn entropy_moments_and_kl_against_draws() {
 }
 
 #[test]
+fn entropy_of_one_component_is_that_of_the_normal() {
+    for (mix, s1, s2) in [(0.3, 2.0, 2.0), (1.0 - 1e-15, 0.1, 3.0), (1e-15, 5.0, 1e-3)] {
+        let entropy: f64 = Normal::new(0.0, if mix < 0.5 { s2 } else { s1 }).entropy();
+        let mixture: f64 = ScaleMixture::new(mix, s1, s2).entropy();
+        assert!((mixture - entropy).abs() < 1e-13);
+    }
+}
+
+#[test]
 fn draws_on_a_tape_are_constants() {
     let tape = Tape::new();
     let scale = tape.variable(&dmatrix![1.0]);

@@ -31,7 +31,7 @@ fn total<R: Real>(sums: [R; LANES]) -> R {
 #[inline(always)]
 fn expected_softplus<R: Real>(loc: R, scale: R, a: R, b: R, limit: f64) -> R {
     if !a.is_finite() {
-        return a - a;
+        return a * 0.0;
     }
     // Beyond 9.2 standard deviations lies 4e-20 of the mass.
     const TAIL: f64 = 9.2;

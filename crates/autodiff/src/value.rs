@@ -1,6 +1,6 @@
 //! `Value`: what a distribution's parameters and values can be, a plain number or a matrix on a tape.
 
-use crate::formula::Formula;
+use crate::formula::{Formula, FormulaPair};
 use crate::ops::Arg;
 use crate::random::{Key, normal_at, uniform_at};
 use crate::real::{Dual, Real, Scalar};
@@ -51,6 +51,18 @@ pub trait Value:
         least: (usize, usize),
     ) -> Self;
 
+    /// Both results of a formula pair with noise among its arguments, in one pass: the entries, and the sum of the
+    /// second result. The shape is as for [`draw`](Value::draw).
+    ///
+    /// # Panics
+    /// If matrices do not broadcast.
+    fn draw_pair<F: FormulaPair<N>, const N: usize>(
+        cx: Self::Context,
+        f: F,
+        args: [Draw<Self>; N],
+        least: (usize, usize),
+    ) -> (Self, Self);
+
     /// Rows and columns; 1 × 1 for a number.
     fn shape(&self) -> (usize, usize);
 
@@ -93,6 +105,15 @@ pub enum Draw<V> {
     Uniform(Key),
 }
 
+/// The value, or the first element of the key's stream.
+fn first_draw<R: Real>(arg: Draw<R>) -> R {
+    match arg {
+        Draw::Value(x) => x,
+        Draw::Normal(key) => R::of(normal_at::<f64>(key, 0)),
+        Draw::Uniform(key) => R::of(uniform_at::<f64>(key, 0)),
+    }
+}
+
 macro_rules! number {
     ($(($($generics:tt)*) $ty:ty;)*) => {$(
         impl<$($generics)*> Value for $ty {
@@ -103,11 +124,15 @@ macro_rules! number {
                 args: [Draw<Self>; K],
                 _: (usize, usize),
             ) -> Self {
-                f.eval(args.map(|arg| match arg {
-                    Draw::Value(x) => x,
-                    Draw::Normal(key) => Self::of(normal_at::<f64>(key, 0)),
-                    Draw::Uniform(key) => Self::of(uniform_at::<f64>(key, 0)),
-                }))
+                f.eval(args.map(first_draw))
+            }
+            fn draw_pair<F: FormulaPair<K>, const K: usize>(
+                (): (),
+                f: F,
+                args: [Draw<Self>; K],
+                _: (usize, usize),
+            ) -> (Self, Self) {
+                f.eval(args.map(first_draw))
             }
             #[inline(always)]
             fn apply<F: Formula<K>, const K: usize>(f: F, args: [Self; K]) -> Self {
@@ -140,6 +165,16 @@ impl<T: Real, const N: usize> From<f64> for Dual<T, N> {
     }
 }
 
+impl<'t, T: Scalar> From<Draw<Var<'t, T>>> for Arg<'t, T> {
+    fn from(arg: Draw<Var<'t, T>>) -> Self {
+        match arg {
+            Draw::Value(x) => Arg::Var(x),
+            Draw::Normal(key) => Arg::Normal(key),
+            Draw::Uniform(key) => Arg::Uniform(key),
+        }
+    }
+}
+
 impl<'t, T: Scalar> Value for Var<'t, T> {
     type Context = &'t Tape<T>;
     #[track_caller]
@@ -149,12 +184,16 @@ impl<'t, T: Scalar> Value for Var<'t, T> {
         args: [Draw<Self>; N],
         least: (usize, usize),
     ) -> Self {
-        let args = args.map(|arg| match arg {
-            Draw::Value(x) => Arg::Var(x),
-            Draw::Normal(key) => Arg::Normal(key),
-            Draw::Uniform(key) => Arg::Uniform(key),
-        });
-        tape.map_noise(f, args, least)
+        tape.map_noise(f, args.map(Arg::from), least)
+    }
+    #[track_caller]
+    fn draw_pair<F: FormulaPair<N>, const N: usize>(
+        tape: &'t Tape<T>,
+        f: F,
+        args: [Draw<Self>; N],
+        least: (usize, usize),
+    ) -> (Self, Self) {
+        tape.map_pair(f, args.map(Arg::from), least)
     }
     #[track_caller]
     fn apply<F: Formula<N>, const N: usize>(f: F, args: [Self; N]) -> Self {

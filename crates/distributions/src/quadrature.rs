@@ -2,7 +2,7 @@
 //!
 //! Both integrals are sums over equally spaced nodes (the trapezoidal rule), which converge exponentially for an analytic
 //! integrand: the error is about `exp(-2π d / h)` for a step `h` and a distance `d` from the real line to where the integrand
-//! stops being analytic or grows (Trefethen and Weideman 2014, §5). Steps and ranges are plain numbers; only the integrand
+//! stops being analytic or grows (Trefethen and Weideman 2014, *The Exponentially Convergent Trapezoidal Rule*). Steps and ranges are plain numbers; only the integrand
 //! carries derivatives, so that the derivatives of the sum are the sums of the derivatives, equally accurate.
 
 use crate::families::{HALF_LN_TAU, NormalNormalKl};
@@ -10,26 +10,53 @@ use probity_autodiff::{Formula, Real};
 use std::f64::consts::PI;
 
 /// The error of a trapezoidal rule, as `-ln`, relative to the largest value of the integrand.
-const DIGITS: f64 = 34.0;
+const DIGITS: f64 = 37.0;
 
-/// `E ln(1 + exp(a - b x²))` for `x ~ N(loc, scale)`, `b >= 0`; for `|x| > limit` the integrand is taken as 0.
+/// Sums that run side by side, for vector instructions.
+const LANES: usize = 8;
+/// Enough for every ratio of `f64` scales; whatever the parameters, the work is bounded.
+const MAX_BLOCKS: f64 = 4096.0;
+
+#[inline(always)]
+fn total<R: Real>(sums: [R; LANES]) -> R {
+    let mut total = R::zero();
+    for sum in sums {
+        total += sum;
+    }
+    total
+}
+
+/// `E ln(1 + exp(a - b x²))` for `x ~ N(loc, scale)`, `b >= 0`; for `|x| > limit` the integrand is taken as 0. NaN for
+/// an infinite `a`: a component without mass, or scales with a ratio beyond 1e308.
+#[inline(always)]
 fn expected_softplus<R: Real>(loc: R, scale: R, a: R, b: R, limit: f64) -> R {
     if !a.is_finite() {
-        return a;
+        return a * 0.0;
     }
     // Beyond 9.2 standard deviations lies 4e-20 of the mass.
     const TAIL: f64 = 9.2;
     let (l, s) = (loc.re(), scale.re());
     let step = softplus_step(l, s, a.re(), b.re());
-    let low = (((-limit - l) / s).max(-TAIL) / step).ceil() as i64;
-    let high = (((limit - l) / s).min(TAIL) / step).floor() as i64;
-    let mut sum = R::zero();
-    for k in low..=high {
-        let z = k as f64 * step;
-        let x = loc + scale * z;
-        sum += (a - b * x * x).softplus() * Real::exp(-0.5 * z * z - HALF_LN_TAU);
+    let h = step * s;
+    // Nodes are placed from `loc`, or from 0 if only the tail of the Normal is in the range: x and its distance
+    // from `loc` are both accurate then.
+    let centre = if l.abs() <= limit { l } else { 0.0 };
+    let shift = centre - l;
+    let low = ((-limit - centre).max(-TAIL * s - shift) / h).ceil();
+    let high = ((limit - centre).min(TAIL * s - shift) / h).floor();
+    // The derivatives of x, without its value.
+    let (loc, scale) = (loc - l, scale - s);
+    let mut sums = [R::zero(); LANES];
+    for block in 0..((high - low + 1.0) / LANES as f64).ceil().clamp(0.0, MAX_BLOCKS) as usize {
+        // Nodes past the last do no harm.
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let offset = (low + (block * LANES + i) as f64) * h;
+            let z = (offset + shift) / s;
+            let x = loc + scale * z + (centre + offset);
+            *sum += (a - b * x * x).softplus() * Real::exp(-0.5 * z * z - HALF_LN_TAU);
+        }
     }
-    sum * step
+    total(sums) * step
 }
 
 /// The step for [`expected_softplus`], in standard deviations.
@@ -52,8 +79,8 @@ fn softplus_step(loc: f64, scale: f64, a: f64, b: f64) -> f64 {
 /// `KL(N(loc, scale) ‖ mix N(0, scale1) + (1 - mix) N(0, scale2))` of `loc, scale, mix, scale1, scale2`.
 ///
 /// With `scale2` the smaller scale, the mixture's log density is `ln mix + ln N(x; 0, scale1) + softplus(a - b x²)`. The first
-/// two parts have a closed form, the mean of the third is a sum of about 25 terms for a narrow and up to some 200 terms for a wide
-/// Normal.
+/// two parts have a closed form, the mean of the third is a sum of about 25 terms for a narrow and up to some 250 for a wide
+/// Normal (scales from 1e-4 to 10).
 #[derive(Clone, Copy, Debug)]
 pub struct NormalScaleMixtureKl;
 impl Formula<5> for NormalScaleMixtureKl {
@@ -63,6 +90,7 @@ impl Formula<5> for NormalScaleMixtureKl {
     }
 }
 
+#[inline(always)]
 fn normal_scale_mixture_kl<R: Real>([loc, scale, mix, scale1, scale2]: [R; 5]) -> R {
     let (ln1, ln2) = (mix.ln(), (-mix).ln_1p());
     let (wide, ln_wide, narrow, ln_narrow) =
@@ -85,7 +113,9 @@ impl Formula<3> for ScaleMixtureEntropy {
     fn eval<R: Real>(&self, x: [R; 3]) -> R {
         let [mix, scale1, scale2] = x.map(R::widen);
         let cross = |scale: R::Wide| {
-            normal_scale_mixture_kl([scale * 0.0, scale, mix, scale1, scale2]) + scale.ln() + (HALF_LN_TAU + 0.5)
+            normal_scale_mixture_kl([scale * 0.0, scale, mix, scale1, scale2])
+                + scale.ln()
+                + (HALF_LN_TAU + 0.5)
         };
         R::narrow(mix * cross(scale1) + (-mix + 1.0) * cross(scale2))
     }
@@ -101,6 +131,7 @@ impl Formula<5> for NormalStudentTKl {
     }
 }
 
+#[inline(always)]
 fn normal_student_t_kl<R: Real>([loc, scale, df, t_loc, t_scale]: [R; 5]) -> R {
     let unit = t_scale * df.sqrt();
     let log = expected_log_1p_sq((loc - t_loc) / unit, scale / unit);
@@ -114,23 +145,30 @@ fn normal_student_t_kl<R: Real>([loc, scale, df, t_loc, t_scale]: [R; 5]) -> R {
 /// By Frullani's integral it is `∫₀^∞ (1 - E exp(-λ v²)) e^-λ dλ/λ`, whose mean has a closed form: a smooth integrand of one sign
 /// whatever the parameters. It falls off like `λ` below `1 / (1 + loc² + scale²)`; `λ = exp(t - exp(start - t))` cuts this tail
 /// short. About 45 terms, and 14 more for every factor of 10 in `loc² + scale²` above 1.
+#[inline(always)]
 fn expected_log_1p_sq<R: Real>(loc: R, scale: R) -> R {
+    // From λ 1e-18 times that of the fall to λ = 42.
     const STEP: f64 = 0.17;
+    const FIRST: f64 = 3.65;
+    const LAST: f64 = 3.75;
     let size = loc.re().hypot(scale.re());
     if !size.is_finite() {
         return loc * loc + scale * scale;
     }
     let start = -2.0 * size.max(1.0).ln();
-    let mut sum = R::zero();
-    for k in 0..=((3.75 + 3.65 - start) / STEP) as i64 {
-        let t = k as f64 * STEP - 3.65;
-        let tail = Real::exp(-t);
-        let lambda = Real::exp(t + start - tail);
-        let root = lambda.sqrt();
-        let (l, s) = (loc * root, scale * root);
-        let twice = s * s * 2.0;
-        let exponent = twice.ln_1p() * 0.5 + l * l / (twice + 1.0);
-        sum += -(-exponent).exp_m1() * ((1.0 + tail) * Real::exp(-lambda));
+    let blocks = ((FIRST + LAST - start) / (STEP * LANES as f64)).ceil() as usize;
+    let mut sums = [R::zero(); LANES];
+    for block in 0..blocks {
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let t = (block * LANES + i) as f64 * STEP - FIRST;
+            let tail = Real::exp(-t);
+            let lambda = Real::exp(t + start - tail);
+            let root = lambda.sqrt();
+            let (l, s) = (loc * root, scale * root);
+            let twice = s * s * 2.0;
+            let exponent = twice.ln_1p() * 0.5 + l * l / (twice + 1.0);
+            *sum += -(-exponent).exp_m1() * ((1.0 + tail) * Real::exp(-lambda));
+        }
     }
-    sum * STEP
+    total(sums) * STEP
 }

@@ -60,7 +60,9 @@ impl Activation {
     /// signal is cut off (He et al. 2015), else 1 (LeCun et al. 1998).
     pub fn gain(self) -> f64 {
         match self {
-            Activation::Relu | Activation::Gelu | Activation::Silu | Activation::Softplus => std::f64::consts::SQRT_2,
+            Activation::Relu | Activation::Gelu | Activation::Silu | Activation::Softplus => {
+                std::f64::consts::SQRT_2
+            }
             _ => 1.0,
         }
     }

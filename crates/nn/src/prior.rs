@@ -85,7 +85,9 @@ impl Prior {
         let scale = match self.scale {
             PriorScale::Fixed(scale) => Var::from(scale),
             PriorScale::FanIn(scale) => Var::from(scale / (fan_in.max(1) as f64).sqrt()),
-            PriorScale::Learned(start) => s.param(name, &DMatrix::from_element(1, 1, start), Support::Positive)?,
+            PriorScale::Learned(start) => {
+                s.param(name, &DMatrix::from_element(1, 1, start), Support::Positive)?
+            }
         };
         Ok(match self.family {
             PriorFamily::Normal => WeightPrior::Normal(Normal::new(0.0, scale)),

@@ -5,8 +5,8 @@ use crate::layers::Mlp;
 use crate::noise::{Noise, no_target};
 use crate::prediction::RegressionPrediction;
 use crate::standardize::Standardizer;
-use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::Scalar;
+use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::Normal;
 use probity_vi::{Fit, Model, Observer, Posterior, Scope};
 use serde::{Deserialize, Serialize};
@@ -179,7 +179,8 @@ impl FittedRegression {
     pub fn predict(&self, x: &DMatrix<f64>, draws: usize) -> Result<RegressionPrediction> {
         let model = self.posterior.model();
         check(&model.spec.net, model.spec.noise.outputs(), x, None)?;
-        let found = self.posterior.predict_sites(&model.at(x), draws, |name| name == "mean" || name == "sd")?;
+        let found =
+            self.posterior.predict_sites(&model.at(x), draws, |name| name == "mean" || name == "sd")?;
         let (mean, sd) = (model.scales.y.mean[0], model.scales.y.sd[0]);
         let table = |name: &str, shift: f64| {
             let site = &found[name];
@@ -202,7 +203,8 @@ impl FittedRegression {
             Noise::Fixed(sd) => Ok(Some(sd)),
             Noise::InputDependent => Ok(None),
             Noise::Learned => {
-                let found = self.posterior.predict_sites(self.posterior.model(), 1000, |name| name == "noise")?;
+                let found =
+                    self.posterior.predict_sites(self.posterior.model(), 1000, |name| name == "noise")?;
                 Ok(Some(found["noise"].mean()[0] * sd))
             }
         }

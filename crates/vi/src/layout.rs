@@ -119,7 +119,8 @@ impl Site {
             }
             Start::Values(values) if values.len() == x.len() => x.copy_from_slice(values),
             Start::Values(values) => {
-                let problem = format!("site {:?}: {} numbers for {} entries", self.name, values.len(), x.len());
+                let problem =
+                    format!("site {:?}: {} numbers for {} entries", self.name, values.len(), x.len());
                 return Err(Error::Setting { setting: "start", problem });
             }
         }

@@ -12,6 +12,7 @@ mod log_normal;
 mod multivariate_normal;
 mod normal;
 mod scale_mixture;
+mod softplus_normal;
 mod student_t;
 mod uniform;
 
@@ -28,6 +29,7 @@ pub use multivariate_normal::MultivariateNormal;
 pub use normal::Normal;
 pub(crate) use normal::{HALF_LN_TAU, NormalNormalKl};
 pub use scale_mixture::ScaleMixture;
+pub use softplus_normal::SoftplusNormal;
 pub use student_t::StudentT;
 pub use uniform::Uniform;
 

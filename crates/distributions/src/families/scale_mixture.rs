@@ -134,7 +134,11 @@ fn quantile<R: Real>([p, mix, scale1, scale2]: [R; 4]) -> R {
     let mut x = high;
     for _ in 0..100 {
         let next = newton(R::of(x)).re();
-        if log_lower([R::of(x), mix, scale1, scale2]) < ln_p { low = low.max(x) } else { high = high.min(x) }
+        if log_lower([R::of(x), mix, scale1, scale2]) < ln_p {
+            low = low.max(x)
+        } else {
+            high = high.min(x)
+        }
         // The ends may differ by orders of magnitude: a step that leaves them is replaced by their geometric mean.
         let next = if next >= low && next <= high { next } else { -(low * high).sqrt() };
         let moved = (next - x).abs();

@@ -47,7 +47,9 @@ impl WeightInit {
 
     fn bias(self) -> Init {
         match self {
-            WeightInit::FanIn { scale, .. } => Init { loc: Start::Constant(0.0), scale: ScaleStart::Constant(scale) },
+            WeightInit::FanIn { scale, .. } => {
+                Init { loc: Start::Constant(0.0), scale: ScaleStart::Constant(scale) }
+            }
             WeightInit::Uniform { loc, rho_low, rho_high } => {
                 Init { loc: Start::Uniform(-loc, loc), scale: ScaleStart::SoftplusUniform(rho_low, rho_high) }
             }
@@ -110,7 +112,12 @@ impl Linear {
     /// # Panics
     /// If x does not have `inputs` columns.
     #[track_caller]
-    pub fn forward<'t, T: Scalar>(&self, s: &mut Scope<'t, T>, name: &str, x: Var<'t, T>) -> Result<Var<'t, T>> {
+    pub fn forward<'t, T: Scalar>(
+        &self,
+        s: &mut Scope<'t, T>,
+        name: &str,
+        x: Var<'t, T>,
+    ) -> Result<Var<'t, T>> {
         let (inputs, outputs, init) = (self.inputs, self.outputs, self.init);
         s.within(name, |s| match (&self.weight_prior, &self.bias_prior) {
             (Some(weight), Some(bias)) => {
@@ -120,7 +127,8 @@ impl Linear {
                 s.linear(x, ("weight", weight, || init.weight(inputs)), Some(("bias", bias, || init.bias())))
             }
             _ => {
-                let weight = s.param_from("weight", (inputs, outputs), init.weight(inputs).loc, Support::Real)?;
+                let weight =
+                    s.param_from("weight", (inputs, outputs), init.weight(inputs).loc, Support::Real)?;
                 Ok(x.matmul(weight) + s.param_from("bias", (1, outputs), init.bias().loc, Support::Real)?)
             }
         })

@@ -23,7 +23,10 @@ impl Mlp {
     /// # Panics
     /// If there are fewer than two widths.
     pub fn new(widths: &[usize], activation: Activation) -> Self {
-        assert!(widths.len() >= 2, "Mlp::new: at least the inputs and the outputs are needed, got {widths:?}");
+        assert!(
+            widths.len() >= 2,
+            "Mlp::new: at least the inputs and the outputs are needed, got {widths:?}"
+        );
         let last = widths.len() - 2;
         let layer = |(i, w): (usize, &[usize])| {
             let gain = if i == last { 1.0 } else { activation.gain() };
@@ -58,7 +61,12 @@ impl Mlp {
     /// # Panics
     /// If x does not have as many columns as the network has inputs.
     #[track_caller]
-    pub fn forward<'t, T: Scalar>(&self, s: &mut Scope<'t, T>, name: &str, x: Var<'t, T>) -> Result<Var<'t, T>> {
+    pub fn forward<'t, T: Scalar>(
+        &self,
+        s: &mut Scope<'t, T>,
+        name: &str,
+        x: Var<'t, T>,
+    ) -> Result<Var<'t, T>> {
         const NAMES: [&str; 8] = ["0", "1", "2", "3", "4", "5", "6", "7"];
         s.within(name, |s| {
             let mut h = x;

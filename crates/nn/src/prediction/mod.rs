@@ -6,8 +6,15 @@ use probity_autodiff::nalgebra::DMatrix;
 pub struct PredictionError;
 /// interim
 #[derive(Debug)]
-pub struct RegressionPrediction { /// m
- pub means: DMatrix<f64>, /// s
- pub sds: DMatrix<f64> }
-impl RegressionPrediction { /// new
- pub fn new(means: DMatrix<f64>, sds: DMatrix<f64>) -> Result<Self, PredictionError> { Ok(Self { means, sds }) } }
+pub struct RegressionPrediction {
+    /// m
+    pub means: DMatrix<f64>,
+    /// s
+    pub sds: DMatrix<f64>,
+}
+impl RegressionPrediction {
+    /// new
+    pub fn new(means: DMatrix<f64>, sds: DMatrix<f64>) -> Result<Self, PredictionError> {
+        Ok(Self { means, sds })
+    }
+}

@@ -39,7 +39,7 @@ impl Pieces {
             Support::NonNegativeInteger => {
                 // Past the draws, until the mass falls below rounding.
                 let last = points.last().copied().unwrap_or(0.0) as usize;
-                let negligible = |k: &usize| *k > 2 * last + 100 && d.log_prob(*k as f64) < -45.0;
+                let negligible = |k: &usize| *k > 2 * last + 100 && !(d.log_prob(*k as f64) >= -45.0);
                 (atoms((0..10_000_000).find(negligible).unwrap_or(10_000_000)), None)
             }
             Support::Real => (points, Some((f64::NEG_INFINITY, f64::INFINITY))),

@@ -34,7 +34,7 @@ impl<V: Value> Support<V> {
     {
         match *self {
             Support::Real => x.is_finite(),
-            Support::Positive => x >= 0.0 && x < f64::INFINITY,
+            Support::Positive => (0.0..f64::INFINITY).contains(&x),
             Support::Interval(low, high) => low.into() <= x && x <= high.into(),
             Support::Boolean => x == 0.0 || x == 1.0,
             Support::NonNegativeInteger => x >= 0.0 && x.fract() == 0.0,

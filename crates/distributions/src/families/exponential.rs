@@ -30,7 +30,7 @@ struct ExponentialLogProb;
 impl Formula<2> for ExponentialLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, rate]: [R; 2]) -> R {
-        let inside = rate.ln() - rate * x;
+        let inside = positive_or_nan(rate).ln() - rate * x;
         let outside = outside(rate);
         if x < 0.0 { outside } else { inside }
     }
@@ -90,7 +90,7 @@ impl<V: Value> Cdf<V> for Exponential<V> {
 
 impl<V: Value> Entropy<V> for Exponential<V> {
     fn entropy(&self) -> V {
-        V::apply(formula!(|rate| -rate.ln() + 1.0), [self.rate])
+        V::apply(formula!(|rate| -positive_or_nan(rate).ln() + 1.0), [self.rate])
     }
 }
 

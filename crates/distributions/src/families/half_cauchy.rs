@@ -34,6 +34,7 @@ impl Formula<2> for HalfCauchyLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, scale]: [R; 2]) -> R {
         // The smaller ratio is squared, so that nothing overflows.
+        let scale = positive_or_nan(scale);
         let far = x > scale;
         let (up, down) = (x / scale, scale / x);
         let ratio = if far { down } else { up };
@@ -134,7 +135,7 @@ impl<V: Value> Cdf<V> for HalfCauchy<V> {
 
 impl<V: Value> Entropy<V> for HalfCauchy<V> {
     fn entropy(&self) -> V {
-        V::apply(formula!(|scale| scale.ln() + LN_TAU), [self.scale])
+        V::apply(formula!(|scale| positive_or_nan(scale).ln() + LN_TAU), [self.scale])
     }
 }
 

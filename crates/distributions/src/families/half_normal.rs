@@ -116,7 +116,7 @@ impl<V: Value> Cdf<V> for HalfNormal<V> {
 
 impl<V: Value> Entropy<V> for HalfNormal<V> {
     fn entropy(&self) -> V {
-        V::apply(formula!(|scale| scale.ln() + (HALF_LN_TAU - LN_2 + 0.5)), [self.scale])
+        V::apply(formula!(|scale| positive_or_nan(scale).ln() + (HALF_LN_TAU - LN_2 + 0.5)), [self.scale])
     }
 }
 

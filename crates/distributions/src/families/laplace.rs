@@ -122,7 +122,10 @@ impl<V: Value> Cdf<V> for Laplace<V> {
 
 impl<V: Value> Entropy<V> for Laplace<V> {
     fn entropy(&self) -> V {
-        V::apply(formula!(|loc, scale| scale.ln() + loc * 0.0 + (LN_2 + 1.0)), [self.loc, self.scale])
+        V::apply(
+            formula!(|loc, scale| positive_or_nan(scale).ln() + loc * 0.0 + (LN_2 + 1.0)),
+            [self.loc, self.scale],
+        )
     }
 }
 

@@ -113,7 +113,10 @@ impl<V: Value> Cdf<V> for LogNormal<V> {
 
 impl<V: Value> Entropy<V> for LogNormal<V> {
     fn entropy(&self) -> V {
-        V::apply(formula!(|loc, scale| loc + scale.ln() + (HALF_LN_TAU + 0.5)), [self.loc, self.scale])
+        V::apply(
+            formula!(|loc, scale| loc + positive_or_nan(scale).ln() + (HALF_LN_TAU + 0.5)),
+            [self.loc, self.scale],
+        )
     }
 }
 

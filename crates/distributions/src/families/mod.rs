@@ -54,7 +54,7 @@ pub(crate) fn positive_or_nan<R: Real>(x: R) -> R {
 #[inline(always)]
 pub(crate) fn probability<R: Real>(p: R) -> R {
     let nan = p * f64::NAN;
-    if p >= 0.0 && p <= 1.0 { p } else { nan }
+    if (0.0..=1.0).contains(&p.re()) { p } else { nan }
 }
 
 /// `x`, or 0 for a negative number: where distributions on the positive numbers begin.

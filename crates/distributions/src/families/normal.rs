@@ -120,7 +120,10 @@ impl<V: Value> Cdf<V> for Normal<V> {
 
 impl<V: Value> Entropy<V> for Normal<V> {
     fn entropy(&self) -> V {
-        V::apply(formula!(|loc, scale| scale.ln() + loc * 0.0 + (HALF_LN_TAU + 0.5)), [self.loc, self.scale])
+        V::apply(
+            formula!(|loc, scale| positive_or_nan(scale).ln() + loc * 0.0 + (HALF_LN_TAU + 0.5)),
+            [self.loc, self.scale],
+        )
     }
 }
 

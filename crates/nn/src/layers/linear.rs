@@ -10,11 +10,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum WeightInit {
-    /// Means Normal with standard deviation `gain / √inputs` (biases 0), standard deviations `scale`. Small ones let the fit find a
-    /// function before it finds its uncertainty. Source of the gain: He et al. 2015.
+    /// Means Normal with standard deviation `gain / √inputs`, those of biases uniform within ±`bias / √inputs`; standard deviations
+    /// `scale`. Small ones let the fit find a function before it finds its uncertainty. Source of the gain: He et al. 2015.
     FanIn {
         /// The gain.
         gain: f64,
+        /// The largest mean of a bias, times √inputs. Above 0 it spreads the kinks of rectified units over the inputs.
+        bias: f64,
         /// The standard deviation of every weight.
         scale: f64,
     },
@@ -37,18 +39,19 @@ impl WeightInit {
 
     fn weight(self, inputs: usize) -> Init {
         match self {
-            WeightInit::FanIn { gain, scale } => Init {
+            WeightInit::FanIn { gain, scale, .. } => Init {
                 loc: Start::Normal(0.0, gain / (inputs.max(1) as f64).sqrt()),
                 scale: ScaleStart::Constant(scale),
             },
-            WeightInit::Uniform { .. } => self.bias(),
+            WeightInit::Uniform { .. } => self.bias(inputs),
         }
     }
 
-    fn bias(self) -> Init {
+    fn bias(self, inputs: usize) -> Init {
         match self {
-            WeightInit::FanIn { scale, .. } => {
-                Init { loc: Start::Constant(0.0), scale: ScaleStart::Constant(scale) }
+            WeightInit::FanIn { bias, scale, .. } => {
+                let most = bias / (inputs.max(1) as f64).sqrt();
+                Init { loc: Start::Uniform(-most, most), scale: ScaleStart::Constant(scale) }
             }
             WeightInit::Uniform { loc, rho_low, rho_high } => {
                 Init { loc: Start::Uniform(-loc, loc), scale: ScaleStart::SoftplusUniform(rho_low, rho_high) }
@@ -82,7 +85,7 @@ impl Linear {
             outputs,
             weight_prior: Some(Prior::default()),
             bias_prior: Some(Prior::default()),
-            init: WeightInit::FanIn { gain: 1.0, scale: 0.02 },
+            init: WeightInit::FanIn { gain: 1.0, bias: 1.0, scale: 0.02 },
         }
     }
 
@@ -124,12 +127,17 @@ impl Linear {
                 let weight = weight.resolve(s, "weight_prior_scale", inputs)?.shaped(inputs, outputs);
                 // A bias has one input, the constant 1.
                 let bias = bias.resolve(s, "bias_prior_scale", 1)?.shaped(1, outputs);
-                s.linear(x, ("weight", weight, || init.weight(inputs)), Some(("bias", bias, || init.bias())))
+                s.linear(
+                    x,
+                    ("weight", weight, || init.weight(inputs)),
+                    Some(("bias", bias, || init.bias(inputs))),
+                )
             }
             _ => {
                 let weight =
                     s.param_from("weight", (inputs, outputs), init.weight(inputs).loc, Support::Real)?;
-                Ok(x.matmul(weight) + s.param_from("bias", (1, outputs), init.bias().loc, Support::Real)?)
+                Ok(x.matmul(weight)
+                    + s.param_from("bias", (1, outputs), init.bias(inputs).loc, Support::Real)?)
             }
         })
     }

@@ -30,7 +30,7 @@ impl Mlp {
         let last = widths.len() - 2;
         let layer = |(i, w): (usize, &[usize])| {
             let gain = if i == last { 1.0 } else { activation.gain() };
-            Linear::new(w[0], w[1]).init(WeightInit::FanIn { gain, scale: 0.02 })
+            Linear::new(w[0], w[1]).init(WeightInit::FanIn { gain, bias: 1.0, scale: 0.02 })
         };
         Self { layers: widths.windows(2).enumerate().map(layer).collect(), activation }
     }

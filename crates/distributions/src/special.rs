@@ -91,6 +91,12 @@ pub(crate) fn exp_minus_line<R: Real>(s: R) -> R {
     s * s * series * 0.5
 }
 
+/// `ln(1 + e) - e` where `ratio = 1 + e` is known as well, so that neither end of `(-1, ∞)` loses digits.
+#[inline(always)]
+pub(crate) fn ln_bend<R: Real>(e: R, ratio: R) -> R {
+    if e.re().abs() < 0.35 { ln_1p_minus(e) } else { ratio.ln() - e }
+}
+
 /// `ln Γ(q) - ln Γ(p) - (q - p) ψ(p)`: never negative, and relatively accurate also for nearly equal or huge arguments.
 ///
 /// *Source*: the recurrence DLMF 5.5.1 up to 10, then the differences of the Stirling series 5.11.1 term by term.
@@ -98,14 +104,14 @@ pub(crate) fn lgamma_above_tangent<R: Real>(q: R, p: R) -> R {
     let step = q - p;
     let (mut p, mut q, mut sum) = (p, q, R::zero());
     while p < 10.0 || q < 10.0 {
-        sum -= ln_1p_minus(step / p);
+        sum -= ln_bend(step / p, q / p);
         p += R::one();
         q += R::one();
     }
-    let e = step / p;
-    let bend = ln_1p_minus(e);
+    let (e, ratio) = (step / p, q / p);
+    let bend = ln_bend(e, ratio);
     // q ln(q/p) - q + p, over p.
-    let main = if e.re().abs() < 0.35 { e * e + (e + 1.0) * bend } else { (e + 1.0) * e.ln_1p() - e };
+    let main = e * e + ratio * bend;
     // The first term of the series by itself, because it is the largest.
     let first = e * e / (q * 12.0);
     let rest = |x: R| math::stirling(x) - (x * 12.0).recip();

@@ -4,7 +4,7 @@ use super::common_shape;
 use crate::distribution::{Distribution, Entropy, Moments, Sample};
 use crate::error::{ParameterError, require};
 use crate::kl::{KlDivergence, KlMethod};
-use crate::special::exp_minus_line;
+use crate::special::{exp_minus_line, ln_bend};
 use crate::support::Support;
 use probity_autodiff::math::ln_1p_minus;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
@@ -211,7 +211,7 @@ impl Formula<2> for ProbsKl {
         }
         // The first-order parts of both logarithms cancel; without them each term is positive.
         let (d, rest) = (q - p, -p + 1.0);
-        -p * ln_1p_minus(d / p) - rest * ln_1p_minus(-d / rest)
+        -p * ln_bend(d / p, q / p) - rest * ln_bend(-d / rest, (-q + 1.0) / rest)
     }
 }
 

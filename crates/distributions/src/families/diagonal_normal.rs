@@ -58,7 +58,7 @@ impl<'t, T: Scalar> Sample<Var<'t, T>> for DiagonalNormal<Var<'t, T>> {
         self.entries().sample_shaped(tape, key, least)
     }
 }
-impl<T: Scalar> Reparameterized<Var<'_, T>> for DiagonalNormal<Var<'_, T>> {}
+impl<'t, T: Scalar> Reparameterized<Var<'t, T>> for DiagonalNormal<Var<'t, T>> {}
 
 impl<'t, T: Scalar> Moments<Var<'t, T>> for DiagonalNormal<Var<'t, T>> {
     fn mean(&self) -> Var<'t, T> {

@@ -5,10 +5,12 @@ use super::normal::{HALF_LN_TAU, Normal};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod};
-use crate::special::{entry_key, implicit_draw, implicit_root, lgamma_above_tangent, log_gamma_draw};
+use crate::special::{
+    entry_key, implicit_draw, implicit_root, lgamma_above_tangent, ln_bend, log_gamma_draw,
+};
 use crate::support::Support;
 use probity_autodiff::math::gamma_inc::{gamma_log_draw_slope, gamma_p_inv, gamma_pdf, log_density};
-use probity_autodiff::math::{ln_1p_minus, stirling};
+use probity_autodiff::math::stirling;
 use probity_autodiff::{Draw, Dual, Formula, Key, Real, Terms, Value, formula};
 
 /// `p(x) = rateᵃ xᵃ⁻¹ exp(-rate x) / Γ(a)` with `a` the concentration, `x > 0`.
@@ -175,8 +177,9 @@ impl Formula<4> for GammaGammaKl {
         if !(a > 0.0 && r > 0.0 && b > 0.0 && s > 0.0 && a.is_finite() && b.is_finite()) {
             return R::of(f64::NAN);
         }
-        let excess = (s - r) / r;
-        lgamma_above_tangent(b, a) - a * ln_1p_minus(excess) + (a - b) * excess.ln_1p()
+        let (excess, ratio) = ((s - r) / r, s / r);
+        let bend = ln_bend(excess, ratio);
+        lgamma_above_tangent(b, a) - a * bend + (a - b) * (bend + excess)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::error::{ParameterError, finite};
 use crate::kl::{KlDivergence, KlMethod};
 use crate::support::Support;
 use probity_autodiff::{
-    Adjoints, Arg, Axis, Inputs, Key, NotPositiveDefinite, Op, Real, Scalar, Tape, Terms, Value, Var, formula,
+    Adjoints, Arg, Axis, Inputs, Key, NotPositiveDefinite, Op, Scalar, Tape, Terms, Value, Var, formula,
 };
 
 /// `x = loc + z Lᵀ` with `z` a row of standard normal numbers: mean `loc`, covariance `L Lᵀ`.
@@ -180,7 +180,7 @@ impl<'t, T: Scalar> Sample<Var<'t, T>> for MultivariateNormal<Var<'t, T>> {
         self.loc + z.matmul_tr(self.scale_tril)
     }
 }
-impl<T: Scalar> Reparameterized<Var<'_, T>> for MultivariateNormal<Var<'_, T>> {}
+impl<'t, T: Scalar> Reparameterized<Var<'t, T>> for MultivariateNormal<Var<'t, T>> {}
 
 impl<'t, T: Scalar> Moments<Var<'t, T>> for MultivariateNormal<Var<'t, T>> {
     fn mean(&self) -> Var<'t, T> {

@@ -31,6 +31,8 @@ impl<V: Value> Gamma<V> {
     }
 }
 
+crate::family!(Gamma { concentration, rate });
+
 #[derive(Clone, Copy, Debug)]
 struct GammaLogProb;
 impl Formula<3> for GammaLogProb {

@@ -31,6 +31,8 @@ impl<V: Value> StudentT<V> {
     }
 }
 
+crate::family!(StudentT { df, loc, scale });
+
 /// From here on the series of [`half_step`] is exact to rounding.
 const SERIES_FROM: f64 = 20.0;
 

@@ -66,6 +66,24 @@ pub trait KlDivergence<P> {
     }
 }
 
+/// An infinite KL divergence: the first family has mass outside the support of the second.
+macro_rules! infinite_kl {
+    ($q:ident { $($a:ident),+ } || $p:ident { $($b:ident),+ }) => {
+        /// Infinite.
+        impl<V: Value> KlDivergence<$p<V>> for $q<V> {
+            type Value = V;
+            const METHOD: KlMethod = KlMethod::Closed;
+            #[track_caller]
+            fn kl_terms(&self, p: &$p<V>, terms: Terms) -> V {
+                // A product with 0 keeps the shape and every NaN.
+                let f = formula!(|$($a,)+ $($b),+| ($($a * 0.0 +)+ $($b * 0.0 +)+ R::zero()) + f64::INFINITY);
+                V::apply_as(terms, f, [$(self.$a,)+ $(p.$b),+])
+            }
+        }
+    };
+}
+pub(crate) use infinite_kl;
+
 /// A Monte Carlo mean and its standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {

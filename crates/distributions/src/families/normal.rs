@@ -1,6 +1,6 @@
 //! Normal (Gaussian) distribution on the real line.
 
-use super::common_shape;
+use super::{common_shape, not_negative, positive_or_nan};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite, positive};
 use crate::kl::{KlDivergence, KlMethod};
@@ -78,28 +78,43 @@ impl<V: Value> Reparameterized<V> for Normal<V> {}
 
 impl<V: Value> Moments<V> for Normal<V> {
     fn mean(&self) -> V {
-        V::apply(formula!(|loc, scale| loc + scale * 0.0), [self.loc, self.scale])
+        V::apply(formula!(|loc, scale| loc + positive_or_nan(scale) * 0.0), [self.loc, self.scale])
     }
     fn variance(&self) -> V {
-        V::apply(formula!(|loc, scale| scale * scale + loc * 0.0), [self.loc, self.scale])
+        V::apply(formula!(|loc, scale| positive_or_nan(scale).sq() + loc * 0.0), [self.loc, self.scale])
     }
 }
 
 impl<V: Value> Cdf<V> for Normal<V> {
     fn cdf(&self, x: V) -> V {
-        V::apply(formula!(|x, loc, scale| ((x - loc) / scale).ndtr()), [x, self.loc, self.scale])
+        V::apply(
+            formula!(|x, loc, scale| ((x - loc) / positive_or_nan(scale)).ndtr()),
+            [x, self.loc, self.scale],
+        )
     }
     fn sf(&self, x: V) -> V {
-        V::apply(formula!(|x, loc, scale| ((loc - x) / scale).ndtr()), [x, self.loc, self.scale])
+        V::apply(
+            formula!(|x, loc, scale| ((loc - x) / positive_or_nan(scale)).ndtr()),
+            [x, self.loc, self.scale],
+        )
     }
     fn log_cdf(&self, x: V) -> V {
-        V::apply(formula!(|x, loc, scale| ((x - loc) / scale).log_ndtr()), [x, self.loc, self.scale])
+        V::apply(
+            formula!(|x, loc, scale| ((x - loc) / positive_or_nan(scale)).log_ndtr()),
+            [x, self.loc, self.scale],
+        )
     }
     fn log_sf(&self, x: V) -> V {
-        V::apply(formula!(|x, loc, scale| ((loc - x) / scale).log_ndtr()), [x, self.loc, self.scale])
+        V::apply(
+            formula!(|x, loc, scale| ((loc - x) / positive_or_nan(scale)).log_ndtr()),
+            [x, self.loc, self.scale],
+        )
     }
     fn quantile(&self, p: V) -> V {
-        V::apply(formula!(|p, loc, scale| loc + scale * p.ndtri()), [p, self.loc, self.scale])
+        V::apply(
+            formula!(|p, loc, scale| loc + positive_or_nan(scale) * p.ndtri()),
+            [p, self.loc, self.scale],
+        )
     }
 }
 
@@ -118,7 +133,7 @@ impl Formula<4> for NormalNormalKl {
         let (ratio, shift) = (s / t, (a - b) / t);
         // (r² - 1 - ln r²) / 2 cancels near r = 1, where r - 1 = (s - t)/t is exact.
         let d = (s - t) / t;
-        (d * (d + 2.0)) * 0.5 - ratio.ln() + shift * shift * 0.5
+        not_negative((d * (d + 2.0)) * 0.5 - ratio.ln() + shift * shift * 0.5)
     }
 }
 

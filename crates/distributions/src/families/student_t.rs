@@ -31,8 +31,6 @@ impl<V: Value> StudentT<V> {
     }
 }
 
-crate::family!(StudentT { df, loc, scale });
-
 /// From here on the series of [`half_step`] is exact to rounding.
 const SERIES_FROM: f64 = 20.0;
 
@@ -193,3 +191,5 @@ impl<V: Value> Entropy<V> for StudentT<V> {
         V::apply(StudentTEntropy, [self.df, self.loc, self.scale])
     }
 }
+
+crate::family!(StudentT { df, loc, scale });

@@ -31,25 +31,30 @@ pub(super) fn by_duals(f: impl Fn(&[Single]) -> Single, at: &[f64]) -> (f64, Vec
 
 /// The derivative along argument `i` by extrapolated central differences, and how far to trust it.
 ///
-/// The step is halved from a quarter of the argument on; the estimate that changes least is the best one.
+/// The step is halved from a quarter of the argument on. The best estimate is the one with the least change between
+/// steps plus rounding of `f`.
 pub(super) fn by_differences(f: impl Fn(&[f64]) -> f64, at: &[f64], i: usize) -> (f64, f64) {
-    let central = |h: f64| {
-        let shifted = |h: f64| {
-            let mut x = at.to_vec();
-            x[i] += h;
-            f(&x)
-        };
-        (shifted(h) - shifted(-h)) / (2.0 * h)
+    let shifted = |h: f64| {
+        let mut x = at.to_vec();
+        x[i] += h;
+        (x[i], f(&x))
     };
     let start = if at[i] == 0.0 { 0.25 } else { at[i].abs() / 4.0 };
-    let steps: Vec<f64> = (0..48).map(|k| central(start * 0.5_f64.powi(k))).collect();
+    let (slopes, rounding): (Vec<f64>, Vec<f64>) = (0..48)
+        .map(|k| {
+            let h = start * 0.5_f64.powi(k);
+            let ((above, f_above), (below, f_below)) = (shifted(h), shifted(-h));
+            let step = above - below;
+            ((f_above - f_below) / step, 16.0 * f64::EPSILON * f_above.abs().max(f_below.abs()) / step)
+        })
+        .unzip();
     // Two extrapolations to step 0, of orders 2 and 4.
     let extrapolated = |order: f64, d: &[f64]| -> Vec<f64> {
         d.windows(2).map(|w| w[1] + (w[1] - w[0]) / (order - 1.0)).collect()
     };
-    let best = extrapolated(16.0, &extrapolated(4.0, &steps));
-    let change = |w: &[f64]| (w[1] - w[0]).abs();
-    (best.windows(3).map(|w| (w[1], change(&w[..2]) + change(&w[1..]))))
+    let best = extrapolated(16.0, &extrapolated(4.0, &slopes));
+    (best.windows(3).zip(&rounding[3..]))
+        .map(|(w, rounding)| (w[1], (w[1] - w[0]).abs() + (w[2] - w[1]).abs() + rounding))
         .filter(|(_, error)| error.is_finite())
         .min_by(|a, b| a.1.total_cmp(&b.1))
         .unwrap_or((f64::NAN, f64::INFINITY))

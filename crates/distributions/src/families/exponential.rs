@@ -1,0 +1,141 @@
+//! Exponential distribution on the positive numbers.
+
+use super::{Laplace, Normal, Uniform, clamped, not_negative, outside, positive_or_nan, probability};
+use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
+use crate::error::{ParameterError, positive};
+use crate::kl::{KlDivergence, KlMethod, infinite_kl};
+use crate::support::Support;
+use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
+
+use super::normal::HALF_LN_TAU;
+
+/// `p(x) = rate e^(-rate x)`, `x >= 0`.
+///
+/// *Event*: entry. *Parameters*: `rate > 0`.
+#[derive(Clone, Copy, Debug)]
+pub struct Exponential<V = f64> {
+    /// The inverse of the mean.
+    pub rate: V,
+}
+
+impl<V: Value> Exponential<V> {
+    /// With this rate.
+    pub fn new(rate: impl Into<V>) -> Self {
+        Self { rate: rate.into() }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ExponentialLogProb;
+impl Formula<2> for ExponentialLogProb {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [x, rate]: [R; 2]) -> R {
+        let inside = rate.ln() - rate * x;
+        let outside = outside(rate);
+        if x < 0.0 { outside } else { inside }
+    }
+}
+
+impl<V: Value> Distribution<V> for Exponential<V> {
+    const NAME: &'static str = "Exponential";
+
+    fn support(&self) -> Support<V> {
+        Support::Positive
+    }
+    fn shape(&self) -> (usize, usize) {
+        self.rate.shape()
+    }
+    fn check(&self) -> Result<(), ParameterError> {
+        positive(Self::NAME, "rate", self.rate)
+    }
+    #[track_caller]
+    fn log_prob_terms(&self, x: V, terms: Terms) -> V {
+        V::apply_as(terms, ExponentialLogProb, [x, self.rate])
+    }
+}
+
+impl<V: Value> Sample<V> for Exponential<V> {
+    fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
+        V::draw(cx, formula!(|rate, u| -u.ln() / rate), [Draw::Value(self.rate), Draw::Uniform(key)], least)
+    }
+}
+impl<V: Value> Reparameterized<V> for Exponential<V> {}
+
+impl<V: Value> Moments<V> for Exponential<V> {
+    fn mean(&self) -> V {
+        V::apply(formula!(|rate| positive_or_nan(rate).recip()), [self.rate])
+    }
+    fn variance(&self) -> V {
+        V::apply(formula!(|rate| positive_or_nan(rate).recip().sq()), [self.rate])
+    }
+}
+
+impl<V: Value> Cdf<V> for Exponential<V> {
+    fn cdf(&self, x: V) -> V {
+        V::apply(formula!(|x, rate| -(-positive_or_nan(rate) * clamped(x)).exp_m1()), [x, self.rate])
+    }
+    fn sf(&self, x: V) -> V {
+        V::apply(formula!(|x, rate| (-positive_or_nan(rate) * clamped(x)).exp()), [x, self.rate])
+    }
+    fn log_cdf(&self, x: V) -> V {
+        V::apply(formula!(|x, rate| (positive_or_nan(rate) * clamped(x)).log1mexp()), [x, self.rate])
+    }
+    fn log_sf(&self, x: V) -> V {
+        V::apply(formula!(|x, rate| -positive_or_nan(rate) * clamped(x)), [x, self.rate])
+    }
+    fn quantile(&self, p: V) -> V {
+        V::apply(formula!(|p, rate| -(-probability(p)).ln_1p() / positive_or_nan(rate)), [p, self.rate])
+    }
+}
+
+impl<V: Value> Entropy<V> for Exponential<V> {
+    fn entropy(&self) -> V {
+        V::apply(formula!(|rate| -rate.ln() + 1.0), [self.rate])
+    }
+}
+
+/// `KL(Exponential(a) ‖ Exponential(b)) = b/a - 1 - ln(b/a)`.
+#[derive(Clone, Copy, Debug)]
+struct ExponentialExponentialKl;
+impl Formula<2> for ExponentialExponentialKl {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [a, b]: [R; 2]) -> R {
+        not_negative((b - a) / a - (b / a).ln())
+    }
+}
+
+impl<V: Value> KlDivergence<Exponential<V>> for Exponential<V> {
+    type Value = V;
+    const METHOD: KlMethod = KlMethod::Closed;
+    #[track_caller]
+    fn kl_terms(&self, p: &Exponential<V>, terms: Terms) -> V {
+        V::apply_as(terms, ExponentialExponentialKl, [self.rate, p.rate])
+    }
+}
+
+/// `KL(Exponential(a) ‖ N(b, t)) = ln(a t √(2π)) - 1 + ½ ((1/a - b)² + 1/a²) / t²`.
+#[derive(Clone, Copy, Debug)]
+struct ExponentialNormalKl;
+impl Formula<3> for ExponentialNormalKl {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [a, b, t]: [R; 3]) -> R {
+        let mean = a.recip();
+        let squares = ((mean - b) / t).sq() + (mean / t).sq();
+        squares * 0.5 + a.ln() + t.ln() + (HALF_LN_TAU - 1.0)
+    }
+}
+
+impl<V: Value> KlDivergence<Normal<V>> for Exponential<V> {
+    type Value = V;
+    const METHOD: KlMethod = KlMethod::Closed;
+    #[track_caller]
+    fn kl_terms(&self, p: &Normal<V>, terms: Terms) -> V {
+        V::apply_as(terms, ExponentialNormalKl, [self.rate, p.loc, p.scale])
+    }
+}
+
+infinite_kl!(Exponential { rate } || Uniform { low, high });
+infinite_kl!(Normal { loc, scale } || Exponential { rate });
+infinite_kl!(Laplace { loc, scale } || Exponential { rate });
+
+crate::family!(Exponential { rate });

@@ -111,7 +111,7 @@ pub(crate) fn lgamma_above_tangent<R: Real>(q: R, p: R) -> R {
     let (e, ratio) = (step / p, q / p);
     let bend = ln_bend(e, ratio);
     // q ln(q/p) - q + p, over p.
-    let main = e * e + ratio * bend;
+    let main = if e.re().abs() < 0.35 { e * e + ratio * bend } else { ratio * ratio.ln() - e };
     // The first term of the series by itself, because it is the largest.
     let first = e * e / (q * 12.0);
     let at_p = stirling_rest(Dual::<R, 1>::variable(p, 0));

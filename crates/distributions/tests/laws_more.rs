@@ -206,7 +206,9 @@ fn categorical_kl() {
         fn f<'t>(x: &[Var<'t>]) -> Var<'t> {
             Categorical::new(x[0]).kl_sum(&Categorical::new(x[1]))
         }
-        assert!(check_gradient(f, &[a.clone(), b]).error < 1e-7);
+        let check = check_gradient(f, &[a.clone(), b]);
+        // Differences of a divergence of some hundred nats have fewer digits.
+        assert!(check.error < 1e-6, "{check:?}");
     }
 }
 

@@ -178,8 +178,8 @@ impl Formula<4> for GammaGammaKl {
             return R::of(f64::NAN);
         }
         let (excess, ratio) = ((s - r) / r, s / r);
-        let bend = ln_bend(excess, ratio);
-        not_negative(lgamma_above_tangent(b, a) - a * bend + (a - b) * (bend + excess))
+        let log_ratio = if excess.re().abs() < 0.35 { excess.ln_1p() } else { ratio.ln() };
+        not_negative(lgamma_above_tangent(b, a) - a * ln_bend(excess, ratio) + (a - b) * log_ratio)
     }
 }
 

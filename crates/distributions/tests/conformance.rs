@@ -59,11 +59,11 @@ kl_pairs! {
     kl_uniform_exponential: Uniform || Exponential, "scalar", 10.0;
     kl_half_normal_half_normal: HalfNormal || HalfNormal, "scalar", 10.0;
     kl_log_normal_log_normal: LogNormal || LogNormal, "scalar", 10.0;
-    kl_gamma_gamma: Gamma || Gamma, "scalar", 50.0;
-    kl_gamma_exponential: Gamma || Exponential, "scalar", 50.0;
+    kl_gamma_gamma: Gamma || Gamma, "scalar", 10.0;
+    kl_gamma_exponential: Gamma || Exponential, "scalar", 10.0;
     kl_gamma_normal: Gamma || Normal, "scalar", 10.0;
     kl_gamma_uniform: Gamma || Uniform, "scalar", 10.0;
-    kl_exponential_gamma: Exponential || Gamma, "scalar", 50.0;
+    kl_exponential_gamma: Exponential || Gamma, "scalar", 10.0;
     kl_uniform_gamma: Uniform || Gamma, "scalar", 10.0;
     kl_normal_gamma: Normal || Gamma, "scalar", 10.0;
     kl_laplace_gamma: Laplace || Gamma, "scalar", 10.0;

@@ -1,7 +1,7 @@
 //! What several families share: draws and quantiles with implicit derivatives, gamma draws, differences of `ln Γ`.
 
 use probity_autodiff::math::ln_1p_minus;
-use probity_autodiff::{Dual, Key, Real, math};
+use probity_autodiff::{Dual, Key, Real};
 use std::any::TypeId;
 
 /// Whether the number has no derivative parts, so that computing them would be wasted.
@@ -91,6 +91,12 @@ pub(crate) fn exp_minus_line<R: Real>(s: R) -> R {
     s * s * series * 0.5
 }
 
+/// `ln(1 + e) - e` where `ratio = 1 + e` is known as well, so that neither end of `(-1, ∞)` loses digits.
+#[inline(always)]
+pub(crate) fn ln_bend<R: Real>(e: R, ratio: R) -> R {
+    if e.re().abs() < 0.35 { ln_1p_minus(e) } else { ratio.ln() - e }
+}
+
 /// `ln Γ(q) - ln Γ(p) - (q - p) ψ(p)`: never negative, and relatively accurate also for nearly equal or huge arguments.
 ///
 /// *Source*: the recurrence DLMF 5.5.1 up to 10, then the differences of the Stirling series 5.11.1 term by term.
@@ -98,20 +104,102 @@ pub(crate) fn lgamma_above_tangent<R: Real>(q: R, p: R) -> R {
     let step = q - p;
     let (mut p, mut q, mut sum) = (p, q, R::zero());
     while p < 10.0 || q < 10.0 {
-        sum -= ln_1p_minus(step / p);
+        sum -= ln_bend(step / p, q / p);
         p += R::one();
         q += R::one();
     }
-    let e = step / p;
-    let bend = ln_1p_minus(e);
+    let (e, ratio) = (step / p, q / p);
+    let bend = ln_bend(e, ratio);
     // q ln(q/p) - q + p, over p.
-    let main = if e.re().abs() < 0.35 { e * e + (e + 1.0) * bend } else { (e + 1.0) * e.ln_1p() - e };
+    let main = if e.re().abs() < 0.35 { e * e + ratio * bend } else { ratio * ratio.ln() - e };
     // The first term of the series by itself, because it is the largest.
     let first = e * e / (q * 12.0);
-    let rest = |x: R| math::stirling(x) - (x * 12.0).recip();
-    let at_p = {
-        let x = Dual::<R, 1>::variable(p, 0);
-        math::stirling(x) - (x * 12.0).recip()
-    };
-    sum + p * main - bend * 0.5 + first + (rest(q) - at_p.re - step * at_p.du[0])
+    let at_p = stirling_rest(Dual::<R, 1>::variable(p, 0));
+    sum + p * main - bend * 0.5 + first + (stirling_rest(q) - at_p.re - step * at_p.du[0])
+}
+
+/// The Stirling series of `ln Γ(x)` after its first term, for `x >= 10`.
+fn stirling_rest<R: Real>(x: R) -> R {
+    const C: [f64; 7] = [
+        -1.0 / 360.0,
+        1.0 / 1260.0,
+        -1.0 / 1680.0,
+        1.0 / 1188.0,
+        -691.0 / 360360.0,
+        1.0 / 156.0,
+        -3617.0 / 122400.0,
+    ];
+    let r = x.recip();
+    let z = r * r;
+    C.iter().rev().fold(R::zero(), |p, &c| p * z + c) * z * r
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use probity_autodiff::math::gamma_inc::{gamma_log_draw_slope, gamma_p_inv, gamma_pdf};
+    use probity_autodiff::math::student_t::{student_t_cdf, student_t_draw_slope};
+
+    type Second = Dual<Dual<f64, 1>, 1>;
+
+    fn second(x: f64) -> Second {
+        Dual { re: Dual::variable(x, 0), du: [Dual::constant(1.0)] }
+    }
+
+    /// Value, first and second derivative.
+    fn parts(x: Second) -> [f64; 3] {
+        [x.re.re, x.re.du[0], x.du[0].du[0]]
+    }
+
+    #[test]
+    fn draw_and_quantile_have_the_same_derivatives() {
+        for (a, p) in [(0.3, 0.2), (1.0, 0.9), (2.5, 0.5), (7.0, 0.01), (40.0, 0.7)] {
+            let z: f64 = gamma_p_inv(a, p);
+            let draw = parts(implicit_draw(z.ln(), second(a), gamma_log_draw_slope).exp());
+            let a = second(a);
+            let root = parts(implicit_root(z, |z| a.gamma_p(z) - p, |z| gamma_pdf(a, z)));
+            for (x, y) in draw.into_iter().zip(root) {
+                assert!((x - y).abs() < 1e-9 * (1.0 + y.abs()), "{draw:?} {root:?}");
+            }
+        }
+        for (df, t) in [(1.5, -3.0), (4.0, 0.6), (60.0, 2.0)] {
+            let draw = parts(implicit_draw(t, second(df), student_t_draw_slope));
+            // The cdf of the moving draw does not move.
+            let along = implicit_draw(t, second(df), student_t_draw_slope);
+            let [_, first, curvature] = parts(student_t_cdf(second(df), along));
+            assert!(first.abs() < 1e-13 && curvature.abs() < 1e-12, "{draw:?}: {first:e} {curvature:e}");
+        }
+    }
+
+    #[test]
+    fn gamma_draws_do_not_underflow_in_logarithms() {
+        let draws: Vec<f64> = (0..20_000).map(|i| log_gamma_draw(Key::new(7).fold_in(i), 1e-3)).collect();
+        assert!(draws.iter().all(|x| x.is_finite()));
+        // E ln z = ψ(a), with standard deviation about 1 / a.
+        let mean = draws.iter().sum::<f64>() / draws.len() as f64;
+        assert!((mean - 1e-3f64.digamma()).abs() < 5.0 * 1000.0 / (draws.len() as f64).sqrt(), "{mean}");
+        for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(log_gamma_draw(Key::new(7), bad).is_nan());
+        }
+        assert!((log_gamma_draw(Key::new(7), 1e300) - 1e300f64.ln()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn tangent_of_lgamma_is_below() {
+        // Around p by Taylor's series, and far from it by the definition.
+        for p in [0.01, 0.7, 3.0, 25.0, 1e6] {
+            for h in [1e-3, -1e-3, 1e-7] {
+                let h = (p + h * p) - p;
+                let want = h * h / 2.0 * p.polygamma(1) + h * h * h / 6.0 * p.polygamma(2);
+                let got = lgamma_above_tangent(p + h, p);
+                assert!((got / want - 1.0).abs() < 3e-6, "{p} {h}: {got:e} {want:e}");
+            }
+            assert_eq!(lgamma_above_tangent(p, p), 0.0);
+        }
+        for (q, p) in [(2.0, 1e-3), (1e-3, 2.0), (5.0, 30.0), (30.0, 5.0)] {
+            let want: f64 = q.lgamma() - p.lgamma() - (q - p) * p.digamma();
+            let got: f64 = lgamma_above_tangent(q, p);
+            assert!((got / want - 1.0).abs() < 1e-13, "{q} {p}: {got:e} {want:e}");
+        }
+    }
 }

@@ -25,6 +25,9 @@ families! {
     laplace: Laplace, "Laplace", 10.0, [density, cdf, moments, entropy];
     exponential: Exponential, "Exponential", 10.0, [density, cdf, moments, entropy];
     uniform: Uniform, "Uniform", 10.0, [density, cdf, moments, entropy];
+    student_t: StudentT, "StudentT", 10.0, [density, cdf, moments, entropy];
+    gamma: Gamma, "Gamma", 10.0, [density, cdf, moments, entropy];
+    bernoulli: Bernoulli, "Bernoulli_logits", 10.0, [density, moments, entropy];
 }
 
 /// One line per pair: the test's name, `KL(first || second)`, its table, and the bound.
@@ -56,4 +59,13 @@ kl_pairs! {
     kl_uniform_exponential: Uniform || Exponential, "scalar", 10.0;
     kl_half_normal_half_normal: HalfNormal || HalfNormal, "scalar", 10.0;
     kl_log_normal_log_normal: LogNormal || LogNormal, "scalar", 10.0;
+    kl_gamma_gamma: Gamma || Gamma, "scalar", 10.0;
+    kl_gamma_exponential: Gamma || Exponential, "scalar", 10.0;
+    kl_gamma_normal: Gamma || Normal, "scalar", 10.0;
+    kl_gamma_uniform: Gamma || Uniform, "scalar", 10.0;
+    kl_exponential_gamma: Exponential || Gamma, "scalar", 10.0;
+    kl_uniform_gamma: Uniform || Gamma, "scalar", 10.0;
+    kl_normal_gamma: Normal || Gamma, "scalar", 10.0;
+    kl_laplace_gamma: Laplace || Gamma, "scalar", 10.0;
+    kl_bernoulli_bernoulli: Bernoulli || Bernoulli, "discrete", 10.0;
 }

@@ -4,15 +4,20 @@ use crate::real::{Real, Scalar};
 use crate::tape::{Adjoints, Inputs, Op, Var};
 use num_traits::Zero;
 
-/// The largest entry of each row, and `ln Σ exp` of it; a row of -∞ gives -∞.
-fn row_lse<T: Scalar>(x: &[T], rows: usize, i: usize) -> T::Num {
-    let row = || x.iter().skip(i).step_by(rows).map(|v| v.num());
-    let top = row().fold(T::Num::of(f64::NEG_INFINITY), Real::max);
+/// The largest entry of a row, and `ln Σ exp` of the row less it; a row of -∞ gives -∞ and 0.
+///
+/// Both parts are kept, and the largest term, 1, stays out of the sum: the logarithm of a probability near 1 then keeps its
+/// digits, however large the entries are.
+fn row_lse<T: Scalar>(x: &[T], rows: usize, i: usize) -> (T::Num, T::Num) {
+    let row = || x.iter().skip(i).step_by(rows).map(|v| v.num()).enumerate();
+    let start = (0, T::Num::of(f64::NEG_INFINITY));
+    let (at, top) =
+        row().fold(start, |(at, top), (j, v)| if v > top || v.re().is_nan() { (j, v) } else { (at, top) });
     if top.re() == f64::NEG_INFINITY {
-        return top;
+        return (top, T::Num::zero());
     }
-    let sum = row().fold(T::Num::zero(), |s, v| s + (v - top).exp());
-    top + sum.ln()
+    let others = row().filter(|(j, _)| *j != at).fold(T::Num::zero(), |s, (_, v)| s + (v - top).exp());
+    (top, others.ln_1p())
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +31,8 @@ impl<T: Scalar> Op<T> for LogSumExp {
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
         let (rows, _) = x.shape(0);
         for (i, y) in y.iter_mut().enumerate() {
-            *y = T::from_num(row_lse(x.get(0), rows, i));
+            let (top, rest) = row_lse(x.get(0), rows, i);
+            *y = T::from_num(top + rest);
         }
     }
 
@@ -57,9 +63,9 @@ impl<T: Scalar> Op<T> for Softmax {
         let (rows, _) = x.shape(0);
         let x = x.get(0);
         for i in 0..rows {
-            let lse = row_lse(x, rows, i);
+            let (top, rest) = row_lse(x, rows, i);
             for e in (i..x.len()).step_by(rows) {
-                let v = x[e].num() - lse;
+                let v = x[e].num() - top - rest;
                 y[e] = T::from_num(if self.log { v } else { v.exp() });
             }
         }

@@ -4,7 +4,8 @@ use super::common_shape;
 use crate::distribution::{Distribution, Entropy, Moments, Sample};
 use crate::error::{ParameterError, require};
 use crate::kl::{KlDivergence, KlMethod};
-use crate::special::exp_minus_line;
+use crate::laws::Family;
+use crate::special::{exp_minus_line, ln_bend};
 use crate::support::Support;
 use probity_autodiff::math::ln_1p_minus;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
@@ -54,6 +55,21 @@ impl<V: Value> Bernoulli<V> {
         match *self {
             Logits(v) | Probs(v) => v,
         }
+    }
+}
+
+/// By the log odds, into which probabilities are converted.
+impl Family for Bernoulli<f64> {
+    type Of<V: Value> = Bernoulli<V>;
+    const PARAMETERS: &'static [&'static str] = &["logits"];
+
+    fn parameters(&self) -> Vec<f64> {
+        vec![self.logits()]
+    }
+    #[track_caller]
+    fn with<V: Value>(parameters: &[V]) -> Bernoulli<V> {
+        let &[logits] = parameters else { panic!("Bernoulli: {} parameters", parameters.len()) };
+        Logits(logits)
     }
 }
 
@@ -211,7 +227,7 @@ impl Formula<2> for ProbsKl {
         }
         // The first-order parts of both logarithms cancel; without them each term is positive.
         let (d, rest) = (q - p, -p + 1.0);
-        -p * ln_1p_minus(d / p) - rest * ln_1p_minus(-d / rest)
+        -p * ln_bend(d / p, q / p) - rest * ln_bend(-d / rest, (-q + 1.0) / rest)
     }
 }
 

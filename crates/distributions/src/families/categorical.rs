@@ -150,25 +150,30 @@ impl<'t, T: Scalar> KlDivergence<Categorical<Var<'t, T>>> for Categorical<Var<'t
     /// Because the mean of `d` is 0, the sum is `1 + Σ p (e^d - 1 - d)`: positive terms, nothing lost for close arguments.
     #[track_caller]
     fn kl_terms(&self, p: &Categorical<Var<'t, T>>, terms: Terms) -> Var<'t, T> {
-        let log_p = self.logits.log_softmax();
-        // A class without probability does not count.
+        let (log_p, size) = (self.logits.log_softmax(), self.logits.logsumexp());
+        // A class without probability has no part in the mean, but in the sum it has.
         let gap = formula!(|l, a, b| if l == f64::NEG_INFINITY { R::zero() } else { b - a });
         let gap = Var::map(gap, [log_p, self.logits, p.logits]);
         let weighted = formula!(|l, d| if l == f64::NEG_INFINITY { R::zero() } else { l.exp() * d });
         let mean = Var::map(weighted, [log_p, gap]).sum_axis(Axis::Cols);
-        let shifted = Var::map(formula!(|l, d, mean| l + (d - mean)), [log_p, gap, mean]).logsumexp();
-        let excess = formula!(|l, d, mean| {
-            let (d, top) = (d - mean, l + (d - mean));
+        let log_term = formula!(|l, d, b, size, mean| {
+            if l == f64::NEG_INFINITY { b - size - mean } else { l + (d - mean) }
+        });
+        let log_term = Var::map(log_term, [log_p, gap, p.logits, size, mean]);
+        let excess = formula!(|top, l, d, mean| {
+            let d = d - mean;
             // Where it would overflow, the other form is used; so is it for a mean of -∞.
-            if l == f64::NEG_INFINITY || !(top < 500.0) {
+            if !(top < 500.0) {
                 R::zero()
+            } else if l == f64::NEG_INFINITY {
+                top.exp()
             } else if d > 1.0 {
                 top.exp() - l.exp() * (d + 1.0)
             } else {
                 l.exp() * exp_minus_line(d)
             }
         });
-        let excess = Var::map(excess, [log_p, gap, mean]).sum_axis(Axis::Cols);
+        let excess = Var::map(excess, [log_term, log_p, gap, mean]).sum_axis(Axis::Cols);
         let chosen = formula!(|close, far, mean| if mean == f64::NEG_INFINITY {
             R::of(f64::INFINITY)
         } else if far < 100.0 {
@@ -176,6 +181,6 @@ impl<'t, T: Scalar> KlDivergence<Categorical<Var<'t, T>>> for Categorical<Var<'t
         } else {
             far
         });
-        total(Var::map(chosen, [excess, shifted, mean]), terms)
+        total(Var::map(chosen, [excess, log_term.logsumexp(), mean]), terms)
     }
 }

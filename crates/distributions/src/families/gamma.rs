@@ -1,11 +1,13 @@
 //! Gamma distribution on the positive numbers.
 
-use super::common_shape;
-use super::normal::{HALF_LN_TAU, Normal};
+use super::normal::HALF_LN_TAU;
+use super::{Exponential, Laplace, Normal, Uniform, common_shape, not_negative};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, positive};
-use crate::kl::{KlDivergence, KlMethod};
-use crate::special::{entry_key, implicit_draw, implicit_root, lgamma_above_tangent, log_gamma_draw};
+use crate::kl::{KlDivergence, KlMethod, infinite_kl};
+use crate::special::{
+    entry_key, implicit_draw, implicit_root, lgamma_above_tangent, ln_bend, log_gamma_draw,
+};
 use crate::support::Support;
 use probity_autodiff::math::gamma_inc::{gamma_log_draw_slope, gamma_p_inv, gamma_pdf, log_density};
 use probity_autodiff::math::{ln_1p_minus, stirling};
@@ -175,8 +177,9 @@ impl Formula<4> for GammaGammaKl {
         if !(a > 0.0 && r > 0.0 && b > 0.0 && s > 0.0 && a.is_finite() && b.is_finite()) {
             return R::of(f64::NAN);
         }
-        let excess = (s - r) / r;
-        lgamma_above_tangent(b, a) - a * ln_1p_minus(excess) + (a - b) * excess.ln_1p()
+        let (excess, ratio) = ((s - r) / r, s / r);
+        let log_ratio = if excess.re().abs() < 0.35 { excess.ln_1p() } else { ratio.ln() };
+        not_negative(lgamma_above_tangent(b, a) - a * ln_bend(excess, ratio) + (a - b) * log_ratio)
     }
 }
 
@@ -209,3 +212,63 @@ impl<V: Value> KlDivergence<Normal<V>> for Gamma<V> {
         V::apply_as(terms, GammaNormalKl, [self.concentration, self.rate, p.loc, p.scale])
     }
 }
+
+impl<V: Value> KlDivergence<Exponential<V>> for Gamma<V> {
+    type Value = V;
+    const METHOD: KlMethod = KlMethod::Closed;
+    #[track_caller]
+    fn kl_terms(&self, p: &Exponential<V>, terms: Terms) -> V {
+        self.kl_terms(&Gamma::new(1.0, p.rate), terms)
+    }
+}
+
+impl<V: Value> KlDivergence<Gamma<V>> for Exponential<V> {
+    type Value = V;
+    const METHOD: KlMethod = KlMethod::Closed;
+    #[track_caller]
+    fn kl_terms(&self, p: &Gamma<V>, terms: Terms) -> V {
+        Gamma::new(1.0, self.rate).kl_terms(p, terms)
+    }
+}
+
+/// `ln Γ(c) - c ln r - ln(b - a) + r (a + b)/2 - (c - 1) E ln x` for `KL(U(a, b) ‖ Γ(c, r))` if `a >= 0`, else infinite.
+#[derive(Clone, Copy, Debug)]
+struct UniformGammaKl;
+impl Formula<4> for UniformGammaKl {
+    #[inline]
+    fn eval<R: Real>(&self, [a, b, c, r]: [R; 4]) -> R {
+        let width = b - a;
+        if !(width > 0.0) {
+            return width * f64::NAN;
+        }
+        if a < 0.0 {
+            return (a + b + c + r) * 0.0 + f64::INFINITY;
+        }
+        let stretch = width / a;
+        let mean_log = if stretch < 1.0 {
+            // ln a + (1 + 1/s) ln(1 + s) - 1, without the first order.
+            let bend = ln_1p_minus(stretch);
+            a.ln() + stretch + bend + bend / stretch
+        } else if a > 0.0 {
+            b.ln() - 1.0 + a / width * (b / a).ln()
+        } else {
+            b.ln() - 1.0
+        };
+        c.lgamma() - c * r.ln() - width.ln() + r * (a + width * 0.5) - (c - 1.0) * mean_log
+    }
+}
+
+impl<V: Value> KlDivergence<Gamma<V>> for Uniform<V> {
+    type Value = V;
+    const METHOD: KlMethod = KlMethod::Closed;
+    #[track_caller]
+    fn kl_terms(&self, p: &Gamma<V>, terms: Terms) -> V {
+        V::apply_as(terms, UniformGammaKl, [self.low, self.high, p.concentration, p.rate])
+    }
+}
+
+infinite_kl!(Normal { loc, scale } || Gamma { concentration, rate });
+infinite_kl!(Laplace { loc, scale } || Gamma { concentration, rate });
+infinite_kl!(Gamma { concentration, rate } || Uniform { low, high });
+
+crate::family!(Gamma { concentration, rate });

@@ -7,7 +7,7 @@ use crate::error::{ParameterError, finite};
 use crate::kl::{KlDivergence, KlMethod};
 use crate::support::Support;
 use probity_autodiff::{
-    Adjoints, Arg, Axis, Inputs, Key, NotPositiveDefinite, Op, Real, Scalar, Tape, Terms, Value, Var, formula,
+    Adjoints, Arg, Axis, Inputs, Key, NotPositiveDefinite, Op, Scalar, Tape, Terms, Value, Var, formula,
 };
 
 /// `x = loc + z Lᵀ` with `z` a row of standard normal numbers: mean `loc`, covariance `L Lᵀ`.

@@ -1,11 +1,14 @@
 //! Student's t distribution on the real line.
 
-use super::common_shape;
 use super::normal::HALF_LN_TAU;
+use super::{Normal, common_shape};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite, positive};
+use crate::kl::{KlDivergence, KlMethod};
+use crate::quadrature::NormalStudentTKl;
 use crate::special::{entry_key, implicit_draw, implicit_root, log_gamma_draw};
 use crate::support::Support;
+use probity_autodiff::math::ln_1p_minus;
 use probity_autodiff::math::student_t::{
     student_t_cdf, student_t_draw_slope, student_t_icdf, student_t_log_cdf, student_t_log_sf, student_t_sf,
 };
@@ -51,11 +54,19 @@ fn log_peak<R: Real>(df: R) -> R {
     if x >= SERIES_FROM { half_step(x) - HALF_LN_TAU } else { -x.ln_beta(R::of(0.5)) - df.ln() * 0.5 }
 }
 
-/// `ln(1 + z² / df)`, without overflow of the square.
+/// `½ (df + 1) ln(1 + z² / df)`: what the log density has lost at `z`.
 #[inline]
-fn log_growth<R: Real>(z: R, df: R) -> R {
+fn log_fall<R: Real>(z: R, df: R) -> R {
     let ratio = z.abs() / df.sqrt();
-    if ratio > 1.0 { ratio.ln() * 2.0 + ratio.sq().recip().ln_1p() } else { (z * z / df).ln_1p() }
+    if ratio < 0.5 {
+        // `½ z²` stands by itself, because it has no slope in df: the rest vanishes as df grows.
+        let w = z * z / df;
+        return z * z * 0.5 + w * 0.5 + (df + 1.0) * ln_1p_minus(w) * 0.5;
+    }
+    // The square itself may overflow.
+    let growth =
+        if ratio > 1.0 { ratio.ln() * 2.0 + ratio.sq().recip().ln_1p() } else { (z * z / df).ln_1p() };
+    (df + 1.0) * growth * 0.5
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +75,7 @@ impl Formula<4> for StudentTLogProb {
     #[inline]
     fn eval<R: Real>(&self, [x, df, loc, scale]: [R; 4]) -> R {
         let z = (x - loc) / scale;
-        log_peak(df) - scale.ln() - (df + 1.0) * log_growth(z, df) * 0.5
+        log_peak(df) - scale.ln() - log_fall(z, df)
     }
 }
 
@@ -85,6 +96,18 @@ impl<V: Value> Distribution<V> for StudentT<V> {
     #[track_caller]
     fn log_prob_terms(&self, x: V, terms: Terms) -> V {
         V::apply_as(terms, StudentTLogProb, [x, self.df, self.loc, self.scale])
+    }
+    fn kl_from_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
+        Some((Normal { loc, scale }.kl_terms(self, terms), KlMethod::Quadrature))
+    }
+}
+
+impl<V: Value> KlDivergence<StudentT<V>> for Normal<V> {
+    type Value = V;
+    const METHOD: KlMethod = KlMethod::Quadrature;
+    #[track_caller]
+    fn kl_terms(&self, p: &StudentT<V>, terms: Terms) -> V {
+        V::apply_as(terms, NormalStudentTKl, [self.loc, self.scale, p.df, p.loc, p.scale])
     }
 }
 
@@ -137,7 +160,7 @@ impl Formula<4> for StudentTQuantile {
     #[inline]
     fn eval<R: Real>(&self, [p, df, loc, scale]: [R; 4]) -> R {
         let t = student_t_icdf(df.re(), p.re());
-        let pdf = |t| (log_peak(df) - (df + 1.0) * log_growth(t, df) * 0.5).exp();
+        let pdf = |t| (log_peak(df) - log_fall(t, df)).exp();
         loc + scale * implicit_root(t, |t| student_t_cdf(df, t) - p, pdf)
     }
 }
@@ -191,3 +214,5 @@ impl<V: Value> Entropy<V> for StudentT<V> {
         V::apply(StudentTEntropy, [self.df, self.loc, self.scale])
     }
 }
+
+crate::family!(StudentT { df, loc, scale });

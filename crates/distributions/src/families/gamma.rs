@@ -82,11 +82,9 @@ impl Formula<4> for GammaDraw {
     fn eval<R: Real>(&self, [a, rate, u, v]: [R; 4]) -> R {
         let log_z = log_gamma_draw(entry_key(u, v), a.re());
         let x = (implicit_draw(log_z, a, gamma_log_draw_slope) - rate.ln()).exp();
-        if x >= f64::MIN_POSITIVE && x > 0.0 || !(x >= 0.0) {
-            return x;
-        }
         let least = R::of(f64::MIN_POSITIVE);
-        if least > 0.0 { least } else { R::of(f64::from(f32::MIN_POSITIVE)) }
+        let least = if least > 0.0 { least } else { R::of(f64::from(f32::MIN_POSITIVE)) };
+        if x < least { least } else { x }
     }
 }
 

@@ -1,1 +1,4 @@
 //! tbd
+
+pub mod prediction;
+pub mod scores;

@@ -2,7 +2,8 @@
 
 use super::{PredictionError, check_labels, mean};
 use crate::scores::{
-    CalibrationBin, Proportion, brier, calibration_bins, calibration_error, max_calibration_error, most_probable,
+    CalibrationBin, Proportion, brier, calibration_bins, calibration_error, max_calibration_error,
+    most_probable,
 };
 use probity_autodiff::Real;
 use probity_autodiff::nalgebra::DMatrix;
@@ -20,10 +21,13 @@ const SUMMARY_BINS: usize = 15;
 /// The prediction is the mean of the draws. Entropies are in nats.
 ///
 /// ```
-/// use probity_autodiff::nalgebra::dmatrix;
+/// use probity_autodiff::nalgebra::DMatrix;
 /// use probity_nn::prediction::ClassificationPrediction;
 /// // Two draws (matrices) at two inputs (rows) of the probability of class 1 out of 0 and 1.
-/// let prediction = ClassificationPrediction::new(vec![dmatrix![0.9; 0.5], dmatrix![0.7; 0.5]])?;
+/// let prediction = ClassificationPrediction::new(vec![
+///     DMatrix::from_row_slice(2, 1, &[0.9, 0.5]),
+///     DMatrix::from_row_slice(2, 1, &[0.7, 0.5]),
+/// ])?;
 /// assert_eq!(prediction.class(), [1, 0]);
 /// let doubt = prediction.mutual_information();
 /// assert!(doubt[0] > 0.0 && doubt[1] == 0.0); // at the second input the draws agree
@@ -183,14 +187,12 @@ fn entropy(probs: &DMatrix<f64>, i: usize) -> f64 {
     probs.row(i).iter().map(|&p| -p.xlogy(p)).sum()
 }
 
-/// `p ln(p / q) - p + q`, which is not negative, and to second order in `p - q` also in rounding.
+/// `p ln(p / q) - p + q`, which is never negative; near `p = q` it is formed from their difference.
 fn divergence_term(p: f64, q: f64) -> f64 {
-    if p == q {
-        return 0.0;
+    if p == 0.0 {
+        return q;
     }
-    let d = (p - q) / q;
-    let term = if d > -0.5 { (q + (p - q)) * d.ln_1p() - (p - q) } else { p.xlogy(p / q) - (p - q) };
-    term.max(0.0)
+    (p * ((p - q) / q).ln_1p() - (p - q)).max(0.0)
 }
 
 /// The scores of a classification; prints as a table.

@@ -66,27 +66,31 @@ impl Mixture<'_> {
         let mut low = ends.clone().fold(f64::INFINITY, f64::min);
         let mut high = ends.fold(f64::NEG_INFINITY, f64::max);
         let mut x = low + (high - low) / 2.0;
-        // Newton converges in a few rounds, halving alone in 64 of a bracket within one binade and in at most
-        // 2200 of any.
-        for _ in 0..2200 {
-            if !(low < x && x < high) {
-                break;
-            }
+        let mut last_step = high - low;
+        // A step that neither halves the one before nor stays in the bracket is replaced by halving the bracket, so
+        // this ends after a few rounds if the components are alike, and after all the binades of the bracket at worst.
+        while low < x && x < high {
             let below = if side > 0.0 { self.cdf(x) } else { self.sf(-x) };
             let at = below.ndtri();
-            if at < z { low = x } else { high = x }
+            if at < z {
+                low = x
+            } else {
+                high = x
+            }
             // The slope is density(x) / φ(at); the quotient is formed inside the exponential, for the far tails.
             let slope = self.average(|mean, sd| {
                 let u = (x - side * mean) / sd;
                 ((at - u) * (at + u) / 2.0).exp() / sd
             });
-            let next = x - (at - z) / slope;
-            let settled = (next - x).abs() <= 2.0 * f64::EPSILON * x.abs()
-                || (at - z).abs() <= 4.0 * f64::EPSILON * z.abs().max(1.0);
-            x = if low <= next && next <= high { next } else { low + (high - low) / 2.0 };
-            if settled {
-                break;
+            let step = (z - at) / slope;
+            let inside = low <= x + step && x + step <= high;
+            if (at - z).abs() <= 4.0 * f64::EPSILON * z.abs().max(1.0) || step.abs() <= f64::EPSILON * x.abs()
+            {
+                return side * if inside { x + step } else { x };
             }
+            let next =
+                if inside && step.abs() <= last_step / 2.0 { x + step } else { low + (high - low) / 2.0 };
+            (last_step, x) = ((next - x).abs(), next);
         }
         side * x
     }

@@ -6,8 +6,8 @@ mod mixture;
 mod regression;
 
 pub use classification::{ClassificationPrediction, ClassificationScores};
-pub(crate) use error::check_labels;
 pub use error::PredictionError;
+pub(crate) use error::check_labels;
 pub use regression::{RegressionPrediction, RegressionScores};
 
 /// The mean of the entries, exact where they are all equal; NaN of none.
@@ -15,16 +15,16 @@ pub use regression::{RegressionPrediction, RegressionScores};
 /// Adding up differences from the first entry keeps the digits of draws that lie close together far from 0.
 fn mean(x: impl Iterator<Item = f64>) -> f64 {
     let mut x = x.peekable();
-    let first = x.peek().copied().unwrap_or(f64::NAN);
+    let first = x.peek().copied().filter(|x| x.is_finite()).unwrap_or(0.0);
     let (count, sum) = x.fold((0.0, 0.0), |(count, sum), x| (count + 1.0, sum + (x - first)));
     first + sum / count
 }
 
 /// `√ mean x²`, without overflow or underflow of the squares; NaN of none.
 fn root_mean_square(x: impl Iterator<Item = f64> + Clone) -> f64 {
-    let largest = x.clone().fold(0.0, |m: f64, x| if x.is_nan() { x } else { m.max(x.abs()) });
-    if largest == 0.0 || !largest.is_finite() {
-        return largest * if x.count() == 0 { f64::NAN } else { 1.0 };
+    let largest = x.clone().map(f64::abs).fold(0.0, f64::max);
+    if !(largest > 0.0 && largest < f64::INFINITY) {
+        return mean(x.map(f64::abs));
     }
     largest * mean(x.map(|x| (x / largest) * (x / largest))).sqrt()
 }

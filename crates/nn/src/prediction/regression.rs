@@ -16,10 +16,13 @@ use std::fmt;
 /// for that mixture: nothing is sampled, and a prediction from one draw is that Gaussian.
 ///
 /// ```
-/// use probity_autodiff::nalgebra::dmatrix;
+/// use probity_autodiff::nalgebra::DMatrix;
 /// use probity_nn::prediction::RegressionPrediction;
 /// // Two draws (rows) at two inputs (columns); one noise level per draw.
-/// let prediction = RegressionPrediction::new(dmatrix![0.0, 5.0; 2.0, 5.0], dmatrix![0.5; 0.5])?;
+/// let prediction = RegressionPrediction::new(
+///     DMatrix::from_row_slice(2, 2, &[0.0, 5.0, 2.0, 5.0]),
+///     DMatrix::from_row_slice(2, 1, &[0.5, 0.5]),
+/// )?;
 /// assert_eq!(prediction.mean(), [1.0, 5.0]);
 /// assert_eq!(prediction.aleatoric_variance(), [0.25, 0.25]);
 /// assert_eq!(prediction.epistemic_variance(), [1.0, 0.0]);

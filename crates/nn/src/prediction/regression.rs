@@ -164,8 +164,8 @@ impl RegressionPrediction {
     /// The continuous ranked probability score at every outcome: smaller is better; a Gaussian that is certain would
     /// score the absolute error.
     ///
-    /// Exact for the mixture, in the closed form over all pairs of draws; with many overlapping draws, where the pairs
-    /// are many, by the trapezoidal rule, which is as exact there (1e-17) and linear in `S`.
+    /// Exact for the mixture, in the closed form over all pairs of draws; with many overlapping draws, where pairs
+    /// would be many, their part is a trapezoidal rule that is as exact there (1e-17) and linear in `S`.
     ///
     /// # Errors
     /// Unless there is one outcome per input.

@@ -7,6 +7,7 @@
 //! a function names no other. The terms are grouped anew, for small and for large `z`.
 
 use probity_autodiff::Real;
+use probity_autodiff::math::erf::erf;
 use probity_autodiff::math::student_t::{student_t_cdf, student_t_sf};
 use std::f64::consts::FRAC_1_SQRT_2;
 
@@ -169,9 +170,8 @@ fn spread_on_grid(locs: &[f64], scales: &[f64]) -> Option<f64> {
         let first = ((loc - REACH * scale - low) / step) as usize;
         let end = ((loc + REACH * scale - low) / step) as usize + 1;
         // The cdf as (1 + erf) / 2: only its absolute error counts here.
-        let unit = FRAC_1_SQRT_2 / scale;
         for (k, sum) in partial.iter_mut().enumerate().take(end).skip(first) {
-            *sum += 0.5 + 0.5 * ((low + step * k as f64 - loc) * unit).erf();
+            *sum += 0.5 + 0.5 * erf((low + step * k as f64 - loc) / scale * FRAC_1_SQRT_2);
         }
         if let Some(from) = complete.get_mut(end) {
             *from += 1.0;

@@ -1,5 +1,21 @@
-//! Bayesian neural networks.
+//! Bayesian neural networks: layers whose weights are sampled under any prior, networks, regression and classification with
+//! honest noise models, typed predictions, and scores.
+//!
+//! ```
+//! use probity_nn::{Activation, Mlp, Regression};
+//! use probity_autodiff::nalgebra::DMatrix;
+//! use probity_vi::Fit;
+//!
+//! let x = DMatrix::from_fn(40, 1, |i, _| i as f64 / 10.0 - 2.0);
+//! let y: Vec<f64> = x.iter().map(|x| x.sin()).collect();
+//! let fitted = Regression::new(Mlp::new(&[1, 16, 1], Activation::Tanh)).fit(&x, &y, Fit::default().steps(200))?;
+//! let prediction = fitted.predict(&DMatrix::from_element(1, 1, 0.5), 100)?;
+//! let (low, high) = prediction.interval(0.9)[0];
+//! assert!(low < high);
+//! # Ok::<(), probity_nn::Error>(())
+//! ```
 #![forbid(unsafe_code)]
+
 mod activation;
 mod error;
 mod layers;
@@ -7,12 +23,14 @@ mod noise;
 pub mod prediction;
 mod prior;
 mod regression;
+pub mod scores;
 mod standardize;
 
 pub use activation::Activation;
 pub use error::{Error, Result};
 pub use layers::{Linear, Mlp, WeightInit};
 pub use noise::Noise;
+pub use prediction::{ClassificationPrediction, RegressionPrediction};
 pub use prior::{Prior, PriorFamily, PriorScale, WeightPrior};
 pub use regression::{FittedRegression, Regression, RegressionModel, Scales};
 pub use standardize::Standardizer;

@@ -1,0 +1,30 @@
+//! Typed predictions: posterior draws at new inputs, what they say, and how well they said it.
+
+mod classification;
+mod error;
+mod mixture;
+mod regression;
+
+pub use classification::{ClassificationPrediction, ClassificationScores};
+pub use error::PredictionError;
+pub(crate) use error::check_labels;
+pub use regression::{RegressionPrediction, RegressionScores};
+
+/// The mean of the entries, exact where they are all equal; NaN of none.
+///
+/// Adding up differences from the first entry keeps the digits of draws that lie close together far from 0.
+fn mean(x: impl Iterator<Item = f64>) -> f64 {
+    let mut x = x.peekable();
+    let first = x.peek().copied().filter(|x| x.is_finite()).unwrap_or(0.0);
+    let (count, sum) = x.fold((0.0, 0.0), |(count, sum), x| (count + 1.0, sum + (x - first)));
+    first + sum / count
+}
+
+/// `√ mean x²`, without overflow or underflow of the squares; NaN of none.
+fn root_mean_square(x: impl Iterator<Item = f64> + Clone) -> f64 {
+    let largest = x.clone().map(f64::abs).fold(0.0, f64::max);
+    if !(largest > 0.0 && largest < f64::INFINITY) {
+        return mean(x.map(f64::abs));
+    }
+    largest * mean(x.map(|x| (x / largest) * (x / largest))).sqrt()
+}

@@ -57,7 +57,8 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
     fn evaluate(&mut self, u: &[T], gradient: Option<&mut [T]>) -> Result<T> {
         let d = self.dim();
         if u.len() != d || gradient.as_ref().is_some_and(|g| g.len() != d) {
-            let problem = format!("{} entries for a model of dimension {d}", u.len());
+            let length = if u.len() == d { gradient.map_or(d, |g| g.len()) } else { u.len() };
+            let problem = format!("{length} entries for a model of dimension {d}");
             return Err(Error::Setting { setting: "u", problem });
         }
         self.tape.reset();

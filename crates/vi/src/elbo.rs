@@ -8,6 +8,7 @@ use crate::scope::{Batcher, Estimator, Mode, Run, run};
 use probity_autodiff::{Key, Params, Scalar, Tape, Var};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::time::{Duration, Instant};
 
 /// The parts of an ELBO estimate, in nats, for all rows of the data: `elbo = log_likelihood - kl`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -50,9 +51,15 @@ pub(crate) struct Engine<T: Scalar> {
     workers: Vec<Worker<T>>,
     estimator: Estimator,
     key: Key,
+    /// The shortest time of a step on one thread, and how many were timed: a small step is not worth waking other threads.
+    fastest: Duration,
+    timed: usize,
 }
 
 impl<T: Scalar> Engine<T> {
+    const WORTH_SHARING: Duration = Duration::from_micros(100);
+    const TRIALS: usize = 2;
+
     pub(crate) fn new(
         layout: &Layout,
         draws: usize,
@@ -69,7 +76,8 @@ impl<T: Scalar> Engine<T> {
             elbo: Elbo::default(),
             error: None,
         };
-        Self { workers: (0..draws).map(worker).collect(), estimator, key }
+        let workers = (0..draws).map(worker).collect();
+        Self { workers, estimator, key, fastest: Duration::MAX, timed: 0 }
     }
 
     /// The site table, with the KL methods that the last step used.
@@ -93,10 +101,13 @@ impl<T: Scalar> Engine<T> {
                 .gradient(model, guide, params, (step, key.fold_in(i as u64)), draws, estimator, loss, false)
                 .err();
         };
-        if draws == 1 {
-            work((0, &mut self.workers[0]));
-        } else {
+        if self.timed >= Self::TRIALS && self.fastest > Self::WORTH_SHARING && draws > 1 {
             self.workers.par_iter_mut().enumerate().for_each(work);
+        } else {
+            let start = Instant::now();
+            self.workers.iter_mut().enumerate().for_each(work);
+            self.fastest = self.fastest.min(start.elapsed());
+            self.timed += 1;
         }
         let mut elbo = Elbo::default();
         let (first, rest) = self.workers.split_at_mut(1);
@@ -139,8 +150,14 @@ impl<T: Scalar> Engine<T> {
             worker.tape.trap_non_finite(false);
             let found = worker.tape.first_non_finite();
             if let Some(found) = found {
-                let site = worker.layout.sites().get(found.tag as usize / 2).map_or("", |s| &s.name);
-                let place = if found.tag % 2 == 0 { "at" } else { "after" };
+                // Tags count from 1; 0 is before the first site, odd is at a site, even after it.
+                let number = (found.tag as usize).saturating_sub(1) / 2;
+                let site = worker.layout.sites().get(number).map_or("", |s| &s.name);
+                let place = match found.tag {
+                    0 => "before",
+                    tag if tag % 2 == 1 => "at",
+                    _ => "after",
+                };
                 let cause = result.err().map_or(String::new(), |e| format!(" ({e})"));
                 return Error::NonFinite { step, report: format!("{place} site {site:?}: {found}{cause}") };
             }
@@ -148,7 +165,8 @@ impl<T: Scalar> Engine<T> {
                 return Error::NonFinite { step, report: error.to_string() };
             }
         }
-        Error::NonFinite { step, report: "the sum over the draws is not finite, though every draw is".into() }
+        let report = "no operation gave the number: a constant of the model is not finite, or the sum over draws overflows";
+        Error::NonFinite { step, report: report.into() }
     }
 }
 

@@ -14,8 +14,8 @@ use crate::report::{Report, Stopped};
 use crate::scope::{Estimator, discover};
 use crate::weight::KlWeight;
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Key, Params, Real, Scalar};
-use std::ops::Range;
+use probity_autodiff::{Key, Params, Scalar};
+use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
 /// Fits a mean-field Gaussian posterior, choosing rate and number of steps by itself.
@@ -206,20 +206,17 @@ impl<T: Scalar> Fit<T> {
         let layout = discover(&model, key.fold_in_str("first run"))?;
         let params = self.start(&layout, key)?;
         let multipliers = self.multipliers(&params);
+        let expected = self.steps.unwrap_or(Auto::MOST) / self.history_every + 1;
         let mut state = State {
             rates: multipliers.clone(),
             multipliers,
             engine: Engine::new(&layout, self.draws, self.minibatch, self.estimator, key.fold_in_str("fit")),
-            average: Average::new(),
-            history: Vec::new(),
+            history: Vec::with_capacity(expected.min(1 << 20)),
             params,
         };
-        if let Some(steps) = self.steps {
-            state.history.reserve(steps / self.history_every + 2);
-        }
-        let (steps, stopped) = self.steps_taken(&model, &mut state, observers)?;
-        state.average.finish(&mut state.params);
+        let taken = self.steps_taken(&model, &mut state, observers);
         observers.iter_mut().for_each(|o| o.done());
+        let (steps, stopped) = taken?;
         let report = Report {
             guide: self.guide.name().into(),
             steps,
@@ -256,6 +253,34 @@ impl<T: Scalar> Fit<T> {
         if self.history_every == 0 {
             return bad("history_every", "at least 1 is needed");
         }
+        let positive = |x: f64| x > 0.0 && x < f64::INFINITY;
+        if !self.kl_weight.is_valid() {
+            return bad("kl_weight", "a warm-up needs a fraction between 0 and 1, tempering a finite weight of 0 or more");
+        }
+        if !self.schedule.is_valid() {
+            return bad("schedule", "factors must be 0 or more (more than 0 for Exponential), fractions between 0 and 1");
+        }
+        if !positive(self.scale_rate) {
+            return bad("scale_rate", "a finite number greater than 0 is needed");
+        }
+        if !positive(self.loss_scale) {
+            return bad("loss_scale", "a finite number greater than 0 is needed");
+        }
+        if self.clip.is_some_and(|norm| !positive(norm)) {
+            return bad("clip_norm", "a finite number greater than 0 is needed");
+        }
+        if self.steps.is_none() {
+            let needs_steps = "it is a fraction of the steps, whose number must be given (Fit::steps)";
+            if matches!(self.kl_weight, KlWeight::WarmUp(_)) {
+                return bad("kl_weight", needs_steps);
+            }
+            if self.schedule != Schedule::Constant {
+                return bad("schedule", needs_steps);
+            }
+            if self.average > 0.0 {
+                return bad("average", needs_steps);
+            }
+        }
         Ok(())
     }
 
@@ -265,6 +290,10 @@ impl<T: Scalar> Fit<T> {
         self.guide.init(layout, &mut params, key.fold_in_str("start"))?;
         for site in layout.sites().iter().filter(|s| s.kind == SiteKind::Param) {
             let Start::Values(values) = &site.init.loc else { continue };
+            // The guide's names end in ".loc" and the like, and so may a parameter's.
+            if params.find(&site.name).is_some() {
+                return Err(Error::DuplicateSite { site: site.name.clone() });
+            }
             let values = values.iter().map(|v| T::from_f64(*v));
             params.add(site.name.clone(), &DMatrix::from_iterator(site.shape.0, site.shape.1, values));
         }
@@ -296,34 +325,51 @@ impl<T: Scalar> Fit<T> {
         state: &mut State<T>,
         observers: &mut [&mut dyn Observer],
     ) -> Result<(usize, Stopped)> {
-        let mut auto = Auto::new();
-        let steps = self.steps.unwrap_or(Auto::MOST);
-        let first_averaged = steps - (steps as f64 * self.average) as usize;
+        let Some(steps) = self.steps else { return self.automatic(model, state, observers) };
+        let averaged = ((steps as f64 * self.average).ceil() as usize).min(steps);
+        let mut average = Average::new(if averaged > 0 { state.params.len() } else { 0 });
+        let (mut taken, mut stopped) = (steps, Stopped::AllSteps);
         for step in 0..steps {
             let done = step as f64 / steps as f64;
-            let factor = if self.steps.is_some() { self.schedule.factor(done) } else { auto.factor() };
-            let kl_weight =
-                if self.steps.is_some() { self.kl_weight.at(done) } else { self.kl_weight.last() };
-            let info = self.one_step(model, state, (step, steps), factor, kl_weight)?;
-            for observer in observers.iter_mut() {
-                if observer.step(&info).is_break() {
-                    return Ok((step + 1, Stopped::ByObserver));
-                }
+            let (factor, kl_weight) = (self.schedule.factor(done), self.kl_weight.at(done));
+            let info = self.one_step(model, state, (step, steps), factor, kl_weight, None)?;
+            if step >= steps - averaged {
+                average.add(state.params.as_slice());
             }
-            if self.steps.is_some() {
-                if step >= first_averaged {
-                    state.average.add(state.params.as_slice());
-                }
-            } else {
-                if auto.averaging() {
-                    state.average.add(state.params.as_slice());
-                }
-                if auto.finished_after(info.elbo.value()) {
-                    return Ok((step + 1, Stopped::Stationary));
-                }
+            if told(observers, &info).is_break() {
+                (taken, stopped) = (step + 1, Stopped::ByObserver);
+                break;
             }
         }
-        Ok((steps, if self.steps.is_some() { Stopped::AllSteps } else { Stopped::Limit }))
+        average.finish(state.params.as_mut_slice());
+        Ok((taken, stopped))
+    }
+
+    /// Steps until the guide is at rest.
+    fn automatic<M: Model<T> + Sync>(
+        &mut self,
+        model: &M,
+        state: &mut State<T>,
+        observers: &mut [&mut dyn Observer],
+    ) -> Result<(usize, Stopped)> {
+        let mut auto = Auto::new(state.params.len());
+        let (mut taken, mut stopped) = (Auto::MOST, Stopped::Limit);
+        for step in 0..Auto::MOST {
+            let (factor, kl_weight) = (auto.factor(), self.kl_weight.last());
+            let info =
+                self.one_step(model, state, (step, Auto::MOST), factor, kl_weight, Some(&mut auto))?;
+            if auto.finished_after(info.elbo.value(), state.params.as_slice()) {
+                (taken, stopped) = (step + 1, Stopped::Stationary);
+            }
+            if told(observers, &info).is_break() && stopped == Stopped::Limit {
+                (taken, stopped) = (step + 1, Stopped::ByObserver);
+            }
+            if stopped != Stopped::Limit {
+                break;
+            }
+        }
+        auto.finish(state.params.as_mut_slice());
+        Ok((taken, stopped))
     }
 
     fn one_step<M: Model<T> + Sync>(
@@ -333,6 +379,7 @@ impl<T: Scalar> Fit<T> {
         (step, steps): (usize, usize),
         factor: f64,
         kl_weight: f64,
+        auto: Option<&mut Auto>,
     ) -> Result<StepInfo> {
         let loss = Loss { kl_weight, scale: self.loss_scale };
         let guide = self.guide.as_ref();
@@ -348,7 +395,16 @@ impl<T: Scalar> Fit<T> {
         for ((_, now), (_, multiplier)) in state.rates.iter_mut().zip(&state.multipliers) {
             *now = rate * multiplier;
         }
-        self.optimizer.step(state.params.as_mut_slice(), gradient, &state.rates);
+        match auto {
+            None => self.optimizer.step(state.params.as_mut_slice(), gradient, &state.rates),
+            Some(auto) => {
+                self.guide.units(&state.params, &mut auto.units);
+                let params = state.params.as_mut_slice();
+                auto.before_step(params);
+                self.optimizer.step(params, gradient, &state.rates);
+                auto.after_step(params);
+            }
+        }
         let info = StepInfo { step, steps, elbo, kl_weight, rate, gradient_norm };
         if step % self.history_every == 0 {
             state.history.push(info);
@@ -364,8 +420,14 @@ struct State<T: Scalar> {
     /// The multiplier of every range of parameters, and the rate of this step.
     multipliers: Vec<(Range<usize>, f64)>,
     rates: Vec<(Range<usize>, f64)>,
-    average: Average,
     history: Vec<StepInfo>,
+}
+
+/// Tells every observer of the step; whether one of them wants to end the fit.
+fn told(observers: &mut [&mut dyn Observer], info: &StepInfo) -> ControlFlow<()> {
+    // All are told, also after one has had enough.
+    let ended = observers.iter_mut().fold(false, |ended, o| o.step(info).is_break() || ended);
+    if ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 /// The running mean of the parameters.
@@ -375,12 +437,11 @@ struct Average {
 }
 
 impl Average {
-    fn new() -> Self {
-        Self { mean: Vec::new(), count: 0 }
+    fn new(parameters: usize) -> Self {
+        Self { mean: vec![0.0; parameters], count: 0 }
     }
 
     fn add<T: Scalar>(&mut self, params: &[T]) {
-        self.mean.resize(params.len(), 0.0);
         self.count += 1;
         let share = 1.0 / self.count as f64;
         for (m, p) in self.mean.iter_mut().zip(params) {
@@ -388,10 +449,10 @@ impl Average {
         }
     }
 
-    fn finish<T: Scalar>(&self, params: &mut Params<T>) {
+    fn finish<T: Scalar>(&self, params: &mut [T]) {
         if self.count > 0 {
-            for (p, m) in params.as_mut_slice().iter_mut().zip(&self.mean) {
-                *p = T::from_num(T::Num::of(*m));
+            for (p, m) in params.iter_mut().zip(&self.mean) {
+                *p = T::from_f64(*m);
             }
         }
     }

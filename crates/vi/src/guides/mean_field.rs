@@ -1,11 +1,10 @@
 //! Mean field: an independent Gaussian for every unconstrained number.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::guide::{Guide, Marginal, ScaleForm};
 use crate::layout::{Layout, ScaleStart, SiteKind, Start};
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::random::{fill_normal, fill_uniform};
-use probity_autodiff::{Key, ParamId, Params, Scalar, Tape};
+use probity_autodiff::{Key, ParamId, Params, Real, Scalar, Tape};
 
 /// `q(u) = ∏ᵢ N(uᵢ; locᵢ, scaleᵢ)`, `scale = softplus(rho)` (the default) or `e^rho`.
 ///
@@ -42,21 +41,12 @@ impl<T: Scalar> Guide<T> for MeanField {
                 continue;
             }
             let ((rows, cols), key) = (site.shape, key.fold_in(i as u64));
-            let loc = start(&site.init.loc, site.size(), key.fold_in(0)).ok_or_else(|| Error::Setting {
-                setting: "init",
-                problem: format!(
-                    "site {:?} has {} entries, its start another number",
-                    site.name,
-                    site.size()
-                ),
-            })?;
+            let loc = site.start(key.fold_in(0))?;
             let rho = match site.init.scale {
                 ScaleStart::Constant(scale) => vec![self.form.rho(scale); site.size()],
                 ScaleStart::SoftplusUniform(low, high) => {
-                    let rho =
-                        start(&Start::Uniform(low, high), site.size(), key.fold_in(1)).unwrap_or_default();
-                    let softplus = |r: f64| probity_autodiff::Real::softplus(r);
-                    rho.into_iter().map(|r| self.form.rho(softplus(r))).collect()
+                    let rho = Start::Uniform(low, high).numbers(site.size(), key.fold_in(1)).unwrap_or_default();
+                    rho.into_iter().map(|r: f64| self.form.rho(r.softplus())).collect()
                 }
             };
             let mut add = |suffix: &str, x: &[f64]| {
@@ -73,26 +63,20 @@ impl<T: Scalar> Guide<T> for MeanField {
         Some(Marginal { loc: tape.param(params, loc), rho: tape.param(params, rho), form: self.form })
     }
 
+    fn units(&self, params: &Params<T>, units: &mut [f64]) {
+        for (loc, rho) in self.ids.iter().flatten() {
+            let (loc, rho) = (params.segment(*loc).range(), params.segment(*rho).range());
+            for (l, r) in loc.zip(rho) {
+                let x = params.as_slice()[r].to_f64();
+                (units[l], units[r]) = match self.form {
+                    ScaleForm::Softplus => (x.softplus(), x.softplus() / x.sigmoid()),
+                    ScaleForm::Log => (x.exp(), 1.0),
+                };
+            }
+        }
+    }
+
     fn scale_params(&self) -> Vec<ParamId> {
         self.ids.iter().flatten().map(|(_, rho)| *rho).collect()
     }
-}
-
-/// `n` initial numbers; none if a list of another length was given.
-pub(crate) fn start(how: &Start, n: usize, key: Key) -> Option<Vec<f64>> {
-    let mut x = vec![0.0; n];
-    match how {
-        Start::Constant(c) => x.fill(*c),
-        Start::Uniform(low, high) => {
-            fill_uniform(key, 0, &mut x);
-            x.iter_mut().for_each(|u| *u = low + (high - low) * *u);
-        }
-        Start::Normal(mean, sd) => {
-            fill_normal(key, 0, &mut x);
-            x.iter_mut().for_each(|z| *z = mean + sd * *z);
-        }
-        Start::Values(values) if values.len() == n => x.copy_from_slice(values),
-        Start::Values(_) => return None,
-    }
-    Some(x)
 }

@@ -13,7 +13,7 @@ pub(crate) use plate::Batcher;
 pub(crate) use run::{Mode, Outcome, Run, discover, run};
 
 use crate::error::{Error, Result};
-use crate::layout::{Init, Layout, Site, SiteKind, Transform};
+use crate::layout::{Init, Layout, Site, SiteKind, Start, Transform};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Scalar, Tape, Var};
 use probity_distributions::{Distribution, Sample, Support};
@@ -49,12 +49,19 @@ pub struct Scope<'t, T: Scalar = f64> {
 impl<'t, T: Scalar> Scope<'t, T> {
     /// A latent variable with this prior. Returns its value, of the prior's shape, in the prior's support.
     ///
+    /// The guide starts near the mean of a Normal prior with constant parameters, and else near 0 before the constraint (1 for
+    /// a positive variable, the middle of an interval).
+    ///
     /// # Errors
     /// If the name is taken, a parameter of the prior is out of range, the family is discrete, or the model has changed
     /// since its first run.
     #[track_caller]
     pub fn sample<D: Sample<Var<'t, T>>>(&mut self, name: &str, prior: D) -> Result<Var<'t, T>> {
-        self.sample_from(name, prior, Init::default)
+        let start = || match linear::constants(&prior) {
+            Some((loc, scale)) => Init { loc: Start::Normal(loc, 0.1 * scale.min(1.0)), ..Init::default() },
+            None => Init::default(),
+        };
+        self.sample_from(name, prior, start)
     }
 
     /// As [`sample`](Scope::sample), with a start for the guide of this site.
@@ -182,7 +189,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
     ) -> Result<usize> {
         let index = self.cursor;
         self.cursor += 1;
-        self.tape.set_tag(2 * index as u32);
+        self.tape.set_tag(2 * index as u32 + 1);
         if self.discovering {
             let name = self.full_name(name);
             if self.layout.site(&name).is_some() {
@@ -206,7 +213,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
                 self.changed(name, format!("the first run had {:?} ({:?}) here", site.name, site.kind))
             );
         }
-        if kind == SiteKind::Latent && site.shape != shape {
+        if matches!(kind, SiteKind::Latent | SiteKind::Param) && site.shape != shape {
             let was = site.shape;
             let problem = format!("it is {} × {}, in the first run {} × {}", shape.0, shape.1, was.0, was.1);
             return Err(self.changed(name, problem));
@@ -216,7 +223,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
 
     /// Marks what is recorded after the site.
     fn leave(&mut self, index: usize) {
-        self.tape.set_tag(2 * index as u32 + 1);
+        self.tape.set_tag(2 * index as u32 + 2);
     }
 
     fn changed(&self, name: &str, problem: String) -> Error {

@@ -187,7 +187,7 @@ mod tests {
     fn steps_are_measured_in_units_with_a_floor() {
         let mut auto = Auto::new(2);
         auto.units.copy_from_slice(&[100.0, 1e-3]);
-        let mut params = [5.0, 5.0];
+        let mut params = [5.0f64, 5.0];
         auto.before_step(&params);
         params = [5.01, 5.01];
         auto.after_step(&mut params);

@@ -92,7 +92,10 @@ fn shortfall<M: Model<f64> + Sync>(name: &str, model: &M, best: Option<f64>) -> 
     });
     let report = automatic.report();
     let gap = best - got.value;
-    println!("{name:28} {gap:8.4} nats below {best:.3} (se {:.4}), {:5} steps, {:.2} s", got.standard_error, report.steps, report.seconds);
+    println!(
+        "{name:28} {gap:8.4} nats below {best:.3} (se {:.4}), {:5} steps, {:.2} s",
+        got.standard_error, report.steps, report.seconds
+    );
     gap
 }
 

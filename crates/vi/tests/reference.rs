@@ -49,9 +49,7 @@ fn numbers(v: &Value) -> Vec<f64> {
 fn check_probes(name: &str, centred: bool) {
     let Some(reference) = reference(name) else { return };
     let mut joint = LogJoint::<_, f64>::new(EightSchools { centred }).unwrap();
-    let order = |x: &[f64]| -> Vec<f64> {
-        if centred { [&x[8..], &x[..8]].concat() } else { x.to_vec() }
-    };
+    let order = |x: &[f64]| -> Vec<f64> { if centred { [&x[8..], &x[..8]].concat() } else { x.to_vec() } };
     for probe in reference["probes"].as_array().unwrap() {
         let u = order(&numbers(&probe["unconstrained"]));
         let want = probe["log_density_unconstrained"].as_f64().unwrap();

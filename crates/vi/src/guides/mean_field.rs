@@ -45,7 +45,8 @@ impl<T: Scalar> Guide<T> for MeanField {
             let rho = match site.init.scale {
                 ScaleStart::Constant(scale) => vec![self.form.rho(scale); site.size()],
                 ScaleStart::SoftplusUniform(low, high) => {
-                    let rho = Start::Uniform(low, high).numbers(site.size(), key.fold_in(1)).unwrap_or_default();
+                    let rho =
+                        Start::Uniform(low, high).numbers(site.size(), key.fold_in(1)).unwrap_or_default();
                     rho.into_iter().map(|r: f64| self.form.rho(r.softplus())).collect()
                 }
             };

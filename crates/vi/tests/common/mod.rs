@@ -64,8 +64,8 @@ impl Regression {
     /// Precision matrix and mean of the exact posterior.
     pub fn exact(&self) -> (DMatrix<f64>, DMatrix<f64>) {
         let k = self.x.ncols();
-        let precision = self.x.transpose() * &self.x / self.noise.powi(2)
-            + DMatrix::identity(k, k) / self.prior.powi(2);
+        let precision =
+            self.x.transpose() * &self.x / self.noise.powi(2) + DMatrix::identity(k, k) / self.prior.powi(2);
         let rhs = self.x.transpose() * &self.y / self.noise.powi(2);
         let mean = precision.clone().cholesky().unwrap().solve(&rhs);
         (precision, mean)
@@ -78,7 +78,8 @@ impl Regression {
         let log_det = 2.0 * precision.clone().cholesky().unwrap().l().diagonal().map(f64::ln).sum();
         let residual = &self.y - &self.x * &mean;
         let ln_tau = std::f64::consts::TAU.ln();
-        let at_mean = -0.5 * (residual.norm_squared() / self.noise.powi(2) + mean.norm_squared() / self.prior.powi(2))
+        let at_mean = -0.5
+            * (residual.norm_squared() / self.noise.powi(2) + mean.norm_squared() / self.prior.powi(2))
             - n as f64 * (0.5 * ln_tau + self.noise.ln())
             - k as f64 * (0.5 * ln_tau + self.prior.ln());
         let evidence = at_mean + 0.5 * (k as f64 * ln_tau - log_det);

@@ -231,7 +231,7 @@ mod tests {
         let y = DMatrix::from_fn(rows, 1, |i, _| (i as f64).cos());
         let model = |s: &mut Scope<'_>| {
             let w = s.sample("w", Normal::new(0.0, 1.0).rows(2))?;
-            s.observe("outside", Normal::new(w, 2.0), 0.3)?;
+            s.observe("outside", Normal::new(w, 2.0), &[0.3, 0.1])?;
             s.plate("rows", rows, |s, b| s.observe("y", Normal::new(b.rows(&x).matmul(w), 0.5), b.rows(&y)))
         };
         let layout = discover(&model, Key::new(0)).unwrap();

@@ -30,7 +30,7 @@ fn a_number_that_is_not_finite_is_traced() {
             ..Default::default()
         })?;
         let root = s.deterministic("root", depth.sqrt())?;
-        s.observe("y", Normal::new(x + root, 1.0), 0.0)
+        s.observe("y", Normal::new(x + root, 1.0), &[0.0; 3])
     };
     let error = Fit::new().steps(100).optimizer(Adam::new(0.5)).run(model).unwrap_err();
     let Error::NonFinite { step, report } = &error else { panic!("{error}") };

@@ -34,8 +34,8 @@ fn tempering_is_loud_and_the_reported_elbo_is_at_weight_one() {
     let text = q.report().to_string();
     assert!(text.contains("TEMPERED: KL weight 0.1, NOT the Bayesian posterior"), "{text}");
     assert!(q.history().iter().all(|i| i.kl_weight == 0.1));
-    // Prior precision 0.1, likelihood 4.
-    let (mean, variance) = (6.5 / 4.1, 1.0f64 / 4.1);
+    // The best Gaussian for 0.1 KL - ln p(y | x).
+    let (mean, variance) = (6.5 / 4.1, 0.1 / 4.1f64);
     let x = &q.draws(4000).unwrap()["x"];
     assert!((x.mean()[0] - mean).abs() < 0.04 && (x.sd()[0] - variance.sqrt()).abs() < 0.03);
     let kl = 0.5 * (mean * mean + variance - 1.0 - variance.ln());

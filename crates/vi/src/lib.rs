@@ -40,7 +40,6 @@
 //! * A minibatch of B rows of N counts N / B times, in [`Scope::plate`] and nowhere else, and the KL counts once. Any other weight is
 //!   a setting by name, and stands in the report.
 //! * The same seed gives the same bits, for any number of threads.
-//! * A step allocates nothing once its first repetition has made room.
 #![forbid(unsafe_code)]
 mod auto;
 mod density;

@@ -1,6 +1,7 @@
 //! Bayesian neural networks.
 #![forbid(unsafe_code)]
 mod activation;
+mod defaults;
 mod error;
 mod layers;
 mod noise;

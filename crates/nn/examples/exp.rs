@@ -67,7 +67,7 @@ fn mean(v: &[f64]) -> f64 {
     v.iter().sum::<f64>() / v.len() as f64
 }
 fn uci(name: &str) {
-    let text = std::fs::read_to_string(format!("/work/shared/data/uci/{name}/data.csv")).unwrap();
+    let text = std::fs::read_to_string(format!("{}/uci/{name}/data.csv", std::env::var("PROBITY_REFERENCE_DATA").unwrap())).unwrap();
     let rows: Vec<Vec<f64>> =
         text.lines().skip(1).map(|l| l.split(',').map(|c| c.trim().parse().unwrap()).collect()).collect();
     let (n, k) = (rows.len(), rows[0].len() - 1);

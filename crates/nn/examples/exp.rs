@@ -9,6 +9,9 @@ fn arg(name: &str, d: f64) -> f64 {
     std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(d)
 }
 fn net(inputs: usize, outputs: usize) -> Mlp {
+    if arg("DEFAULTS", 0.0) > 0.0 {
+        return Regression::default_for(inputs, &[50, 50]).net;
+    }
     let h = arg("HID", 50.0) as usize;
     let widths =
         if arg("DEPTH", 2.0) == 1.0 { vec![inputs, h, outputs] } else { vec![inputs, h, h, outputs] };
@@ -46,6 +49,9 @@ fn net(inputs: usize, outputs: usize) -> Mlp {
     net
 }
 fn fit(seed: u64, steps: usize) -> Fit<f32> {
+    if arg("DEFAULTS", 0.0) > 0.0 {
+        return Regression::default_fit(100).seed(seed).elbo_draws(0).history_every(1000);
+    }
     Fit::<f32>::default()
         .steps(steps)
         .draws(arg("DRAWS", 1.0) as usize)

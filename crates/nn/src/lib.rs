@@ -19,6 +19,7 @@
 mod activation;
 mod classification;
 mod data;
+mod defaults;
 mod error;
 mod file;
 mod layers;

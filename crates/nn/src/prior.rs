@@ -47,6 +47,10 @@ pub enum PriorScale {
     FanIn(f64),
     /// Fitted with the posterior, starting from this scale (empirical Bayes).
     Learned(f64),
+    /// A scale for every input of the layer, fitted with the posterior (empirical Bayes), starting from this scale divided by the root
+    /// of the number of inputs: the weights of an input that is not needed shrink together, so that it adds no noise.
+    /// Source: MacKay 1994, Neal 1996, "automatic relevance determination".
+    LearnedPerInput(f64),
 }
 
 impl Default for Prior {
@@ -87,6 +91,11 @@ impl Prior {
             PriorScale::FanIn(scale) => Var::from(scale / (fan_in.max(1) as f64).sqrt()),
             PriorScale::Learned(start) => {
                 s.param(name, &DMatrix::from_element(1, 1, start), Support::Positive)?
+            }
+            PriorScale::LearnedPerInput(start) => {
+                let inputs = fan_in.max(1);
+                let start = DMatrix::from_element(inputs, 1, start / (inputs as f64).sqrt());
+                s.param(name, &start, Support::Positive)?
             }
         };
         Ok(match self.family {

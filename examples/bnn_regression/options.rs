@@ -15,7 +15,7 @@ usage: bnn_regression [OPTIONS]
                       recipe: MSE + 0.01 KL/N, as popular code has it; prints what that means
   --init WHICH        default, or seed: means in [-0.2, 0.2], rho in [-5, -4], standard Normal priors
   --hidden A,B,...    the widths of the hidden layers (default: 50,50)
-  --epochs N          passes over the data (default: 5000; for a table about 20000 steps)
+  --epochs N          passes over the data (default: 5000; for a table about 10000 steps)
   --seed N            of data, start, training and draws (default: 0); same seed, same bits
   --threads N         threads to use (default: all)
   --out DIR           where the picture (PNG and SVG), predictions.csv and summary.json go

@@ -43,11 +43,11 @@ struct Summary {
 /// The regression and the settings of its fit.
 fn description(options: &Options, epochs: usize) -> (Regression, Fit<f32>) {
     let start = match options.init {
-        Start::Default => Regression::recommended(1, &options.hidden),
+        Start::Default => Regression::default_for(1, &options.hidden),
         Start::Seed => Regression::seed_recipe(1, &options.hidden),
     };
     match options.objective {
-        Objective::Elbo => (start.clone(), start.recommended_fit(epochs)),
+        Objective::Elbo => (start, Regression::default_fit(ROWS).steps(epochs)),
         Objective::Recipe => {
             // MSE + 0.01 KL/N = (0.01/N) (KL - log-likelihood) + constant, with this noise.
             let fit = Regression::recipe_fit(epochs).loss_scale(2.0 * RECIPE_VARIANCE / ROWS as f64);

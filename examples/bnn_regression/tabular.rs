@@ -20,7 +20,7 @@ const DRAWS: usize = 200;
 /// Rows per step.
 const MINIBATCH: usize = 128;
 /// Steps, about, when no epochs are given.
-const STEPS: usize = 20_000;
+const STEPS: usize = 10_000;
 /// Noise variance, relative to the target's, for which `MSE + 0.01 KL/N` of the standardised target is an ELBO.
 const RECIPE_VARIANCE: f64 = 0.005;
 
@@ -105,11 +105,11 @@ pub fn run(options: &Options, file: &Path) -> Result<Output, Box<dyn Error>> {
 /// The regression and the settings of its fit.
 fn description(options: &Options, features: usize, steps: usize, rows: usize) -> (Regression, Fit<f32>) {
     let start = match options.init {
-        Start::Default => Regression::recommended(features, &options.hidden),
+        Start::Default => Regression::default_for(features, &options.hidden),
         Start::Seed => Regression::seed_recipe(features, &options.hidden),
     };
     match options.objective {
-        Objective::Elbo => (start.clone(), start.recommended_fit(steps)),
+        Objective::Elbo => (start, Regression::default_fit(rows).steps(steps)),
         Objective::Recipe => {
             let fit = Regression::recipe_fit(steps).loss_scale(2.0 * RECIPE_VARIANCE / rows as f64);
             (start.noise(Noise::FixedShare(RECIPE_VARIANCE.sqrt())), fit)

@@ -11,8 +11,7 @@ use crate::standardize::Standardizer;
 use probity_autodiff::Scalar;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::Normal;
-use probity_vi::optim::{Adam, Schedule};
-use probity_vi::{Estimator, KlWeight};
+use probity_vi::optim::Adam;
 use probity_vi::{Fit, MeanField, Model, Observer, Posterior, Scope};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -55,24 +54,6 @@ impl Regression {
     /// The fit of the same code: one draw of the weights per step, Adam with rate 0.01, the KL at full weight from the start.
     pub fn recipe_fit(steps: usize) -> Fit<f32> {
         Fit::default().steps(steps).draws(1).optimizer(Adam::new(0.01)).elbo_draws(100)
-    }
-
-    /// A network with ReLU units and learned noise, with priors and a start that work without tuning.
-    pub fn recommended(inputs: usize, hidden: &[usize]) -> Self {
-        Self::new(Mlp::new(&[&[inputs], hidden, &[1]].concat(), Activation::Relu))
-    }
-
-    /// The settings of a fit that go with [`recommended`](Regression::recommended).
-    pub fn recommended_fit(&self, steps: usize) -> Fit<f32> {
-        Fit::default()
-            .steps(steps)
-            .draws(1)
-            .optimizer(Adam::new(0.01))
-            .schedule(Schedule::HoldThenCosine { hold: 0.5, end: 0.01 })
-            .estimator(Estimator::LocalReparameterization)
-            .kl_weight(KlWeight::WarmUp(0.5))
-            .scale_rate(3.0)
-            .elbo_draws(100)
     }
 
     /// The model of this data: inputs n × k, target n × 1.

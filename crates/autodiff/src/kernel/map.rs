@@ -24,6 +24,81 @@ pub(crate) trait Body<const N: usize, const M: usize>: Copy + Send + Sync {
     fn eval<R: Real>(&self, x: [R; N]) -> [R; M];
 }
 
+/// The two loops of a formula, each over the first `n` entries of one block. All else in a pass is compiled once for all
+/// formulas: these loops are all that is compiled for every formula and every instruction set.
+pub(crate) trait Loops<T, const N: usize, const M: usize>: Sync {
+    /// The results.
+    fn values(&self, x: &[[T; BLOCK]; N], n: usize, y: &mut [[T; BLOCK]; M]);
+    /// `p_k = Σₘ gₘ ∂yₘ/∂xₖ`.
+    fn gradients(&self, x: &[[T; BLOCK]; N], g: &[[T; BLOCK]; M], n: usize, p: &mut [[T; BLOCK]; N]);
+}
+
+impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Loops<T, N, M> for B {
+    fn values(&self, x: &[[T; BLOCK]; N], n: usize, y: &mut [[T; BLOCK]; M]) {
+        dispatch(Values { body: *self, x, n, y });
+    }
+    fn gradients(&self, x: &[[T; BLOCK]; N], g: &[[T; BLOCK]; M], n: usize, p: &mut [[T; BLOCK]; N]) {
+        dispatch(Gradients { body: *self, x, g, n, p });
+    }
+}
+
+struct Values<'a, B, T, const N: usize, const M: usize> {
+    body: B,
+    x: &'a [[T; BLOCK]; N],
+    n: usize,
+    y: &'a mut [[T; BLOCK]; M],
+}
+
+impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Kernel for Values<'_, B, T, N, M> {
+    type Output = ();
+
+    /// This loop and the next are what LLVM must vectorise. It does not when the arguments start as an array of zeros or come from
+    /// `array::from_fn`, nor over an enumerated iterator (measured: four times slower).
+    #[inline(always)]
+    fn run(self) {
+        for e in 0..self.n.min(BLOCK) {
+            let mut args = [self.x[0][e].num(); N];
+            for k in 1..N {
+                args[k] = self.x[k][e].num();
+            }
+            let v = self.body.eval(args);
+            for m in 0..M {
+                self.y[m][e] = T::from_num(v[m]);
+            }
+        }
+    }
+}
+
+struct Gradients<'a, B, T, const N: usize, const M: usize> {
+    body: B,
+    x: &'a [[T; BLOCK]; N],
+    g: &'a [[T; BLOCK]; M],
+    n: usize,
+    p: &'a mut [[T; BLOCK]; N],
+}
+
+impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Kernel for Gradients<'_, B, T, N, M> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for e in 0..self.n.min(BLOCK) {
+            let mut args = [Dual::<T::Num, N>::variable(self.x[0][e].num(), 0); N];
+            for k in 1..N {
+                args[k] = Dual::variable(self.x[k][e].num(), k);
+            }
+            let v = self.body.eval(args);
+            for k in 0..N {
+                let mut d = v[0].du[k] * self.g[0][e].num();
+                for m in 1..M {
+                    d += v[m].du[k] * self.g[m][e].num();
+                }
+                self.p[k][e] = T::from_num(d);
+            }
+        }
+    }
+}
+
 /// What a formula reads for one argument. `Row` is a 1 × c, `Col` an r × 1 matrix, stretched to r × c.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Input<'a, T> {
@@ -185,15 +260,14 @@ impl<R: Real> Lanes<R> {
 }
 
 /// The forward pass. Keeps result 0 in `keep` if given; returns the sum of the last result if `summed`.
-pub(crate) fn forward<B, T, const N: usize, const M: usize>(
-    body: B,
+pub(crate) fn forward<T, const N: usize, const M: usize>(
+    body: &dyn Loops<T, N, M>,
     shape: (usize, usize),
     x: &[Input<'_, T>; N],
     keep: Option<&mut [T]>,
     summed: bool,
 ) -> T
 where
-    B: Body<N, M>,
     T: Scalar,
 {
     let segments = Segments::new(shape, x);
@@ -219,8 +293,8 @@ fn total<T: Scalar>(x: &[T]) -> T {
     T::from_num(sum)
 }
 
-struct Forward<'a, B, T, const N: usize, const M: usize> {
-    body: B,
+struct Forward<'a, T, const N: usize, const M: usize> {
+    body: &'a dyn Loops<T, N, M>,
     x: &'a [Input<'a, T>; N],
     len: usize,
     segs: std::ops::Range<usize>,
@@ -229,9 +303,8 @@ struct Forward<'a, B, T, const N: usize, const M: usize> {
     summed: bool,
 }
 
-impl<B, T, const N: usize, const M: usize> Kernel for Forward<'_, B, T, N, M>
+impl<T, const N: usize, const M: usize> Kernel for Forward<'_, T, N, M>
 where
-    B: Body<N, M>,
     T: Scalar,
 {
     type Output = T;
@@ -248,7 +321,7 @@ where
                 for k in 0..N {
                     self.x[k].load(here, &mut x[k]);
                 }
-                values(self.body, &x, here.padded(), &mut y);
+                self.body.values(&x, here.padded(), &mut y);
                 if let Some(keep) = self.keep {
                     // SAFETY: blocks do not overlap, within a chunk or between chunks.
                     unsafe { keep.slice(here.index(), here.n) }.copy_from_slice(&y[0][..here.n]);
@@ -263,65 +336,11 @@ where
     }
 }
 
-/// The results for the first `n` entries.
-///
-/// This loop and the next are what LLVM must vectorise. It does not when the arguments start as an array of zeros or come from
-/// `array::from_fn`, nor over an enumerated iterator (measured: four times slower).
-#[inline(always)]
-fn values<B, T, const N: usize, const M: usize>(
-    body: B,
-    x: &[[T; BLOCK]; N],
-    n: usize,
-    y: &mut [[T; BLOCK]; M],
-) where
-    B: Body<N, M>,
-    T: Scalar,
-{
-    for e in 0..n.min(BLOCK) {
-        let mut args = [x[0][e].num(); N];
-        for k in 1..N {
-            args[k] = x[k][e].num();
-        }
-        let v = body.eval(args);
-        for m in 0..M {
-            y[m][e] = T::from_num(v[m]);
-        }
-    }
-}
-
-/// `Σₘ gₘ ∂yₘ/∂xₖ` for the first `n` entries.
-#[inline(always)]
-fn gradients<B, T, const N: usize, const M: usize>(
-    body: B,
-    x: &[[T; BLOCK]; N],
-    g: &[[T; BLOCK]; M],
-    n: usize,
-    p: &mut [[T; BLOCK]; N],
-) where
-    B: Body<N, M>,
-    T: Scalar,
-{
-    for e in 0..n.min(BLOCK) {
-        let mut args = [Dual::<T::Num, N>::variable(x[0][e].num(), 0); N];
-        for k in 1..N {
-            args[k] = Dual::variable(x[k][e].num(), k);
-        }
-        let v = body.eval(args);
-        for k in 0..N {
-            let mut d = v[0].du[k] * g[0][e].num();
-            for m in 1..M {
-                d += v[m].du[k] * g[m][e].num();
-            }
-            p[k][e] = T::from_num(d);
-        }
-    }
-}
-
 /// The backward pass: adds `(Σₘ gₘ ∂yₘ/∂xₖ)` to the destination of every argument.
 ///
 /// `kept` is the adjoint of the kept result, `summed` that of the sum. Returns the parts for scalar destinations.
-pub(crate) fn backward<B, T, const N: usize, const M: usize>(
-    body: B,
+pub(crate) fn backward<T, const N: usize, const M: usize>(
+    body: &dyn Loops<T, N, M>,
     shape: (usize, usize),
     x: &[Input<'_, T>; N],
     kept: Option<&[T]>,
@@ -329,7 +348,6 @@ pub(crate) fn backward<B, T, const N: usize, const M: usize>(
     dx: &[Dest<T>; N],
 ) -> [T; N]
 where
-    B: Body<N, M>,
     T: Scalar,
 {
     let segments = Segments::new(shape, x);
@@ -359,8 +377,8 @@ where
     })
 }
 
-struct Backward<'a, B, T, const N: usize, const M: usize> {
-    body: B,
+struct Backward<'a, T, const N: usize, const M: usize> {
+    body: &'a dyn Loops<T, N, M>,
     x: &'a [Input<'a, T>; N],
     len: usize,
     segs: std::ops::Range<usize>,
@@ -370,9 +388,8 @@ struct Backward<'a, B, T, const N: usize, const M: usize> {
     dx: &'a [Dest<T>; N],
 }
 
-impl<B, T, const N: usize, const M: usize> Kernel for Backward<'_, B, T, N, M>
+impl<T, const N: usize, const M: usize> Kernel for Backward<'_, T, N, M>
 where
-    B: Body<N, M>,
     T: Scalar,
 {
     type Output = [T; N];
@@ -398,7 +415,7 @@ where
                 if let Some(kept) = self.kept {
                     copy_padded(&kept[here.index()..][..here.n], &mut g[0]);
                 }
-                gradients(self.body, &x, &g, here.padded(), &mut p);
+                self.body.gradients(&x, &g, here.padded(), &mut p);
                 for k in 0..N {
                     match &self.dx[k] {
                         Dest::Nothing => {}

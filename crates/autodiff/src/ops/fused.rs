@@ -121,7 +121,7 @@ where
             (true, false) => (Some(y), None),
             (false, _) => (None, Some(&mut y[0])),
         };
-        let total = map::forward(self.body, self.shape, &inputs, keep, sum.is_some());
+        let total = map::forward(&self.body, self.shape, &inputs, keep, sum.is_some());
         if let Some(sum) = sum {
             *sum = total;
         }
@@ -160,7 +160,7 @@ where
         if dest.iter().all(|d| matches!(d, Dest::Nothing)) {
             return;
         }
-        let sums = map::backward(self.body, self.shape, &inputs, kept, summed, &dest);
+        let sums = map::backward(&self.body, self.shape, &inputs, kept, summed, &dest);
         for (k, sum) in scalars.iter().zip(sums) {
             if let Some(k) = k {
                 dx.add_to_some(*k, |to| to[0] = T::from_num(to[0].num() + sum.num()));

@@ -50,7 +50,7 @@ pub fn gradient_error() -> f64 {
     check_gradient(|a| loss(a[0], a[1], a[2]), &[DMatrix::from_element(2, 1, 0.3), x, y]).error
 }
 
-pub fn main() {
+fn main() {
     let (value, partials) = log_density(1.0, 0.0, 2.0);
     println!("ln N(1; 0, 2) = {value:.6}, partial derivatives {partials:?}");
 

@@ -9,6 +9,7 @@ use probity::prelude::*;
 /// `p(x) = x / scale² exp(-½ (x / scale)²)`, `x > 0`. The parameter is a number, a dual, or a matrix on the tape: any `Value`.
 #[derive(Clone, Copy, Debug)]
 pub struct Rayleigh<V = f64> {
+    /// Where the density is highest.
     pub scale: V,
 }
 
@@ -61,10 +62,9 @@ pub fn check(s: f64, t: f64, key: Key) -> Result<(), LawError> {
     laws::kl_gradients_match::<Rayleigh, Rayleigh>(&q, &p)
 }
 
-pub fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let q = Normal::new(0.5, 0.8).checked()?;
     println!("mean {}, entropy {:.4}, P(X > 3) = {:.3e}", q.mean(), q.entropy(), q.sf(3.0));
-
     let (laplace, t) = (Laplace::new(0.0, 1.0), StudentT::new(4.0, 0.0, 1.0));
     println!("KL to Laplace: {:.6}, {}", q.kl(&laplace), <Normal as KlDivergence<Laplace>>::METHOD);
     println!("KL to StudentT: {:.6}, {}", q.kl(&t), <Normal as KlDivergence<StudentT>>::METHOD);

@@ -4,16 +4,20 @@
 
 use probity::prelude::*;
 
-/// The estimated effect of coaching in eight schools, and its standard error.
+/// The estimated effect of coaching in eight schools.
 pub const EFFECT: [f64; 8] = [28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0];
+/// The standard errors of these estimates.
 pub const ERROR: [f64; 8] = [15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0];
 
 /// `ln p(y)`, by quadrature. No ELBO may exceed it.
 pub const LOG_EVIDENCE: f64 = -31.3113;
 
 /// The model as a struct: it owns its data, has a name, and runs on any element type.
+#[derive(Debug)]
 pub struct EightSchools {
+    /// Estimated effects.
     pub effect: Vec<f64>,
+    /// Their standard errors.
     pub error: Vec<f64>,
 }
 
@@ -52,7 +56,7 @@ pub fn fit_struct() -> probity::vi::Result<Posterior<EightSchools>> {
         .run(model)
 }
 
-pub fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let posterior = fit_closure()?;
     println!("{posterior}");
 

@@ -1,4 +1,4 @@
-//! Variational inference.
+//! Variational inference of user-written models: a [`Model`] visits its sites in a [`Scope`], [`fit()`] finds a [`Posterior`].
 #![forbid(unsafe_code)]
 mod auto;
 mod density;

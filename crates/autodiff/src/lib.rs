@@ -1,16 +1,21 @@
-//! Automatic differentiation for statistics: numbers ([`Real`]), formulas that are written once ([`Formula`]), matrices on a
-//! reverse-mode tape ([`Tape`], [`Var`]), random keys ([`Key`]), and flat parameters ([`Params`]).
+//! Reverse-mode differentiation of matrix programs, and the scalars, formulas and random keys under it.
 //!
 //! ```
-//! use probity_autodiff::{Tape, formula, nalgebra::dmatrix};
+//! use probity_autodiff::{Tape, formula, Var, nalgebra::DMatrix};
 //!
 //! let tape = Tape::<f64>::new();
-//! let w = tape.variable(&dmatrix![1.0, -2.0]);
-//! // One fused node; its derivative is not written by anybody.
-//! let loss = probity_autodiff::Var::map_sum(formula!(|w| (w * w + 1.0).ln()), [w]);
-//! assert!((tape.backward(loss).wrt(w) - dmatrix![1.0, -0.8]).amax() < 1e-15);
+//! let x = tape.variable(&DMatrix::from_row_slice(2, 2, &[1.0, 2.0, 3.0, 4.0]));
+//! // A formula is one node: a fused pass over the entries, with exact derivatives.
+//! let y = Var::map_sum(formula!(|x| x * x + x.exp()), [x]);
+//! let gradient = tape.backward(y).wrt(x);
+//! assert!((gradient[(0, 0)] - (2.0 + 1f64.exp())).abs() < 1e-14);
 //! ```
-
+//!
+//! * Scalars: [`Real`] and [`Scalar`], `f32`, `f64` and [`Dual`] numbers, which nest; special functions in [`math`].
+//! * Formulas: [`Formula`] and [`formula!`], written once and run on numbers, dual numbers and tapes.
+//! * The [`Tape`], its copyable handles [`Var`], and [`Op`] for a user's own operations; [`check_gradient`] tests them.
+//! * [`Params`]: named matrices in one flat buffer.
+//! * [`random`]: keys in the place of generators, so that noise is a pure function of a [`Key`].
 mod check;
 mod formula;
 mod kernel;

@@ -126,7 +126,7 @@ impl<T: Scalar> Params<T> {
         &mut Arc::make_mut(&mut self.values)[range]
     }
 
-    pub(crate) fn shared(&self) -> Arc<Vec<T>> {
-        self.values.clone()
+    pub(crate) fn shared(&self) -> &Arc<Vec<T>> {
+        &self.values
     }
 }

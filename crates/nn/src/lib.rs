@@ -17,7 +17,10 @@
 #![forbid(unsafe_code)]
 
 mod activation;
+mod classification;
+mod data;
 mod error;
+mod file;
 mod layers;
 mod noise;
 pub mod prediction;
@@ -27,6 +30,7 @@ pub mod scores;
 mod standardize;
 
 pub use activation::Activation;
+pub use classification::{Classification, ClassificationModel, FittedClassification};
 pub use error::{Error, Result};
 pub use layers::{Linear, Mlp, WeightInit};
 pub use noise::Noise;

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub enum Noise {
     /// One known standard deviation, in the target's units.
     Fixed(f64),
+    /// One known standard deviation, as a share of the standard deviation of the targets that are learned from.
+    FixedShare(f64),
     /// One unknown standard deviation with a posterior of its own. Prior: half-Normal with the scale of the targets.
     #[default]
     Learned,
@@ -38,6 +40,7 @@ impl Noise {
     ) -> Result<(Var<'t, T>, Var<'t, T>)> {
         match self {
             Noise::Fixed(sd) => Ok((out, Var::from(sd / target_sd))),
+            Noise::FixedShare(share) => Ok((out, Var::from(share))),
             Noise::Learned => {
                 // Starts between "all signal" and "all noise"; ln 0.3.
                 let init = || Init { loc: Start::Constant(-1.2), scale: ScaleStart::Constant(0.05) };

@@ -1,14 +1,19 @@
 //! Bayesian neural regression: description, fit, prediction.
 
+use crate::activation::Activation;
+use crate::data::check;
 use crate::error::{Error, Result};
-use crate::layers::Mlp;
+use crate::file::{File, load, save};
+use crate::layers::{Mlp, WeightInit};
 use crate::noise::{Noise, no_target};
 use crate::prediction::RegressionPrediction;
 use crate::standardize::Standardizer;
 use probity_autodiff::Scalar;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::Normal;
-use probity_vi::{Fit, Model, Observer, Posterior, Scope};
+use probity_vi::optim::{Adam, Schedule};
+use probity_vi::{Estimator, KlWeight};
+use probity_vi::{Fit, MeanField, Model, Observer, Posterior, Scope};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -39,6 +44,35 @@ impl Regression {
     pub fn without_standardizing(mut self) -> Self {
         self.standardize = false;
         self
+    }
+
+    /// The network of popular Bayes-by-Backprop code: ReLU, standard Normal priors, means in ±0.2 and rho in (-5, -4).
+    pub fn seed_recipe(inputs: usize, hidden: &[usize]) -> Self {
+        let net = Mlp::new(&[&[inputs], hidden, &[1]].concat(), Activation::Relu);
+        Self::new(net.init(WeightInit::seed_recipe()))
+    }
+
+    /// The fit of the same code: one draw of the weights per step, Adam with rate 0.01, the KL at full weight from the start.
+    pub fn recipe_fit(steps: usize) -> Fit<f32> {
+        Fit::default().steps(steps).draws(1).optimizer(Adam::new(0.01)).elbo_draws(100)
+    }
+
+    /// A network with ReLU units and learned noise, with priors and a start that work without tuning.
+    pub fn recommended(inputs: usize, hidden: &[usize]) -> Self {
+        Self::new(Mlp::new(&[&[inputs], hidden, &[1]].concat(), Activation::Relu))
+    }
+
+    /// The settings of a fit that go with [`recommended`](Regression::recommended).
+    pub fn recommended_fit(&self, steps: usize) -> Fit<f32> {
+        Fit::default()
+            .steps(steps)
+            .draws(1)
+            .optimizer(Adam::new(0.01))
+            .schedule(Schedule::HoldThenCosine { hold: 0.5, end: 0.01 })
+            .estimator(Estimator::LocalReparameterization)
+            .kl_weight(KlWeight::WarmUp(0.5))
+            .scale_rate(3.0)
+            .elbo_draws(100)
     }
 
     /// The model of this data: inputs n × k, target n × 1.
@@ -76,35 +110,6 @@ impl Regression {
     ) -> Result<FittedRegression> {
         Ok(FittedRegression { posterior: fit.run_observed(self.model(x, y)?, observers)? })
     }
-}
-
-fn check(net: &Mlp, outputs: usize, x: &DMatrix<f64>, y: Option<&DMatrix<f64>>) -> Result {
-    let (first, last) = match (net.layers.first(), net.layers.last()) {
-        (Some(first), Some(last)) => (first.inputs, last.outputs),
-        _ => return Err(Error::Network("it has no layers".into())),
-    };
-    if last != outputs {
-        return Err(Error::Network(format!("it has {last} outputs, this head needs {outputs}")));
-    }
-    if x.ncols() != first {
-        return Err(Error::Data(format!("the inputs have {} columns, the network takes {first}", x.ncols())));
-    }
-    if x.nrows() == 0 {
-        return Err(Error::Data("there are no rows".into()));
-    }
-    if let Some(y) = y
-        && y.nrows() != x.nrows()
-    {
-        return Err(Error::Data(format!("{} rows of inputs, {} targets", x.nrows(), y.nrows())));
-    }
-    for (name, m) in [("input", Some(x)), ("target", y)] {
-        let Some(m) = m else { continue };
-        if let Some(bad) = m.iter().position(|v| !v.is_finite()) {
-            let (row, column) = (bad % m.nrows(), bad / m.nrows());
-            return Err(Error::Data(format!("{name} in row {row}, column {column} is {}", m[bad])));
-        }
-    }
-    Ok(())
 }
 
 /// The units of the data.
@@ -201,6 +206,7 @@ impl FittedRegression {
         let sd = self.posterior.model().scales.y.sd[0];
         match self.spec().noise {
             Noise::Fixed(sd) => Ok(Some(sd)),
+            Noise::FixedShare(share) => Ok(Some(share * sd)),
             Noise::InputDependent => Ok(None),
             Noise::Learned => {
                 let found =
@@ -211,17 +217,6 @@ impl FittedRegression {
     }
 }
 
-/// What a file of a fitted regression holds.
-#[derive(Serialize, Deserialize)]
-struct File {
-    format: String,
-    spec: Regression,
-    scales: Scales,
-    layout: probity_vi::Layout,
-    params: probity_autodiff::Params<f32>,
-    report: probity_vi::Report,
-}
-
 const FORMAT: &str = "probity regression 1";
 
 impl FittedRegression {
@@ -230,16 +225,8 @@ impl FittedRegression {
     /// # Errors
     /// If it cannot be written as JSON.
     pub fn to_json(&self) -> Result<String> {
-        let (p, model) = (&self.posterior, self.posterior.model());
-        let file = File {
-            format: FORMAT.into(),
-            spec: model.spec.clone(),
-            scales: model.scales.clone(),
-            layout: p.layout().clone(),
-            params: p.params().clone(),
-            report: p.report().clone(),
-        };
-        serde_json::to_string(&file).map_err(|e| Error::File(e.to_string()))
+        let model = self.posterior.model();
+        save(FORMAT, &model.spec, &model.scales, &self.posterior)
     }
 
     /// A fitted regression from JSON. Its predictions are the same bits as before it was saved.
@@ -247,14 +234,11 @@ impl FittedRegression {
     /// # Errors
     /// If the text is not of this format, or its parts do not fit together.
     pub fn from_json(text: &str) -> Result<Self> {
-        let file: File = serde_json::from_str(text).map_err(|e| Error::File(e.to_string()))?;
-        if file.format != FORMAT {
-            return Err(Error::File(format!("the format is {:?}, not {FORMAT:?}", file.format)));
-        }
+        let file: File<Regression, Scales> = load(FORMAT, text)?;
         let x = DMatrix::zeros(1, file.scales.x.columns());
         check(&file.spec.net, file.spec.noise.outputs(), &x, None)?;
         let model = RegressionModel::new(file.spec, file.scales, &x, &no_target(1));
-        let guide = probity_vi::MeanField::new();
-        Ok(Self { posterior: Posterior::restore(model, file.layout, guide, file.params, file.report)? })
+        let posterior = Posterior::restore(model, file.layout, MeanField::new(), file.params, file.report)?;
+        Ok(Self { posterior })
     }
 }

@@ -60,8 +60,8 @@ pub mod prelude {
         Uniform, family, kl_monte_carlo, laws,
     };
     pub use probity_nn::{
-        Activation, FittedRegression, Linear, Mlp, Noise, Prior, PriorFamily, PriorScale, Regression,
-        RegressionPrediction, WeightInit,
+        Activation, Classification, ClassificationPrediction, FittedClassification, FittedRegression, Linear,
+        Mlp, Noise, Prior, PriorFamily, PriorScale, Regression, RegressionPrediction, WeightInit,
     };
     pub use probity_vi::optim::{Adam, Schedule, Sgd};
     pub use probity_vi::{

@@ -1,62 +1,91 @@
-//! When to lower the rate and when to stop, from the progress of the ELBO alone.
+//! When to lower the rate and when to stop: the rule of a fit without a given number of steps.
 
-/// Lowers the rate by half a decade whenever the ELBO has stopped rising beyond its own noise, and stops when the lowest
-/// rate has come to rest, averaging the parameters from then on.
+use probity_autodiff::Scalar;
+
+/// Finds the way in stages of falling rate, then averages.
 ///
-/// Steps are taken in windows. The means of the last two windows are compared with those of the two before by their
-/// standard errors.
+/// *Units.* A step of the optimiser is measured in the guide's own units: a mean moves by parts of its present standard
+/// deviation, a standard deviation by parts of itself. One rate then suits posteriors of any scale. In the early stages the
+/// unit of a mean is not below a floor, so that a narrow posterior far away is reached.
+///
+/// *Stages.* A stage ends when the ELBO has stopped rising beyond its own noise: the means of the last two windows are
+/// compared with those of the two before by their standard errors.
+///
+/// *Averages.* In the last stage the rate stays and the parameters are averaged over spans, each twice as long as the one
+/// before. The fit ends when two averages in a row are the same guide: `½ Σ (difference / unit)²`, about their divergence in
+/// nats, is small. The noise of an average falls as the span grows, and a slow drift shows between spans where the noise of
+/// the ELBO would hide it. Source of the averages: Polyak, Juditsky 1992.
 #[derive(Debug)]
 pub(crate) struct Auto {
     stage: usize,
     windows: Vec<(f64, f64)>,
-    sum: f64,
-    squares: f64,
+    window: Window,
+    /// The mean of the span at hand, its length so far, the length it will have, and the mean of the span before.
+    mean: Vec<f64>,
     count: usize,
+    span: usize,
+    last: Option<Vec<f64>>,
+    /// The parameters before the step, and their units.
+    before: Vec<f64>,
+    pub(crate) units: Vec<f64>,
 }
 
 impl Auto {
     /// The most steps that a fit without a given number takes.
     pub(crate) const MOST: usize = 50_000;
     const WINDOW: usize = 100;
-    /// Rates relative to the first.
-    const FACTORS: [f64; 4] = [1.0, 0.3, 0.1, 0.03];
-    /// Windows at the last rate over which the parameters are averaged.
-    const AVERAGED: usize = 8;
+    /// Rates relative to the first, and floors of the units; the last stage is the averages'.
+    const STAGES: [(f64, f64); 4] = [(1.0, 1.0), (0.5, 0.1), (0.2, 0.01), (0.2, 0.0)];
+    /// The steps of the first span.
+    const SPAN: usize = 250;
 
-    pub(crate) fn new() -> Self {
-        Self { stage: 0, windows: Vec::new(), sum: 0.0, squares: 0.0, count: 0 }
+    pub(crate) fn new(parameters: usize) -> Self {
+        Self {
+            stage: 0,
+            windows: Vec::with_capacity(Self::MOST / Self::WINDOW),
+            window: Window::default(),
+            mean: vec![0.0; parameters],
+            count: 0,
+            span: Self::SPAN,
+            last: None,
+            before: vec![0.0; parameters],
+            units: vec![1.0; parameters],
+        }
     }
 
     /// The factor on the rate.
     pub(crate) fn factor(&self) -> f64 {
-        Self::FACTORS[self.stage.min(Self::FACTORS.len() - 1)]
+        Self::STAGES[self.stage].0
     }
 
-    /// Whether the parameters of this step count for the average.
-    pub(crate) fn averaging(&self) -> bool {
-        self.stage == Self::FACTORS.len()
+    /// Takes note of the parameters that the optimiser is about to change; `units` are theirs in the guide.
+    pub(crate) fn before_step<T: Scalar>(&mut self, params: &[T]) {
+        for (b, p) in self.before.iter_mut().zip(params) {
+            *b = p.to_f64();
+        }
     }
 
-    /// Takes note of a step's ELBO; whether this was the last step.
-    pub(crate) fn finished_after(&mut self, elbo: f64) -> bool {
-        self.count += 1;
-        // Around the first value of the window, so that squares do not cancel.
-        self.sum += elbo;
-        self.squares += elbo * elbo;
-        if self.count < Self::WINDOW {
-            return false;
+    /// Stretches the step that the optimiser took to the units.
+    pub(crate) fn after_step<T: Scalar>(&self, params: &mut [T]) {
+        let floor = Self::STAGES[self.stage].1;
+        for ((p, b), unit) in params.iter_mut().zip(&self.before).zip(&self.units) {
+            *p = T::from_f64(b + (p.to_f64() - b) * unit.max(floor));
         }
-        let n = self.count as f64;
-        let mean = self.sum / n;
-        let variance = (self.squares / n - mean * mean).max(0.0);
-        self.windows.push((mean, variance / n));
-        (self.sum, self.squares, self.count) = (0.0, 0.0, 0);
-        if self.averaging() {
-            return self.windows.len() >= Self::AVERAGED;
+    }
+
+    /// Takes note of a step; whether it was the last one.
+    pub(crate) fn finished_after<T: Scalar>(&mut self, elbo: f64, params: &[T]) -> bool {
+        if self.stage + 1 == Self::STAGES.len() {
+            return self.averages_agree(params);
         }
-        if self.at_rest() {
-            self.stage += 1;
-            self.windows.clear();
+        self.window.add(elbo);
+        if self.window.count == Self::WINDOW {
+            self.windows.push(self.window.mean_and_error());
+            self.window = Window::default();
+            if self.at_rest() {
+                self.stage += 1;
+                self.windows.clear();
+            }
         }
         false
     }
@@ -68,6 +97,64 @@ impl Auto {
         let error = (a.1 + b.1 + c.1 + d.1).sqrt() / 2.0;
         gain < error
     }
+
+    fn averages_agree<T: Scalar>(&mut self, params: &[T]) -> bool {
+        self.count += 1;
+        let share = 1.0 / self.count as f64;
+        for (m, p) in self.mean.iter_mut().zip(params) {
+            *m += (p.to_f64() - *m) * share;
+        }
+        if self.count < self.span {
+            return false;
+        }
+        let tolerance = 0.01 + 2e-4 * params.len() as f64;
+        let distance = |last: &Vec<f64>| {
+            let square = |((a, b), unit): ((&f64, &f64), &f64)| ((a - b) / unit).powi(2);
+            0.5 * self.mean.iter().zip(last).zip(&self.units).map(square).sum::<f64>()
+        };
+        if self.last.as_ref().is_some_and(|last| distance(last) < tolerance) {
+            return true;
+        }
+        // The longer span takes the place of the one before.
+        match &mut self.last {
+            Some(last) => last.copy_from_slice(&self.mean),
+            None => self.last = Some(self.mean.clone()),
+        }
+        (self.count, self.span) = (0, 2 * self.span);
+        false
+    }
+
+    /// Puts the best average there is in the place of the parameters.
+    pub(crate) fn finish<T: Scalar>(&self, params: &mut [T]) {
+        let whole = self.count == self.span;
+        let Some(mean) = (if whole { Some(&self.mean) } else { self.last.as_ref() }) else { return };
+        for (p, m) in params.iter_mut().zip(mean) {
+            *p = T::from_f64(*m);
+        }
+    }
+}
+
+/// Mean and squares of a window, by Welford's update: a large ELBO does not cancel.
+#[derive(Debug, Default)]
+struct Window {
+    count: usize,
+    mean: f64,
+    squares: f64,
+}
+
+impl Window {
+    fn add(&mut self, x: f64) {
+        self.count += 1;
+        let d = x - self.mean;
+        self.mean += d / self.count as f64;
+        self.squares += d * (x - self.mean);
+    }
+
+    /// The mean and the square of its standard error.
+    fn mean_and_error(&self) -> (f64, f64) {
+        let n = self.count as f64;
+        (self.mean, self.squares / (n * (n - 1.0)))
+    }
 }
 
 #[cfg(test)]
@@ -76,12 +163,34 @@ mod tests {
 
     #[test]
     fn a_rising_elbo_keeps_the_rate_and_a_flat_one_ends_the_fit() {
-        let mut auto = Auto::new();
+        let mut auto = Auto::new(1);
         for step in 0..2000 {
-            assert!(!auto.finished_after(step as f64));
+            assert!(!auto.finished_after(step as f64, &[0.0]));
         }
         assert_eq!(auto.factor(), 1.0);
-        let end = (0..20_000).position(|i| auto.finished_after(if i % 2 == 0 { 2000.0 } else { 2001.0 }));
-        assert!(end.is_some_and(|steps| steps > 2000 && steps < 4000), "{end:?}");
+        let flat = |i: usize| if i % 2 == 0 { 2000.0 } else { 2001.0 };
+        let end = (0..20_000).position(|i| auto.finished_after(flat(i), &[3.0]));
+        assert!(end.is_some_and(|steps| steps > 1000 && steps < 4000), "{end:?}");
+        let mut result = [0.0];
+        auto.finish(&mut result);
+        assert_eq!(result, [3.0]);
+    }
+
+    #[test]
+    fn a_drift_that_the_elbo_does_not_show_keeps_the_fit_going() {
+        let mut auto = Auto::new(1);
+        let end = (0..20_000).position(|i| auto.finished_after(0.0, &[i as f64 * 1e-3]));
+        assert_eq!(end, None);
+    }
+
+    #[test]
+    fn steps_are_measured_in_units_with_a_floor() {
+        let mut auto = Auto::new(2);
+        auto.units.copy_from_slice(&[100.0, 1e-3]);
+        let mut params = [5.0f64, 5.0];
+        auto.before_step(&params);
+        params = [5.01, 5.01];
+        auto.after_step(&mut params);
+        assert!((params[0] - 6.0).abs() < 1e-9 && (params[1] - 5.01).abs() < 1e-12, "{params:?}");
     }
 }

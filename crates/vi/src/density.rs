@@ -6,16 +6,23 @@ use crate::model::Model;
 use crate::scope::{Mode, Run, discover, run};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Scalar, Tape, Var};
+use std::fmt;
 
 /// `u ↦ ln p(x(u), data) + ln |dx/du|` and its gradient: what samplers and optimisers of point estimates work with.
 ///
 /// The entries of `u` stand in the order of the layout's latent sites, each column by column.
-#[derive(Debug)]
 pub struct LogJoint<M, T: Scalar = f64> {
     model: M,
     layout: Layout,
     tape: Tape<T>,
     prefix: String,
+}
+
+// Closures are models and have no Debug form.
+impl<M, T: Scalar> fmt::Debug for LogJoint<M, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogJoint").field("layout", &self.layout).finish_non_exhaustive()
+    }
 }
 
 impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
@@ -57,7 +64,8 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
     fn evaluate(&mut self, u: &[T], gradient: Option<&mut [T]>) -> Result<T> {
         let d = self.dim();
         if u.len() != d || gradient.as_ref().is_some_and(|g| g.len() != d) {
-            let problem = format!("{} entries for a model of dimension {d}", u.len());
+            let length = if u.len() == d { gradient.map_or(d, |g| g.len()) } else { u.len() };
+            let problem = format!("{length} entries for a model of dimension {d}");
             return Err(Error::Setting { setting: "u", problem });
         }
         self.tape.reset();

@@ -87,6 +87,12 @@ pub trait Guide<T: Scalar>: Debug + Send + Sync {
         None
     }
 
+    /// The natural length of a step of every parameter, written to `units` (given as ones): for a mean, the standard deviation; for
+    /// the parameter of a standard deviation, what changes it by about its own size. The automatic fit measures its steps by it.
+    fn units(&self, params: &Params<T>, units: &mut [f64]) {
+        let _ = (params, units);
+    }
+
     /// The parameters that set scales, which often want a higher rate.
     fn scale_params(&self) -> Vec<ParamId> {
         Vec::new()

@@ -64,6 +64,27 @@ pub enum Start {
     Values(Vec<f64>),
 }
 
+impl Start {
+    /// `n` numbers; none if a list of another length was given.
+    pub(crate) fn numbers(&self, n: usize, key: Key) -> Option<Vec<f64>> {
+        let mut x = vec![0.0; n];
+        match self {
+            Start::Constant(c) => x.fill(*c),
+            Start::Uniform(low, high) => {
+                fill_uniform(key, 0, &mut x);
+                x.iter_mut().for_each(|u| *u = low + (high - low) * *u);
+            }
+            Start::Normal(mean, sd) => {
+                fill_normal(key, 0, &mut x);
+                x.iter_mut().for_each(|z| *z = mean + sd * *z);
+            }
+            Start::Values(values) if values.len() == n => x.copy_from_slice(values),
+            Start::Values(_) => return None,
+        }
+        Some(x)
+    }
+}
+
 /// Initial standard deviations.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -101,30 +122,12 @@ impl Site {
         self.shape.0 * self.shape.1
     }
 
-    /// The numbers at which the unconstrained variable starts.
-    ///
-    /// # Errors
-    /// If a list of another length was given.
+    /// Where a guide's mean starts, entry by entry.
     pub(crate) fn start(&self, key: Key) -> Result<Vec<f64>> {
-        let mut x = vec![0.0; self.size()];
-        match &self.init.loc {
-            Start::Constant(c) => x.fill(*c),
-            Start::Uniform(low, high) => {
-                fill_uniform(key, 0, &mut x);
-                x.iter_mut().for_each(|u| *u = low + (high - low) * *u);
-            }
-            Start::Normal(mean, sd) => {
-                fill_normal(key, 0, &mut x);
-                x.iter_mut().for_each(|z| *z = mean + sd * *z);
-            }
-            Start::Values(values) if values.len() == x.len() => x.copy_from_slice(values),
-            Start::Values(values) => {
-                let problem =
-                    format!("site {:?}: {} numbers for {} entries", self.name, values.len(), x.len());
-                return Err(Error::Setting { setting: "start", problem });
-            }
-        }
-        Ok(x)
+        self.init.loc.numbers(self.size(), key).ok_or_else(|| Error::Setting {
+            setting: "init",
+            problem: format!("site {:?} has {} entries, its start another number", self.name, self.size()),
+        })
     }
 }
 

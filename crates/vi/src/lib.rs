@@ -1,4 +1,45 @@
-//! Variational inference of user-written models: a [`Model`] visits its sites in a [`Scope`], [`fit()`] finds a [`Posterior`].
+//! Variational inference of models that are written as programs.
+//!
+//! A model is a closure (or a struct, see [`Model`]) that visits its sites: it [samples](Scope::sample) latent variables from
+//! their priors and [observes](Scope::observe) data. [`fit`] finds the Gaussian distribution over the latent variables, each
+//! carried to the whole real line first, that has the highest evidence lower bound (ELBO).
+//!
+//! ```
+//! use probity_distributions::{Distribution, HalfCauchy, Normal};
+//! use probity_vi::{Scope, fit};
+//!
+//! // The effects of coaching in eight schools, with standard errors (Rubin 1981).
+//! let effect = [28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0];
+//! let error = [15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0];
+//!
+//! let posterior = fit(|s: &mut Scope| {
+//!     let mean = s.sample("mean", Normal::new(0.0, 5.0))?;
+//!     let spread = s.sample("spread", HalfCauchy::new(5.0))?;
+//!     let z = s.sample("z", Normal::standard().rows(8))?;
+//!     let school = s.deterministic("school", mean + spread * z)?;
+//!     s.observe("effect", Normal::new(school, s.data(&error)), &effect)
+//! })?;
+//!
+//! let draws = posterior.draws(1000)?;
+//! assert!((draws["mean"].mean()[0] - 4.4).abs() < 1.0);
+//! assert!(posterior.report().elbo.is_some_and(|elbo| elbo.value < -31.3));
+//! # Ok::<(), probity_vi::Error>(())
+//! ```
+//!
+//! # The parts
+//! * A model: [`Model`], and [`Scope`] with `sample`, `observe`, `factor`, `deterministic`, `param`, `plate`, `within`, `linear`.
+//! * Its sites: [`Layout`], [`Site`]; where a guide starts: [`Init`].
+//! * A fit: [`fit()`] without settings, [`Fit`] with them; [`optim`] has optimisers and schedules, [`KlWeight`] warm-up and
+//!   tempering, [`Estimator`] the ways to draw a linear map; an [`Observer`] watches and may stop.
+//! * A guide: [`MeanField`], or any [`Guide`].
+//! * The result: [`Posterior`] with its [`Report`], [`Draws`] and [`Summary`].
+//! * The log joint density and its gradient, for other methods: [`LogJoint`].
+//! * What can go wrong: [`Error`], which names the site, and for a number that is not finite the step and the operation.
+//!
+//! # What holds always
+//! * A minibatch of B rows of N counts N / B times, in [`Scope::plate`] and nowhere else, and the KL counts once. Any other weight is
+//!   a setting by name, and stands in the report.
+//! * The same seed gives the same bits, for any number of threads.
 #![forbid(unsafe_code)]
 mod auto;
 mod density;

@@ -15,7 +15,6 @@ use rayon::prelude::*;
 use std::fmt;
 
 /// A fitted posterior, with the model it belongs to.
-#[derive(Debug)]
 pub struct Posterior<M, T: Scalar = f64> {
     model: M,
     layout: Layout,
@@ -200,6 +199,19 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     /// What the model reports.
     pub fn summary(&self) -> Result<crate::draws::Summary> {
         Ok(self.draws(2000)?.summary())
+    }
+}
+
+// Closures are models and have no Debug form.
+impl<M, T: Scalar> fmt::Debug for Posterior<M, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { layout, guide, params, report, .. } = self;
+        f.debug_struct("Posterior")
+            .field("layout", layout)
+            .field("guide", guide)
+            .field("params", params)
+            .field("report", report)
+            .finish_non_exhaustive()
     }
 }
 

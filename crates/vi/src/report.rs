@@ -11,9 +11,9 @@ use std::fmt;
 pub enum Stopped {
     /// The given number of steps was done.
     AllSteps,
-    /// The ELBO came to rest at every rate.
+    /// The ELBO, and then the guide, came to rest.
     Stationary,
-    /// The ELBO was still rising when the limit of an automatic fit was reached.
+    /// The guide was still moving when the limit of an automatic fit was reached.
     Limit,
     /// An observer ended it.
     ByObserver,
@@ -48,8 +48,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = match self.stopped {
             Stopped::AllSteps => "all steps done",
-            Stopped::Stationary => "the ELBO came to rest",
-            Stopped::Limit => "NOT at rest: the ELBO was still rising at the limit of steps",
+            Stopped::Stationary => "at rest",
+            Stopped::Limit => "NOT at rest: the guide was still moving at the limit of steps",
             Stopped::ByObserver => "ended by an observer",
         };
         writeln!(

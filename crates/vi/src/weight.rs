@@ -28,6 +28,15 @@ impl KlWeight {
         }
     }
 
+    /// Whether the fraction or weight can be used.
+    pub(crate) fn is_valid(self) -> bool {
+        match self {
+            KlWeight::Full => true,
+            KlWeight::WarmUp(fraction) => (0.0..=1.0).contains(&fraction),
+            KlWeight::Tempered(weight) => weight >= 0.0 && weight < f64::INFINITY,
+        }
+    }
+
     /// The weight at the end.
     pub fn last(self) -> f64 {
         self.at(1.0)
@@ -40,7 +49,7 @@ impl fmt::Display for KlWeight {
             KlWeight::Full => write!(f, "KL weight 1"),
             KlWeight::WarmUp(fraction) => write!(f, "KL warm-up over {:.0} % of the steps", fraction * 100.0),
             KlWeight::Tempered(weight) => {
-                write!(f, "tempered: KL weight {weight} (not the Bayesian posterior)")
+                write!(f, "TEMPERED: KL weight {weight}, NOT the Bayesian posterior")
             }
         }
     }

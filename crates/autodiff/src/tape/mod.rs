@@ -167,7 +167,7 @@ impl<T: Scalar> Tape<T> {
     /// parameters cannot change before the reset without being copied.
     pub fn bind(&self, params: &Params<T>) {
         let mut inner = self.inner.borrow_mut();
-        inner.params = Some(params.shared());
+        inner.params = Some(params.shared().clone());
         inner.params_grad.resize(params.len(), T::from_f64(0.0));
         inner.params_node.clear();
         inner.params_node.resize(params.segments().len(), None);
@@ -180,7 +180,7 @@ impl<T: Scalar> Tape<T> {
     #[track_caller]
     pub fn param(&self, params: &Params<T>, id: ParamId) -> Var<'_, T> {
         let mut inner = self.inner.borrow_mut();
-        let bound = inner.params.as_ref().is_some_and(|p| Arc::ptr_eq(p, &params.shared()));
+        let bound = inner.params.as_ref().is_some_and(|p| Arc::ptr_eq(p, params.shared()));
         assert!(bound, "param: these parameters are not bound to the tape (call Tape::bind after reset)");
         if let Some(node) = inner.params_node[id.index()] {
             drop(inner);

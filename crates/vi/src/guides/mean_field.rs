@@ -2,9 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::guide::{Guide, Marginal, ScaleForm};
-use crate::layout::{Layout, ScaleStart, SiteKind};
+use crate::layout::{Layout, ScaleStart, SiteKind, Start};
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::random::fill_uniform;
 use probity_autodiff::{Key, ParamId, Params, Real, Scalar, Tape};
 
 /// `q(u) = ∏ᵢ N(uᵢ; locᵢ, scaleᵢ)`, `scale = softplus(rho)` (the default) or `e^rho`.
@@ -46,9 +45,9 @@ impl<T: Scalar> Guide<T> for MeanField {
             let rho = match site.init.scale {
                 ScaleStart::Constant(scale) => vec![self.form.rho(scale); site.size()],
                 ScaleStart::SoftplusUniform(low, high) => {
-                    let mut rho = vec![0.0; site.size()];
-                    fill_uniform(key.fold_in(1), 0, &mut rho);
-                    rho.iter().map(|u| self.form.rho((low + (high - low) * u).softplus())).collect()
+                    let rho =
+                        Start::Uniform(low, high).numbers(site.size(), key.fold_in(1)).unwrap_or_default();
+                    rho.into_iter().map(|r: f64| self.form.rho(r.softplus())).collect()
                 }
             };
             let mut add = |suffix: &str, x: &[f64]| {
@@ -79,6 +78,19 @@ impl<T: Scalar> Guide<T> for MeanField {
     fn marginal<'t>(&self, tape: &'t Tape<T>, params: &Params<T>, index: usize) -> Option<Marginal<'t, T>> {
         let (loc, rho) = (*self.ids.get(index)?)?;
         Some(Marginal { loc: tape.param(params, loc), rho: tape.param(params, rho), form: self.form })
+    }
+
+    fn units(&self, params: &Params<T>, units: &mut [f64]) {
+        for (loc, rho) in self.ids.iter().flatten() {
+            let (loc, rho) = (params.segment(*loc).range(), params.segment(*rho).range());
+            for (l, r) in loc.zip(rho) {
+                let x = params.as_slice()[r].to_f64();
+                (units[l], units[r]) = match self.form {
+                    ScaleForm::Softplus => (x.softplus(), x.softplus() / x.sigmoid()),
+                    ScaleForm::Log => (x.exp(), 1.0),
+                };
+            }
+        }
     }
 
     fn scale_params(&self) -> Vec<ParamId> {

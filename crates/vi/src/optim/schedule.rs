@@ -29,6 +29,17 @@ pub enum Schedule {
 }
 
 impl Schedule {
+    /// Whether all factors are numbers of 0 or more.
+    pub(crate) fn is_valid(self) -> bool {
+        let factor = |x: f64| x >= 0.0 && x < f64::INFINITY;
+        match self {
+            Schedule::Constant => true,
+            Schedule::Cosine { end } => factor(end),
+            Schedule::Exponential { end } => factor(end) && end > 0.0,
+            Schedule::HoldThenCosine { hold, end } => factor(end) && (0.0..=1.0).contains(&hold),
+        }
+    }
+
     /// The factor when the fraction `done` (0 to 1) of the steps is done.
     pub fn factor(self, done: f64) -> f64 {
         let cosine = |x: f64, end: f64| end + (1.0 - end) * 0.5 * (1.0 + (std::f64::consts::PI * x).cos());

@@ -166,7 +166,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
 }
 
 /// Mean and standard deviation of a Normal prior with constant parameters.
-fn constants<'t, T: Scalar, D: Sample<Var<'t, T>>>(prior: &D) -> Option<(f64, f64)> {
+pub(super) fn constants<'t, T: Scalar, D: Sample<Var<'t, T>>>(prior: &D) -> Option<(f64, f64)> {
     let (loc, scale) = prior.as_normal()?;
     Some((loc.constant_value()?.to_f64(), scale.constant_value()?.to_f64()))
 }
@@ -174,6 +174,6 @@ fn constants<'t, T: Scalar, D: Sample<Var<'t, T>>>(prior: &D) -> Option<(f64, f6
 /// Whether the divergence of a Gaussian from this prior is known exactly. Asked with a standard normal, whose value is not used.
 fn known<'t, T: Scalar, D: Sample<Var<'t, T>>>(prior: &D) -> bool {
     matches!(prior.support(), Support::Real)
-        && (constants(prior).is_some()
+        && (prior.as_normal().is_some()
             || prior.kl_from_normal(Var::from(0.0), Var::from(1.0), Terms::Sum).is_some())
 }

@@ -49,12 +49,19 @@ pub struct Scope<'t, T: Scalar = f64> {
 impl<'t, T: Scalar> Scope<'t, T> {
     /// A latent variable with this prior. Returns its value, of the prior's shape, in the prior's support.
     ///
+    /// The guide starts near the mean of a Normal prior with constant parameters, and else near 0 before the constraint (1 for
+    /// a positive variable, the middle of an interval).
+    ///
     /// # Errors
     /// If the name is taken, a parameter of the prior is out of range, the family is discrete, or the model has changed
     /// since its first run.
     #[track_caller]
     pub fn sample<D: Sample<Var<'t, T>>>(&mut self, name: &str, prior: D) -> Result<Var<'t, T>> {
-        self.sample_from(name, prior, Init::default)
+        let start = || match linear::constants(&prior) {
+            Some((loc, scale)) => Init { loc: Start::Normal(loc, 0.1 * scale.min(1.0)), ..Init::default() },
+            None => Init::default(),
+        };
+        self.sample_from(name, prior, start)
     }
 
     /// As [`sample`](Scope::sample), with a start for the guide of this site.
@@ -135,10 +142,17 @@ impl<'t, T: Scalar> Scope<'t, T> {
         start: &DMatrix<f64>,
         support: Support<Var<'t, T>>,
     ) -> Result<Var<'t, T>> {
-        let index = self.visit_param(name, start.shape(), support, |tape| {
-            let x = start.on(tape);
-            let u = support.unconstrain(x).unwrap_or(x);
-            Start::Values(u.read(|u| u.iter().map(|v| v.to_f64()).collect()))
+        let index = self.visit_param(name, start.shape(), support, |s| {
+            let x = start.on(s.tape);
+            let u: Vec<f64> =
+                support.unconstrain(x).unwrap_or(x).read(|u| u.iter().map(|v| v.to_f64()).collect());
+            match u.iter().position(|u| !u.is_finite()) {
+                None => Ok(Start::Values(u)),
+                Some(index) => {
+                    let (site, value) = (s.full_name(name), start[index]);
+                    Err(Error::OutsideSupport { site, family: "the parameter", index, value })
+                }
+            }
         })?;
         let value = self.point(index, support)?;
         self.leave(index);
@@ -156,7 +170,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         start: Start,
         support: Support<Var<'t, T>>,
     ) -> Result<Var<'t, T>> {
-        let index = self.visit_param(name, shape, support, |_| start)?;
+        let index = self.visit_param(name, shape, support, |_| Ok(start))?;
         let value = self.point(index, support)?;
         self.leave(index);
         Ok(value)
@@ -203,7 +217,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
     ) -> Result<usize> {
         let index = self.cursor;
         self.cursor += 1;
-        self.tape.set_tag(2 * index as u32);
+        self.tape.set_tag(2 * index as u32 + 1);
         if self.discovering {
             let name = self.full_name(name);
             if self.layout.site(&name).is_some() {
@@ -227,7 +241,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
                 self.changed(name, format!("the first run had {:?} ({:?}) here", site.name, site.kind))
             );
         }
-        if kind == SiteKind::Latent && site.shape != shape {
+        if matches!(kind, SiteKind::Latent | SiteKind::Param) && site.shape != shape {
             let was = site.shape;
             let problem = format!("it is {} × {}, in the first run {} × {}", shape.0, shape.1, was.0, was.1);
             return Err(self.changed(name, problem));
@@ -237,7 +251,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
 
     /// Marks what is recorded after the site.
     fn leave(&mut self, index: usize) {
-        self.tape.set_tag(2 * index as u32 + 1);
+        self.tape.set_tag(2 * index as u32 + 2);
     }
 
     fn changed(&self, name: &str, problem: String) -> Error {

@@ -87,16 +87,25 @@ pub(crate) struct Batcher {
     key: Key,
     size: usize,
     step: usize,
-    /// The order of the rows in the epoch at hand, and which epoch and N that is.
-    order: Vec<usize>,
-    epoch: Option<(usize, usize)>,
-    /// The minibatch that was dealt last; its memory is used again if nobody else holds it.
-    dealt: Option<Arc<[usize]>>,
+    /// The order of the rows in the epoch at hand, for every N that the model's plates have.
+    orders: Vec<Order>,
+    /// Minibatches that were dealt; their memory is used again when nobody else holds it.
+    dealt: Vec<Arc<[usize]>>,
+}
+
+/// The shuffled rows of an epoch.
+#[derive(Clone, Debug)]
+struct Order {
+    epoch: usize,
+    rows: Vec<usize>,
 }
 
 impl Batcher {
+    /// More than a tape holds of one length; others are let go.
+    const KEPT: usize = 16;
+
     pub(crate) fn new(key: Key, size: usize) -> Self {
-        Self { key, size, step: 0, order: Vec::new(), epoch: None, dealt: None }
+        Self { key, size, step: 0, orders: Vec::new(), dealt: Vec::new() }
     }
 
     pub(crate) fn set_step(&mut self, step: usize) {
@@ -108,21 +117,29 @@ impl Batcher {
     fn deal(&mut self, n: usize) -> Arc<[usize]> {
         let per_epoch = n.div_ceil(self.size);
         let (epoch, part) = (self.step / per_epoch, self.step % per_epoch);
-        if self.epoch != Some((epoch, n)) {
-            self.order.clear();
-            self.order.extend(0..n);
-            self.order.shuffle(&mut self.key.fold_in(epoch as u64).rng());
-            self.epoch = Some((epoch, n));
+        let at = self.orders.iter().position(|o| o.rows.len() == n).unwrap_or_else(|| {
+            self.orders.push(Order { epoch: usize::MAX, rows: (0..n).collect() });
+            self.orders.len() - 1
+        });
+        let order = &mut self.orders[at];
+        if order.epoch != epoch {
+            order.rows.iter_mut().enumerate().for_each(|(i, row)| *row = i);
+            order.rows.shuffle(&mut self.key.fold_in(epoch as u64).rng());
+            order.epoch = epoch;
         }
-        let rows = &self.order[part * self.size..((part + 1) * self.size).min(n)];
-        let mut dealt = self.dealt.take();
-        match dealt.as_mut().and_then(Arc::get_mut).filter(|d| d.len() == rows.len()) {
-            Some(memory) => memory.copy_from_slice(rows),
-            None => dealt = Some(rows.into()),
+        let rows = &order.rows[part * self.size..((part + 1) * self.size).min(n)];
+        for dealt in self.dealt.iter_mut().filter(|d| d.len() == rows.len()) {
+            if let Some(memory) = Arc::get_mut(dealt) {
+                memory.copy_from_slice(rows);
+                return dealt.clone();
+            }
         }
-        let dealt = dealt.unwrap_or_else(|| rows.into());
-        self.dealt = Some(dealt.clone());
-        dealt
+        let new: Arc<[usize]> = rows.into();
+        if self.dealt.len() == Self::KEPT {
+            self.dealt.remove(0);
+        }
+        self.dealt.push(new.clone());
+        new
     }
 }
 

@@ -10,8 +10,8 @@ use probity_autodiff::{Key, Params, Scalar, Tape, Var};
 /// Where latent variables come from, and what becomes of data.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mode<'t, T: Scalar> {
-    /// Drawn from the prior; data drawn from the likelihood.
-    Prior,
+    /// Where the guide will start, which is where the first steps need valid numbers: a draw of a wide prior may overflow.
+    Start,
     /// Read from a flat unconstrained vector; the log joint density is added up. Parameters at their start.
     Point { u: Var<'t, T>, params: Option<&'t Params<T>> },
     /// Drawn from the guide; the terms of the ELBO are added up.
@@ -101,9 +101,9 @@ pub(crate) fn run<'t, T: Scalar>(
     Ok(out)
 }
 
-/// The site table of a model, by a run in which latent variables are drawn from the prior.
+/// The site table of a model, by a run in which latent variables are where a guide starts.
 pub(crate) fn discover<T: Scalar>(model: &(impl Model<T> + ?Sized), key: Key) -> Result<Layout> {
     let (tape, mut layout, mut prefix) = (Tape::new(), Layout::default(), String::new());
-    run(model, &tape, &mut layout, Mode::Prior, Run::new(key, &mut prefix))?;
+    run(model, &tape, &mut layout, Mode::Start, Run::new(key, &mut prefix))?;
     Ok(layout)
 }

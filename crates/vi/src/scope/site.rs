@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::guide::{Marginal, ScaleForm};
 use crate::layout::{Init, ScaleStart, SiteKind, Start, Transform};
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Arg, Formula, FormulaPair, Real, Scalar, Tape, Terms, Var, formula};
+use probity_autodiff::{Arg, Formula, FormulaPair, Real, Scalar, Terms, Var, formula};
 use probity_distributions::{Distribution, KlMethod, Sample, Support};
 
 /// `ln √(2πe)`, the entropy of a standard normal number.
@@ -78,7 +78,11 @@ impl<'t, T: Scalar> Scope<'t, T> {
     pub(super) fn latent<D: Sample<Var<'t, T>>>(&mut self, index: usize, prior: &D) -> Result<Var<'t, T>> {
         let key = self.key.fold_in(index as u64);
         let value = match self.mode {
-            Mode::Prior => prior.sample(self.tape, key),
+            Mode::Start => {
+                let site = &self.layout.sites[index];
+                let u = DMatrix::from_vec(site.shape.0, site.shape.1, site.start(key)?).on(self.tape);
+                prior.support().constrain(u).unwrap_or(u)
+            }
             Mode::Point { u, .. } => {
                 let u = self.part(u, index);
                 let x = prior.support().constrain(u).unwrap_or(u);
@@ -220,7 +224,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
             self.check_data(index, D::NAME, &distribution.support(), value)?;
         }
         match self.mode {
-            Mode::Prior | Mode::Predict { .. } => {
+            Mode::Start | Mode::Predict { .. } => {
                 if self.out.collected.is_some() {
                     let key = self.key.fold_in(index as u64);
                     let drawn = distribution.sample_shaped(self.tape, key, got);
@@ -241,15 +245,23 @@ impl<'t, T: Scalar> Scope<'t, T> {
         support: &Support<Var<'t, T>>,
         value: Var<'t, T>,
     ) -> Result {
-        let whole = |x: f64| x.fract() == 0.0;
-        let inside = |x: f64| match *support {
-            Support::Positive => x >= 0.0 && x.is_finite(),
-            Support::Boolean => x == 0.0 || x == 1.0,
-            Support::NonNegativeInteger => x >= 0.0 && whole(x),
-            Support::Category(n) => x >= 0.0 && x < n as f64 && whole(x),
+        let cols_first = value.shape().0;
+        // The entry of a limit that entry `i` of the value meets by broadcasting.
+        let limit = |of: Var<'t, T>, i: usize| {
+            let (rows, cols) = of.shape();
+            let row = if rows == 1 { 0 } else { i % cols_first };
+            let col = if cols == 1 { 0 } else { i / cols_first };
+            of.read(|x| x[row + col * rows].to_f64())
+        };
+        let inside = |i: usize, x: f64| match *support {
+            Support::Interval(low, high) => limit(low, i) <= x && x <= limit(high, i),
+            Support::Positive => Support::<f64>::Positive.contains(x),
+            Support::Boolean => Support::<f64>::Boolean.contains(x),
+            Support::NonNegativeInteger => Support::<f64>::NonNegativeInteger.contains(x),
+            Support::Category(n) => Support::<f64>::Category(n).contains(x),
             _ => x.is_finite(),
         };
-        let bad = value.read(|x| x.iter().map(|v| v.to_f64()).enumerate().find(|(_, v)| !inside(*v)));
+        let bad = value.read(|x| x.iter().map(|v| v.to_f64()).enumerate().find(|(i, v)| !inside(*i, *v)));
         match bad {
             None => Ok(()),
             Some((index_in, value)) => {
@@ -264,21 +276,24 @@ impl<'t, T: Scalar> Scope<'t, T> {
         name: &str,
         shape: (usize, usize),
         support: Support<Var<'t, T>>,
-        start: impl FnOnce(&'t Tape<T>) -> Start,
+        start: impl FnOnce(&Self) -> Result<Start>,
     ) -> Result<usize> {
         let transform = transform(&support);
         if transform == Transform::None {
             return Err(Error::DiscreteLatent { site: self.full_name(name), family: "param" });
         }
-        let tape = self.tape;
-        let init = || Init { loc: start(tape), scale: ScaleStart::Constant(0.0) };
+        let mut at = None;
+        if self.discovering {
+            at = Some(start(self)?);
+        }
+        let init = || Init { loc: at.unwrap_or(Start::Constant(0.0)), scale: ScaleStart::Constant(0.0) };
         self.visit(name, SiteKind::Param, "", shape, transform, init)
     }
 
     /// The value of a point parameter.
     pub(super) fn point(&mut self, index: usize, support: Support<Var<'t, T>>) -> Result<Var<'t, T>> {
         let params = match self.mode {
-            Mode::Prior => None,
+            Mode::Start => None,
             Mode::Point { params, .. } => params,
             Mode::Elbo { params, .. } | Mode::Predict { params, .. } => Some(params),
         };

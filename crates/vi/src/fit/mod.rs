@@ -1,21 +1,21 @@
 //! Fitting a guide to a model by stochastic gradients of the ELBO.
 
+mod run;
+
 use crate::auto::Auto;
-use crate::elbo::{Engine, Loss};
+use crate::elbo::Engine;
 use crate::error::{Error, Result};
 use crate::guide::Guide;
 use crate::guides::MeanField;
-use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
-use crate::observer::{Observer, StepInfo};
-use crate::optim::{Adam, Optimizer, Schedule, clip_norm};
+use crate::observer::Observer;
+use crate::optim::{Adam, Optimizer, Schedule};
 use crate::posterior::Posterior;
-use crate::report::{Report, Stopped};
+use crate::report::Report;
 use crate::scope::{Estimator, discover};
 use crate::weight::KlWeight;
-use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Key, Params, Real, Scalar};
-use std::ops::Range;
+use probity_autodiff::{Key, Scalar};
+use run::State;
 use std::time::Instant;
 
 /// Fits a mean-field Gaussian posterior, choosing rate and number of steps by itself.
@@ -206,20 +206,17 @@ impl<T: Scalar> Fit<T> {
         let layout = discover(&model, key.fold_in_str("first run"))?;
         let params = self.start(&layout, key)?;
         let multipliers = self.multipliers(&params);
+        let expected = self.steps.unwrap_or(Auto::MOST) / self.history_every + 1;
         let mut state = State {
             rates: multipliers.clone(),
             multipliers,
             engine: Engine::new(&layout, self.draws, self.minibatch, self.estimator, key.fold_in_str("fit")),
-            average: Average::new(),
-            history: Vec::new(),
+            history: Vec::with_capacity(expected.min(1 << 20)),
             params,
         };
-        if let Some(steps) = self.steps {
-            state.history.reserve(steps / self.history_every + 2);
-        }
-        let (steps, stopped) = self.steps_taken(&model, &mut state, observers)?;
-        state.average.finish(&mut state.params);
+        let taken = self.steps_taken(&model, &mut state, observers);
         observers.iter_mut().for_each(|o| o.done());
+        let (steps, stopped) = taken?;
         let report = Report {
             guide: self.guide.name().into(),
             steps,
@@ -256,143 +253,40 @@ impl<T: Scalar> Fit<T> {
         if self.history_every == 0 {
             return bad("history_every", "at least 1 is needed");
         }
+        let positive = |x: f64| x > 0.0 && x < f64::INFINITY;
+        if !self.kl_weight.is_valid() {
+            return bad(
+                "kl_weight",
+                "a warm-up needs a fraction between 0 and 1, tempering a finite weight of 0 or more",
+            );
+        }
+        if !self.schedule.is_valid() {
+            return bad(
+                "schedule",
+                "factors must be 0 or more (more than 0 for Exponential), fractions between 0 and 1",
+            );
+        }
+        if !positive(self.scale_rate) {
+            return bad("scale_rate", "a finite number greater than 0 is needed");
+        }
+        if !positive(self.loss_scale) {
+            return bad("loss_scale", "a finite number greater than 0 is needed");
+        }
+        if self.clip.is_some_and(|norm| !positive(norm)) {
+            return bad("clip_norm", "a finite number greater than 0 is needed");
+        }
+        if self.steps.is_none() {
+            let needs_steps = "it is a fraction of the steps, whose number must be given (Fit::steps)";
+            if matches!(self.kl_weight, KlWeight::WarmUp(_)) {
+                return bad("kl_weight", needs_steps);
+            }
+            if self.schedule != Schedule::Constant {
+                return bad("schedule", needs_steps);
+            }
+            if self.average > 0.0 {
+                return bad("average", needs_steps);
+            }
+        }
         Ok(())
-    }
-
-    /// The guide's parameters and the model's own, at their start.
-    fn start(&mut self, layout: &Layout, key: Key) -> Result<Params<T>> {
-        let mut params = Params::new();
-        self.guide.init(layout, &mut params, key.fold_in_str("start"))?;
-        for (i, site) in layout.sites().iter().enumerate().filter(|(_, s)| s.kind == SiteKind::Param) {
-            let values = site.start(key.fold_in_str("parameters").fold_in(i as u64))?;
-            let values = values.into_iter().map(T::from_f64);
-            params.add(site.name.clone(), &DMatrix::from_iterator(site.shape.0, site.shape.1, values));
-        }
-        if params.is_empty() {
-            let problem = "the model has no latent variables and no parameters".into();
-            return Err(Error::Setting { setting: "model", problem });
-        }
-        Ok(params)
-    }
-
-    /// The rate multiplier of every range of parameters.
-    fn multipliers(&self, params: &Params<T>) -> Vec<(Range<usize>, f64)> {
-        let scales = self.guide.scale_params();
-        let mut rates: Vec<(Range<usize>, f64)> = Vec::new();
-        for (i, segment) in params.segments().iter().enumerate() {
-            let is_scale = scales.iter().any(|s| s.index() == i);
-            let multiplier = if is_scale { self.scale_rate } else { 1.0 };
-            match rates.last_mut() {
-                Some((range, m)) if *m == multiplier => range.end = segment.range().end,
-                _ => rates.push((segment.range(), multiplier)),
-            }
-        }
-        rates
-    }
-
-    fn steps_taken<M: Model<T> + Sync>(
-        &mut self,
-        model: &M,
-        state: &mut State<T>,
-        observers: &mut [&mut dyn Observer],
-    ) -> Result<(usize, Stopped)> {
-        let mut auto = Auto::new();
-        let steps = self.steps.unwrap_or(Auto::MOST);
-        let first_averaged = steps - (steps as f64 * self.average) as usize;
-        for step in 0..steps {
-            let done = step as f64 / steps as f64;
-            let factor = if self.steps.is_some() { self.schedule.factor(done) } else { auto.factor() };
-            let kl_weight =
-                if self.steps.is_some() { self.kl_weight.at(done) } else { self.kl_weight.last() };
-            let info = self.one_step(model, state, (step, steps), factor, kl_weight)?;
-            for observer in observers.iter_mut() {
-                if observer.step(&info).is_break() {
-                    return Ok((step + 1, Stopped::ByObserver));
-                }
-            }
-            if self.steps.is_some() {
-                if step >= first_averaged {
-                    state.average.add(state.params.as_slice());
-                }
-            } else {
-                if auto.averaging() {
-                    state.average.add(state.params.as_slice());
-                }
-                if auto.finished_after(info.elbo.value()) {
-                    return Ok((step + 1, Stopped::Stationary));
-                }
-            }
-        }
-        Ok((steps, if self.steps.is_some() { Stopped::AllSteps } else { Stopped::Limit }))
-    }
-
-    fn one_step<M: Model<T> + Sync>(
-        &mut self,
-        model: &M,
-        state: &mut State<T>,
-        (step, steps): (usize, usize),
-        factor: f64,
-        kl_weight: f64,
-    ) -> Result<StepInfo> {
-        let loss = Loss { kl_weight, scale: self.loss_scale };
-        let guide = self.guide.as_ref();
-        let (elbo, gradient) = state.engine.step(model, guide, &state.params, step, loss)?;
-        let gradient_norm = match self.clip {
-            Some(norm) => clip_norm(gradient, norm),
-            None => gradient.iter().map(|g| g.to_f64() * g.to_f64()).sum::<f64>().sqrt(),
-        };
-        if !elbo.value().is_finite() || !gradient_norm.is_finite() {
-            return Err(state.engine.explain(model, guide, &state.params, step, loss));
-        }
-        let rate = self.optimizer.rate() * factor;
-        for ((_, now), (_, multiplier)) in state.rates.iter_mut().zip(&state.multipliers) {
-            *now = rate * multiplier;
-        }
-        self.optimizer.step(state.params.as_mut_slice(), gradient, &state.rates);
-        let info = StepInfo { step, steps, elbo, kl_weight, rate, gradient_norm };
-        if step % self.history_every == 0 {
-            state.history.push(info);
-        }
-        Ok(info)
-    }
-}
-
-/// What changes during a fit.
-struct State<T: Scalar> {
-    engine: Engine<T>,
-    params: Params<T>,
-    /// The multiplier of every range of parameters, and the rate of this step.
-    multipliers: Vec<(Range<usize>, f64)>,
-    rates: Vec<(Range<usize>, f64)>,
-    average: Average,
-    history: Vec<StepInfo>,
-}
-
-/// The running mean of the parameters.
-struct Average {
-    mean: Vec<f64>,
-    count: usize,
-}
-
-impl Average {
-    fn new() -> Self {
-        Self { mean: Vec::new(), count: 0 }
-    }
-
-    fn add<T: Scalar>(&mut self, params: &[T]) {
-        self.mean.resize(params.len(), 0.0);
-        self.count += 1;
-        let share = 1.0 / self.count as f64;
-        for (m, p) in self.mean.iter_mut().zip(params) {
-            *m += (p.to_f64() - *m) * share;
-        }
-    }
-
-    fn finish<T: Scalar>(&self, params: &mut Params<T>) {
-        if self.count > 0 {
-            for (p, m) in params.as_mut_slice().iter_mut().zip(&self.mean) {
-                *p = T::from_num(T::Num::of(*m));
-            }
-        }
     }
 }

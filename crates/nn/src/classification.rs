@@ -1,0 +1,189 @@
+//! Bayesian neural classification: description, fit, prediction.
+
+use crate::data::check;
+use crate::error::{Error, Result};
+use crate::file::{File, load, save};
+use crate::layers::Mlp;
+use crate::prediction::ClassificationPrediction;
+use crate::standardize::Standardizer;
+use probity_autodiff::nalgebra::DMatrix;
+use probity_autodiff::{Scalar, Var};
+use probity_distributions::{Bernoulli, Categorical};
+use probity_vi::{Fit, MeanField, Model, Observer, Posterior, Scope};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A network for one label among `classes`: with two classes one output, the log-odds of class 1 (Bernoulli); with more, one
+/// output per class (Categorical).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Classification {
+    /// The network.
+    pub net: Mlp,
+    /// The number of classes.
+    pub classes: usize,
+    /// Whether inputs are standardised (by the training data, inside the model).
+    pub standardize: bool,
+}
+
+impl Classification {
+    /// With this network; inputs are standardised.
+    pub fn new(net: Mlp, classes: usize) -> Self {
+        Self { net, classes, standardize: true }
+    }
+
+    /// The outputs that the network needs.
+    pub fn outputs(&self) -> usize {
+        if self.classes == 2 { 1 } else { self.classes }
+    }
+
+    /// The model of this data: inputs n × k, labels 0 .. classes.
+    ///
+    /// # Errors
+    /// If sizes do not fit, there are no rows or fewer than two classes, a label is out of range, or a number is not finite.
+    pub fn model<T: Scalar>(&self, x: &DMatrix<f64>, labels: &[usize]) -> Result<ClassificationModel<T>> {
+        if self.classes < 2 {
+            return Err(Error::Network(format!("{} classes; at least two are needed", self.classes)));
+        }
+        if let Some(row) = labels.iter().position(|l| *l >= self.classes) {
+            return Err(Error::Data(format!(
+                "label {} in row {row}; there are {} classes",
+                labels[row], self.classes
+            )));
+        }
+        let y = DMatrix::from_iterator(labels.len(), 1, labels.iter().map(|l| *l as f64));
+        check(&self.net, self.outputs(), x, Some(&y))?;
+        let scaler = if self.standardize { Standardizer::of(x) } else { Standardizer::identity(x.ncols()) };
+        Ok(ClassificationModel::new(self.clone(), scaler, x, &y))
+    }
+
+    /// Fits the network to the data: inputs n × k, labels 0 .. classes.
+    ///
+    /// # Errors
+    /// As [`model`](Classification::model), or if the fit fails.
+    pub fn fit(&self, x: &DMatrix<f64>, labels: &[usize], fit: Fit<f32>) -> Result<FittedClassification> {
+        self.fit_observed(x, labels, fit, &mut [])
+    }
+
+    /// As [`fit`](Classification::fit), telling the observers of every step.
+    ///
+    /// # Errors
+    /// As `fit`.
+    pub fn fit_observed(
+        &self,
+        x: &DMatrix<f64>,
+        labels: &[usize],
+        fit: Fit<f32>,
+        observers: &mut [&mut dyn Observer],
+    ) -> Result<FittedClassification> {
+        Ok(FittedClassification { posterior: fit.run_observed(self.model(x, labels)?, observers)? })
+    }
+}
+
+/// A classification with its data: a model for any inference method.
+#[derive(Clone, Debug)]
+pub struct ClassificationModel<T: Scalar> {
+    spec: Classification,
+    scaler: Standardizer,
+    x: Arc<DMatrix<T>>,
+    y: Arc<DMatrix<T>>,
+}
+
+impl<T: Scalar> ClassificationModel<T> {
+    fn new(spec: Classification, scaler: Standardizer, x: &DMatrix<f64>, y: &DMatrix<f64>) -> Self {
+        let x = Arc::new(scaler.apply(x).map(T::from_f64));
+        Self { spec, scaler, x, y: Arc::new(y.map(T::from_f64)) }
+    }
+}
+
+impl<T: Scalar> Model<T> for ClassificationModel<T> {
+    fn run(&self, s: &mut Scope<'_, T>) -> probity_vi::Result {
+        s.plate("data", self.x.nrows(), |s, batch| {
+            let logits = self.spec.net.forward(s, "net", batch.shared_rows(&self.x))?;
+            s.deterministic("logits", logits)?;
+            let y = batch.shared_rows(&self.y);
+            if self.spec.classes == 2 {
+                s.observe("y", Bernoulli::<Var<'_, T>>::from_logits(logits), y)
+            } else {
+                s.observe("y", Categorical::new(logits), y)
+            }
+        })
+    }
+}
+
+/// A fitted classification.
+#[derive(Debug)]
+pub struct FittedClassification {
+    posterior: Posterior<ClassificationModel<f32>, f32>,
+}
+
+const FORMAT: &str = "probity classification 1";
+
+impl FittedClassification {
+    /// The posterior of the weights, with the record of the fit.
+    pub fn posterior(&self) -> &Posterior<ClassificationModel<f32>, f32> {
+        &self.posterior
+    }
+
+    /// The description of the network.
+    pub fn spec(&self) -> &Classification {
+        &self.posterior.model().spec
+    }
+
+    /// Predictions at these inputs (n × k) by `draws` draws of the weights.
+    ///
+    /// # Errors
+    /// If the columns do not fit, a number is not finite, or `draws` is 0.
+    pub fn predict(&self, x: &DMatrix<f64>, draws: usize) -> Result<ClassificationPrediction> {
+        let model = self.posterior.model();
+        check(&model.spec.net, model.spec.outputs(), x, None)?;
+        if draws == 0 {
+            return Err(Error::Data("a prediction needs at least one draw".into()));
+        }
+        let at = ClassificationModel::new(
+            model.spec.clone(),
+            model.scaler.clone(),
+            x,
+            &DMatrix::zeros(x.nrows(), 1),
+        );
+        let found = self.posterior.predict_sites(&at, draws, |name| name == "logits")?;
+        let logits = &found["logits"];
+        Ok(ClassificationPrediction::new((0..draws).map(|i| probabilities(logits.draw(i))).collect())?)
+    }
+
+    /// The fitted classification as JSON: description, units, parameters, record of the fit; without the training data.
+    ///
+    /// # Errors
+    /// If it cannot be written as JSON.
+    pub fn to_json(&self) -> Result<String> {
+        let model = self.posterior.model();
+        save(FORMAT, &model.spec, &model.scaler, &self.posterior)
+    }
+
+    /// A fitted classification from JSON. Its predictions are the same bits as before it was saved.
+    ///
+    /// # Errors
+    /// If the text is not of this format, or its parts do not fit together.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let file: File<Classification, Standardizer> = load(FORMAT, text)?;
+        let x = DMatrix::zeros(1, file.scales.columns());
+        check(&file.spec.net, file.spec.outputs(), &x, None)?;
+        let model = ClassificationModel::new(file.spec, file.scales, &x, &DMatrix::zeros(1, 1));
+        let posterior = Posterior::restore(model, file.layout, MeanField::new(), file.params, file.report)?;
+        Ok(Self { posterior })
+    }
+}
+
+/// Probabilities of one draw: n × classes, or n × 1 (of class 1) for two classes.
+fn probabilities(logits: DMatrix<f64>) -> DMatrix<f64> {
+    if logits.ncols() == 1 {
+        return logits.map(probity_autodiff::Real::sigmoid);
+    }
+    let mut p = logits;
+    for mut row in p.row_iter_mut() {
+        let top = row.max();
+        row.apply(|v| *v = (*v - top).exp());
+        let sum = row.sum();
+        row /= sum;
+    }
+    p
+}

@@ -1,0 +1,188 @@
+//! The steps of a fit.
+
+use super::Fit;
+use crate::auto::Auto;
+use crate::elbo::{Engine, Loss};
+use crate::error::{Error, Result};
+use crate::layout::{Layout, SiteKind};
+use crate::model::Model;
+use crate::observer::{Observer, StepInfo};
+use crate::optim::clip_norm;
+use crate::report::Stopped;
+use probity_autodiff::nalgebra::DMatrix;
+use probity_autodiff::{Key, Params, Scalar};
+use std::ops::{ControlFlow, Range};
+
+impl<T: Scalar> Fit<T> {
+    /// The guide's parameters and the model's own, at their start.
+    pub(super) fn start(&mut self, layout: &Layout, key: Key) -> Result<Params<T>> {
+        let mut params = Params::new();
+        self.guide.init(layout, &mut params, key.fold_in_str("start"))?;
+        for (i, site) in layout.sites().iter().enumerate().filter(|(_, s)| s.kind == SiteKind::Param) {
+            // The guide's names end in ".loc" and the like, and so may a parameter's.
+            if params.find(&site.name).is_some() {
+                return Err(Error::DuplicateSite { site: site.name.clone() });
+            }
+            let values = site.start(key.fold_in_str("parameters").fold_in(i as u64))?;
+            let values = values.into_iter().map(T::from_f64);
+            params.add(site.name.clone(), &DMatrix::from_iterator(site.shape.0, site.shape.1, values));
+        }
+        if params.is_empty() {
+            let problem = "the model has no latent variables and no parameters".into();
+            return Err(Error::Setting { setting: "model", problem });
+        }
+        Ok(params)
+    }
+
+    /// The rate multiplier of every range of parameters.
+    pub(super) fn multipliers(&self, params: &Params<T>) -> Vec<(Range<usize>, f64)> {
+        let scales = self.guide.scale_params();
+        let mut rates: Vec<(Range<usize>, f64)> = Vec::new();
+        for (i, segment) in params.segments().iter().enumerate() {
+            let is_scale = scales.iter().any(|s| s.index() == i);
+            let multiplier = if is_scale { self.scale_rate } else { 1.0 };
+            match rates.last_mut() {
+                Some((range, m)) if *m == multiplier => range.end = segment.range().end,
+                _ => rates.push((segment.range(), multiplier)),
+            }
+        }
+        rates
+    }
+
+    pub(super) fn steps_taken<M: Model<T> + Sync>(
+        &mut self,
+        model: &M,
+        state: &mut State<T>,
+        observers: &mut [&mut dyn Observer],
+    ) -> Result<(usize, Stopped)> {
+        let Some(steps) = self.steps else { return self.automatic(model, state, observers) };
+        let averaged = ((steps as f64 * self.average).ceil() as usize).min(steps);
+        let mut average = Average::new(if averaged > 0 { state.params.len() } else { 0 });
+        let (mut taken, mut stopped) = (steps, Stopped::AllSteps);
+        for step in 0..steps {
+            let done = step as f64 / steps as f64;
+            let (factor, kl_weight) = (self.schedule.factor(done), self.kl_weight.at(done));
+            let info = self.one_step(model, state, (step, steps), factor, kl_weight, None)?;
+            if step >= steps - averaged {
+                average.add(state.params.as_slice());
+            }
+            if told(observers, &info).is_break() {
+                (taken, stopped) = (step + 1, Stopped::ByObserver);
+                break;
+            }
+        }
+        average.finish(state.params.as_mut_slice());
+        Ok((taken, stopped))
+    }
+
+    /// Steps until the guide is at rest.
+    fn automatic<M: Model<T> + Sync>(
+        &mut self,
+        model: &M,
+        state: &mut State<T>,
+        observers: &mut [&mut dyn Observer],
+    ) -> Result<(usize, Stopped)> {
+        let mut auto = Auto::new(state.params.len());
+        let (mut taken, mut stopped) = (Auto::MOST, Stopped::Limit);
+        for step in 0..Auto::MOST {
+            let (factor, kl_weight) = (auto.factor(), self.kl_weight.last());
+            let info = self.one_step(model, state, (step, Auto::MOST), factor, kl_weight, Some(&mut auto))?;
+            if auto.finished_after(info.elbo.value(), state.params.as_slice()) {
+                (taken, stopped) = (step + 1, Stopped::Stationary);
+            }
+            if told(observers, &info).is_break() && stopped == Stopped::Limit {
+                (taken, stopped) = (step + 1, Stopped::ByObserver);
+            }
+            if stopped != Stopped::Limit {
+                break;
+            }
+        }
+        auto.finish(state.params.as_mut_slice());
+        Ok((taken, stopped))
+    }
+
+    fn one_step<M: Model<T> + Sync>(
+        &mut self,
+        model: &M,
+        state: &mut State<T>,
+        (step, steps): (usize, usize),
+        factor: f64,
+        kl_weight: f64,
+        auto: Option<&mut Auto>,
+    ) -> Result<StepInfo> {
+        let loss = Loss { kl_weight, scale: self.loss_scale };
+        let guide = self.guide.as_ref();
+        let (elbo, gradient) = state.engine.step(model, guide, &state.params, step, loss)?;
+        let gradient_norm = match self.clip {
+            Some(norm) => clip_norm(gradient, norm),
+            None => gradient.iter().map(|g| g.to_f64() * g.to_f64()).sum::<f64>().sqrt(),
+        };
+        if !elbo.value().is_finite() || !gradient_norm.is_finite() {
+            return Err(state.engine.explain(model, guide, &state.params, step, loss));
+        }
+        let rate = self.optimizer.rate() * factor;
+        for ((_, now), (_, multiplier)) in state.rates.iter_mut().zip(&state.multipliers) {
+            *now = rate * multiplier;
+        }
+        match auto {
+            None => self.optimizer.step(state.params.as_mut_slice(), gradient, &state.rates),
+            Some(auto) => {
+                self.guide.units(&state.params, &mut auto.units);
+                let params = state.params.as_mut_slice();
+                auto.before_step(params);
+                self.optimizer.step(params, gradient, &state.rates);
+                auto.after_step(params);
+            }
+        }
+        let info = StepInfo { step, steps, elbo, kl_weight, rate, gradient_norm };
+        if step % self.history_every == 0 {
+            state.history.push(info);
+        }
+        Ok(info)
+    }
+}
+
+/// What changes during a fit.
+pub(super) struct State<T: Scalar> {
+    pub(super) engine: Engine<T>,
+    pub(super) params: Params<T>,
+    /// The multiplier of every range of parameters, and the rate of this step.
+    pub(super) multipliers: Vec<(Range<usize>, f64)>,
+    pub(super) rates: Vec<(Range<usize>, f64)>,
+    pub(super) history: Vec<StepInfo>,
+}
+
+/// Tells every observer of the step; whether one of them wants to end the fit.
+fn told(observers: &mut [&mut dyn Observer], info: &StepInfo) -> ControlFlow<()> {
+    // All are told, also after one has had enough.
+    let ended = observers.iter_mut().fold(false, |ended, o| o.step(info).is_break() || ended);
+    if ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+/// The running mean of the parameters.
+struct Average {
+    mean: Vec<f64>,
+    count: usize,
+}
+
+impl Average {
+    fn new(parameters: usize) -> Self {
+        Self { mean: vec![0.0; parameters], count: 0 }
+    }
+
+    fn add<T: Scalar>(&mut self, params: &[T]) {
+        self.count += 1;
+        let share = 1.0 / self.count as f64;
+        for (m, p) in self.mean.iter_mut().zip(params) {
+            *m += (p.to_f64() - *m) * share;
+        }
+    }
+
+    fn finish<T: Scalar>(&self, params: &mut [T]) {
+        if self.count > 0 {
+            for (p, m) in params.iter_mut().zip(&self.mean) {
+                *p = T::from_f64(*m);
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The estimators of a linear map with Gaussian weights agree with closed forms. Seeds are fixed: a correct build never fails.
+
+mod common;
+
+use probity_autodiff::Real;
+use probity_autodiff::nalgebra::DMatrix;
+use probity_distributions::{Distribution, Normal};
+use probity_vi::optim::Sgd;
+use probity_vi::{Estimator, Fit, Init, Model, Posterior, Result, ScaleStart, Scope, Start, StepInfo};
+use std::ops::ControlFlow;
+
+const MU: [f64; 3] = [0.5, -1.0, 0.25];
+const RHO: f64 = -0.4;
+const BIAS: f64 = 0.3;
+const BOTH: [Estimator; 2] = [Estimator::WeightSpace, Estimator::LocalReparameterization];
+
+fn start(loc: &[f64]) -> impl FnOnce() -> Init {
+    let loc = Start::Values(loc.to_vec());
+    move || Init { loc, scale: ScaleStart::Constant(RHO.softplus()) }
+}
+
+/// One Gaussian layer. The log-likelihood is its output, or minus the square; the priors are constant, or depend on a
+/// variable of their own.
+#[derive(Debug)]
+struct Layer {
+    x: DMatrix<f64>,
+    hierarchical: bool,
+    square: bool,
+}
+
+impl Model for Layer {
+    fn run(&self, s: &mut Scope<'_>) -> Result {
+        let x = s.data(&self.x);
+        let scale = if self.hierarchical {
+            s.sample_from("ln sd", Normal::new(0.0, 0.1), start(&[0.0]))?.exp()
+        } else {
+            1.0.into()
+        };
+        let weight = ("w", Normal::new(0.0, scale).shaped(3, 1), start(&MU));
+        let bias = ("b", Normal::new(0.0, 1.0), start(&[BIAS]));
+        let y = s.linear(x, weight, Some(bias))?;
+        let y = s.deterministic("out", y)?;
+        s.factor("y", if self.square { -y.sq() } else { y })
+    }
+}
+
+/// The steps of a fit that does not move.
+fn steps<M: Model + Sync>(model: M, estimator: Estimator, n: usize) -> (Vec<StepInfo>, Posterior<M>) {
+    let mut seen = Vec::new();
+    let mut watch = |info: &StepInfo| {
+        seen.push(*info);
+        ControlFlow::Continue(())
+    };
+    let q = Fit::new().steps(n).draws(1).optimizer(Sgd::new(0.0)).estimator(estimator).elbo_draws(0);
+    let q = q.run_observed(model, &mut [&mut watch]).unwrap();
+    (seen, q)
+}
+
+#[test]
+fn outputs_have_the_closed_form_mean_and_variance() {
+    let x = DMatrix::from_row_slice(2, 3, &[1.0, 2.0, -0.5, 1.0, 2.0, -0.5]);
+    let s2 = RHO.softplus().powi(2);
+    let mean = BIAS + MU[0] + 2.0 * MU[1] - 0.5 * MU[2];
+    let variance = s2 * (1.0 + 1.0 + 4.0 + 0.25);
+    let n = 20_000;
+    let mut tables = Vec::new();
+    // Two equal rows: one function has one output, independent noise has two.
+    for (estimator, times) in [(BOTH[0], 4.0), (BOTH[1], 2.0)] {
+        let (steps, q) = steps(Layer { x: x.clone(), hierarchical: false, square: false }, estimator, n);
+        let y: Vec<f64> = steps.iter().map(|i| i.elbo.log_likelihood).collect();
+        let m = y.iter().sum::<f64>() / n as f64;
+        let v = y.iter().map(|y| (y - m).powi(2)).sum::<f64>() / n as f64;
+        assert!((m - 2.0 * mean).abs() < 4.0 * (times * variance / n as f64).sqrt(), "{estimator:?} {m}");
+        assert!((v / (times * variance) - 1.0).abs() < 4.0 * (2.0 / n as f64).sqrt(), "{estimator:?} {v}");
+        // The KL is exact: no noise, and the same for both.
+        let s = RHO.softplus();
+        let kl: f64 = [&MU[..], &[BIAS]].concat().iter().map(|m| 0.5 * (m * m + s * s - 1.0) - s.ln()).sum();
+        assert!(steps.iter().all(|i| (i.elbo.kl - kl).abs() < 1e-13), "{} {kl}", steps[0].elbo.kl);
+        tables.push(q.layout().clone());
+        // A prediction draws weights: equal rows have equal outputs.
+        let draws = q.draws(20).unwrap();
+        assert!((0..20).all(|i| draws["out"].draw(i)[0] == draws["out"].draw(i)[1]));
+        assert!(draws["out"].sd()[0] > 0.0);
+    }
+    assert_eq!(tables[0], tables[1]);
+}
+
+#[test]
+fn gradients_are_unbiased() {
+    // Loss Σ y² + KL, of which every expectation is known.
+    let x = DMatrix::from_row_slice(3, 3, &[1.0, 2.0, -0.5, 0.3, -1.0, 2.0, 0.0, 0.5, 0.5]);
+    let s = RHO.softplus();
+    let mu = DMatrix::from_column_slice(3, 1, &MU);
+    let mean = (&x * &mu).add_scalar(BIAS);
+    let mut want = Vec::new();
+    for k in 0..3 {
+        want.push(MU[k] + 2.0 * x.column(k).dot(&mean.column(0)));
+    }
+    for k in 0..3 {
+        want.push((s - 1.0 / s + 2.0 * s * x.column(k).norm_squared()) * RHO.sigmoid());
+    }
+    want.push(BIAS + 2.0 * mean.sum());
+    want.push((s - 1.0 / s + 2.0 * s * 3.0) * RHO.sigmoid());
+    for estimator in BOTH {
+        let q = Fit::new().steps(1).draws(20_000).optimizer(Sgd::new(1.0)).estimator(estimator).elbo_draws(0);
+        let q = q.run(Layer { x: x.clone(), hierarchical: false, square: true }).unwrap();
+        let start = [&MU[..], &[RHO; 3], &[BIAS, RHO]].concat();
+        let size = want.iter().map(|w| w.abs()).fold(0.0, f64::max);
+        for ((now, start), want) in q.params().as_slice().iter().zip(&start).zip(&want) {
+            assert!((start - now - want).abs() < 0.02 * size, "{estimator:?}: {} {want}", start - now);
+        }
+    }
+}
+
+#[test]
+fn a_prior_with_variables_gives_both_the_same_kl_and_table() {
+    let x = DMatrix::from_row_slice(1, 3, &[1.0, 0.0, 2.0]);
+    let run = |estimator| steps(Layer { x: x.clone(), hierarchical: true, square: false }, estimator, 50);
+    let ((a, p), (b, q)) = (run(BOTH[0]), run(BOTH[1]));
+    assert_eq!(p.layout(), q.layout());
+    for (a, b) in a.iter().zip(&b) {
+        assert!((a.elbo.kl - b.elbo.kl).abs() < 1e-12 * a.elbo.kl, "{} {}", a.elbo.kl, b.elbo.kl);
+    }
+    assert_ne!(a[0].elbo.kl, a[1].elbo.kl);
+}

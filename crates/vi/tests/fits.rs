@@ -1,0 +1,109 @@
+//! KL weights, observers, averaging, and what the report says of them.
+
+use probity_distributions::Normal;
+use probity_vi::optim::{Adam, Schedule, Sgd};
+use probity_vi::{Fit, KlWeight, Result, Scope, StepInfo, Stopped};
+use std::ops::ControlFlow;
+
+const Y: [f64; 4] = [1.0, 2.0, 0.5, 3.0];
+
+fn model(s: &mut Scope<'_>) -> Result {
+    let x = s.sample("x", Normal::new(0.0, 1.0))?;
+    s.observe("y", Normal::new(x, 1.0), &Y)
+}
+
+fn fixed(steps: usize) -> Fit {
+    Fit::new().steps(steps).optimizer(Adam::new(0.05)).schedule(Schedule::Exponential { end: 0.01 })
+}
+
+#[test]
+fn a_warm_up_is_recorded_and_ends_at_the_elbo() {
+    let q = fixed(1000).kl_weight(KlWeight::WarmUp(0.25)).run(model).unwrap();
+    let weight = |step: usize| q.history()[step].kl_weight;
+    assert_eq!([weight(0), weight(125), weight(250), weight(999)], [0.0, 0.5, 1.0, 1.0]);
+    assert_eq!(q.report().kl_weight, KlWeight::WarmUp(0.25));
+    assert!(q.report().to_string().contains("KL warm-up over 25 % of the steps"), "{}", q.report());
+    // The posterior of the mean is N(6.5 / 5, 1 / 5).
+    let x = &q.draws(4000).unwrap()["x"];
+    assert!((x.mean()[0] - 1.3).abs() < 0.04 && (x.sd()[0] - 0.2f64.sqrt()).abs() < 0.03);
+}
+
+#[test]
+fn tempering_is_loud_and_the_reported_elbo_is_at_weight_one() {
+    let q = fixed(2000).average(0.2).kl_weight(KlWeight::Tempered(0.1)).run(model).unwrap();
+    let text = q.report().to_string();
+    assert!(text.contains("TEMPERED: KL weight 0.1, NOT the Bayesian posterior"), "{text}");
+    assert!(q.history().iter().all(|i| i.kl_weight == 0.1));
+    // The best Gaussian for 0.1 KL - ln p(y | x).
+    let (mean, variance) = (6.5 / 4.1, 0.1 / 4.1f64);
+    let x = &q.draws(4000).unwrap()["x"];
+    assert!((x.mean()[0] - mean).abs() < 0.04 && (x.sd()[0] - variance.sqrt()).abs() < 0.03);
+    let kl = 0.5 * (mean * mean + variance - 1.0 - variance.ln());
+    let squares: f64 = Y.iter().map(|y| (y - mean).powi(2) + variance).sum();
+    let elbo = -0.5 * squares - 2.0 * std::f64::consts::TAU.ln() - kl;
+    let got = q.report().elbo.unwrap();
+    // The fitted moments are near, not equal.
+    assert!((got.value - elbo).abs() < 4.0 * got.standard_error + 0.05, "{got} {elbo}");
+    let plain = fixed(10).run(model).unwrap().report().to_string();
+    assert!(!plain.contains("TEMPERED") && !plain.contains("warm-up"), "{plain}");
+}
+
+#[test]
+fn observers_see_every_step_and_may_end_the_fit() {
+    let mut steps = 0;
+    let mut count = |_: &StepInfo| {
+        steps += 1;
+        ControlFlow::Continue(())
+    };
+    let mut stop =
+        |info: &StepInfo| if info.step == 6 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let q = fixed(100).run_observed(model, &mut [&mut stop, &mut count]).unwrap();
+    assert_eq!((q.report().steps, q.report().stopped, q.history().len()), (7, Stopped::ByObserver, 7));
+    assert!(q.report().to_string().contains("ended by an observer"));
+    assert_eq!(steps, 7);
+    let mut stop =
+        |info: &StepInfo| if info.step == 6 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let q = Fit::new().run_observed(model, &mut [&mut stop]).unwrap();
+    assert_eq!((q.report().steps, q.report().stopped), (7, Stopped::ByObserver));
+    let q = fixed(100).history_every(30).run(model).unwrap();
+    let kept: Vec<usize> = q.history().iter().map(|i| i.step).collect();
+    assert_eq!((kept, q.report().stopped), (vec![0, 30, 60, 90], Stopped::AllSteps));
+    let q = Fit::new().run(model).unwrap();
+    assert_eq!(q.report().stopped, Stopped::Stationary);
+}
+
+#[test]
+fn an_average_is_the_mean_of_the_last_parameters() {
+    // The guide's parameters after every number of steps; a run of n steps at a constant rate begins like any other.
+    let after = |steps: usize| {
+        let q = Fit::new().steps(steps).optimizer(Sgd::new(0.05)).elbo_draws(0).run(model).unwrap();
+        q.params().as_slice().to_vec()
+    };
+    let averaged = Fit::new().steps(8).optimizer(Sgd::new(0.05)).average(0.25).run(model).unwrap();
+    let (a, b) = (after(7), after(8));
+    for i in 0..2 {
+        assert!((averaged.params().as_slice()[i] - 0.5 * (a[i] + b[i])).abs() < 1e-15);
+    }
+}
+
+#[test]
+fn scale_parameters_have_their_own_rate_and_gradients_are_clipped() {
+    let step = |fit: Fit| {
+        let q = fit.steps(1).optimizer(Sgd::new(0.01)).elbo_draws(0).run(model).unwrap();
+        let norm = q.history()[0].gradient_norm;
+        (q.params().as_slice().to_vec(), norm)
+    };
+    let start = step(Fit::new().scale_rate(1e-300));
+    let (plain, norm) = step(Fit::new());
+    let (fast, _) = step(Fit::new().scale_rate(3.0));
+    assert_eq!(plain[0], fast[0]);
+    assert!(((fast[1] - start.0[1]) / (plain[1] - start.0[1]) - 3.0).abs() < 1e-9);
+    assert!(norm > 1.0);
+    let (clipped, before) = step(Fit::new().clip_norm(0.5));
+    assert_eq!(before, norm);
+    let (unmoved, _) = step(Fit::new().clip_norm(1e-300));
+    let moved = ((clipped[0] - unmoved[0]).powi(2) + (clipped[1] - unmoved[1]).powi(2)).sqrt();
+    assert!((moved - 0.005).abs() < 1e-12, "{moved}");
+    let (scaled, _) = step(Fit::new().loss_scale(2.0));
+    assert!(((scaled[0] - unmoved[0]) / (plain[0] - unmoved[0]) - 2.0).abs() < 1e-9);
+}

@@ -1,0 +1,106 @@
+//! Optimisers against scalar loops and known paths.
+
+use probity_autodiff::Scalar;
+use probity_vi::optim::{Adam, Optimizer, Schedule, Sgd, clip_norm};
+
+/// A gradient that changes from step to step and entry to entry.
+fn gradient(x: &[f64], step: usize) -> Vec<f64> {
+    x.iter()
+        .enumerate()
+        .map(|(i, x)| (x - i as f64) * (1.0 + i as f64) + (step as f64 * 1.7 + i as f64).sin())
+        .collect()
+}
+
+#[test]
+fn adam_is_the_scalar_loop() {
+    for decay in [0.0, 0.1] {
+        let n = 37;
+        let mut x: Vec<f64> = (0..n).map(|i| (i as f64).cos()).collect();
+        let mut y = x.clone();
+        let (mut m, mut v) = (vec![0.0; n], vec![0.0; n]);
+        let mut adam = Adam::new(0.3).betas(0.8, 0.95).epsilon(1e-6).decay(decay);
+        assert_eq!(Optimizer::<f64>::rate(&adam), 0.3);
+        for step in 0..50 {
+            let rates = [(0..10, 0.3), (10..n, 0.1)];
+            let g = gradient(&x, step);
+            adam.step(&mut x, &g, &rates);
+            let g = gradient(&y, step);
+            for i in 0..n {
+                let rate = if i < 10 { 0.3 } else { 0.1 };
+                m[i] = 0.8 * m[i] + 0.2 * g[i];
+                v[i] = 0.95 * v[i] + 0.05 * g[i] * g[i];
+                let t = step as i32 + 1;
+                let (a, b) = (m[i] / (1.0 - 0.8f64.powi(t)), v[i] / (1.0 - 0.95f64.powi(t)));
+                y[i] -= rate * (a / (b.sqrt() + 1e-6) + decay * y[i]);
+            }
+        }
+        for (x, y) in x.iter().zip(&y) {
+            assert!((x - y).abs() < 1e-12 * y.abs().max(1.0), "{x} {y}");
+        }
+    }
+}
+
+#[test]
+fn the_first_step_of_adam_is_the_rate_and_a_reset_begins_anew() {
+    let mut adam = Adam::new(0.1);
+    for _ in 0..2 {
+        let mut x = [1.0f32, 1.0];
+        adam.step(&mut x, &[1e-3, -50.0], &[(0..2, 0.1)]);
+        assert!((x[0] - 0.9).abs() < 1e-5 && (x[1] - 1.1).abs() < 1e-5, "{x:?}");
+        Optimizer::<f32>::reset(&mut adam);
+    }
+}
+
+fn descend<T: Scalar>(optimizer: &mut dyn Optimizer<T>, steps: usize) -> f64 {
+    // ½ (x - 3)².
+    let mut x = [T::from_f64(0.0)];
+    for _ in 0..steps {
+        let g = [T::from_f64(x[0].to_f64() - 3.0)];
+        let rate = optimizer.rate();
+        optimizer.step(&mut x, &g, &[(0..1, rate)]);
+    }
+    x[0].to_f64()
+}
+
+#[test]
+fn a_quadratic_has_known_paths() {
+    // The distance falls by 0.9 a step.
+    let x = descend::<f64>(&mut Sgd::new(0.1), 20);
+    assert!((x - 3.0 * (1.0 - 0.9f64.powi(20))).abs() < 1e-13, "{x}");
+    // With momentum, the distance d obeys d'' = d' + 0.5 (d' - d) - 0.1 d'.
+    let (mut before, mut d) = (-3.0f64, -3.0f64);
+    for _ in 0..20 {
+        (before, d) = (d, d + 0.5 * (d - before) - 0.1 * d);
+    }
+    let x = descend::<f64>(&mut Sgd::new(0.1).momentum(0.5), 20);
+    assert!((x - (3.0 + d)).abs() < 1e-13, "{x} {}", 3.0 + d);
+    assert!((descend::<f64>(&mut Adam::new(0.1), 2000) - 3.0).abs() < 1e-6);
+    assert!((descend::<f32>(&mut Adam::new(0.1), 2000) - 3.0).abs() < 1e-4);
+}
+
+#[test]
+fn clipping_scales_to_the_norm() {
+    let mut g = [3.0, 4.0];
+    assert_eq!(clip_norm(&mut g, 10.0), 5.0);
+    assert_eq!(g, [3.0, 4.0]);
+    assert_eq!(clip_norm(&mut g, 1.0), 5.0);
+    assert!((g[0] - 0.6f64).abs() < 1e-15 && (g[1] - 0.8).abs() < 1e-15);
+    assert!(clip_norm(&mut [f64::NAN, 1.0], 1.0).is_nan());
+}
+
+#[test]
+fn schedules_go_from_one_to_their_end() {
+    let all = [
+        (Schedule::Constant, 1.0, 1.0),
+        (Schedule::Cosine { end: 0.2 }, 0.6, 0.2),
+        (Schedule::Exponential { end: 0.01 }, 0.1, 0.01),
+        (Schedule::HoldThenCosine { hold: 0.5, end: 0.0 }, 1.0, 0.0),
+        (Schedule::HoldThenCosine { hold: 0.0, end: 0.5 }, 0.75, 0.5),
+    ];
+    for (schedule, middle, end) in all {
+        let got = [0.0, 0.5, 1.0].map(|done| schedule.factor(done));
+        for (got, want) in got.into_iter().zip([1.0, middle, end]) {
+            assert!((got - want).abs() < 1e-15, "{schedule:?} {got} {want}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The command line.
+
+use lexopt::{Arg, Parser, ValueExt};
+use probity_examples::args::{UsageError, parse as number};
+use std::path::PathBuf;
+
+pub const HELP: &str = "\
+Trains a Bayesian neural network and shows what it knows and what it does not.
+
+usage: bnn_regression [OPTIONS]
+
+  --data FILE.csv     a table to learn instead of the sine: a header, then numbers only
+  --target COL        the column to predict (default: the last)
+  --objective WHICH   elbo: a Gaussian likelihood with learned noise, the KL once (default)
+                      recipe: MSE + 0.01 KL/N, as popular code has it; prints what that means
+  --init WHICH        default, or seed: means in [-0.2, 0.2], rho in [-5, -4], standard Normal priors
+  --hidden A,B,...    the widths of the hidden layers (default: 50,50)
+  --epochs N          passes over the data (default: 5000; for a table about 20000 steps)
+  --seed N            of data, start, training and draws (default: 0); same seed, same bits
+  --threads N         threads to use (default: all)
+  --out DIR           where the picture (PNG and SVG), predictions.csv and summary.json go
+                      (default: bnn_regression_out)
+  --quiet             print nothing but errors
+  --help              this text
+
+Bad input ends the program with one sentence and exit code 2, and nothing is written.
+";
+
+const OPTIONS: [&str; 11] = [
+    "--data",
+    "--target",
+    "--objective",
+    "--init",
+    "--hidden",
+    "--epochs",
+    "--seed",
+    "--threads",
+    "--out",
+    "--quiet",
+    "--help",
+];
+
+/// What is minimised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Objective {
+    Elbo,
+    Recipe,
+}
+
+/// Where the guide starts, and the priors that go with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    Default,
+    Seed,
+}
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub data: Option<PathBuf>,
+    pub target: Option<String>,
+    pub objective: Objective,
+    pub init: Start,
+    pub hidden: Vec<usize>,
+    pub epochs: Option<usize>,
+    pub seed: u64,
+    pub threads: Option<usize>,
+    pub out: PathBuf,
+    pub quiet: bool,
+}
+
+pub enum Parsed {
+    Help,
+    Run(Options),
+}
+
+/// Reads the command line.
+pub fn parse(mut parser: Parser) -> Result<Parsed, UsageError> {
+    let mut init = None;
+    let mut options = Options {
+        data: None,
+        target: None,
+        objective: Objective::Elbo,
+        init: Start::Default,
+        hidden: vec![50, 50],
+        epochs: None,
+        seed: 0,
+        threads: None,
+        out: PathBuf::from("bnn_regression_out"),
+        quiet: false,
+    };
+    let wrap = |error| UsageError::from_parser(error, &OPTIONS);
+    while let Some(arg) = parser.next().map_err(wrap)? {
+        let Arg::Long(name) = arg else { return Err(wrap(arg.unexpected())) };
+        let name = format!("--{name}");
+        match name.as_str() {
+            "--help" => return Ok(Parsed::Help),
+            "--quiet" => {
+                options.quiet = true;
+                continue;
+            }
+            known if !OPTIONS.contains(&known) => return Err(UsageError::unknown(known, &OPTIONS)),
+            _ => {}
+        }
+        let value = parser.value().map_err(wrap)?;
+        let positive = |n: &usize| *n > 0;
+        match name.as_str() {
+            "--data" => options.data = Some(PathBuf::from(value)),
+            "--out" => options.out = PathBuf::from(value),
+            "--target" => options.target = Some(value.string().map_err(wrap)?),
+            "--objective" => {
+                options.objective =
+                    choice(&name, value, [("elbo", Objective::Elbo), ("recipe", Objective::Recipe)])?
+            }
+            "--init" => {
+                init = Some(choice(&name, value, [("default", Start::Default), ("seed", Start::Seed)])?)
+            }
+            "--hidden" => options.hidden = widths(&value.to_string_lossy())?,
+            "--epochs" => {
+                options.epochs = Some(number(&name, value, "a whole number of at least 1", positive)?)
+            }
+            "--threads" => {
+                options.threads = Some(number(&name, value, "a whole number of at least 1", positive)?)
+            }
+            _ => options.seed = number(&name, value, "a whole number of at least 0", |_| true)?,
+        }
+    }
+    if options.target.is_some() && options.data.is_none() {
+        return Err(UsageError("the option --target needs --data".into()));
+    }
+    // The recipe is what it is, unless asked otherwise.
+    let usual = if options.objective == Objective::Recipe { Start::Seed } else { Start::Default };
+    options.init = init.unwrap_or(usual);
+    Ok(Parsed::Run(options))
+}
+
+fn choice<T: Copy>(
+    option: &str,
+    value: std::ffi::OsString,
+    choices: [(&str, T); 2],
+) -> Result<T, UsageError> {
+    let text = value.to_string_lossy();
+    choices.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice).ok_or_else(|| {
+        UsageError(format!("the option {option} needs {} or {}, not \"{text}\"", choices[0].0, choices[1].0))
+    })
+}
+
+fn widths(text: &str) -> Result<Vec<usize>, UsageError> {
+    let parsed: Option<Vec<usize>> =
+        text.split(',').map(|w| w.trim().parse().ok().filter(|w| *w > 0)).collect();
+    parsed.ok_or_else(|| {
+        UsageError(format!("the option --hidden needs widths of at least 1, such as 50,50, not \"{text}\""))
+    })
+}

@@ -31,7 +31,7 @@ impl Observer for Lines {
         self.count += 1;
         let done = info.step + 1;
         let epoch = done / self.steps_per_epoch;
-        if done % self.steps_per_epoch == 0 && epoch % self.every == 0 {
+        if done.is_multiple_of(self.steps_per_epoch) && epoch.is_multiple_of(self.every) {
             let (rows, n) = (self.rows as f64, self.count as f64);
             println!(
                 "epoch {epoch:>6} of {}   ELBO/N {:>9.4}   KL/N {:>7.4} (weight {:.2})   rate {:.5}",

@@ -194,7 +194,7 @@ fn hessian_vector_product_on_a_tape_of_duals() {
     let (x, v) = (matrix(3, 1, 2), matrix(3, 1, 3));
     let tape = Tape::<Dual<f64, 1>>::new();
     let xs = DMatrix::from_fn(3, 1, |i, _| Dual { re: x[i], du: [v[i]] });
-    let (va, vx) = (tape.constant(&a.map(|e| Dual::constant(e))), tape.variable(&xs));
+    let (va, vx) = (tape.constant(&a.map(Dual::constant)), tape.variable(&xs));
     let product = tape.backward(va.matmul(vx).tanh().sq().sum()).wrt(vx).map(|d| d.du[0]);
     let gradient = |x: &DMatrix<f64>| {
         let tape = Tape::new();

@@ -1,4 +1,15 @@
-//! Probability distributions.
+//! Probability distributions on numbers and on autodiff matrices: families with their capabilities, supports with their bijectors,
+//! Kullback-Leibler divergences, and the laws that all of them obey.
+//!
+//! ```
+//! use probity_distributions::{Cdf, KlDivergence, KlMethod, Laplace, Normal};
+//! let q = Normal::new(0.0, 1.0);
+//! assert_eq!(q.cdf(0.0), 0.5);
+//! assert!(q.kl(&Laplace::new(0.0, 1.0)) > 0.0);
+//! assert_eq!(<Normal as KlDivergence<Laplace>>::METHOD, KlMethod::Closed);
+//! ```
+#![forbid(unsafe_code)]
+
 pub mod bijectors;
 mod distribution;
 mod error;

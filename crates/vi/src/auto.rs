@@ -168,7 +168,7 @@ mod tests {
             assert!(!auto.finished_after(step as f64, &[0.0]));
         }
         assert_eq!(auto.factor(), 1.0);
-        let flat = |i: usize| if i % 2 == 0 { 2000.0 } else { 2001.0 };
+        let flat = |i: usize| if i.is_multiple_of(2) { 2000.0 } else { 2001.0 };
         let end = (0..20_000).position(|i| auto.finished_after(flat(i), &[3.0]));
         assert!(end.is_some_and(|steps| steps > 1000 && steps < 4000), "{end:?}");
         let mut result = [0.0];

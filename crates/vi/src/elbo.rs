@@ -249,9 +249,11 @@ mod tests {
             .collect()
     }
 
-    fn mean(all: &[(Elbo, Vec<f64>)]) -> [f64; 6] {
+    type Step = (Elbo, Vec<f64>);
+
+    fn mean(all: &[Step]) -> [f64; 6] {
         let n = all.len() as f64;
-        let of = |f: &dyn Fn(&(Elbo, Vec<f64>)) -> f64| all.iter().map(f).sum::<f64>() / n;
+        let of = |f: &dyn Fn(&Step) -> f64| all.iter().map(f).sum::<f64>() / n;
         let g = |i: usize| of(&|b| b.1[i]);
         [of(&|b| b.0.log_likelihood), of(&|b| b.0.kl), g(0), g(1), g(2), g(3)]
     }

@@ -72,7 +72,7 @@ impl Default for Progress {
 impl Observer for Progress {
     fn step(&mut self, info: &StepInfo) -> ControlFlow<()> {
         // Drawing costs more than a small step.
-        if info.step % 50 == 0 || info.step + 1 == info.steps {
+        if info.step.is_multiple_of(50) || info.step + 1 == info.steps {
             self.bar.set_length(info.steps as u64);
             self.bar.set_position(info.step as u64 + 1);
             self.bar.set_message(format!("ELBO {:.4}", info.elbo.value() / self.rows));

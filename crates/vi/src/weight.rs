@@ -33,7 +33,7 @@ impl KlWeight {
         match self {
             KlWeight::Full => true,
             KlWeight::WarmUp(fraction) => (0.0..=1.0).contains(&fraction),
-            KlWeight::Tempered(weight) => weight >= 0.0 && weight < f64::INFINITY,
+            KlWeight::Tempered(weight) => (0.0..f64::INFINITY).contains(&weight),
         }
     }
 

@@ -93,8 +93,8 @@ fn gradients_are_unbiased() {
     let mu = DMatrix::from_column_slice(3, 1, &MU);
     let mean = (&x * &mu).add_scalar(BIAS);
     let mut want = Vec::new();
-    for k in 0..3 {
-        want.push(MU[k] + 2.0 * x.column(k).dot(&mean.column(0)));
+    for (k, mu) in MU.iter().enumerate() {
+        want.push(mu + 2.0 * x.column(k).dot(&mean.column(0)));
     }
     for k in 0..3 {
         want.push((s - 1.0 / s + 2.0 * s * x.column(k).norm_squared()) * RHO.sigmoid());

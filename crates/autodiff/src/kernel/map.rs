@@ -4,6 +4,10 @@
 //! 16, results go back. Lanes that pad the last block repeat its last entry and are left out of sums. Sums have
 //! a fixed shape: 16 lanes within a chunk, then chunk after chunk, so that neither the vector width nor the number of
 //! threads changes a bit.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops over a fixed range of indices are what LLVM unrolls and vectorises"
+)]
 
 use super::parallel::CHUNK;
 use super::{SharedMut, for_each_chunk};

@@ -1,7 +1,7 @@
 //! Statistical tests of the noise, at fixed seeds. For a fresh seed each figure has a false alarm rate of 1e-6; there
 //! are about 400 of them.
 
-use super::{BLOCK, Key, Noise, fill_normal, fill_uniform};
+use super::{BLOCK, Key, fill_normal, fill_uniform};
 use crate::real::Scalar;
 
 /// The two-sided normal quantile of 1e-6.

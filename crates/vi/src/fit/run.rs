@@ -155,7 +155,10 @@ pub(super) struct State<T: Scalar> {
 /// Tells every observer of the step; whether one of them wants to end the fit.
 fn told(observers: &mut [&mut dyn Observer], info: &StepInfo) -> ControlFlow<()> {
     // All are told, also after one has had enough.
-    let ended = observers.iter_mut().fold(false, |ended, o| o.step(info).is_break() || ended);
+    let mut ended = false;
+    for observer in observers {
+        ended |= observer.step(info).is_break();
+    }
     if ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 

@@ -31,7 +31,7 @@ pub enum Schedule {
 impl Schedule {
     /// Whether all factors are numbers of 0 or more.
     pub(crate) fn is_valid(self) -> bool {
-        let factor = |x: f64| x >= 0.0 && x < f64::INFINITY;
+        let factor = |x: f64| (0.0..f64::INFINITY).contains(&x);
         match self {
             Schedule::Constant => true,
             Schedule::Cosine { end } => factor(end),

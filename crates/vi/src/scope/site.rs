@@ -93,8 +93,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
                 x
             }
             Mode::Elbo { guide, params, joint, .. } => match guide.marginal(self.tape, params, index) {
-                Some(q) => self.from_marginal(index, q, prior),
-                None => self.from_joint(index, joint.map(|j| j.u), prior)?,
+                Some(q) => self.sample_marginal(index, q, prior),
+                None => self.sample_joint(index, joint.map(|j| j.u), prior)?,
             },
             Mode::Predict { guide, params, joint } => {
                 let u = match (guide.marginal(self.tape, params, index), joint) {
@@ -110,7 +110,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
     }
 
     /// A draw from the site's Gaussian; adds its divergence from the prior, by the best method there is.
-    fn from_marginal<D: Distribution<Var<'t, T>>>(
+    fn sample_marginal<D: Distribution<Var<'t, T>>>(
         &mut self,
         index: usize,
         q: Marginal<'t, T>,
@@ -147,7 +147,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
     }
 
     /// The site's part of a joint draw; adds `-ln p`, the guide's entropy being accounted for once for all sites.
-    fn from_joint<D: Distribution<Var<'t, T>>>(
+    fn sample_joint<D: Distribution<Var<'t, T>>>(
         &mut self,
         index: usize,
         u: Option<Var<'t, T>>,

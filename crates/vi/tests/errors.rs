@@ -53,7 +53,7 @@ fn a_number_that_is_not_finite_is_traced() {
         let shape = s.sample("shape", HalfNormal::new(1.0))?;
         s.observe("y", Gamma::new(shape + 2.0, 1.0), &[1.0, 0.0])
     });
-    assert!(error.contains("step 0: at site \"y\"") && error.contains("log_prob"), "{error}");
+    assert!(error.contains("step 0: at site \"y\"") && error.contains("LogProb"), "{error}");
 
     // A bad parameter that appears only on the way.
     let error = Fit::new()

@@ -141,7 +141,8 @@ fn epistemic_coverage(y: &[f64], p: &RegressionPrediction) -> f64 {
 fn print_report(options: &Options, s: &Summary, fitted: &FittedRegression) {
     println!("\n{}", fitted.posterior().report());
     println!("RMSE to the true sine on [-3, 3]        {:.4}", s.rmse_to_truth);
-    println!("noise: learned {:.4}, true {NOISE}", s.noise_sd);
+    let how = if options.objective == Objective::Recipe { "fixed" } else { "learned" };
+    println!("noise: {how} {:.4}, true {NOISE}", s.noise_sd);
     println!("90 % intervals hold {:.1} % of fresh data on [-3, 3]", 100.0 * s.coverage90);
     println!("epistemic sd: {:.4} inside, {:.3} at |x| = 6", s.epistemic_inside, s.epistemic_at_6);
     if options.objective == Objective::Recipe {

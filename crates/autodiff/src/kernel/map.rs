@@ -9,19 +9,12 @@
     reason = "loops over a fixed range of indices are what LLVM unrolls and vectorises"
 )]
 
-use super::parallel::CHUNK;
+use super::blocks::{Here, LANES, Lanes, MAX_CHUNKS, Segments};
 use super::{SharedMut, for_each_chunk};
 use crate::random::{BLOCK, Key, fill_normal, fill_uniform};
 use crate::real::{Dual, Real, Scalar};
 use crate::simd::{Kernel, dispatch};
 use std::array::from_fn;
-
-/// Entries that one accumulator array takes at once.
-const LANES: usize = 16;
-/// Blocks whose sums are gathered before they are added to the running total (cascade summation).
-const CASCADE: usize = 64;
-/// Upper limit of chunks, whose results stand in an array on the stack.
-const MAX_CHUNKS: usize = 64;
 
 /// `N` arguments to `M` results.
 pub(crate) trait Body<const N: usize, const M: usize>: Copy + Send + Sync {
@@ -130,58 +123,6 @@ pub(crate) enum Dest<T> {
     Scalar,
 }
 
-/// How the columns of a pass are laid out in memory: `count` segments of `len` entries each.
-#[derive(Clone, Copy, Debug)]
-struct Segments {
-    count: usize,
-    len: usize,
-}
-
-impl Segments {
-    /// Without a row or column argument the whole matrix is one segment.
-    fn new<T>((rows, cols): (usize, usize), inputs: &[Input<'_, T>]) -> Self {
-        let by_column = inputs.iter().any(|x| matches!(x, Input::Row(_) | Input::Col(_)));
-        if by_column { Self { count: cols, len: rows } } else { Self { count: 1, len: rows * cols } }
-    }
-
-    /// Size and number of the chunks, in segments if there are several, else in entries.
-    fn chunks(&self) -> (usize, usize) {
-        let (units, unit) = if self.count > 1 { (self.count, self.len.max(1)) } else { (self.len, 1) };
-        let granule = if self.count > 1 { 1 } else { BLOCK };
-        let least = CHUNK.div_ceil(unit).max(units.div_ceil(MAX_CHUNKS));
-        let size = least.div_ceil(granule) * granule;
-        (size, units.div_ceil(size).max(1))
-    }
-
-    /// The segments and the entries in each that belong to chunk `i`.
-    fn part(&self, i: usize, size: usize) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
-        let range = |n: usize| (i * size).min(n)..((i + 1) * size).min(n);
-        if self.count > 1 { (range(self.count), 0..self.len) } else { (0..1, range(self.len)) }
-    }
-}
-
-/// A position in the pass: `n <= 64` entries of segment `seg` from `at`.
-#[derive(Clone, Copy)]
-struct Here {
-    seg: usize,
-    len: usize,
-    at: usize,
-    n: usize,
-}
-
-impl Here {
-    /// The entries to compute: whole lanes. The loops over them have a length unknown to the compiler on purpose: LLVM
-    /// unrolls a loop of known length before it would vectorise it.
-    #[inline(always)]
-    fn padded(&self) -> usize {
-        self.n.next_multiple_of(LANES).min(BLOCK)
-    }
-    #[inline(always)]
-    fn index(&self) -> usize {
-        self.seg * self.len + self.at
-    }
-}
-
 impl<T: Scalar> Input<'_, T> {
     /// The entries of a block, padded to whole lanes with the last one.
     #[inline(always)]
@@ -205,61 +146,6 @@ fn copy_padded<T: Copy>(x: &[T], out: &mut [T; BLOCK]) {
     } else if let Some(last) = x.last() {
         out[..x.len()].copy_from_slice(x);
         out[x.len()..x.len().next_multiple_of(LANES)].fill(*last);
-    }
-}
-
-/// A running sum in 16 lanes, in two levels.
-#[derive(Clone, Copy)]
-struct Lanes<R> {
-    near: [R; LANES],
-    far: [R; LANES],
-    blocks: usize,
-}
-
-impl<R: Real> Lanes<R> {
-    #[inline(always)]
-    fn new() -> Self {
-        Self { near: [R::zero(); LANES], far: [R::zero(); LANES], blocks: 0 }
-    }
-
-    /// Adds the first `n` of the values.
-    #[inline(always)]
-    fn add<T: Scalar<Num = R>>(&mut self, x: &[T; BLOCK], n: usize) {
-        for j in 0..n / LANES {
-            for i in 0..LANES {
-                self.near[i] += x[j * LANES + i].num();
-            }
-        }
-        for (i, x) in x[n / LANES * LANES..n].iter().enumerate() {
-            self.near[i] += x.num();
-        }
-        self.blocks += 1;
-        if self.blocks == CASCADE {
-            self.flush();
-        }
-    }
-
-    #[inline(always)]
-    fn flush(&mut self) {
-        for i in 0..LANES {
-            self.far[i] += self.near[i];
-        }
-        self.near = [R::zero(); LANES];
-        self.blocks = 0;
-    }
-
-    #[inline(always)]
-    fn total(mut self) -> R {
-        self.flush();
-        let mut width = LANES;
-        while width > 1 {
-            width /= 2;
-            for i in 0..width {
-                let other = self.far[i + width];
-                self.far[i] += other;
-            }
-        }
-        self.far[0]
     }
 }
 

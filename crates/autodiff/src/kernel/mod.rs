@@ -1,5 +1,6 @@
 //! The loops: fused formula passes over memory and matrix products. The only module with `unsafe` code.
 
+mod blocks;
 pub(crate) mod gemm;
 pub(crate) mod map;
 mod parallel;

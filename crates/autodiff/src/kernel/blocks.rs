@@ -1,0 +1,120 @@
+//! How a pass over memory is cut: chunks, segments, blocks of 64 entries; and sums of a fixed shape.
+
+use super::map::Input;
+use super::parallel::CHUNK;
+use crate::random::BLOCK;
+use crate::real::{Real, Scalar};
+
+/// Entries that one accumulator array takes at once.
+pub(super) const LANES: usize = 16;
+/// Blocks whose sums are gathered before they are added to the running total (cascade summation).
+const CASCADE: usize = 64;
+/// Upper limit of chunks, whose results stand in an array on the stack.
+pub(super) const MAX_CHUNKS: usize = 64;
+
+/// How the columns of a pass are laid out in memory: `count` segments of `len` entries each.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Segments {
+    pub(super) count: usize,
+    pub(super) len: usize,
+}
+
+impl Segments {
+    /// Without a row or column argument the whole matrix is one segment.
+    pub(super) fn new<T>((rows, cols): (usize, usize), inputs: &[Input<'_, T>]) -> Self {
+        let by_column = inputs.iter().any(|x| matches!(x, Input::Row(_) | Input::Col(_)));
+        if by_column { Self { count: cols, len: rows } } else { Self { count: 1, len: rows * cols } }
+    }
+
+    /// Size and number of the chunks, in segments if there are several, else in entries.
+    pub(super) fn chunks(&self) -> (usize, usize) {
+        let (units, unit) = if self.count > 1 { (self.count, self.len.max(1)) } else { (self.len, 1) };
+        let granule = if self.count > 1 { 1 } else { BLOCK };
+        let least = CHUNK.div_ceil(unit).max(units.div_ceil(MAX_CHUNKS));
+        let size = least.div_ceil(granule) * granule;
+        (size, units.div_ceil(size).max(1))
+    }
+
+    /// The segments and the entries in each that belong to chunk `i`.
+    pub(super) fn part(&self, i: usize, size: usize) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
+        let range = |n: usize| (i * size).min(n)..((i + 1) * size).min(n);
+        if self.count > 1 { (range(self.count), 0..self.len) } else { (0..1, range(self.len)) }
+    }
+}
+
+/// A position in the pass: `n <= 64` entries of segment `seg` from `at`.
+#[derive(Clone, Copy)]
+pub(super) struct Here {
+    pub(super) seg: usize,
+    pub(super) len: usize,
+    pub(super) at: usize,
+    pub(super) n: usize,
+}
+
+impl Here {
+    /// The entries to compute: whole lanes. The loops over them have a length unknown to the compiler on purpose: LLVM
+    /// unrolls a loop of known length before it would vectorise it.
+    #[inline(always)]
+    pub(super) fn padded(&self) -> usize {
+        self.n.next_multiple_of(LANES).min(BLOCK)
+    }
+    #[inline(always)]
+    pub(super) fn index(&self) -> usize {
+        self.seg * self.len + self.at
+    }
+}
+
+/// A running sum in 16 lanes, in two levels.
+#[derive(Clone, Copy)]
+pub(super) struct Lanes<R> {
+    near: [R; LANES],
+    far: [R; LANES],
+    blocks: usize,
+}
+
+impl<R: Real> Lanes<R> {
+    #[inline(always)]
+    pub(super) fn new() -> Self {
+        Self { near: [R::zero(); LANES], far: [R::zero(); LANES], blocks: 0 }
+    }
+
+    /// Adds the first `n` of the values.
+    #[inline(always)]
+    pub(super) fn add<T: Scalar<Num = R>>(&mut self, x: &[T; BLOCK], n: usize) {
+        for j in 0..n / LANES {
+            for i in 0..LANES {
+                self.near[i] += x[j * LANES + i].num();
+            }
+        }
+        for (i, x) in x[n / LANES * LANES..n].iter().enumerate() {
+            self.near[i] += x.num();
+        }
+        self.blocks += 1;
+        if self.blocks == CASCADE {
+            self.flush();
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn flush(&mut self) {
+        for i in 0..LANES {
+            self.far[i] += self.near[i];
+        }
+        self.near = [R::zero(); LANES];
+        self.blocks = 0;
+    }
+
+    #[inline(always)]
+    pub(super) fn total(mut self) -> R {
+        self.flush();
+        let mut width = LANES;
+        while width > 1 {
+            width /= 2;
+            for i in 0..width {
+                let other = self.far[i + width];
+                self.far[i] += other;
+            }
+        }
+        self.far[0]
+    }
+}

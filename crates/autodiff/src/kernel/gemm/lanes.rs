@@ -1,0 +1,267 @@
+//! Vectors of one instruction set, as far as matrix products need them.
+#![allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "every block is one access or instruction under the contract of the trait"
+)]
+
+use std::ops::Add;
+
+/// A vector of [`LEN`](Vector::LEN) numbers in a register.
+///
+/// # Safety
+/// Every method may only be called where the instruction set is there, from a function compiled for it (else nothing is inlined).
+/// Pointers must be valid for the entries that are read or written: `LEN` of them, or the first `n` (`0 < n <= LEN`) where a [`Mask`](Vector::Mask)
+/// of `n` is given; they need not be aligned.
+pub(super) trait Vector: Copy {
+    /// The number in memory.
+    type Num: Copy + Default + Add<Output = Self::Num>;
+    /// Selects the first entries of a vector.
+    type Mask: Copy;
+    const LEN: usize;
+    /// Columns of a tile: with three vectors of rows, its sums fill the registers.
+    const COLUMNS: usize;
+    /// [`transpose`](Vector::transpose) does squares of this size.
+    const SQUARE: usize;
+
+    unsafe fn zero() -> Self;
+    unsafe fn splat(x: *const Self::Num) -> Self;
+    unsafe fn mask(n: usize) -> Self::Mask;
+    unsafe fn load(x: *const Self::Num) -> Self;
+    /// The entries left out are 0.
+    unsafe fn load_first(x: *const Self::Num, mask: Self::Mask) -> Self;
+    unsafe fn store(self, to: *mut Self::Num);
+    unsafe fn store_first(self, to: *mut Self::Num, mask: Self::Mask);
+    unsafe fn add(self, other: Self) -> Self;
+    /// `self + a b`, rounded once (but for the portable form).
+    unsafe fn add_product(self, a: Self, b: Self) -> Self;
+    /// `to[i + j to_step] = x[j + i x_step]` for a square.
+    unsafe fn transpose(x: *const Self::Num, x_step: usize, to: *mut Self::Num, to_step: usize);
+}
+
+/// Four numbers in an array, for targets without a form of their own.
+#[derive(Clone, Copy)]
+pub(super) struct Portable<T>([T; 4]);
+
+macro_rules! portable {
+    ($num:ty) => {
+        impl Vector for Portable<$num> {
+            type Num = $num;
+            type Mask = usize;
+            const LEN: usize = 4;
+            const COLUMNS: usize = 4;
+            const SQUARE: usize = 1;
+
+            #[inline(always)]
+            unsafe fn zero() -> Self {
+                Portable([0.0; 4])
+            }
+            #[inline(always)]
+            unsafe fn splat(x: *const $num) -> Self {
+                // SAFETY: the caller's contract, here and below.
+                Portable([unsafe { *x }; 4])
+            }
+            #[inline(always)]
+            unsafe fn mask(n: usize) -> usize {
+                n
+            }
+            #[inline(always)]
+            unsafe fn load(x: *const $num) -> Self {
+                Portable(unsafe { x.cast::<[$num; 4]>().read_unaligned() })
+            }
+            #[inline(always)]
+            unsafe fn load_first(x: *const $num, n: usize) -> Self {
+                let mut v = [0.0; 4];
+                for (i, v) in v.iter_mut().enumerate().take(n) {
+                    *v = unsafe { *x.add(i) };
+                }
+                Portable(v)
+            }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $num) {
+                unsafe { to.cast::<[$num; 4]>().write_unaligned(self.0) }
+            }
+            #[inline(always)]
+            unsafe fn store_first(self, to: *mut $num, n: usize) {
+                for (i, v) in self.0.iter().enumerate().take(n) {
+                    unsafe { *to.add(i) = *v };
+                }
+            }
+            #[inline(always)]
+            unsafe fn add(mut self, other: Self) -> Self {
+                for (x, y) in self.0.iter_mut().zip(other.0) {
+                    *x += y;
+                }
+                self
+            }
+            #[inline(always)]
+            unsafe fn add_product(mut self, a: Self, b: Self) -> Self {
+                for (i, x) in self.0.iter_mut().enumerate() {
+                    *x += a.0[i] * b.0[i];
+                }
+                self
+            }
+            #[inline(always)]
+            unsafe fn transpose(x: *const $num, _: usize, to: *mut $num, _: usize) {
+                unsafe { *to = *x };
+            }
+        }
+    };
+}
+portable!(f32);
+portable!(f64);
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86::{Eight32, Eight64, Four64, Sixteen32};
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::Vector;
+    use std::arch::x86_64::*;
+
+    /// Eight `f32` in an AVX2 register.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Eight32(__m256);
+    /// Four `f64` in an AVX2 register.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Four64(__m256d);
+    /// Sixteen `f32` in an AVX-512 register.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Sixteen32(__m512);
+    /// Eight `f64` in an AVX-512 register.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Eight64(__m512d);
+
+    /// For AVX2 masks: `n` ones, then zeros, start at `8 - n`.
+    static ONES: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+    static ONES64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
+
+    macro_rules! vector {
+        (
+            $name:ident, $num:ty, $mask:ty, $len:literal, $columns:literal, $square:literal, $zero:ident, $splat:ident, $load:ident,
+            $store:ident, $add:ident, $fma:ident, $transpose:ident, $n:ident => $make:expr,
+            $at:ident, $m:ident => $load_first:expr, $to:ident, $v:ident => $store_first:expr
+        ) => {
+            // SAFETY of every block: the caller's contract.
+            impl Vector for $name {
+                type Num = $num;
+                type Mask = $mask;
+                const LEN: usize = $len;
+                const COLUMNS: usize = $columns;
+                const SQUARE: usize = $square;
+
+                #[inline(always)]
+                unsafe fn zero() -> Self {
+                    $name(unsafe { $zero() })
+                }
+                #[inline(always)]
+                unsafe fn splat(x: *const $num) -> Self {
+                    $name(unsafe { $splat(*x) })
+                }
+                #[inline(always)]
+                unsafe fn mask($n: usize) -> $mask {
+                    $make
+                }
+                #[inline(always)]
+                unsafe fn load(x: *const $num) -> Self {
+                    $name(unsafe { $load(x) })
+                }
+                #[inline(always)]
+                unsafe fn load_first($at: *const $num, $m: $mask) -> Self {
+                    $name(unsafe { $load_first })
+                }
+                #[inline(always)]
+                unsafe fn store(self, to: *mut $num) {
+                    unsafe { $store(to, self.0) }
+                }
+                #[inline(always)]
+                unsafe fn store_first(self, $to: *mut $num, $m: $mask) {
+                    let $v = self.0;
+                    unsafe { $store_first }
+                }
+                #[inline(always)]
+                unsafe fn add(self, other: Self) -> Self {
+                    $name(unsafe { $add(self.0, other.0) })
+                }
+                #[inline(always)]
+                unsafe fn add_product(self, a: Self, b: Self) -> Self {
+                    $name(unsafe { $fma(a.0, b.0, self.0) })
+                }
+                #[inline(always)]
+                unsafe fn transpose(x: *const $num, x_step: usize, to: *mut $num, to_step: usize) {
+                    unsafe { $transpose(x, x_step, to, to_step) }
+                }
+            }
+        };
+    }
+
+    vector!(
+        Eight32, f32, __m256i, 8, 4, 8, _mm256_setzero_ps, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps,
+        _mm256_fmadd_ps, transpose32, n => unsafe { _mm256_loadu_si256(ONES.as_ptr().add(8 - n).cast()) },
+        at, m => _mm256_maskload_ps(at, m), to, v => _mm256_maskstore_ps(to, m, v)
+    );
+    vector!(
+        Four64, f64, __m256i, 4, 4, 4, _mm256_setzero_pd, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd,
+        _mm256_fmadd_pd, transpose64, n => unsafe { _mm256_loadu_si256(ONES64.as_ptr().add(4 - n).cast()) },
+        at, m => _mm256_maskload_pd(at, m), to, v => _mm256_maskstore_pd(to, m, v)
+    );
+    vector!(
+        Sixteen32, f32, __mmask16, 16, 8, 8, _mm512_setzero_ps, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps,
+        _mm512_fmadd_ps, transpose32, n => ((1_u32 << n) - 1) as __mmask16,
+        at, m => _mm512_maskz_loadu_ps(m, at), to, v => _mm512_mask_storeu_ps(to, m, v)
+    );
+    vector!(
+        Eight64, f64, __mmask8, 8, 8, 4, _mm512_setzero_pd, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd,
+        _mm512_fmadd_pd, transpose64, n => ((1_u32 << n) - 1) as __mmask8,
+        at, m => _mm512_maskz_loadu_pd(m, at), to, v => _mm512_mask_storeu_pd(to, m, v)
+    );
+
+    /// Eight by eight: pairs of rows, then pairs of pairs, then halves.
+    ///
+    /// # Safety
+    /// AVX2, and 8 × 8 entries at these steps behind both pointers.
+    #[inline(always)]
+    unsafe fn transpose32(x: *const f32, x_step: usize, to: *mut f32, to_step: usize) {
+        // SAFETY: the caller's contract.
+        unsafe {
+            // Not closures: those would be compiled without the instruction set.
+            macro_rules! pair {
+                ($i:literal, $j:literal) => {{
+                    let (a, b) = (_mm256_loadu_ps(x.add($i * x_step)), _mm256_loadu_ps(x.add($j * x_step)));
+                    (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b))
+                }};
+            }
+            macro_rules! store {
+                ($j:literal, $p:ident, $q:ident, $r:ident, $s:ident, $half:literal) => {
+                    let (low, high) =
+                        (_mm256_shuffle_ps::<$half>($p, $q), _mm256_shuffle_ps::<$half>($r, $s));
+                    _mm256_storeu_ps(to.add($j * to_step), _mm256_permute2f128_ps::<0x20>(low, high));
+                    _mm256_storeu_ps(to.add(($j + 4) * to_step), _mm256_permute2f128_ps::<0x31>(low, high));
+                };
+            }
+            let ((a, b), (c, d), (e, f), (g, h)) = (pair!(0, 1), pair!(2, 3), pair!(4, 5), pair!(6, 7));
+            store!(0, a, c, e, g, 0x44);
+            store!(1, a, c, e, g, 0xee);
+            store!(2, b, d, f, h, 0x44);
+            store!(3, b, d, f, h, 0xee);
+        }
+    }
+
+    /// Four by four.
+    ///
+    /// # Safety
+    /// AVX2, and 4 × 4 entries at these steps behind both pointers.
+    #[inline(always)]
+    unsafe fn transpose64(x: *const f64, x_step: usize, to: *mut f64, to_step: usize) {
+        // SAFETY: the caller's contract.
+        unsafe {
+            let (a, b) = (_mm256_loadu_pd(x), _mm256_loadu_pd(x.add(x_step)));
+            let (c, d) = (_mm256_loadu_pd(x.add(2 * x_step)), _mm256_loadu_pd(x.add(3 * x_step)));
+            let (p, q) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+            let (s, t) = (_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d));
+            _mm256_storeu_pd(to, _mm256_permute2f128_pd::<0x20>(p, s));
+            _mm256_storeu_pd(to.add(to_step), _mm256_permute2f128_pd::<0x20>(q, t));
+            _mm256_storeu_pd(to.add(2 * to_step), _mm256_permute2f128_pd::<0x31>(p, s));
+            _mm256_storeu_pd(to.add(3 * to_step), _mm256_permute2f128_pd::<0x31>(q, t));
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Matrix products on column-major slices.
+//!
+//! A product goes block by block through the caches and tile by tile through registers. Every entry is summed in order within a block of the
+//! depth, with fused multiply-adds, then block after block; the blocks depend on the depth alone. So neither the instruction set (AVX2 or
+//! AVX-512) nor the number of threads changes a bit. Memory for copies belongs to the thread and is used again: in steady
+//! state a product allocates nothing.
+//!
+//! Source of the scheme: Goto, van de Geijn 2008, "Anatomy of high-performance matrix multiplication".
+
+mod blocks;
+mod dot;
+mod lanes;
+mod tile;
+
+use crate::real::Scalar;
+use crate::simd::Isa;
+use blocks::Scratch;
+use lanes::{Portable, Vector};
+use num_traits::Zero;
+use std::any::TypeId;
+use std::cell::RefCell;
+use tile::{Target, View};
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// A column-major matrix, possibly read transposed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mat<'a, T> {
+    pub data: &'a [T],
+    /// Rows and columns as stored.
+    pub rows: usize,
+    pub cols: usize,
+    pub transposed: bool,
+}
+
+impl<T> Mat<'_, T> {
+    /// Rows and columns as read.
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        if self.transposed { (self.cols, self.rows) } else { (self.rows, self.cols) }
+    }
+
+    /// The transposed matrix.
+    pub(crate) fn t(mut self) -> Self {
+        self.transposed = !self.transposed;
+        self
+    }
+
+    /// The distances in memory between neighbours in a column and in a row, as read.
+    fn steps(&self) -> (usize, usize) {
+        if self.transposed { (self.rows, 1) } else { (1, self.rows) }
+    }
+}
+
+/// `c = a b`, or `c += a b` where not `fresh`. `c` is column-major without gaps.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub(crate) fn gemm<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: bool) {
+    let ((m, k), (k2, n)) = (a.shape(), b.shape());
+    assert!(
+        k == k2 && c.len() == m * n && a.data.len() == a.rows * a.cols && b.data.len() == b.rows * b.cols
+    );
+    if c.is_empty() {
+        return;
+    }
+    if k == 0 {
+        if fresh {
+            c.fill(T::from_f64(0.0));
+        }
+        return;
+    }
+    macro_rules! fast {
+        ($num:ty) => {
+            if TypeId::of::<T>() == TypeId::of::<$num>() {
+                let view = |x: Mat<'_, T>| {
+                    let (row, column) = x.steps();
+                    View { start: x.data.as_ptr().cast::<$num>(), row, column }
+                };
+                let c = Target { start: c.as_mut_ptr().cast::<$num>(), column: m, fresh };
+                let product = Product { sizes: (m, k, n), a: view(a), b: view(b), c };
+                // SAFETY: T is this type, the assertion above puts every index within its slice, and `c` is borrowed mutably.
+                unsafe { product.shared(parts(m, k, n)) };
+                return;
+            }
+        };
+    }
+    fast!(f32);
+    fast!(f64);
+    plain(c, a, b, fresh);
+}
+
+/// Into how many parts a product is worth cutting: each at least some 30 µs of work.
+fn parts(m: usize, k: usize, n: usize) -> usize {
+    const PART: usize = 1 << 21;
+    (m * k * n / PART).clamp(1, rayon::current_num_threads())
+}
+
+/// A product of matrices of some float, as the loops see it.
+#[derive(Clone, Copy)]
+struct Product<T> {
+    sizes: (usize, usize, usize),
+    a: View<T>,
+    b: View<T>,
+    c: Target<T>,
+}
+
+// SAFETY: the pointers are only followed in `shared`, whose contract covers other threads.
+unsafe impl<T: Sync + Send> Send for Product<T> {}
+
+impl<T: Copy + Sync + Send> Product<T>
+where
+    Product<T>: Run,
+{
+    /// Cuts the larger side in `parts`, for as many threads.
+    ///
+    /// # Safety
+    /// Views and target hold these sizes, and nothing else uses the target meanwhile.
+    unsafe fn shared(self, parts: usize) {
+        let (m, k, n) = self.sizes;
+        if parts == 1 {
+            // SAFETY: the caller's contract.
+            return SCRATCH.with_borrow_mut(|scratch| unsafe { self.run(scratch) });
+        }
+        let first = parts / 2;
+        let cut = |size: usize, step: usize| (size * first / parts).next_multiple_of(step).min(size);
+        // SAFETY: the cuts are within the matrices and split the target into two parts without common entries.
+        let (left, right) = unsafe {
+            if n >= m {
+                let at = cut(n, 8);
+                let c = Target { start: self.c.start.add(at * self.c.column), ..self.c };
+                (
+                    Product { sizes: (m, k, at), ..self },
+                    Product { sizes: (m, k, n - at), b: self.b.from(0, at), c, ..self },
+                )
+            } else {
+                let at = cut(m, 48);
+                let c = Target { start: self.c.start.add(at), ..self.c };
+                (
+                    Product { sizes: (at, k, n), ..self },
+                    Product { sizes: (m - at, k, n), a: self.a.from(at, 0), c, ..self },
+                )
+            }
+        };
+        // SAFETY: as above.
+        rayon::join(move || unsafe { left.shared(first) }, move || unsafe { right.shared(parts - first) });
+    }
+}
+
+/// On this thread.
+trait Run {
+    /// # Safety
+    /// As for `Product::shared`.
+    unsafe fn run(self, scratch: &mut Scratch);
+}
+
+macro_rules! run {
+    ($num:ty, $avx2:ident, $avx2_sums:literal, $avx512:ident, $avx512_sums:literal) => {
+        impl Run for Product<$num> {
+            unsafe fn run(self, scratch: &mut Scratch) {
+                #[cfg(target_arch = "x86_64")]
+                {
+                    #[target_feature(enable = "avx2,fma")]
+                    unsafe fn avx2(p: Product<$num>, scratch: &mut Scratch) {
+                        // SAFETY: the caller's contract.
+                        unsafe { p.on::<lanes::$avx2, $avx2_sums>(scratch) }
+                    }
+                    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+                    unsafe fn avx512(p: Product<$num>, scratch: &mut Scratch) {
+                        // SAFETY: the caller's contract.
+                        unsafe { p.on::<lanes::$avx512, $avx512_sums>(scratch) }
+                    }
+                    match Isa::current() {
+                        // SAFETY: the instruction set was detected; the rest is the caller's contract.
+                        Isa::Avx2 => return unsafe { avx2(self, scratch) },
+                        // SAFETY: as above.
+                        Isa::Avx512 => return unsafe { avx512(self, scratch) },
+                        Isa::Portable => {}
+                    }
+                }
+                // SAFETY: the caller's contract.
+                unsafe { self.on::<Portable<$num>, 4>(scratch) }
+            }
+        }
+    };
+}
+run!(f32, Eight32, 2, Sixteen32, 1);
+run!(f64, Four64, 4, Eight64, 2);
+
+impl<T> Product<T> {
+    /// # Safety
+    /// As for `shared`, and `V`'s contract.
+    #[inline(always)]
+    unsafe fn on<V: Vector<Num = T>, const SUMS: usize>(self, scratch: &mut Scratch) {
+        let (m, _, n) = self.sizes;
+        // SAFETY: the caller's contract.
+        unsafe {
+            if m.min(n) <= 2 && self.a.column == 1 && self.b.row == 1 {
+                dot::dots::<V, SUMS>(self.sizes, self.a, self.b, self.c);
+            } else {
+                blocks::product::<V>(self.sizes, self.a, self.b, self.c, scratch);
+            }
+        }
+    }
+}
+
+/// The textbook loop, for duals.
+fn plain<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: bool) {
+    let ((m, k), (_, n)) = (a.shape(), b.shape());
+    let ((a_row, a_col), (b_row, b_col)) = (a.steps(), b.steps());
+    for j in 0..n {
+        for i in 0..m {
+            let mut sum = if fresh { T::Num::zero() } else { c[i + j * m].num() };
+            for l in 0..k {
+                sum += a.data[i * a_row + l * a_col].num() * b.data[l * b_row + j * b_col].num();
+            }
+            c[i + j * m] = T::from_num(sum);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Key, fill_normal};
+
+    fn numbers(n: usize, key: u64) -> Vec<f64> {
+        let mut x = vec![0.0; n];
+        fill_normal(Key::new(key), 0, &mut x);
+        x
+    }
+
+    fn stored<T>(data: &[T], (rows, cols): (usize, usize), transposed: bool) -> Mat<'_, T> {
+        let (rows, cols) = if transposed { (cols, rows) } else { (rows, cols) };
+        Mat { data, rows, cols, transposed }
+    }
+
+    /// Sizes on both sides of every border: vectors, panels, tiles, blocks, the path for few rows, and what is shared by threads.
+    const SIZES: [(usize, usize, usize); 18] = [
+        (1, 1, 1),
+        (1, 100, 50),
+        (50, 100, 1),
+        (2, 17, 3),
+        (3, 5, 2),
+        (7, 9, 11),
+        (16, 16, 16),
+        (17, 33, 9),
+        (33, 15, 65),
+        (47, 208, 13),
+        (48, 209, 8),
+        (49, 417, 31),
+        (100, 50, 50),
+        (13, 700, 100),
+        (97, 64, 67),
+        (130, 30, 1030),
+        (128, 300, 200),
+        (5, 2, 2100),
+    ];
+
+    #[test]
+    fn products_are_right_in_every_layout() {
+        for (m, k, n) in SIZES {
+            let (a, b, c) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
+            for (ta, tb, fresh) in (0..8).map(|i| (i & 1 > 0, i & 2 > 0, i & 4 > 0)) {
+                let (left, right) = (stored(&a, (m, k), ta), stored(&b, (k, n), tb));
+                let (mut got, mut want) = (c.clone(), c.clone());
+                gemm(&mut got, left, right, fresh);
+                plain(&mut want, left, right, fresh);
+                let single = |x: &[f64]| x.iter().map(|x| *x as f32).collect::<Vec<f32>>();
+                let (a, b, mut c) = (single(&a), single(&b), single(&c));
+                gemm(&mut c, stored(&a, (m, k), ta), stored(&b, (k, n), tb), fresh);
+                // Twelve standard deviations of the rounding errors of a sum of k products of standard normal numbers.
+                let scale = 12.0 * (k as f64).sqrt() * (k as f64).sqrt().max(1.0);
+                for (i, want) in want.iter().enumerate() {
+                    let at = format!("{m} {k} {n} {ta} {tb} {fresh}: entry {i}");
+                    assert!((got[i] - want).abs() <= scale * f64::EPSILON, "{at}: {} {want}", got[i]);
+                    let error = (c[i] as f64 - want).abs();
+                    assert!(error <= scale * f32::EPSILON as f64, "{at}: {} {want}", c[i]);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Matrix products give the same bits on AVX2 and AVX-512, and on any number of threads. Alone in its binary, for the choice of the instruction
+//! set holds for the whole process.
+
+use nalgebra::DMatrix;
+use probity_autodiff::simd::Isa;
+use probity_autodiff::{Key, Scalar, Tape};
+
+/// A product and both its gradients, in every layout.
+fn products<T: Scalar>((m, k, n): (usize, usize, usize)) -> Vec<T> {
+    let numbers = |rows, cols, seed| {
+        let mut x = DMatrix::zeros(rows, cols);
+        probity_autodiff::random::fill_normal(Key::new(seed), 0, x.as_mut_slice());
+        x.map(|v: f64| T::from_f64(v))
+    };
+    let tape = Tape::new();
+    let (a, at) = (tape.variable(&numbers(m, k, 1)), tape.variable(&numbers(k, m, 2)));
+    let (b, bt) = (tape.variable(&numbers(k, n, 3)), tape.variable(&numbers(n, k, 4)));
+    let all = [a.matmul(b), at.tr_matmul(b), a.matmul_tr(bt), at.tr_matmul_tr(bt)];
+    let mut out: Vec<T> = all.iter().flat_map(|y| y.value().as_slice().to_vec()).collect();
+    let loss = all.iter().fold(a.sum() * 0.0, |sum, y| sum + (*y * *y).sum());
+    let gradients = tape.backward(loss);
+    for x in [a, at, b, bt] {
+        out.extend_from_slice(gradients.wrt(x).as_slice());
+    }
+    out
+}
+
+fn check<T: Scalar>(bits: fn(T) -> u64) {
+    // The last three are large enough to be shared between threads, by columns, by rows, and with a ragged border.
+    for size in [
+        (1, 100, 50),
+        (50, 100, 1),
+        (33, 15, 65),
+        (100, 50, 50),
+        (128, 600, 200),
+        (700, 100, 90),
+        (101, 301, 203),
+    ] {
+        let mut first: Option<Vec<u64>> = None;
+        for isa in [Isa::Avx2, Isa::Avx512] {
+            if isa.select() != isa {
+                println!("{isa:?}: this machine does not have it");
+                continue;
+            }
+            for threads in [1, 2, 3] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let got: Vec<u64> = pool.install(|| products::<T>(size)).into_iter().map(bits).collect();
+                let first = first.get_or_insert_with(|| got.clone());
+                assert!(*first == got, "{size:?} on {isa:?} with {threads} threads");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_bits_everywhere() {
+    check::<f32>(|x| x.to_bits().into());
+    check::<f64>(f64::to_bits);
+}

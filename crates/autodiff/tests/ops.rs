@@ -25,6 +25,65 @@ fn check(f: impl for<'t> Fn(&[Var<'t>]) -> Var<'t>, at: &[DMatrix<f64>]) {
 }
 
 #[test]
+fn affine_maps() {
+    for (n, k, m) in [(1, 1, 1), (70, 3, 5), (1, 4, 2), (3, 40, 17)] {
+        let at = [matrix(n, k, 1), matrix(k, m, 2), matrix(1, m, 3)];
+        check(|x| x[0].affine(x[1], x[2]), &at);
+        let tape = Tape::new();
+        let [x, w, b] = [0, 1, 2].map(|i| tape.constant(&at[i]));
+        let (got, want) = (x.affine(w, b).value(), (x.matmul(w) + b).value());
+        assert!((got - want).amax() < 1e-13);
+    }
+    let number: Var<'_> = Var::from(2.0).affine(3.0.into(), 0.5.into());
+    assert_eq!(number.item(), 6.5);
+}
+
+#[test]
+#[should_panic(expected = "affine: 2 × 3 by 3 × 4, and a row of 1 × 3 (wanted: 1 × 4)")]
+fn an_affine_map_with_a_wrong_bias() {
+    let tape = Tape::<f64>::new();
+    let x = |rows, cols| tape.constant(&matrix(rows, cols, 0));
+    x(2, 3).affine(x(3, 4), x(1, 3));
+}
+
+#[test]
+fn the_rectifier_on_long_slices_and_special_values() {
+    // More than one chunk.
+    let x = matrix(300, 200, 5);
+    let tape = Tape::new();
+    let v = tape.variable(&x);
+    let y = v.relu();
+    let loss = (y * y).sum() + y.sum();
+    let g = tape.backward(loss).wrt(v);
+    for (x, g) in x.iter().zip(g.iter()) {
+        let want = if *x > 0.0 { 2.0 * x + 1.0 } else { 0.0 };
+        assert!((g - want).abs() < 1e-14, "{x}: {g}");
+    }
+    assert!(y.value().iter().zip(x.iter()).all(|(y, x)| *y == x.max(0.0)));
+    let special = tape.variable(&DMatrix::from_row_slice(1, 4, &[0.0, -0.0, f64::NAN, f64::INFINITY]));
+    let y = special.relu();
+    assert!(y.value()[0] == 0.0 && y.value()[2].is_nan() && y.value()[3] == f64::INFINITY);
+    let g = tape.backward(y.sum()).wrt(special);
+    assert_eq!(g.as_slice(), [0.0, 0.0, 1.0, 1.0]);
+}
+
+#[test]
+fn much_noise_is_the_same_as_little_noise() {
+    // On both sides of the number up to which noise is kept.
+    let draw = |n: usize| {
+        let tape = Tape::<f64>::new();
+        let scale = tape.scalar(2.0);
+        let f = formula!(|s, e| s * e);
+        let y = tape.map_noise(f, [scale.into(), Arg::Normal(Key::new(4))], (n, 1));
+        let slope = tape.backward(y.sum()).wrt(scale)[0];
+        (y.value(), slope)
+    };
+    let ((few, _), (many, slope)) = (draw(1 << 15), draw((1 << 15) + 64));
+    assert_eq!(few.as_slice(), &many.as_slice()[..1 << 15]);
+    assert!((slope - many.sum() / 2.0).abs() < 1e-9);
+}
+
+#[test]
 fn arithmetic_in_every_broadcast_shape() {
     // 70 rows: one whole block and a part.
     let shapes = [(1, 1), (1, 3), (70, 1), (70, 3)];

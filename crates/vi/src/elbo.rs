@@ -207,10 +207,8 @@ impl<T: Scalar> Worker<T> {
         if loss.scale != 1.0 {
             objective = objective * loss.scale;
         }
-        let gradients = self.tape.backward(objective);
-        self.gradient.clear();
-        self.gradient.extend_from_slice(gradients.params());
-        drop(gradients);
+        self.tape.backward(objective);
+        self.tape.swap_params_gradient(&mut self.gradient);
         // Lets go of the parameters, so that the optimiser can change them in place.
         self.tape.unbind();
         Ok(())

@@ -51,6 +51,28 @@ fn the_first_step_of_adam_is_the_rate_and_a_reset_begins_anew() {
     }
 }
 
+/// A gradient that dies out, as that of a unit which is always off: the moments must not decay into subnormal numbers, on which every step
+/// would take many times longer.
+#[test]
+fn moments_do_not_become_subnormal() {
+    let mut adam = Adam::new(0.01);
+    let mut x = [1.0f32; 20];
+    for step in 0..5000 {
+        let g: Vec<f32> = (0..20).map(|i| if step < 10 + i { 10.0f32.powi(-2 * i) } else { 0.0 }).collect();
+        adam.step(&mut x, &g, &[(0..20, 0.01)]);
+        let state = serde_json::to_value(&adam).unwrap();
+        for moments in ["m", "v"] {
+            for m in state[moments].as_array().unwrap() {
+                let m = m.as_f64().unwrap() as f32;
+                assert!(m == 0.0 || m.is_normal(), "step {step}, {moments}: {m:e}");
+            }
+        }
+    }
+    // A NaN is not flushed.
+    adam.step(&mut x, &[f32::NAN; 20], &[(0..20, 0.01)]);
+    assert!(x[0].is_nan());
+}
+
 fn descend<T: Scalar>(optimizer: &mut dyn Optimizer<T>, steps: usize) -> f64 {
     // ½ (x - 3)².
     let mut x = [T::from_f64(0.0)];

@@ -139,13 +139,39 @@ impl<T: Scalar> Input<'_, T> {
     }
 }
 
+/// Whole blocks and whole lanes are copied as arrays, in registers; a copy of unknown length would be a call.
 #[inline(always)]
 fn copy_padded<T: Copy>(x: &[T], out: &mut [T; BLOCK]) {
-    if x.len() == BLOCK {
-        out.copy_from_slice(x);
-    } else if let Some(last) = x.last() {
-        out[..x.len()].copy_from_slice(x);
-        out[x.len()..x.len().next_multiple_of(LANES)].fill(*last);
+    if let Some(whole) = x.first_chunk() {
+        *out = *whole;
+        return;
+    }
+    let (lanes, rest) = x.as_chunks::<LANES>();
+    let (to, _) = out.as_chunks_mut::<LANES>();
+    for (to, x) in to.iter_mut().zip(lanes) {
+        *to = *x;
+    }
+    if let Some(last) = rest.last() {
+        let to = &mut to[lanes.len()];
+        *to = [*last; LANES];
+        to.iter_mut().zip(rest).for_each(|(to, x)| *to = *x);
+    }
+}
+
+/// The first entries of a block, as many as there is room for.
+#[inline(always)]
+fn copy_out<T: Copy>(x: &[T; BLOCK], to: &mut [T]) {
+    if let Some(whole) = to.first_chunk_mut() {
+        *whole = *x;
+        return;
+    }
+    let (to, rest) = to.as_chunks_mut::<LANES>();
+    let (x, _) = x.as_chunks::<LANES>();
+    for (to, x) in to.iter_mut().zip(x) {
+        *to = *x;
+    }
+    if !rest.is_empty() {
+        rest.iter_mut().zip(&x[to.len()]).for_each(|(to, x)| *to = *x);
     }
 }
 
@@ -214,7 +240,8 @@ where
                 self.body.values(&x, here.padded(), &mut y);
                 if let Some(keep) = self.keep {
                     // SAFETY: blocks do not overlap, within a chunk or between chunks.
-                    unsafe { keep.slice(here.index(), here.n) }.copy_from_slice(&y[0][..here.n]);
+                    let keep = unsafe { keep.slice(here.index(), here.n) };
+                    copy_out(&y[0], keep);
                 }
                 if self.summed {
                     sum.add(&y[M - 1], here.n);
@@ -341,7 +368,11 @@ where
 #[inline(always)]
 fn store<T: Scalar>(to: &mut [T], p: &[T; BLOCK], fresh: bool) {
     if fresh {
-        to.copy_from_slice(&p[..to.len()]);
+        copy_out(p, to);
+    } else if let Some(to) = to.first_chunk_mut::<BLOCK>() {
+        for e in 0..BLOCK {
+            to[e] = T::from_num(to[e].num() + p[e].num());
+        }
     } else {
         for (to, p) in to.iter_mut().zip(p) {
             *to = T::from_num(to.num() + p.num());

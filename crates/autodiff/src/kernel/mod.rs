@@ -5,4 +5,4 @@ pub(crate) mod gemm;
 pub(crate) mod map;
 mod parallel;
 
-pub(crate) use parallel::{SharedMut, for_each_chunk};
+pub(crate) use parallel::{SharedMut, for_each_chunk, in_chunks};

@@ -16,6 +16,16 @@ pub(crate) fn for_each_chunk(n: usize, f: impl Fn(usize) + Sync + Send) {
     }
 }
 
+/// Calls `f` with parts of the slice, each with its place, on several threads if it is long.
+pub(crate) fn in_chunks<T: Send + Sync>(to: &mut [T], f: impl Fn(&mut [T], usize) + Sync + Send) {
+    let (n, to) = (to.len(), SharedMut::new(to));
+    for_each_chunk(n.div_ceil(CHUNK), |i| {
+        let at = i * CHUNK;
+        // SAFETY: chunks do not overlap.
+        f(unsafe { to.slice(at, CHUNK.min(n - at)) }, at);
+    });
+}
+
 /// A pointer to a slice whose parts are written by different threads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SharedMut<T> {

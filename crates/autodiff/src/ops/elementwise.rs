@@ -55,8 +55,6 @@ unary! {
     Atan atan;
     /// Hyperbolic tangent.
     Tanh tanh;
-    /// `max(x, 0)`; derivative 0 at 0.
-    Relu relu;
     /// `1 / (1 + e⁻ˣ)`.
     Sigmoid sigmoid;
     /// `ln sigmoid(x)`, without overflow.

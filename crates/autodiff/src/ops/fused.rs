@@ -2,15 +2,15 @@
 
 use crate::formula::{Formula, FormulaPair};
 use crate::kernel::map::{self, Body, Dest, Input};
-use crate::random::Key;
+use crate::random::{Key, fill_normal, fill_uniform};
 use crate::real::{Real, Scalar};
 use crate::tape::{Adjoints, Inputs, Op, Tape, Var};
 use std::fmt::Debug;
 
-/// An argument of a fused formula: a matrix or number, or noise that is drawn while it is used and never stored.
+/// An argument of a fused formula: a matrix or number, or noise that is drawn while it is used.
 ///
-/// Entry `i` (counted column by column) of a noise argument is element `i` of the key's stream; the backward sweep draws
-/// the same numbers again.
+/// Entry `i` (counted column by column) of a noise argument is element `i` of the key's stream. Much noise is not stored: the backward
+/// sweep draws the same numbers again.
 #[derive(Clone, Copy, Debug)]
 pub enum Arg<'t, T: Scalar> {
     /// A matrix or number.
@@ -202,6 +202,21 @@ fn mismatch<T: Scalar, const N: usize>(name: &str, args: &[Arg<'_, T>; N]) -> ! 
     panic!("{name}: shapes do not broadcast: {}", shapes.join(", "))
 }
 
+/// Noise of up to this many entries is drawn once and kept, for it stays in the cache until it is used again.
+const KEPT_NOISE: usize = 1 << 15;
+
+/// The same argument, as a matrix of the tape if it is little noise.
+fn stored<'t, T: Scalar>(tape: &'t Tape<T>, arg: Arg<'t, T>, (rows, cols): (usize, usize)) -> Arg<'t, T> {
+    if rows * cols > KEPT_NOISE {
+        return arg;
+    }
+    match arg {
+        Arg::Var(_) => arg,
+        Arg::Normal(key) => Arg::Var(tape.constant_with(rows, cols, |y| fill_normal(key, 0, y))),
+        Arg::Uniform(key) => Arg::Var(tape.constant_with(rows, cols, |y| fill_uniform(key, 0, y))),
+    }
+}
+
 #[track_caller]
 fn record<'t, B, T, const N: usize, const M: usize>(
     tape: &'t Tape<T>,
@@ -216,6 +231,7 @@ where
     T: Scalar,
 {
     let shape = broadcast(name, &args, least);
+    let args = args.map(|arg| stored(tape, arg, shape));
     let mut nodes = [Var::constant(T::default()); N];
     let mut count = 0;
     let sources = args.map(|arg| match arg {

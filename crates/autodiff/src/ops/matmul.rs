@@ -1,5 +1,6 @@
 //! Matrix products.
 
+use super::reduce::column_sums;
 use crate::kernel::gemm::{Mat, gemm};
 use crate::real::Scalar;
 use crate::tape::{Adjoints, Inputs, Op, Var};
@@ -34,7 +35,53 @@ impl<T: Scalar> Op<T> for MatMul {
     }
 }
 
+/// `X W + 1 b`: n × k by k × m, and a row of m.
+#[derive(Clone, Copy, Debug)]
+struct Affine;
+
+impl<T: Scalar> Op<T> for Affine {
+    fn name(&self) -> &'static str {
+        "affine"
+    }
+
+    fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
+        let rows = x.shape(0).0;
+        for (column, b) in y.chunks_exact_mut(rows.max(1)).zip(x.get(2)) {
+            column.fill(*b);
+        }
+        gemm(y, mat(x, 0, false), mat(x, 1, false), false);
+    }
+
+    fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        let (a, w) = (mat(x, 0, false), mat(x, 1, false));
+        let rows = a.rows;
+        dx.add(2, |to, fresh| column_sums(g, rows, to, fresh));
+        let g = Mat { data: g, rows, cols: w.cols, transposed: false };
+        dx.add(1, |to, fresh| gemm(to, a.t(), g, fresh));
+        dx.add(0, |to, fresh| gemm(to, g, w.t(), fresh));
+    }
+}
+
 impl<'t, T: Scalar> Var<'t, T> {
+    /// `X W + b`: n × k by k × m, with the row `b` (1 × m) added to every row, as one node.
+    ///
+    /// # Panics
+    /// If the inner sizes differ, or `b` is not 1 × m.
+    #[track_caller]
+    pub fn affine(self, weight: Self, bias: Self) -> Self {
+        let ((n, k), (k2, m), b) = (self.shape(), weight.shape(), bias.shape());
+        assert!(
+            k == k2 && b == (1, m),
+            "affine: {n} × {k} by {k2} × {m}, and a row of {} × {} (wanted: 1 × {m})",
+            b.0,
+            b.1
+        );
+        match self.tape().or(weight.tape()).or(bias.tape()) {
+            Some(tape) => tape.record(Affine, &[self, weight, bias], n, m),
+            None => self * weight + bias,
+        }
+    }
+
     #[track_caller]
     fn product(self, other: Self, ta: bool, tb: bool) -> Self {
         let (a, b) = (self.shape(), other.shape());

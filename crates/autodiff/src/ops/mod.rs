@@ -7,6 +7,7 @@ mod gather;
 mod linalg;
 mod matmul;
 mod reduce;
+mod relu;
 mod reshape;
 mod softmax;
 

@@ -2,6 +2,7 @@
 
 use crate::formula::Formula;
 use crate::real::{Real, Scalar};
+use crate::simd::{Kernel, dispatch};
 use crate::tape::{Adjoints, Inputs, Op, Var};
 use num_traits::Zero;
 
@@ -45,17 +46,11 @@ impl<T: Scalar> Op<T> for SumAxis {
 
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
         let (rows, _) = x.shape(0);
-        let columns = x.get(0).chunks_exact(rows.max(1));
         match self.0 {
-            Axis::Rows => {
-                y.fill(T::from_f64(0.0));
-                for (y, column) in y.iter_mut().zip(columns) {
-                    *y = T::from_num(column.iter().fold(T::Num::zero(), |s, v| s + v.num()));
-                }
-            }
+            Axis::Rows => column_sums(x.get(0), rows, y, true),
             Axis::Cols => {
                 y.fill(T::from_f64(0.0));
-                for column in columns {
+                for column in x.get(0).chunks_exact(rows.max(1)) {
                     add(y, column);
                 }
             }
@@ -72,6 +67,51 @@ impl<T: Scalar> Op<T> for SumAxis {
                 }
             }
         });
+    }
+}
+
+/// The sum of every column, stored or added.
+pub(crate) fn column_sums<T: Scalar>(x: &[T], rows: usize, to: &mut [T], fresh: bool) {
+    if fresh {
+        to.fill(T::from_f64(0.0));
+    }
+    if rows > 0 {
+        dispatch(ColumnSums { x, rows, to });
+    }
+}
+
+struct ColumnSums<'a, T> {
+    x: &'a [T],
+    rows: usize,
+    to: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel for ColumnSums<'_, T> {
+    type Output = ();
+
+    /// Running sums in 16 lanes, whatever the instruction set; what does not fill the lanes has a sum of its own.
+    #[inline(always)]
+    fn run(self) {
+        const LANES: usize = 16;
+        for (to, column) in self.to.iter_mut().zip(self.x.chunks_exact(self.rows)) {
+            let mut sums = [T::Num::zero(); LANES];
+            let (lanes, rest) = column.as_chunks::<LANES>();
+            for x in lanes {
+                for i in 0..LANES {
+                    sums[i] += x[i].num();
+                }
+            }
+            let mut width = LANES / 2;
+            while width > 0 {
+                for i in 0..width {
+                    let other = sums[i + width];
+                    sums[i] += other;
+                }
+                width /= 2;
+            }
+            let rest = rest.iter().fold(T::Num::zero(), |sum, x| sum + x.num());
+            *to = T::from_num(to.num() + sums[0] + rest);
+        }
     }
 }
 

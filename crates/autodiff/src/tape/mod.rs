@@ -67,6 +67,13 @@ struct Inner<T: Scalar> {
 /// Values start at multiples of this many entries, so that vector loads rarely cross a cache line.
 const ALIGN: usize = 16;
 
+/// The first entry at the start of a cache line.
+fn aligned<T>(memory: &[T]) -> usize {
+    // The largest number stands for "never".
+    let offset = memory.as_ptr().align_offset(64);
+    if offset < memory.len() { offset } else { 0 }
+}
+
 impl<T: Scalar> Default for Tape<T> {
     fn default() -> Self {
         Self::new()
@@ -104,8 +111,8 @@ impl<T: Scalar> Tape<T> {
         inner.nodes.clear();
         inner.args.clear();
         inner.ops_used = 0;
-        inner.used = 0;
-        inner.adjoints_used = 0;
+        inner.used = aligned(&inner.arena);
+        inner.adjoints_used = aligned(&inner.adjoints);
         inner.params = None;
         inner.params_node.clear();
         inner.shared.clear();
@@ -116,6 +123,12 @@ impl<T: Scalar> Tape<T> {
     /// Lets go of the bound parameters, so that they can be changed without a copy. The next thing to do is [`reset`](Tape::reset).
     pub fn unbind(&mut self) {
         self.inner.get_mut().params = None;
+    }
+
+    /// Exchanges the gradient with respect to the bound parameters for this buffer, so that it can be kept without a copy. The buffer
+    /// is used by the next backward sweep.
+    pub fn swap_params_gradient(&mut self, with: &mut Vec<T>) {
+        std::mem::swap(&mut self.inner.get_mut().params_grad, with);
     }
 
     /// The number of nodes recorded.

@@ -136,8 +136,8 @@ impl Linear {
             _ => {
                 let weight =
                     s.param_from("weight", (inputs, outputs), init.weight(inputs).loc, Support::Real)?;
-                Ok(x.matmul(weight)
-                    + s.param_from("bias", (1, outputs), init.bias(inputs).loc, Support::Real)?)
+                let bias = s.param_from("bias", (1, outputs), init.bias(inputs).loc, Support::Real)?;
+                Ok(x.affine(weight, bias))
             }
         })
     }

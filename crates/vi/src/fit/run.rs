@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
 use crate::observer::{Observer, StepInfo};
-use crate::optim::clip_norm;
+use crate::optim::{clip_norm, norm};
 use crate::report::Stopped;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Params, Scalar};
@@ -114,8 +114,8 @@ impl<T: Scalar> Fit<T> {
         let guide = self.guide.as_ref();
         let (elbo, gradient) = state.engine.step(model, guide, &state.params, step, loss)?;
         let gradient_norm = match self.clip {
-            Some(norm) => clip_norm(gradient, norm),
-            None => gradient.iter().map(|g| g.to_f64() * g.to_f64()).sum::<f64>().sqrt(),
+            Some(limit) => clip_norm(gradient, limit),
+            None => norm(gradient),
         };
         if !elbo.value().is_finite() || !gradient_norm.is_finite() {
             return Err(state.engine.explain(model, guide, &state.params, step, loss));

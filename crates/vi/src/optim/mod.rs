@@ -2,11 +2,13 @@
 
 mod adam;
 mod clip;
+mod norm;
 mod schedule;
 mod sgd;
 
 pub use adam::Adam;
 pub use clip::clip_norm;
+pub(crate) use norm::norm;
 pub use schedule::Schedule;
 pub use sgd::Sgd;
 

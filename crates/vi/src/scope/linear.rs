@@ -101,10 +101,9 @@ impl<'t, T: Scalar> Scope<'t, T> {
             }
         }
         let w = self.sample_from(weight.0, weight.1, weight.2)?;
-        let y = x.matmul(w);
         Ok(match bias {
-            Some((name, prior, init)) => y + self.sample_from(name, prior, init)?,
-            None => y,
+            Some((name, prior, init)) => x.affine(w, self.sample_from(name, prior, init)?),
+            None => x.matmul(w),
         })
     }
 

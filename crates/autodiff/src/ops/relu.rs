@@ -1,0 +1,80 @@
+//! The rectifier. It is so cheap that the way of a formula (load, compute with derivatives, store) would take most of the time.
+
+use crate::kernel::in_chunks;
+use crate::real::{Real, Scalar};
+use crate::simd::{Kernel, dispatch};
+use crate::tape::{Adjoints, Inputs, Op, Var};
+use num_traits::Zero;
+
+#[derive(Clone, Copy, Debug)]
+struct Relu;
+
+impl<T: Scalar> Op<T> for Relu {
+    fn name(&self) -> &'static str {
+        "relu"
+    }
+
+    fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
+        let x = x.get(0);
+        in_chunks(y, |y, at| dispatch(Value { x: &x[at..][..y.len()], y }));
+    }
+
+    fn backward(&self, _: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        dx.add(0, |to, fresh| {
+            in_chunks(to, |to, at| {
+                let (y, g) = (&y[at..][..to.len()], &g[at..][..to.len()]);
+                dispatch(Slope { y, g, to, fresh });
+            });
+        });
+    }
+}
+
+struct Value<'a, T> {
+    x: &'a [T],
+    y: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel for Value<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (y, x) in self.y.iter_mut().zip(self.x) {
+            *y = T::from_num(x.num().relu());
+        }
+    }
+}
+
+struct Slope<'a, T> {
+    y: &'a [T],
+    g: &'a [T],
+    to: &'a mut [T],
+    fresh: bool,
+}
+
+impl<T: Scalar> Kernel for Slope<'_, T> {
+    type Output = ();
+
+    /// The slope is told from the value: 0 where that is 0, else 1 (also where it is NaN).
+    #[inline(always)]
+    fn run(self) {
+        let parts = self.to.iter_mut().zip(self.y.iter().zip(self.g));
+        let part = |y: &T, g: &T| if y.num() <= 0.0 { T::Num::zero() } else { g.num() };
+        if self.fresh {
+            parts.for_each(|(to, (y, g))| *to = T::from_num(part(y, g)));
+        } else {
+            parts.for_each(|(to, (y, g))| *to = T::from_num(to.num() + part(y, g)));
+        }
+    }
+}
+
+impl<'t, T: Scalar> Var<'t, T> {
+    /// `max(x, 0)`; derivative 0 at 0.
+    pub fn relu(self) -> Self {
+        let (rows, cols) = self.shape();
+        match (self.tape(), self.constant_value()) {
+            (Some(tape), _) => tape.record(Relu, &[self], rows, cols),
+            (None, x) => Var::constant(T::from_num(x.unwrap_or_default().num().relu())),
+        }
+    }
+}

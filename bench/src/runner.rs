@@ -1,0 +1,171 @@
+//! Runs every side of every workload in processes of their own, alternating, pinned to cores.
+
+use crate::args::Settings;
+use crate::line::{Line, Side};
+use crate::table::{best_variant, markdown, time};
+use crate::workloads::{self, Work, Workload};
+use std::error::Error;
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::available_parallelism;
+
+type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// A way in which a workload can be measured.
+#[derive(Clone, Debug)]
+struct Way<'a> {
+    side: Side,
+    variant: &'static str,
+    /// The Python of a peer.
+    python: Option<&'a OsStr>,
+}
+
+/// Measures, prints the table, and appends the measurements to the file that is asked for.
+///
+/// # Errors
+/// If a process cannot be started, fails, or prints no measurement.
+pub fn run(settings: &Settings) -> Result {
+    let mut out = settings.out.as_deref().map(append_to).transpose()?;
+    let chosen = |w: &Workload| settings.workloads.is_empty() || settings.workloads.contains(&w.name);
+    let workloads: Vec<Workload> = workloads::all()?.into_iter().filter(chosen).collect();
+    let most = available_parallelism()?.get();
+    let mut cores: Vec<usize> = settings.cores.iter().map(|n| if *n == 0 { most } else { *n }).collect();
+    cores.sort_unstable();
+    cores.dedup();
+    let pin = Command::new("taskset").arg("--version").output().is_ok();
+    if !pin {
+        eprintln!("there is no taskset on this machine: processes are not pinned to cores");
+    }
+    for (name, python) in [("JAX", &settings.jax), ("torch", &settings.torch)] {
+        if python.is_none() {
+            let option = name.to_lowercase();
+            eprintln!(
+                "{name} is skipped: no Python was given for it (--{option} or PROBITY_{}_PYTHON)",
+                name.to_uppercase()
+            );
+        }
+    }
+    let mut lines: Vec<Line> = Vec::new();
+    for round in 1..=settings.rounds {
+        for workload in &workloads {
+            for &cores in &cores {
+                for way in ways(&workload.work, settings) {
+                    // After the first round only a side's fastest way goes on.
+                    let best = best_variant(&lines, &workload.name, cores, way.side);
+                    if round > 1 && best != Some(way.variant) {
+                        continue;
+                    }
+                    let mut command = command(&way, &workload.name, cores, settings, pin)?;
+                    let line = Line { round, variant: way.variant.into(), ..measure(&mut command)? };
+                    eprintln!(
+                        "round {round}, {} on {cores}: {} {} {}",
+                        line.workload,
+                        line.side,
+                        line.variant,
+                        time(line.us_per_step)
+                    );
+                    if let Some(out) = &mut out {
+                        writeln!(out, "{}", serde_json::to_string(&line)?)?;
+                    }
+                    lines.push(line);
+                }
+            }
+        }
+    }
+    print!("{}", markdown(&lines));
+    Ok(())
+}
+
+fn append_to(file: &Path) -> Result<File> {
+    let opened = OpenOptions::new().create(true).append(true).open(file);
+    opened.map_err(|e| format!("{}: {e}", file.display()).into())
+}
+
+/// The ways to measure a workload: ours, and those of the peers that are installed.
+fn ways<'a>(work: &Work, settings: &'a Settings) -> Vec<Way<'a>> {
+    let mut ways = vec![Way { side: Side::Ours, variant: "", python: None }];
+    if let Some(python) = settings.jax.as_deref() {
+        // Without noise the generator does not matter.
+        let generators = if matches!(work, Work::Density(_)) { &[""][..] } else { &["threefry2x32", "rbg"] };
+        ways.extend(generators.iter().map(|g| Way { side: Side::Jax, variant: g, python: Some(python) }));
+    }
+    if let Some(python) = settings.torch.as_deref() {
+        let trains = matches!(work, Work::Net(_) | Work::Linear(_) | Work::Logistic(_));
+        let forms = if trains { &["adam", "fused adam"][..] } else { &[""] };
+        ways.extend(forms.iter().map(|f| Way { side: Side::Torch, variant: f, python: Some(python) }));
+    }
+    ways
+}
+
+/// The process that measures.
+fn command(way: &Way<'_>, workload: &str, cores: usize, settings: &Settings, pin: bool) -> Result<Command> {
+    let threads = if way.side == Side::Ours { "--threads" } else { "--cores" };
+    let mut words: Vec<OsString> = match way.python {
+        None => vec![std::env::current_exe()?.into(), "ours".into()],
+        Some(python) => vec![python.into(), script(way.side).into()],
+    };
+    let seconds = settings.seconds.to_string();
+    words.extend([workload, threads, &cores.to_string(), "--seconds", &seconds].map(OsString::from));
+    if way.python.is_some() && !way.variant.is_empty() {
+        words.extend(["--variant", way.variant].map(OsString::from));
+    }
+    if pin {
+        let last = settings.first_core + cores - 1;
+        words.splice(0..0, ["taskset", "-c", &format!("{}-{last}", settings.first_core)].map(OsString::from));
+    }
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).stdin(Stdio::null()).stderr(Stdio::inherit());
+    Ok(command)
+}
+
+fn script(side: Side) -> PathBuf {
+    let name = if side == Side::Jax { "jax_side.py" } else { "torch_side.py" };
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(name)
+}
+
+fn measure(command: &mut Command) -> Result<Line> {
+    let output = command.output().map_err(|e| format!("{command:?}: {e}"))?;
+    if !output.status.success() {
+        return Err(format!("{command:?}: {}", output.status).into());
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(text.trim())
+        .map_err(|e| format!("{command:?} printed no measurement ({e}): {text}").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Command as Wanted, Parsed, parse};
+
+    #[test]
+    fn peers_run_only_where_they_are() {
+        let args = ["--jax", "one", "--torch", "two", "--seconds", "0.5", "--core", "1"];
+        let Ok(Parsed::Command(Wanted::Run(mut settings))) = parse(lexopt::Parser::from_args(args)) else {
+            panic!()
+        };
+        let seed = workloads::find("seed").unwrap().work;
+        let all = ways(&seed, &settings);
+        let found: Vec<_> = all.iter().map(|w| (w.side, w.variant)).collect();
+        use Side::{Jax, Ours, Torch};
+        assert_eq!(
+            found,
+            [(Ours, ""), (Jax, "threefry2x32"), (Jax, "rbg"), (Torch, "adam"), (Torch, "fused adam")]
+        );
+        let words = |way, pin| {
+            let command = command(way, "seed", 2, &settings, pin).unwrap();
+            let all = std::iter::once(command.get_program()).chain(command.get_args());
+            all.map(|w| w.to_string_lossy().into_owned()).collect::<Vec<_>>()
+        };
+        let pinned = words(&all[2], true);
+        assert_eq!(pinned[..4], ["taskset", "-c", "1-2", "one"]);
+        assert!(Path::new(&pinned[4]).is_file());
+        assert_eq!(pinned[5..], ["seed", "--cores", "2", "--seconds", "0.5", "--variant", "rbg"]);
+        assert_eq!(words(&all[0], false)[1..], ["ours", "seed", "--threads", "2", "--seconds", "0.5"]);
+        (settings.jax, settings.torch) = (None, None);
+        assert_eq!(ways(&seed, &settings).len(), 1);
+    }
+}

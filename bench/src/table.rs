@@ -1,0 +1,169 @@
+//! Medians over rounds, ratios and bars, as a Markdown table.
+
+use crate::bars::{self, Bar};
+use crate::line::{Line, Side};
+use crate::meter::median;
+use std::fmt::Write;
+
+/// Medians over rounds.
+struct Medians<'a>(&'a [Line]);
+
+impl<'a> Medians<'a> {
+    /// The side's median of its best variant, and that variant.
+    fn of(&self, workload: &str, cores: usize, side: Side) -> Option<(f64, &'a str)> {
+        let is = |l: &&Line| l.workload == workload && l.cores == cores && l.side == side;
+        let mut best: Option<(f64, &'a str)> = None;
+        for first in self.0.iter().filter(is) {
+            let mut times: Vec<f64> = self
+                .0
+                .iter()
+                .filter(is)
+                .filter(|l| l.variant == first.variant)
+                .map(|l| l.us_per_step)
+                .collect();
+            times.sort_by(f64::total_cmp);
+            let time = median(&times);
+            if best.is_none_or(|(b, _)| time < b) {
+                best = Some((time, &first.variant));
+            }
+        }
+        best
+    }
+}
+
+/// The fastest variant of a side in these lines, by medians.
+pub fn best_variant<'a>(lines: &'a [Line], workload: &str, cores: usize, side: Side) -> Option<&'a str> {
+    Medians(lines).of(workload, cores, side).map(|(_, variant)| variant)
+}
+
+/// A time in microseconds with three digits and a fitting unit.
+pub fn time(us: f64) -> String {
+    let digits = |x: f64| if x < 10.0 { 2 } else { usize::from(x < 100.0) };
+    match us {
+        us if us < 1000.0 => format!("{us:.*} µs", digits(us)),
+        us if us < 1e6 => format!("{:.*} ms", digits(us / 1e3), us / 1e3),
+        us => format!("{:.*} s", digits(us / 1e6), us / 1e6),
+    }
+}
+
+fn against(bar: f64, unit: &str, met: bool) -> String {
+    format!(" (bar {bar}{unit}: {})", if met { "met" } else { "**missed**" })
+}
+
+fn ratio(of: Option<f64>, bar: Option<f64>) -> String {
+    let Some(ratio) = of else { return "–".into() };
+    let mut text = if ratio < 10.0 { format!("{ratio:.2}") } else { format!("{ratio:.1}") };
+    if let Some(bar) = bar {
+        text += &against(bar, "", ratio >= bar);
+    }
+    text
+}
+
+/// The table of all workloads in these lines, in the order in which they first appear, fewer cores first.
+pub fn markdown(lines: &[Line]) -> String {
+    let medians = Medians(lines);
+    let mut rows: Vec<(&str, usize)> = Vec::new();
+    for line in lines {
+        if !rows.contains(&(&line.workload, line.cores)) {
+            rows.push((&line.workload, line.cores));
+        }
+    }
+    let place = |name: &str| lines.iter().position(|l| l.workload == name);
+    rows.sort_by_key(|(name, cores)| (place(name), *cores));
+    let mut text = String::from(
+        "| workload | cores | ours | JAX | torch | JAX / ours | torch / ours | ours on 1 core / ours |\n|---|--:|--:|--:|--:|--:|--:|--:|\n",
+    );
+    for (name, cores) in rows {
+        let of = |side| medians.of(name, cores, side);
+        let (ours, bars) = (of(Side::Ours).map(|(time, _)| time), bars::of(name, cores));
+        let times = |time: Option<f64>| time.zip(ours).map(|(time, ours)| time / ours);
+        let bar_of = |side| {
+            bars.iter().find_map(|b| {
+                if let Bar::Times(s, x) = b
+                    && *s == side
+                {
+                    Some(*x)
+                } else {
+                    None
+                }
+            })
+        };
+        let own = ours.map_or("–".into(), |us| {
+            let bar = bars.iter().find_map(|b| if let Bar::AtMost(x) = b { Some(*x) } else { None });
+            time(us) + &bar.map_or(String::new(), |bar| against(bar, " µs", us <= bar))
+        });
+        let peer = |side| {
+            of(side).map_or("–".into(), |(us, variant)| {
+                if variant.is_empty() { time(us) } else { format!("{} ({variant})", time(us)) }
+            })
+        };
+        let versus = |side| ratio(times(of(side).map(|(time, _)| time)), bar_of(side));
+        let one = if cores > 1 { times(medians.of(name, 1, Side::Ours).map(|(time, _)| time)) } else { None };
+        let one = ratio(one, bars.iter().find_map(|b| if let Bar::OneCore(x) = b { Some(*x) } else { None }));
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "| {name} | {cores} | {own} | {} | {} | {} | {} | {one} |",
+            peer(Side::Jax),
+            peer(Side::Torch),
+            versus(Side::Jax),
+            versus(Side::Torch),
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(side: Side, variant: &str, workload: &str, cores: usize, us: f64) -> Line {
+        let (variant, workload) = (variant.into(), workload.into());
+        let detail = String::new();
+        Line {
+            side,
+            variant,
+            workload,
+            cores,
+            us_per_step: us,
+            fastest_us: us,
+            repeats: 3,
+            steps_per_repeat: 1,
+            round: 1,
+            detail,
+        }
+    }
+
+    #[test]
+    fn times_have_three_digits() {
+        let all: Vec<String> = [1.234, 12.34, 123.4, 1234.0, 123_400.0, 2.5e6].map(time).into();
+        assert_eq!(all, ["1.23 µs", "12.3 µs", "123 µs", "1.23 ms", "123 ms", "2.50 s"]);
+    }
+
+    #[test]
+    fn medians_ratios_and_bars() {
+        let (ours, jax, torch) = (Side::Ours, Side::Jax, Side::Torch);
+        let lines = [
+            line(ours, "", "mnist", 2, 20.0),
+            line(ours, "", "mnist", 1, 30.0),
+            line(ours, "", "mnist", 1, 50.0),
+            line(ours, "", "mnist", 1, 32.0),
+            line(jax, "threefry2x32", "mnist", 1, 128.0),
+            line(jax, "rbg", "mnist", 1, 96.0),
+            line(torch, "", "mnist", 1, 80.0),
+            line(ours, "", "small", 1, 12.5),
+        ];
+        assert_eq!(best_variant(&lines, "mnist", 1, jax), Some("rbg"));
+        assert_eq!(best_variant(&lines, "mnist", 2, jax), None);
+        let text = markdown(&lines);
+        let rows: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(
+            rows,
+            [
+                "| mnist | 1 | 32.0 µs | 96.0 µs (rbg) | 80.0 µs | 3.00 (bar 3: met) | 2.50 (bar 3: **missed**) | – |",
+                "| mnist | 2 | 20.0 µs | – | – | – | – | 1.60 (bar 1.7: **missed**) |",
+                "| small | 1 | 12.5 µs (bar 10 µs: **missed**) | – | – | – | – | – |",
+            ]
+        );
+    }
+}

@@ -209,6 +209,10 @@ fn total<T: Scalar>(x: &[T]) -> T {
     T::from_num(sum)
 }
 
+/// Blocks begin at cache lines: a vector that crosses two costs twice, and it was chance whether they did.
+#[repr(align(64))]
+struct Aligned<A>(A);
+
 struct Forward<'a, T, const N: usize, const M: usize> {
     body: &'a dyn Loops<T, N, M>,
     x: &'a [Input<'a, T>; N],
@@ -228,8 +232,8 @@ where
     #[inline(always)]
     fn run(self) -> T {
         let mut sum = Lanes::new();
-        let mut x = [[T::default(); BLOCK]; N];
-        let mut y = [[T::default(); BLOCK]; M];
+        let Aligned(x) = &mut Aligned([[T::default(); BLOCK]; N]);
+        let Aligned(y) = &mut Aligned([[T::default(); BLOCK]; M]);
         for seg in self.segs {
             let mut at = self.entries.start;
             while at < self.entries.end {
@@ -237,7 +241,7 @@ where
                 for k in 0..N {
                     self.x[k].load(here, &mut x[k]);
                 }
-                self.body.values(&x, here.padded(), &mut y);
+                self.body.values(x, here.padded(), y);
                 if let Some(keep) = self.keep {
                     // SAFETY: blocks do not overlap, within a chunk or between chunks.
                     let keep = unsafe { keep.slice(here.index(), here.n) };
@@ -315,9 +319,9 @@ where
     fn run(self) -> [T; N] {
         let zero = T::from_f64(0.0);
         let mut sums = [Lanes::new(); N];
-        let mut x = [[zero; BLOCK]; N];
-        let mut g = [[zero; BLOCK]; M];
-        let mut p = [[zero; BLOCK]; N];
+        let Aligned(x) = &mut Aligned([[zero; BLOCK]; N]);
+        let Aligned(g) = &mut Aligned([[zero; BLOCK]; M]);
+        let Aligned(p) = &mut Aligned([[zero; BLOCK]; N]);
         if let Some(s) = self.summed {
             g[M - 1] = [s; BLOCK];
         }
@@ -332,7 +336,7 @@ where
                 if let Some(kept) = self.kept {
                     copy_padded(&kept[here.index()..][..here.n], &mut g[0]);
                 }
-                self.body.gradients(&x, &g, here.padded(), &mut p);
+                self.body.gradients(x, g, here.padded(), p);
                 for k in 0..N {
                     match &self.dx[k] {
                         Dest::Nothing => {}

@@ -1,4 +1,4 @@
-//! `exp`, `exp_m1`, `ln`, `ln_1p` in double precision, branch-free.
+//! `exp`, `exp_m1`, `ln`, `ln_1p`, `softplus` in double precision, branch-free.
 
 /// Adding and subtracting this rounds a small double to the nearest integer; the low bits then hold it.
 const ROUND: f64 = 6755399441055744.0; // 1.5 · 2⁵²
@@ -90,19 +90,13 @@ pub(crate) fn ln_split(k: f64, f: f64, c: f64) -> f64 {
     k.mul_add(LN2_HI, f - (half_sq - s.mul_add(p.mul_add(z, half_sq), low)))
 }
 
-/// `ln(u) + c / u` for positive normal `u`, the correction `c` being tiny.
-#[inline(always)]
-fn ln_corrected(u: f64, c: f64, k_bias: f64) -> f64 {
-    let (k, m) = split(u);
-    ln_split(k + k_bias, m - 1.0, c / u)
-}
-
 /// Natural logarithm, within 1 ulp.
 #[inline(always)]
 pub fn ln(x: f64) -> f64 {
     let tiny = x < f64::MIN_POSITIVE;
     let scaled = if tiny { x * 18014398509481984.0 } else { x }; // 2⁵⁴
-    let y = ln_corrected(scaled, 0.0, if tiny { -54.0 } else { 0.0 });
+    let (k, m) = split(scaled);
+    let y = ln_split(k + if tiny { -54.0 } else { 0.0 }, m - 1.0, 0.0);
     limits(x, 0.0, y)
 }
 
@@ -113,8 +107,17 @@ pub fn ln_1p(x: f64) -> f64 {
     // What the sum rounded away, exactly.
     let b = u - 1.0;
     let c = (1.0 - (u - b)) + (x - b);
-    let y = ln_corrected(u, c, 0.0);
+    let (k, m) = split(u);
+    // ln(u + c) = ln(u) + c / u but for vanishing terms.
+    let y = ln_split(k, m - 1.0, c / u);
     limits(x, -1.0, if x.abs() < 1e-290 { x } else { y })
+}
+
+/// `ln(1 + eˣ)`, within 3 ulp.
+#[inline(always)]
+pub fn softplus(x: f64) -> f64 {
+    let top = if x > 0.0 { x } else { 0.0 };
+    top + ln_1p(exp(-x.abs()))
 }
 
 /// Puts in the values at the pole, beyond it, at infinity and at NaN.

@@ -1,4 +1,4 @@
-//! The logistic family (sigmoid, softplus, tanh and inverses) and its kin in stable forms, on any plain float.
+//! The logistic family (sigmoid, tanh, inverses) and its kin in stable forms, on any plain float.
 
 use crate::real::Real;
 
@@ -8,12 +8,6 @@ pub fn sigmoid<R: Real>(x: R) -> R {
     let t = (-x.abs()).exp();
     let top = if x < 0.0 { t } else { R::one() };
     top / (t + 1.0)
-}
-
-/// `ln(1 + eˣ)`.
-#[inline(always)]
-pub fn softplus<R: Real>(x: R) -> R {
-    x.max(R::zero()) + (-x.abs()).exp().ln_1p()
 }
 
 /// `ln(eʸ - 1)`, `y > 0`.

@@ -1,4 +1,4 @@
-//! `exp`, `exp_m1`, `ln`, `ln_1p` in single precision, branch-free.
+//! `exp`, `exp_m1`, `ln`, `ln_1p`, `softplus` in single precision, branch-free.
 
 /// Adding and subtracting this rounds a small float to the nearest integer; the low bits then hold it.
 const ROUND: f32 = 12582912.0; // 1.5 · 2²³
@@ -12,12 +12,11 @@ fn reduce_exp(x: f32) -> (f32, f32, i32) {
     let k = shifted - ROUND;
     let r = (-k).mul_add(LN2_LO, (-k).mul_add(LN2_HI, x));
     // Taylor series: the first term left out, r⁸/8!, is below 6e-9.
-    let mut p = 1.0_f32 / 5040.0;
-    p = p.mul_add(r, 1.0 / 720.0);
-    p = p.mul_add(r, 1.0 / 120.0);
-    p = p.mul_add(r, 1.0 / 24.0);
-    p = p.mul_add(r, 1.0 / 6.0);
-    p = p.mul_add(r, 0.5);
+    let z = r * r;
+    let low = (1.0_f32 / 6.0).mul_add(r, 0.5);
+    let mid = (1.0_f32 / 120.0).mul_add(r, 1.0 / 24.0);
+    let high = (1.0_f32 / 5040.0).mul_add(r, 1.0 / 720.0);
+    let p = high.mul_add(z, mid).mul_add(z, low);
     (r, p, (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32))
 }
 
@@ -67,25 +66,37 @@ pub(crate) fn split(u: f32) -> (f32, f32) {
     (k, f32::from_bits((ix & 0x007fffff).wrapping_add(SQRT_HALF)))
 }
 
-/// `k ln 2 + ln(1 + f) + c` for `1 + f` in `[sqrt(1/2), sqrt(2))` and tiny `c`. Coefficients: fdlibm `e_logf.c`.
+/// A polynomial in Estrin's order: half the depth of Horner's, and it is the depth that limits a loop over lanes.
 #[inline(always)]
-pub(crate) fn ln_split(k: f32, f: f32, c: f32) -> f32 {
-    let s = f / (f + 2.0);
-    let z = s * s;
-    let mut p = 0.24279078841_f32;
-    p = p.mul_add(z, 0.28498786688);
-    p = p.mul_add(z, 0.40000972152);
-    p = p.mul_add(z, 0.66666662693);
-    let half_sq = 0.5 * f * f;
-    let low = k.mul_add(LN2_LO, c);
-    k.mul_add(LN2_HI, f - (half_sq - s.mul_add(p.mul_add(z, half_sq), low)))
+fn degree8(x: f32, c: [f32; 9]) -> f32 {
+    let (x2, pair) = (x * x, |i: usize| c[i + 1].mul_add(x, c[i]));
+    let x4 = x2 * x2;
+    let (low, high) = (pair(2).mul_add(x2, pair(0)), pair(6).mul_add(x2, pair(4)));
+    c[8].mul_add(x4, high).mul_add(x4, low)
 }
 
-/// `ln(u) + c / u` for positive normal `u`, the correction `c` being tiny.
+/// `k ln 2 + ln(1 + f) + c` for `1 + f` in `[sqrt(1/2), sqrt(2))` and tiny `c`, without a division.
+///
+/// `ln(1 + f) = f - f²/2 + f³ p(f)`, `p` interpolated at the Chebyshev points of the interval.
 #[inline(always)]
-fn ln_corrected(u: f32, c: f32, k_bias: f32) -> f32 {
-    let (k, m) = split(u);
-    ln_split(k + k_bias, m - 1.0, c / u)
+pub(crate) fn ln_split(k: f32, f: f32, c: f32) -> f32 {
+    let p = degree8(
+        f,
+        [
+            0.333_333_3,
+            -0.249_999_97,
+            0.200_007_16,
+            -0.166_678_03,
+            0.142_490_58,
+            -0.124_256_87,
+            0.116_854_2,
+            -0.114_797_34,
+            0.069_716_12,
+        ],
+    );
+    let z = f * f;
+    let low = (z * f).mul_add(p, k.mul_add(LN2_LO, c));
+    k.mul_add(LN2_HI, f + z.mul_add(-0.5, low))
 }
 
 /// Natural logarithm, within 1 ulp.
@@ -93,7 +104,8 @@ fn ln_corrected(u: f32, c: f32, k_bias: f32) -> f32 {
 pub fn ln(x: f32) -> f32 {
     let tiny = x < f32::MIN_POSITIVE;
     let scaled = if tiny { x * 33554432.0 } else { x }; // 2²⁵
-    let y = ln_corrected(scaled, 0.0, if tiny { -25.0 } else { 0.0 });
+    let (k, m) = split(scaled);
+    let y = ln_split(k + if tiny { -25.0 } else { 0.0 }, m - 1.0, 0.0);
     limits(x, 0.0, y)
 }
 
@@ -104,8 +116,34 @@ pub fn ln_1p(x: f32) -> f32 {
     // What the sum rounded away, exactly.
     let b = u - 1.0;
     let c = (1.0 - (u - b)) + (x - b);
-    let y = ln_corrected(u, c, 0.0);
+    let (k, m) = split(u);
+    // ln(u + c) = ln(u) + c / u but for vanishing terms.
+    let y = ln_split(k, m - 1.0, c / u);
     limits(x, -1.0, if x.abs() < 1e-30 { x } else { y })
+}
+
+/// `ln(1 + eˣ)`, within 3 ulp.
+///
+/// With `t = e^-|x|`, `ln(1 + t) = t + t² q(t)`, `q` interpolated at the Chebyshev points of (0, 1).
+#[inline(always)]
+pub fn softplus(x: f32) -> f32 {
+    let t = exp(-x.abs());
+    let q = degree8(
+        t,
+        [
+            -0.499_999_97,
+            0.333_328_43,
+            -0.249_865_26,
+            0.198_541_06,
+            -0.158_475_65,
+            0.115_618_45,
+            -0.066_757_72,
+            0.025_224_054,
+            -0.004_466_211_4,
+        ],
+    );
+    let top = if x > 0.0 { x } else { 0.0 };
+    top + (t * t).mul_add(q, t)
 }
 
 /// Puts in the values at the pole, beyond it, at infinity and at NaN.

@@ -203,7 +203,7 @@ fn mismatch<T: Scalar, const N: usize>(name: &str, args: &[Arg<'_, T>; N]) -> ! 
 }
 
 /// Noise of up to this many entries is drawn once and kept, for it stays in the cache until it is used again.
-const KEPT_NOISE: usize = 1 << 15;
+const KEPT_NOISE: usize = 1 << 22;
 
 /// The same argument, as a matrix of the tape if it is little noise.
 fn stored<'t, T: Scalar>(tape: &'t Tape<T>, arg: Arg<'t, T>, (rows, cols): (usize, usize)) -> Arg<'t, T> {

@@ -16,7 +16,7 @@ macro_rules! impl_real {
             fn re(self) -> f64 {
                 $re(self)
             }
-            impl_real!(@hot $hot, $wrap, $raw; exp exp_m1 ln ln_1p);
+            impl_real!(@hot $hot, $wrap, $raw; exp exp_m1 ln ln_1p softplus);
             impl_real!(@std $wrap, $raw; sqrt sin cos tan atan abs);
             #[inline(always)]
             fn powi(self, n: i32) -> Self {
@@ -36,7 +36,7 @@ macro_rules! impl_real {
                     self
                 }
             }
-            impl_real!(@generic: tanh atanh sigmoid softplus softplus_inv log1mexp);
+            impl_real!(@generic: tanh atanh sigmoid softplus_inv log1mexp);
             impl_real!(@wide: erf erfc erfcx erfinv ndtr log_ndtr ndtri);
             #[inline(always)]
             fn log_add_exp(self, other: Self) -> Self {

@@ -183,7 +183,7 @@ impl<T: Scalar> Fit<T> {
         self
     }
 
-    /// Fits the model.
+    /// Fits the model: a closure, or a struct that implements [`Model`], given away or as [`ByRef(&model)`](crate::ByRef).
     ///
     /// # Errors
     /// What the model reports, a setting that cannot be used, or the site and operation of a number that is not finite.

@@ -121,7 +121,8 @@ pub trait Sample<V: Value>: Distribution<V> {
 ///
 /// The families of plain numbers are [`rand_distr::Distribution`]s as well, and so are drawn from with any generator of the `rand` crate.
 /// Those draws are made by the samplers of `rand_distr` where it has one: their numbers may change with its version, those by a key do not.
-/// Bad parameters give NaN where a draw would have no meaning.
+/// Bad parameters give NaN where a draw would have no meaning. The prelude of `rand` has a trait `Distribution` as well: beside it, import
+/// ours by name.
 ///
 /// ```
 /// use probity_distributions::{Draws, Gamma, Key, Normal};

@@ -3,6 +3,7 @@
 //! By default it learns a sine from 100 noisy points on [-3, 3] and draws what it believes on [-6, 6]; `--data FILE.csv` runs
 //! the same on a table. `--help` lists the options.
 
+mod network;
 mod options;
 mod progress;
 mod sine;

@@ -1,25 +1,21 @@
 //! The seed problem: a sine in noise, learned on [-3, 3] and asked about on [-6, 6].
 
-use crate::options::{Objective, Options, Start};
-use crate::progress::Lines;
+use crate::network::{self, RECIPE_VARIANCE, Schedule, Trained};
+use crate::options::{Objective, Options};
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::fill_normal;
-use probity_examples::figure::RegressionBand;
+use probity_examples::figure::{Figure, RegressionBand};
 use probity_examples::output::Output;
-use probity_nn::{FittedRegression, Regression, RegressionPrediction};
-use probity_vi::Fit;
+use probity_nn::{FittedRegression, Noise, RegressionPrediction};
 use serde::Serialize;
 use std::error::Error;
-use std::time::Instant;
 
 const ROWS: usize = 100;
 const NOISE: f64 = 0.1;
 const EPOCHS: usize = 5000;
 /// Predictive draws.
 const DRAWS: usize = 100;
-/// Noise variance for which `MSE + 0.01 KL/N` is an ELBO: 2 σ² = 0.01.
-const RECIPE_VARIANCE: f64 = 0.005;
 /// Fresh points on [-3, 3] for the coverage.
 const FRESH: usize = 2000;
 
@@ -38,22 +34,6 @@ struct Summary {
     /// Of intervals from the spread of the draws alone, as the recipe's users read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     coverage90_epistemic_only: Option<f64>,
-}
-
-/// The regression and the settings of its fit.
-fn description(options: &Options, epochs: usize) -> (Regression, Fit<f32>) {
-    let start = match options.init {
-        Start::Default => Regression::default_for(1, &options.hidden),
-        Start::Seed => Regression::seed_recipe(1, &options.hidden),
-    };
-    match options.objective {
-        Objective::Elbo => (start, Regression::default_fit(ROWS).steps(epochs)),
-        Objective::Recipe => {
-            // MSE + 0.01 KL/N = (0.01/N) (KL - log-likelihood) + constant, with this noise.
-            let fit = Regression::recipe_fit(epochs).loss_scale(2.0 * RECIPE_VARIANCE / ROWS as f64);
-            (start.noise(probity_nn::Noise::Fixed(RECIPE_VARIANCE.sqrt())).without_standardizing(), fit)
-        }
-    }
 }
 
 fn spread(from: f64, to: f64, n: usize) -> Vec<f64> {
@@ -75,32 +55,24 @@ pub fn run(options: &Options) -> Result<Output, Box<dyn Error>> {
     let x = spread(-3.0, 3.0, ROWS);
     let y = noisy_sine(&x, key.fold_in(0));
     let epochs = options.epochs.unwrap_or(EPOCHS);
-    let (regression, fit) = description(options, epochs);
-    let mut lines = Lines::new(options.quiet, ROWS, 1, epochs);
-    let start = Instant::now();
-    let fitted = regression.fit_observed(&column(&x), &y, fit.seed(options.seed), &mut [&mut lines])?;
-    let train_seconds = start.elapsed().as_secs_f64();
+    let schedule = Schedule { minibatch: None, epochs };
+    let Trained { fitted, seconds } = network::train(options, (&column(&x), &y), schedule, |start| {
+        start.noise(Noise::Fixed(RECIPE_VARIANCE.sqrt())).without_standardizing()
+    })?;
 
     let grid = spread(-6.0, 6.0, 481);
     let prediction = fitted.predict(&column(&grid), DRAWS)?;
     let fresh_x = spread(-3.0, 3.0, FRESH);
     let fresh_y = noisy_sine(&fresh_x, key.fold_in(1));
     let fresh = fitted.predict(&column(&fresh_x), DRAWS)?;
-    let summary = summarise(
-        options,
-        &fitted,
-        (&grid, &prediction),
-        (&fresh_x, &fresh_y, &fresh),
-        (epochs, train_seconds),
-    )?;
+    let summary =
+        summarise(options, &fitted, (&grid, &prediction), (&fresh_x, &fresh_y, &fresh), (epochs, seconds))?;
     if !options.quiet {
         print_report(options, &summary, &fitted);
     }
-    let mut output = Output::new();
-    draw(&mut output, (&x, &y), &grid, &prediction, &summary)?;
-    output.add("predictions.csv", table(&grid, &prediction));
-    output.add("summary.json", serde_json::to_string_pretty(&summary)? + "\n");
-    Ok(output)
+    let truth: Vec<f64> = grid.iter().map(|x| x.sin()).collect();
+    let figure = draw((&x, &y), (&grid, &truth), &prediction, &summary);
+    network::files(&figure, ("x", &grid), &prediction, Some(("truth", &truth)), &summary)
 }
 
 fn summarise(
@@ -114,7 +86,6 @@ fn summarise(
     let epistemic = prediction.epistemic_sd();
     let inside: Vec<f64> =
         grid.iter().zip(&epistemic).filter(|(x, _)| x.abs() <= 3.0).map(|(_, e)| *e).collect();
-    let elbo = fitted.posterior().report().elbo.map_or(f64::NAN, |e| e.value);
     let recipe = options.objective == Objective::Recipe;
     Ok(Summary {
         rmse_to_truth: fresh.rmse(&truth)?,
@@ -122,20 +93,13 @@ fn summarise(
         coverage90: fresh.coverage(fresh_y, 0.9)?.rate(),
         epistemic_inside: inside.iter().sum::<f64>() / inside.len() as f64,
         epistemic_at_6: (epistemic[0] + epistemic[epistemic.len() - 1]) / 2.0,
-        elbo_per_n: elbo / ROWS as f64,
+        elbo_per_n: network::elbo_per_row(fitted, ROWS),
         epochs,
         train_seconds,
         seed: options.seed,
-        objective: if recipe { "recipe" } else { "elbo" },
-        coverage90_epistemic_only: recipe.then(|| epistemic_coverage(fresh_y, fresh)),
+        objective: network::objective(options),
+        coverage90_epistemic_only: recipe.then(|| network::epistemic_coverage(fresh_y, fresh)),
     })
-}
-
-/// The share of targets within 1.645 epistemic standard deviations of the mean.
-fn epistemic_coverage(y: &[f64], p: &RegressionPrediction) -> f64 {
-    let inside =
-        y.iter().zip(p.mean()).zip(p.epistemic_sd()).filter(|((y, m), sd)| (*y - m).abs() <= 1.6449 * sd);
-    inside.count() as f64 / y.len() as f64
 }
 
 fn print_report(options: &Options, s: &Summary, fitted: &FittedRegression) {
@@ -159,13 +123,11 @@ fn print_report(options: &Options, s: &Summary, fitted: &FittedRegression) {
 }
 
 fn draw(
-    output: &mut Output,
     (x, y): (&[f64], &[f64]),
-    grid: &[f64],
+    (grid, truth): (&[f64], &[f64]),
     p: &RegressionPrediction,
     summary: &Summary,
-) -> Result<(), Box<dyn Error>> {
-    let truth: Vec<f64> = grid.iter().map(|x| x.sin()).collect();
+) -> Figure {
     let subtitle = format!(
         "RMSE {:.3} inside · noise {:.3} (true {NOISE}) · 90 % intervals cover {:.0} % of fresh data · {} epochs in {:.2} s",
         summary.rmse_to_truth,
@@ -179,7 +141,7 @@ fn draw(
     } else {
         "A Bayesian neural net that knows what it does not know"
     };
-    let figure = RegressionBand {
+    RegressionBand {
         title,
         subtitle: &subtitle,
         labels: ("x", "y"),
@@ -187,21 +149,8 @@ fn draw(
         mean: &p.mean(),
         epistemic_sd: &p.epistemic_sd(),
         total_sd: &p.sd(),
-        truth: Some(&truth),
+        truth: Some(truth),
         data: (x, y),
     }
-    .figure();
-    output.add("bnn_regression.svg", figure.svg());
-    output.add("bnn_regression.png", figure.png()?);
-    Ok(())
-}
-
-fn table(grid: &[f64], p: &RegressionPrediction) -> String {
-    let mut text = String::from("x,mean,epistemic_sd,aleatoric_sd,total_sd,lower90,upper90,truth\n");
-    let (mean, epistemic, aleatoric, total) = (p.mean(), p.epistemic_sd(), p.aleatoric_sd(), p.sd());
-    for (i, (low, high)) in p.interval(0.9).into_iter().enumerate() {
-        let (x, m, e, a, t) = (grid[i], mean[i], epistemic[i], aleatoric[i], total[i]);
-        text += &format!("{x},{m},{e},{a},{t},{low},{high},{}\n", x.sin());
-    }
-    text
+    .figure()
 }

@@ -1,17 +1,15 @@
 //! A user's table: train, test, and a picture that suits many features.
 
-use crate::options::{Objective, Options, Start};
-use crate::progress::Lines;
+use crate::network::{self, RECIPE_VARIANCE, Schedule, Trained};
+use crate::options::{Objective, Options};
 use probity_autodiff::nalgebra::DMatrix;
-use probity_examples::figure::TableReport;
+use probity_examples::figure::{Figure, TableReport};
 use probity_examples::output::Output;
 use probity_examples::table::{Dataset, Split, Table};
-use probity_nn::{FittedRegression, Noise, Regression, RegressionPrediction};
-use probity_vi::Fit;
+use probity_nn::{FittedRegression, Noise, RegressionPrediction};
 use serde::Serialize;
 use std::error::Error;
 use std::path::Path;
-use std::time::Instant;
 
 /// The share of rows that is kept for the test.
 const TEST: f64 = 0.1;
@@ -21,9 +19,6 @@ const DRAWS: usize = 200;
 const MINIBATCH: usize = 128;
 /// Steps, about, when no epochs are given.
 const STEPS: usize = 10_000;
-/// Noise variance, relative to the target's, for which `MSE + 0.01 KL/N` of the standardised target is an ELBO.
-const RECIPE_VARIANCE: f64 = 0.005;
-
 #[derive(Serialize)]
 struct Summary {
     rmse: f64,
@@ -51,8 +46,7 @@ pub fn run(options: &Options, file: &Path) -> Result<Output, Box<dyn Error>> {
     }
     let n = train.target.len();
     let rows = n.min(MINIBATCH);
-    let steps_per_epoch = n.div_ceil(rows);
-    let epochs = options.epochs.unwrap_or_else(|| STEPS.div_ceil(steps_per_epoch));
+    let epochs = options.epochs.unwrap_or_else(|| STEPS.div_ceil(n.div_ceil(rows)));
     if !options.quiet {
         println!(
             "{n} rows to learn from, {} to test on, {} features, target {}",
@@ -61,12 +55,12 @@ pub fn run(options: &Options, file: &Path) -> Result<Output, Box<dyn Error>> {
             train.target_name
         );
     }
-    let (regression, fit) = description(options, train.feature_names.len(), epochs * steps_per_epoch, n);
-    let mut lines = Lines::new(options.quiet, n, steps_per_epoch, epochs);
-    let start = Instant::now();
-    let fit = fit.minibatch(rows).seed(options.seed);
-    let fitted = regression.fit_observed(&features(&train), &train.target, fit, &mut [&mut lines])?;
-    let train_seconds = start.elapsed().as_secs_f64();
+    let schedule = Schedule { minibatch: Some(rows), epochs };
+    let data = (&features(&train), &train.target[..]);
+    let Trained { fitted, seconds } = network::train(options, data, schedule, |start| {
+        // Relative to the target, which is standardised.
+        start.noise(Noise::FixedShare(RECIPE_VARIANCE.sqrt()))
+    })?;
 
     let prediction = fitted.predict(&features(&test), DRAWS)?;
     let scores = prediction.summary(&test.target)?;
@@ -77,16 +71,16 @@ pub fn run(options: &Options, file: &Path) -> Result<Output, Box<dyn Error>> {
         coverage90: prediction.coverage(&test.target, 0.9)?.rate(),
         crps: crps.iter().sum::<f64>() / crps.len() as f64,
         noise_sd: fitted.noise_sd()?,
-        elbo_per_n: fitted.posterior().report().elbo.map_or(f64::NAN, |e| e.value) / n as f64,
+        elbo_per_n: network::elbo_per_row(&fitted, n),
         rows_train: n,
         rows_test: test.target.len(),
         features: train.feature_names.len(),
         dropped_features: dropped,
         target: train.target_name.clone(),
         epochs,
-        train_seconds,
+        train_seconds: seconds,
         seed: options.seed,
-        objective: if options.objective == Objective::Recipe { "recipe" } else { "elbo" },
+        objective: network::objective(options),
     };
     if !options.quiet {
         println!("\n{}", fitted.posterior().report());
@@ -95,32 +89,12 @@ pub fn run(options: &Options, file: &Path) -> Result<Output, Box<dyn Error>> {
             explain_recipe(&summary, &fitted, &prediction, &test.target);
         }
     }
-    let mut output = Output::new();
-    draw(&mut output, file, &test, &prediction, &summary)?;
-    output.add("predictions.csv", table(&test, &prediction));
-    output.add("summary.json", serde_json::to_string_pretty(&summary)? + "\n");
-    Ok(output)
-}
-
-/// The regression and the settings of its fit.
-fn description(options: &Options, features: usize, steps: usize, rows: usize) -> (Regression, Fit<f32>) {
-    let start = match options.init {
-        Start::Default => Regression::default_for(features, &options.hidden),
-        Start::Seed => Regression::seed_recipe(features, &options.hidden),
-    };
-    match options.objective {
-        Objective::Elbo => (start, Regression::default_fit(rows).steps(steps)),
-        Objective::Recipe => {
-            let fit = Regression::recipe_fit(steps).loss_scale(2.0 * RECIPE_VARIANCE / rows as f64);
-            (start.noise(Noise::FixedShare(RECIPE_VARIANCE.sqrt())), fit)
-        }
-    }
+    let figure = draw(file, &test, &prediction, &summary)?;
+    network::files(&figure, ("observed", &test.target), &prediction, None, &summary)
 }
 
 fn explain_recipe(s: &Summary, fitted: &FittedRegression, p: &RegressionPrediction, y: &[f64]) {
     let sd = fitted.posterior().model().scales().y.sd[0];
-    let inside =
-        y.iter().zip(p.mean()).zip(p.epistemic_sd()).filter(|((y, m), sd)| (*y - m).abs() <= 1.6449 * sd);
     println!(
         "\nWhat MSE + 0.01 KL/N of the standardised target means: an ELBO whose noise has the fixed standard deviation {:.4} {}\n\
          ({:.4} of the target's), whatever the data; the test error is {:.4}. The spread of the draws alone covers {:.1} % of the\n\
@@ -129,7 +103,7 @@ fn explain_recipe(s: &Summary, fitted: &FittedRegression, p: &RegressionPredicti
         s.target,
         RECIPE_VARIANCE.sqrt(),
         s.rmse,
-        100.0 * inside.count() as f64 / y.len() as f64,
+        100.0 * network::epistemic_coverage(y, p),
         100.0 * s.coverage90,
     );
 }
@@ -139,12 +113,11 @@ fn features(data: &Dataset) -> DMatrix<f64> {
 }
 
 fn draw(
-    output: &mut Output,
     file: &Path,
     test: &Dataset,
     p: &RegressionPrediction,
     s: &Summary,
-) -> Result<(), Box<dyn Error>> {
+) -> Result<Figure, Box<dyn Error>> {
     let levels: Vec<f64> = (1..20).map(|i| i as f64 / 20.0).collect();
     let coverage: Vec<f64> =
         p.calibration(&test.target, &levels)?.into_iter().map(|(_, rate)| rate).collect();
@@ -158,7 +131,7 @@ fn draw(
         s.log_likelihood,
         100.0 * s.coverage90,
     );
-    let figure = TableReport {
+    let report = TableReport {
         title: &title,
         subtitle: &subtitle,
         target: &s.target,
@@ -168,19 +141,6 @@ fn draw(
         upper: &upper,
         levels: &levels,
         coverage: &coverage,
-    }
-    .figure();
-    output.add("bnn_regression.svg", figure.svg());
-    output.add("bnn_regression.png", figure.png()?);
-    Ok(())
-}
-
-fn table(test: &Dataset, p: &RegressionPrediction) -> String {
-    let mut text = String::from("observed,mean,epistemic_sd,aleatoric_sd,total_sd,lower90,upper90\n");
-    let (mean, epistemic, aleatoric, total) = (p.mean(), p.epistemic_sd(), p.aleatoric_sd(), p.sd());
-    for (i, (low, high)) in p.interval(0.9).into_iter().enumerate() {
-        let (y, m, e, a, t) = (test.target[i], mean[i], epistemic[i], aleatoric[i], total[i]);
-        text += &format!("{y},{m},{e},{a},{t},{low},{high}\n");
-    }
-    text
+    };
+    Ok(report.figure())
 }

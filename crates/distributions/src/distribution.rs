@@ -117,7 +117,25 @@ pub trait Sample<V: Value>: Distribution<V> {
     }
 }
 
-/// Draws of plain numbers.
+/// Draws of plain numbers by a [`Key`]: pure functions of parameters and key, whatever the order of the draws.
+///
+/// The families of plain numbers are [`rand_distr::Distribution`]s as well, and so are drawn from with any generator of the `rand` crate.
+/// Those draws are made by the samplers of `rand_distr` where it has one: their numbers may change with its version, those by a key do not.
+/// Bad parameters give NaN where a draw would have no meaning. The prelude of `rand` has a trait `Distribution` as well: beside it, import
+/// ours by name.
+///
+/// ```
+/// use probity_distributions::{Draws, Gamma, Key, Normal};
+/// use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+///
+/// let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+/// let x = rng.sample(Normal::new(2.0, 0.5));
+/// let many: Vec<f64> = rng.sample_iter(Gamma::new(3.0, 1.5)).take(1000).collect();
+/// assert!(x.is_finite() && many.iter().all(|x| *x > 0.0));
+///
+/// let same = Gamma::new(3.0, 1.5).draws(1000, Key::new(1));
+/// assert_eq!(same, Gamma::new(3.0, 1.5).draws(1000, Key::new(1)));
+/// ```
 pub trait Draws: Sample<f64> {
     /// One draw, with any generator of the `rand` crate.
     fn draw<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> f64 {

@@ -8,7 +8,7 @@ use probity_nn::{
     PriorFamily, PriorScale, Regression,
 };
 use probity_vi::optim::Adam;
-use probity_vi::{Estimator, Fit};
+use probity_vi::{Estimator, Fit, SiteKind};
 
 fn normals(seed: u64, rows: usize, cols: usize) -> DMatrix<f64> {
     let mut m = DMatrix::zeros(rows, cols);
@@ -83,6 +83,26 @@ fn point_layers_have_no_epistemic_part() {
     let fitted = Regression::new(net).fit(&x, &y, quick(50)).unwrap();
     let p = fitted.predict(&x, 8).unwrap();
     assert!(p.epistemic_variance().into_iter().all(|e| e < 1e-6));
+}
+
+#[test]
+fn weights_and_biases_are_bayesian_each_where_it_has_a_prior() {
+    let (x, y) = line(7, 30);
+    for (weight, bias) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mut net = Mlp::new(&[2, 1], Activation::Relu);
+        let layer = &mut net.layers[0];
+        (layer.weight_prior, layer.bias_prior) = (weight.then(Prior::default), bias.then(Prior::default));
+        let fitted = Regression::new(net).fit(&x, &y, quick(20)).unwrap();
+        for (name, bayesian) in [("weight", weight), ("bias", bias)] {
+            let sites = fitted.posterior().layout().sites();
+            let site = sites.iter().find(|s| s.name.ends_with(name)).unwrap();
+            assert_eq!(
+                site.kind,
+                if bayesian { SiteKind::Latent } else { SiteKind::Param },
+                "{weight} {bias} {name}"
+            );
+        }
+    }
 }
 
 #[test]

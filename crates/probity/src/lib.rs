@@ -65,7 +65,7 @@ pub mod prelude {
     };
     pub use probity_vi::optim::{Adam, Schedule, Sgd};
     pub use probity_vi::{
-        Estimator, Fit, KlWeight, LogJoint, MeanField, Model, Posterior, Progress, Scope, fit,
+        ByRef, Estimator, Fit, KlWeight, LogJoint, MeanField, Model, Posterior, Progress, Scope, fit,
     };
 }
 

@@ -1,21 +1,28 @@
 //! The log joint density of a model as a function of one flat unconstrained vector.
 
 use crate::error::{Error, Result};
-use crate::layout::Layout;
+use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
 use crate::scope::{Mode, Run, discover, run};
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Key, Scalar, Tape, Var};
+use probity_autodiff::{Key, ParamId, Params, Scalar, Tape, Var};
 use std::fmt;
+use std::sync::Arc;
 
 /// `u ↦ ln p(x(u), data) + ln |dx/du|` and its gradient: what samplers and optimisers of point estimates work with.
 ///
-/// The entries of `u` stand in the order of the layout's latent sites, each column by column.
+/// The entries of `u` stand in the order of the layout's latent sites, each column by column. The model's point parameters stand at
+/// their start. Once the first call is done, a call allocates nothing.
 pub struct LogJoint<M, T: Scalar = f64> {
     model: M,
     layout: Layout,
     tape: Tape<T>,
     prefix: String,
+    /// The flat vector, as the tape reads it.
+    point: Params<T>,
+    u: ParamId,
+    /// The starts of the model's point parameters, by site number.
+    starts: Vec<Option<Arc<DMatrix<T>>>>,
 }
 
 // Closures are models and have no Debug form.
@@ -31,8 +38,20 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
     /// # Errors
     /// What the model's first run reports.
     pub fn new(model: M) -> Result<Self> {
-        let layout = discover(&model, Key::new(0))?;
-        Ok(Self { model, layout, tape: Tape::new(), prefix: String::new() })
+        let key = Key::new(0);
+        let layout = discover(&model, key)?;
+        let mut point = Params::new();
+        let u = point.add("u", &DMatrix::from_element(layout.dim, 1, T::from_f64(0.0)));
+        let mut starts = Vec::with_capacity(layout.sites.len());
+        for (i, site) in layout.sites.iter().enumerate() {
+            starts.push(if site.kind == SiteKind::Param {
+                let start = site.start(key.fold_in(i as u64))?.into_iter().map(T::from_f64);
+                Some(Arc::new(DMatrix::from_iterator(site.shape.0, site.shape.1, start)))
+            } else {
+                None
+            });
+        }
+        Ok(Self { model, layout, tape: Tape::new(), prefix: String::new(), point, u, starts })
     }
 
     /// The site table.
@@ -69,14 +88,17 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
             return Err(Error::Setting { setting: "u", problem });
         }
         self.tape.reset();
-        let u = self.tape.variable(&DMatrix::from_column_slice(d, 1, u));
-        let mode = Mode::Point { u, params: None };
+        // After the reset the tape shares the vector no more, so that it changes in place.
+        self.point.as_mut_slice().copy_from_slice(u);
+        self.tape.bind(&self.point);
+        let u = self.tape.param(&self.point, self.u);
+        let mode = Mode::Point { u, starts: &self.starts };
         let how = Run::new(Key::new(0), &mut self.prefix);
         let out = run(&self.model, &self.tape, &mut self.layout, mode, how)?;
         let zero = Var::from(0.0);
         let density = out.log_prior.unwrap_or(zero) + out.log_likelihood.unwrap_or(zero);
         if let Some(gradient) = gradient {
-            gradient.copy_from_slice(self.tape.backward(density).wrt(u).as_slice());
+            gradient.copy_from_slice(self.tape.backward(density).params());
         }
         Ok(density.item())
     }

@@ -114,6 +114,9 @@ pub struct Site {
     pub init: Init,
     /// How the KL divergence from the guide to the prior is computed, once a guide has run.
     pub kl: Option<KlMethod>,
+    /// Whether a fit that draws the outputs of linear maps had to draw the weights, for want of this site's exact KL.
+    #[serde(default)]
+    pub(crate) weights_drawn: bool,
 }
 
 impl Site {

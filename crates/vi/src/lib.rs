@@ -27,7 +27,7 @@
 //! ```
 //!
 //! # The parts
-//! * A model: [`Model`], and [`Scope`] with `sample`, `observe`, `factor`, `deterministic`, `param`, `plate`, `within`, `linear`.
+//! * A model: [`Model`] (borrowed: [`ByRef`]), and [`Scope`] with `sample`, `observe`, `factor`, `deterministic`, `param`, `plate`, `within`, `linear`.
 //! * Its sites: [`Layout`], [`Site`]; where a guide starts: [`Init`].
 //! * A fit: [`fit()`] without settings, [`Fit`] with them; [`optim`] has optimisers and schedules, [`KlWeight`] warm-up and
 //!   tempering, [`Estimator`] the ways to draw a linear map; an [`Observer`] watches and may stop.
@@ -66,7 +66,7 @@ pub use fit::{Fit, fit};
 pub use guide::{Guide, Joint, Marginal, ScaleForm};
 pub use guides::*;
 pub use layout::{Init, Layout, ScaleStart, Site, SiteKind, Start, Transform};
-pub use model::Model;
+pub use model::{ByRef, Model};
 #[cfg(feature = "progress")]
 pub use observer::Progress;
 pub use observer::{Observer, StepInfo};

@@ -21,6 +21,13 @@ use probity_autodiff::Scalar;
 ///     }
 /// }
 /// ```
+///
+/// A reference to a closure is a model too; a reference to a struct goes in as [`ByRef`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a model on numbers of type `{T}`",
+    note = "a model is a closure `|s: &mut Scope| {{ .. Ok(()) }}` or a struct that implements `Model`",
+    note = "a reference to a struct is written `ByRef(&model)`"
+)]
 pub trait Model<T: Scalar = f64> {
     /// Visits the sites.
     ///
@@ -32,5 +39,43 @@ pub trait Model<T: Scalar = f64> {
 impl<T: Scalar, F: Fn(&mut Scope<'_, T>) -> Result> Model<T> for F {
     fn run(&self, s: &mut Scope<'_, T>) -> Result {
         self(s)
+    }
+}
+
+/// A model behind a reference, so that it can be fitted without being given away.
+///
+/// Rust lets `&M` itself be a model only where `M` is a closure: every type is either called or asked for [`Model`], and `&M` might be
+/// both.
+///
+/// ```
+/// use probity_vi::{ByRef, Fit, Model, Result, Scope};
+/// use probity_distributions::Normal;
+///
+/// struct Coin { heads: f64 }
+/// impl Model for Coin {
+///     fn run(&self, s: &mut Scope<'_>) -> Result {
+///         let x = s.sample("x", Normal::new(0.0, 1.0))?;
+///         s.observe("y", Normal::new(x, 0.5), self.heads)
+///     }
+/// }
+///
+/// let coin = Coin { heads: 0.3 };
+/// let (one, two) = (Fit::new().seed(1).run(ByRef(&coin))?, Fit::new().seed(2).run(ByRef(&coin))?);
+/// assert_eq!(one.model().0.heads, two.model().0.heads);
+/// # Ok::<(), probity_vi::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct ByRef<'a, M: ?Sized>(pub &'a M);
+
+impl<M: ?Sized> Clone for ByRef<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<M: ?Sized> Copy for ByRef<'_, M> {}
+
+impl<T: Scalar, M: Model<T> + ?Sized> Model<T> for ByRef<'_, M> {
+    fn run(&self, s: &mut Scope<'_, T>) -> Result {
+        self.0.run(s)
     }
 }

@@ -36,6 +36,10 @@ pub struct Report {
     pub minibatch: Option<usize>,
     /// How outputs of Gaussian linear maps were drawn.
     pub estimator: Estimator,
+    /// The sites because of which linear maps drew weights although [`Estimator::LocalReparameterization`] was set: the guide has no
+    /// Gaussian of its own there, or its divergence from the prior is not known exactly.
+    #[serde(default)]
+    pub weights_drawn: Vec<String>,
     /// The weight of the KL in the loss.
     pub kl_weight: KlWeight,
     /// Wall time, without the final ELBO estimate.
@@ -59,6 +63,17 @@ impl fmt::Display for Report {
         )?;
         if let Some(rows) = self.minibatch {
             writeln!(f, "minibatches of {rows} rows")?;
+        }
+        if self.estimator == Estimator::LocalReparameterization {
+            write!(f, "linear maps by local reparameterization")?;
+            if !self.weights_drawn.is_empty() {
+                write!(
+                    f,
+                    ", but by drawn weights for want of an exact KL at {}",
+                    self.weights_drawn.join(", ")
+                )?;
+            }
+            writeln!(f)?;
         }
         if self.kl_weight != KlWeight::Full {
             writeln!(f, "{}", self.kl_weight)?;

@@ -6,7 +6,7 @@ use common::{EightSchools, Regression, normals};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::{Distribution, Normal, Support};
 use probity_vi::optim::Adam;
-use probity_vi::{Estimator, Fit, Init, Model, Result, Scope, StepInfo};
+use probity_vi::{Estimator, Fit, Init, LogJoint, Model, Result, Scope, Start, StepInfo};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -113,4 +113,40 @@ fn steps_allocate_nothing() {
     for ((calls, bytes), allowed) in results.into_iter().zip(allowed) {
         assert!(calls <= allowed && bytes < 1000, "{results:?}");
     }
+}
+
+/// The allocations and the growth in bytes of `n` values and gradients of the log joint density, once the first are done.
+fn measure_density(name: &str, model: impl Model<f64>, n: usize) -> (usize, isize) {
+    let mut joint = LogJoint::<_, f64>::new(model).unwrap();
+    let mut u = vec![0.1; joint.dim()];
+    let mut gradient = u.clone();
+    let mut first = (0, 0);
+    for i in 0..n + 2 {
+        if i == 2 {
+            first = (CALLS.get(), BYTES.get());
+        }
+        u[0] = i as f64 / n as f64;
+        joint.value(&u).unwrap();
+        joint.gradient(&u, &mut gradient).unwrap();
+    }
+    let (calls, bytes) = (CALLS.get() - first.0, BYTES.get() - first.1);
+    println!("{name}: {calls} allocations, {bytes} bytes");
+    (calls, bytes)
+}
+
+#[test]
+fn the_log_joint_density_allocates_nothing() {
+    // A parameter of the model's own, with values and drawn.
+    let start = DMatrix::from_element(1, 1, 0.5);
+    let with_params = |s: &mut Scope<'_>| {
+        let scale = s.param("scale", &start, Support::Positive)?;
+        let shift = s.param_from("shift", (3, 1), Start::Uniform(-1.0, 1.0), Support::Real)?;
+        let x = s.within("inner", |s| s.sample("x", Normal::new(shift, scale)))?;
+        s.observe("y", Normal::new(x, 1.0), &[0.3, -0.2, 0.1])
+    };
+    let results = [
+        measure_density("density, eight schools", EightSchools { centred: true }, 100),
+        measure_density("density, parameters", with_params, 100),
+    ];
+    assert_eq!(results, [(0, 0); 2]);
 }

@@ -4,7 +4,7 @@ mod common;
 
 use probity_autodiff::Real;
 use probity_autodiff::nalgebra::DMatrix;
-use probity_distributions::{Distribution, Normal};
+use probity_distributions::{Distribution, HalfNormal, Normal, Uniform};
 use probity_vi::optim::Sgd;
 use probity_vi::{Estimator, Fit, Init, Model, Posterior, Result, ScaleStart, Scope, Start, StepInfo};
 use std::ops::ControlFlow;
@@ -122,4 +122,37 @@ fn a_prior_with_variables_gives_both_the_same_kl_and_table() {
         assert!((a.elbo.kl - b.elbo.kl).abs() < 1e-12 * a.elbo.kl, "{} {}", a.elbo.kl, b.elbo.kl);
     }
     assert_ne!(a[0].elbo.kl, a[1].elbo.kl);
+}
+
+#[test]
+fn the_report_names_the_sites_whose_weights_are_drawn_all_the_same() {
+    // A Gaussian has no exact KL to a Uniform prior, nor to a constrained one.
+    let x = DMatrix::from_row_slice(2, 3, &[1.0, 0.0, 2.0, -1.0, 0.5, 0.0]);
+    let model = |s: &mut Scope<'_>| {
+        let x = s.data(&x);
+        let normal = || Normal::new(0.0, 1.0).shaped(3, 1);
+        let uniform = Uniform::new(-1.0, 1.0);
+        let first = s.within("first", |s| {
+            s.linear(x, ("w", normal(), Init::default), Some(("b", Normal::standard(), Init::default)))
+        })?;
+        let second = s.within("second", |s| {
+            s.linear(x, ("w", uniform.shaped(3, 1), Init::default), Some(("b", uniform, Init::default)))
+        })?;
+        let third = s.within("third", |s| {
+            s.linear(x, ("w", normal(), Init::default), Some(("b", HalfNormal::new(1.0), Init::default)))
+        })?;
+        s.observe("y", Normal::new(first + second + third, 1.0), &[0.3, -0.2])
+    };
+    let report = |estimator| {
+        let fit = Fit::new().steps(3).draws(2).estimator(estimator).elbo_draws(2);
+        fit.run(model).unwrap().report().clone()
+    };
+    let weights = report(BOTH[0]);
+    assert!(weights.weights_drawn.is_empty() && !weights.to_string().contains("linear maps"), "{weights}");
+    let local = report(BOTH[1]);
+    assert_eq!(local.weights_drawn, ["second.w", "second.b", "third.b"]);
+    let line = "linear maps by local reparameterization, but by drawn weights for want of an exact KL at second.w, second.b, third.b\n";
+    assert!(local.to_string().contains(line), "{local}");
+    let none = steps(Layer { x: x.clone(), hierarchical: true, square: true }, BOTH[1], 2).1;
+    assert!(none.report().to_string().contains("linear maps by local reparameterization\n"));
 }

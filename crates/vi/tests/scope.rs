@@ -7,7 +7,7 @@ use probity_autodiff::Scalar;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::{Distribution, Normal, Support};
 use probity_vi::optim::Sgd;
-use probity_vi::{Fit, LogJoint, Result, Scope, SiteKind, StepInfo, Transform};
+use probity_vi::{ByRef, Fit, LogJoint, Model, Result, Scope, SiteKind, StepInfo, Transform};
 use std::ops::ControlFlow;
 
 #[test]
@@ -115,7 +115,7 @@ fn plates_of_several_sizes_deal_each_its_own_rows() {
 fn minibatches_reach_the_posterior_of_all_rows() {
     let model = Regression { x: normals(5, 500, 2), y: normals(6, 500, 1), prior: 1.0, noise: 1.0 };
     let (precision, mean) = model.exact();
-    let q = Fit::new().minibatch(64).run(|s: &mut Scope<'_>| probity_vi::Model::run(&model, s)).unwrap();
+    let q = Fit::new().minibatch(64).run(ByRef(&model)).unwrap();
     let w = &q.draws(4000).unwrap()["w"];
     for i in 0..2 {
         let sd = precision[(i, i)].sqrt().recip();
@@ -138,4 +138,28 @@ fn beginnings_of_a_fit() {
     Fit::default().steps(few).run(|s: &mut Scope<f32>| model(s)).unwrap();
     Fit::new().steps(few).run(EightSchools { centred: true }).unwrap();
     Fit::<f32>::default().steps(few).run(EightSchools { centred: true }).unwrap();
+}
+
+#[test]
+fn a_borrowed_model_is_fitted_like_its_owned_twin() {
+    let model = EightSchools { centred: false };
+    let fit = || Fit::new().steps(50).elbo_draws(10);
+    let borrowed = fit().run(ByRef(&model)).unwrap();
+    let twice = fit().run(ByRef(&model)).unwrap();
+    let dynamic: &(dyn Model + Sync) = &model;
+    let dynamic = fit().run(ByRef(dynamic)).unwrap();
+    let single = Fit::<f32>::default().steps(3).run(ByRef(&model)).unwrap();
+    assert!(!single.model().0.centred);
+    let closure = |s: &mut Scope<'_>| model.run(s);
+    let by_closure = fit().run(&closure).unwrap();
+    let owned = fit().run(EightSchools { centred: false }).unwrap();
+    for (q, elbo) in [
+        (borrowed.params(), borrowed.report().elbo),
+        (twice.params(), twice.report().elbo),
+        (dynamic.params(), dynamic.report().elbo),
+        (by_closure.params(), by_closure.report().elbo),
+    ] {
+        assert_eq!((q, elbo), (owned.params(), owned.report().elbo));
+    }
+    assert_eq!(borrowed.predict(&ByRef(&model), 5).unwrap(), owned.draws(5).unwrap());
 }

@@ -5,6 +5,7 @@ use crate::distribution::{Distribution, Entropy, Moments, Sample};
 use crate::error::{ParameterError, require};
 use crate::kl::{KlDivergence, KlMethod};
 use crate::laws::Family;
+use crate::random::{bernoulli, rand_draws};
 use crate::special::{exp_minus_line, ln_bend};
 use crate::support::Support;
 use probity_autodiff::math::ln_1p_minus;
@@ -148,6 +149,7 @@ impl<V: Value> Sample<V> for Bernoulli<V> {
         }
     }
 }
+rand_draws!(Bernoulli, |d, rng| bernoulli(d.probs(), rng));
 
 impl<V: Value> Moments<V> for Bernoulli<V> {
     fn mean(&self) -> V {

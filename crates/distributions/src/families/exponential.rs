@@ -4,6 +4,7 @@ use super::{Laplace, Normal, Uniform, clamped, not_negative, outside, positive_o
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod, infinite_kl};
+use crate::random::{exponential, rand_draws};
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 
@@ -60,6 +61,7 @@ impl<V: Value> Sample<V> for Exponential<V> {
     }
 }
 impl<V: Value> Reparameterized<V> for Exponential<V> {}
+rand_draws!(Exponential, |d, rng| exponential(rng) / d.rate);
 
 impl<V: Value> Moments<V> for Exponential<V> {
     fn mean(&self) -> V {

@@ -1,10 +1,11 @@
 //! Gamma distribution on the positive numbers.
 
 use super::normal::HALF_LN_TAU;
-use super::{Exponential, Laplace, Normal, Uniform, common_shape, not_negative};
+use super::{Exponential, Laplace, Normal, Uniform, common_shape, not_negative, positive_or_nan};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod, infinite_kl};
+use crate::random::{gamma, rand_draws};
 use crate::special::{
     entry_key, implicit_draw, implicit_root, lgamma_above_tangent, ln_bend, log_gamma_draw,
 };
@@ -97,6 +98,10 @@ impl<V: Value> Sample<V> for Gamma<V> {
     }
 }
 impl<V: Value> Reparameterized<V> for Gamma<V> {}
+rand_draws!(Gamma, |d, rng| {
+    let x = gamma(d.concentration, rng) / positive_or_nan(d.rate);
+    if x < f64::MIN_POSITIVE { f64::MIN_POSITIVE } else { x }
+});
 
 impl<V: Value> Moments<V> for Gamma<V> {
     fn mean(&self) -> V {

@@ -3,6 +3,7 @@
 use super::{clamped, outside, positive_or_nan, probability};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, positive};
+use crate::random::{cauchy, rand_draws};
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
@@ -87,6 +88,7 @@ impl<V: Value> Sample<V> for HalfCauchy<V> {
     }
 }
 impl<V: Value> Reparameterized<V> for HalfCauchy<V> {}
+rand_draws!(HalfCauchy, |d, rng| cauchy(d.scale, rng).abs());
 
 impl<V: Value> Moments<V> for HalfCauchy<V> {
     /// Infinite.

@@ -4,6 +4,7 @@ use super::{clamped, not_negative, outside, positive_or_nan, probability};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod};
+use crate::random::{normal, rand_draws};
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 
@@ -71,6 +72,7 @@ impl<V: Value> Sample<V> for HalfNormal<V> {
     }
 }
 impl<V: Value> Reparameterized<V> for HalfNormal<V> {}
+rand_draws!(HalfNormal, |d, rng| d.scale * normal(rng).abs());
 
 impl<V: Value> Moments<V> for HalfNormal<V> {
     fn mean(&self) -> V {

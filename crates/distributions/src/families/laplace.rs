@@ -4,6 +4,7 @@ use super::{Normal, common_shape, not_negative, positive_or_nan, probability};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite, positive};
 use crate::kl::{KlDivergence, KlMethod};
+use crate::random::{exponential, rand_draws, uniform};
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 
@@ -90,6 +91,10 @@ impl<V: Value> Sample<V> for Laplace<V> {
     }
 }
 impl<V: Value> Reparameterized<V> for Laplace<V> {}
+rand_draws!(Laplace, |d, rng| {
+    let sign = if uniform(rng) < 0.5 { -1.0 } else { 1.0 };
+    d.loc + d.scale * sign * exponential(rng)
+});
 
 impl<V: Value> Moments<V> for Laplace<V> {
     fn mean(&self) -> V {

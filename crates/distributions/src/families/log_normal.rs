@@ -4,6 +4,7 @@ use super::{Normal, clamped, common_shape, outside, positive_or_nan};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite, positive};
 use crate::kl::{KlDivergence, KlMethod};
+use crate::random::{normal, rand_draws};
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 
@@ -77,6 +78,7 @@ impl<V: Value> Sample<V> for LogNormal<V> {
     }
 }
 impl<V: Value> Reparameterized<V> for LogNormal<V> {}
+rand_draws!(LogNormal, |d, rng| (d.loc + d.scale * normal(rng)).exp());
 
 impl<V: Value> Moments<V> for LogNormal<V> {
     fn mean(&self) -> V {

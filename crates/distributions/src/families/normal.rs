@@ -4,6 +4,7 @@ use super::{common_shape, not_negative, positive_or_nan};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite, positive};
 use crate::kl::{KlDivergence, KlMethod};
+use crate::random::{normal, rand_draws};
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 
@@ -75,6 +76,7 @@ impl<V: Value> Sample<V> for Normal<V> {
     }
 }
 impl<V: Value> Reparameterized<V> for Normal<V> {}
+rand_draws!(Normal, |d, rng| d.loc + d.scale * normal(rng));
 
 impl<V: Value> Moments<V> for Normal<V> {
     fn mean(&self) -> V {

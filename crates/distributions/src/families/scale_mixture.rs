@@ -5,6 +5,7 @@ use crate::distribution::{Cdf, Distribution, Entropy, Moments, Sample};
 use crate::error::{ParameterError, positive, require};
 use crate::kl::{KlDivergence, KlMethod};
 use crate::quadrature::{NormalScaleMixtureKl, ScaleMixtureEntropy};
+use crate::random::{normal, rand_draws, uniform};
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 
@@ -78,6 +79,10 @@ impl<V: Value> Sample<V> for ScaleMixture<V> {
         V::draw(cx, f, [mix, scale1, scale2, Draw::Uniform(choice), Draw::Normal(noise)], least)
     }
 }
+rand_draws!(ScaleMixture, |d, rng| {
+    let scale = if uniform(rng) < d.mix { d.scale1 } else { d.scale2 };
+    scale * normal(rng)
+});
 
 impl<V: Value> Moments<V> for ScaleMixture<V> {
     fn mean(&self) -> V {

@@ -5,6 +5,7 @@ use crate::distribution::{Distribution, Entropy, Moments, Reparameterized, Sampl
 use crate::error::{ParameterError, finite};
 use crate::gaussian::{GaussianPosterior, GaussianPrior, larger};
 use crate::kl::{KlDivergence, KlMethod};
+use crate::random::{normal, rand_draws};
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, FormulaPair, Key, Real, Terms, Value, formula};
 
@@ -95,6 +96,7 @@ impl<V: Value> Sample<V> for SoftplusNormal<V> {
     }
 }
 impl<V: Value> Reparameterized<V> for SoftplusNormal<V> {}
+rand_draws!(SoftplusNormal, |d, rng| d.loc + d.std() * normal(rng));
 
 impl<V: Value> Moments<V> for SoftplusNormal<V> {
     fn mean(&self) -> V {

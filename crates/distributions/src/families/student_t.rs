@@ -2,10 +2,11 @@
 
 use super::normal::HALF_LN_TAU;
 use super::{Normal, common_shape};
-use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
+use crate::distribution::{Cdf, Distribution, Draws, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite, positive};
 use crate::kl::{KlDivergence, KlMethod};
 use crate::quadrature::NormalStudentTKl;
+use crate::random::{rand_draws, student_t};
 use crate::special::{entry_key, implicit_draw, implicit_root, log_gamma_draw};
 use crate::support::Support;
 use probity_autodiff::math::ln_1p_minus;
@@ -134,6 +135,12 @@ impl<V: Value> Sample<V> for StudentT<V> {
     }
 }
 impl<V: Value> Reparameterized<V> for StudentT<V> {}
+rand_draws!(StudentT, |d, rng| if d.df < 0.1 {
+    // Heavier tails need our own draw: that of `rand_distr` divides by a gamma draw that may have underflowed.
+    d.draw(rng)
+} else {
+    d.loc + d.scale * student_t(d.df, rng)
+});
 
 impl<V: Value> Moments<V> for StudentT<V> {
     /// `loc` if `df > 1`, else NaN.

@@ -4,6 +4,7 @@ use super::{Exponential, Laplace, Normal, common_shape, outside, positive_or_nan
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite, require};
 use crate::kl::{KlDivergence, KlMethod, infinite_kl};
+use crate::random::{rand_draws, uniform};
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 
@@ -90,6 +91,7 @@ impl<V: Value> Sample<V> for Uniform<V> {
     }
 }
 impl<V: Value> Reparameterized<V> for Uniform<V> {}
+rand_draws!(Uniform, |d, rng| d.low + (d.high - d.low) * uniform(rng));
 
 impl<V: Value> Moments<V> for Uniform<V> {
     fn mean(&self) -> V {

@@ -122,10 +122,14 @@ impl Linear {
         x: Var<'t, T>,
     ) -> Result<Var<'t, T>> {
         let (inputs, outputs, init) = (self.inputs, self.outputs, self.init);
-        s.within(name, |s| match (&self.weight_prior, &self.bias_prior) {
-            (Some(weight), Some(bias)) => {
-                let weight = weight.resolve(s, "weight_prior_scale", inputs)?.shaped(inputs, outputs);
+        s.within(name, |s| {
+            let weight = match &self.weight_prior {
+                Some(prior) => Some(prior.resolve(s, "weight_prior_scale", inputs)?.shaped(inputs, outputs)),
+                None => None,
+            };
+            let bias = match &self.bias_prior {
                 // A bias has one input, the constant 1.
+<<<<<<< HEAD
                 let bias = bias.resolve(s, "bias_prior_scale", 1)?.shaped(1, outputs);
                 s.linear(
                     x,
@@ -139,6 +143,29 @@ impl Linear {
                 let bias = s.param_from("bias", (1, outputs), init.bias(inputs).loc, Support::Real)?;
                 Ok(x.affine(weight, bias))
             }
+=======
+                Some(prior) => Some(prior.resolve(s, "bias_prior_scale", 1)?.shaped(1, outputs)),
+                None => None,
+            };
+            let y = match weight {
+                Some(prior) => {
+                    let drawn_bias = bias.map(|prior| ("bias", prior, || init.bias(inputs)));
+                    let y = s.linear(x, ("weight", prior, || init.weight(inputs)), drawn_bias)?;
+                    if bias.is_some() {
+                        return Ok(y);
+                    }
+                    y
+                }
+                None => {
+                    let start = init.weight(inputs).loc;
+                    x.matmul(s.param_from("weight", (inputs, outputs), start, Support::Real)?)
+                }
+            };
+            Ok(y + match bias {
+                Some(prior) => s.sample_from("bias", prior, || init.bias(inputs))?,
+                None => s.param_from("bias", (1, outputs), init.bias(inputs).loc, Support::Real)?,
+            })
+>>>>>>> h-small
         })
     }
 

@@ -128,7 +128,7 @@ impl<T: Scalar> Fit<T> {
         self
     }
 
-    /// How outputs of linear maps with Gaussian weights are drawn.
+    /// How outputs of linear maps with Gaussian weights are drawn. Where it cannot be done, the report names the sites.
     pub fn estimator(mut self, estimator: Estimator) -> Self {
         self.estimator = estimator;
         self
@@ -183,7 +183,7 @@ impl<T: Scalar> Fit<T> {
         self
     }
 
-    /// Fits the model.
+    /// Fits the model: a closure, or a struct that implements [`Model`], given away or as [`ByRef(&model)`](crate::ByRef).
     ///
     /// # Errors
     /// What the model reports, a setting that cannot be used, or the site and operation of a number that is not finite.
@@ -217,6 +217,8 @@ impl<T: Scalar> Fit<T> {
         let taken = self.steps_taken(&model, &mut state, observers);
         observers.iter_mut().for_each(|o| o.done());
         let (steps, stopped) = taken?;
+        let layout = state.engine.layout().clone();
+        let drawn = layout.sites.iter().filter(|s| s.weights_drawn);
         let report = Report {
             guide: self.guide.name().into(),
             steps,
@@ -225,11 +227,11 @@ impl<T: Scalar> Fit<T> {
             seed: self.seed,
             minibatch: self.minibatch,
             estimator: self.estimator,
+            weights_drawn: drawn.map(|s| s.name.clone()).collect(),
             kl_weight: self.kl_weight,
             seconds: start.elapsed().as_secs_f64(),
             elbo: None,
         };
-        let layout = state.engine.layout().clone();
         let mut posterior =
             Posterior::new(model, layout, self.guide, state.params, state.history, report, key);
         posterior.estimate_elbo(self.elbo_draws)?;

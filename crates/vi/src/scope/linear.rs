@@ -3,7 +3,7 @@
 use super::site::{ScaleOf, normal_kl};
 use super::{Mode, Scope};
 use crate::error::Result;
-use crate::guide::{Marginal, ScaleForm};
+use crate::guide::ScaleForm;
 use crate::layout::Init;
 use probity_autodiff::{Arg, Formula, FormulaPair, Real, Scalar, Terms, Var};
 use probity_distributions::{KlMethod, Sample, Support};
@@ -17,7 +17,9 @@ pub enum Estimator {
     #[default]
     WeightSpace,
     /// The outputs are drawn, each row with its own noise, from the Gaussian that the weights imply: less noise in the gradient, two
-    /// products instead of one. Predictions draw weights, so that rows belong to one function.
+    /// products instead of one. Predictions draw weights, so that rows belong to one function. Where the divergence of a map's Gaussian
+    /// from its prior is not known exactly, the weights are drawn as well, and the report names the sites
+    /// ([`Report::weights_drawn`](crate::Report::weights_drawn)).
     /// Source: Kingma, Salimans, Welling 2015.
     LocalReparameterization,
 }
@@ -85,26 +87,37 @@ impl<'t, T: Scalar> Scope<'t, T> {
         W: Sample<Var<'t, T>>,
         B: Sample<Var<'t, T>>,
     {
+        let next = self.cursor;
+        // For the weights and for the bias: whether there is no way round drawing them.
+        let mut inexact = [false; 2];
         if let (Mode::Elbo { guide, params, .. }, Estimator::LocalReparameterization) =
             (self.mode, self.estimator)
         {
-            let next = self.cursor;
-            let q_weight = guide.marginal(self.tape, params, next);
-            let q_bias = guide.marginal(self.tape, params, next + 1);
-            let exact = |q: &Option<Marginal<'t, T>>| q.is_some();
-            if exact(&q_weight)
-                && (bias.is_none() || exact(&q_bias))
-                && known(&weight.1)
-                && bias.as_ref().is_none_or(|b| known(&b.1))
-            {
+            let marginal = |index| guide.marginal(self.tape, params, index).is_some();
+            inexact = [
+                !(marginal(next) && known(&weight.1)),
+                bias.as_ref().is_some_and(|b| !(marginal(next + 1) && known(&b.1))),
+            ];
+            if inexact == [false; 2] {
                 return self.local(x, weight, bias);
             }
         }
         let w = self.sample_from(weight.0, weight.1, weight.2)?;
+<<<<<<< HEAD
         Ok(match bias {
             Some((name, prior, init)) => x.affine(w, self.sample_from(name, prior, init)?),
             None => x.matmul(w),
         })
+=======
+        let mut y = x.matmul(w);
+        if let Some((name, prior, init)) = bias {
+            y = y + self.sample_from(name, prior, init)?;
+        }
+        for (site, inexact) in self.layout.sites[next..].iter_mut().zip(inexact) {
+            site.weights_drawn |= inexact;
+        }
+        Ok(y)
+>>>>>>> h-small
     }
 
     fn local<W, B>(

@@ -228,7 +228,18 @@ impl<'t, T: Scalar> Scope<'t, T> {
                 self.layout.dim += shape.0 * shape.1;
             }
             let (family, init) = (family.to_string(), init());
-            self.layout.sites.push(Site { name, kind, family, shape, transform, offset, init, kl: None });
+            let (kl, weights_drawn) = (None, false);
+            self.layout.sites.push(Site {
+                name,
+                kind,
+                family,
+                shape,
+                transform,
+                offset,
+                init,
+                kl,
+                weights_drawn,
+            });
             return Ok(index);
         }
         let Some(site) = self.layout.sites.get(index) else {

@@ -5,15 +5,17 @@ use crate::error::{Error, Result};
 use crate::guide::{Guide, Joint};
 use crate::layout::Layout;
 use crate::model::Model;
+use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Params, Scalar, Tape, Var};
+use std::sync::Arc;
 
 /// Where latent variables come from, and what becomes of data.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mode<'t, T: Scalar> {
     /// Where the guide will start, which is where the first steps need valid numbers: a draw of a wide prior may overflow.
     Start,
-    /// Read from a flat unconstrained vector; the log joint density is added up. Parameters at their start.
-    Point { u: Var<'t, T>, params: Option<&'t Params<T>> },
+    /// Read from a flat unconstrained vector; the log joint density is added up. Point parameters stand at their start, by site number.
+    Point { u: Var<'t, T>, starts: &'t [Option<Arc<DMatrix<T>>>] },
     /// Drawn from the guide; the terms of the ELBO are added up.
     Elbo { guide: &'t dyn Guide<T>, params: &'t Params<T>, joint: Option<Joint<'t, T>>, draws: usize },
     /// Drawn from the guide; data drawn from the likelihood.

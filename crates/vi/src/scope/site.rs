@@ -292,13 +292,15 @@ impl<'t, T: Scalar> Scope<'t, T> {
 
     /// The value of a point parameter.
     pub(super) fn point(&mut self, index: usize, support: Support<Var<'t, T>>) -> Result<Var<'t, T>> {
-        let params = match self.mode {
-            Mode::Start => None,
-            Mode::Point { params, .. } => params,
-            Mode::Elbo { params, .. } | Mode::Predict { params, .. } => Some(params),
-        };
         let site = &self.layout.sites[index];
-        let u = match params.and_then(|p| p.find(&site.name).map(|id| self.tape.param(p, id))) {
+        let u = match self.mode {
+            Mode::Start => None,
+            Mode::Point { starts, .. } => starts[index].as_ref().map(|start| self.tape.share(start)),
+            Mode::Elbo { params: p, .. } | Mode::Predict { params: p, .. } => {
+                p.find(&site.name).map(|id| self.tape.param(p, id))
+            }
+        };
+        let u = match u {
             Some(u) => u,
             None => {
                 let (rows, cols) = site.shape;

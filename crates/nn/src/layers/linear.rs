@@ -124,9 +124,10 @@ impl Linear {
         let (inputs, outputs, init) = (self.inputs, self.outputs, self.init);
         s.within(name, |s| match (&self.weight_prior, &self.bias_prior) {
             (Some(weight), Some(bias)) => {
-                let weight = weight.resolve(s, "weight_prior_scale", inputs)?.shaped(inputs, outputs);
+                let weight =
+                    weight.resolve(s, "weight_prior_scale", (inputs, outputs))?.shaped(inputs, outputs);
                 // A bias has one input, the constant 1.
-                let bias = bias.resolve(s, "bias_prior_scale", 1)?.shaped(1, outputs);
+                let bias = bias.resolve(s, "bias_prior_scale", (1, outputs))?.shaped(1, outputs);
                 s.linear(
                     x,
                     ("weight", weight, || init.weight(inputs)),

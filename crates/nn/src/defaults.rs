@@ -13,11 +13,13 @@ const WHOLE: usize = 128;
 impl Regression {
     /// With rectified units in hidden layers of these widths, learned noise and the default priors.
     ///
-    /// Weights of the first layer have priors Normal(0, 0.5² / inputs), so that many inputs do not make a wild function. A hidden layer
-    /// has one learned prior scale for its weights and one for its biases, and every unit that leads to the output has its own
-    /// ([`PriorScale::LearnedPerInput`]): a mean-field posterior pays for every weight, and units that the data do not need would fill the
-    /// fit with noise if their weights could not shrink. Biases of the first layer have priors Normal(0, 4²) and start spread over the
-    /// standardised inputs: kinks may be where the data are, and beyond them, where they make the net uncertain.
+    /// Every unit of the first layer has a learned prior scale for its weights and one for its bias ([`PriorScale::LearnedPerOutput`]), so
+    /// that slopes and kinks fit the data. In a hidden layer there is one for all the weights that leave a unit
+    /// ([`PriorScale::LearnedPerInput`]) and one for all biases: a mean-field posterior pays for every weight, and units that the data do
+    /// not need would fill the fit with noise if their weights could not shrink. Weights of the output have fixed priors Normal(0, 0.5²):
+    /// with learned ones, the units without use inside the data would be switched off outside them too, where they make the net uncertain.
+    ///
+    /// Biases of the first layer start spread over the middle of the standardised inputs.
     pub fn default_for(inputs: usize, hidden: &[usize]) -> Self {
         let widths: Vec<usize> = [inputs].iter().chain(hidden).chain(&[1]).copied().collect();
         let mut net = Mlp::new(&widths, Activation::Relu);
@@ -25,10 +27,9 @@ impl Regression {
         for (i, layer) in net.layers.iter_mut().enumerate() {
             let root = (layer.inputs.max(1) as f64).sqrt();
             let (weight, bias, spread) = match i {
-                0 => (PriorScale::FanIn(0.7), PriorScale::Fixed(4.0), root),
-                // The scales start at 0.5, whatever the width.
-                _ if i == last => (PriorScale::LearnedPerInput(0.5 * root), PriorScale::Fixed(3.0), 1.0),
-                _ => (PriorScale::Learned(1.0 / root), PriorScale::Learned(10.0), 1.0),
+                0 => (PriorScale::LearnedPerOutput(0.3), PriorScale::LearnedPerOutput(3.0), 0.5 * root),
+                _ if i == last => (PriorScale::Fixed(0.5), PriorScale::Fixed(10.0), 1.0),
+                _ => (PriorScale::LearnedPerInput(1.0), PriorScale::Learned(10.0), 1.0),
             };
             let normal = |scale| Some(Prior { family: PriorFamily::Normal, scale });
             (layer.weight_prior, layer.bias_prior) = (normal(weight), normal(bias));

@@ -51,6 +51,9 @@ pub enum PriorScale {
     /// of the number of inputs: the weights of an input that is not needed shrink together, so that it adds no noise.
     /// Source: MacKay 1994, Neal 1996, "automatic relevance determination".
     LearnedPerInput(f64),
+    /// A scale for every output of the layer, fitted with the posterior (empirical Bayes), starting from this scale: for a bias one per
+    /// unit, for a weight matrix one for all the weights into a unit.
+    LearnedPerOutput(f64),
 }
 
 impl Default for Prior {
@@ -76,7 +79,8 @@ impl Prior {
         Self { family: PriorFamily::Normal, scale: PriorScale::Learned(start) }
     }
 
-    /// As a distribution in this run. A learned scale is a parameter site `name`.
+    /// As a distribution in this run, for weights of this shape (inputs × outputs). A learned scale is a parameter site `name`: 1 × 1,
+    /// inputs × 1 or 1 × outputs.
     ///
     /// # Errors
     /// If the name is taken.
@@ -84,18 +88,21 @@ impl Prior {
         &self,
         s: &mut Scope<'t, T>,
         name: &str,
-        fan_in: usize,
+        (inputs, outputs): (usize, usize),
     ) -> Result<WeightPrior<Var<'t, T>>> {
         let scale = match self.scale {
             PriorScale::Fixed(scale) => Var::from(scale),
-            PriorScale::FanIn(scale) => Var::from(scale / (fan_in.max(1) as f64).sqrt()),
+            PriorScale::FanIn(scale) => Var::from(scale / (inputs.max(1) as f64).sqrt()),
             PriorScale::Learned(start) => {
                 s.param(name, &DMatrix::from_element(1, 1, start), Support::Positive)?
             }
             PriorScale::LearnedPerInput(start) => {
-                let inputs = fan_in.max(1);
+                let inputs = inputs.max(1);
                 let start = DMatrix::from_element(inputs, 1, start / (inputs as f64).sqrt());
                 s.param(name, &start, Support::Positive)?
+            }
+            PriorScale::LearnedPerOutput(start) => {
+                s.param(name, &DMatrix::from_element(1, outputs.max(1), start), Support::Positive)?
             }
         };
         Ok(match self.family {

@@ -60,12 +60,14 @@ fn every_prior_and_noise_fits() {
         PriorScale::FanIn(1.0),
         PriorScale::Learned(0.5),
         PriorScale::LearnedPerInput(0.5),
+        PriorScale::LearnedPerOutput(0.5),
     ];
     let noises = [Noise::Fixed(5.0), Noise::FixedShare(0.1), Noise::Learned, Noise::InputDependent];
-    for (i, family) in families.into_iter().enumerate() {
-        let prior = Prior { family, scale: scales[i] };
-        let net = Mlp::new(&[2, 4, noises[i].outputs()], Activation::Tanh).priors(prior, Prior::normal(1.0));
-        let fitted = Regression::new(net).noise(noises[i]).fit(&x, &y, quick(60)).unwrap();
+    for (i, scale) in scales.into_iter().enumerate() {
+        let (family, noise) = (families[i % 4], noises[i % 4]);
+        let prior = Prior { family, scale };
+        let net = Mlp::new(&[2, 4, noise.outputs()], Activation::Tanh).priors(prior, Prior::normal(1.0));
+        let fitted = Regression::new(net).noise(noise).fit(&x, &y, quick(60)).unwrap();
         let p = fitted.predict(&x, 20).unwrap();
         assert!(p.mean().iter().all(|m| m.is_finite()), "{family:?}");
         let (total, parts) = (p.variance(), p.aleatoric_variance().into_iter().zip(p.epistemic_variance()));
@@ -73,6 +75,48 @@ fn every_prior_and_noise_fits() {
             assert!((t - a - e).abs() <= 1e-9 * t && e > 0.0 && a > 0.0);
         }
     }
+}
+
+#[test]
+fn a_learned_scale_per_output_is_the_root_mean_square_of_its_weights() {
+    let (x, y) = line(21, 60);
+    let prior = |scale| Prior { family: PriorFamily::Normal, scale };
+    let mut net = Mlp::new(&[2, 3, 1], Activation::Tanh);
+    let per_output = prior(PriorScale::LearnedPerOutput(0.5));
+    net.layers[0] = Linear::new(2, 3).priors(per_output, per_output);
+    let fitted = Regression::new(net).fit(&x, &y, quick(4000).average(0.25)).unwrap();
+    let params = fitted.posterior().params();
+    let names: Vec<&str> = params.segments().iter().map(|s| s.name.as_str()).collect();
+    let get = |name: &str| {
+        params.get(params.find(name).unwrap_or_else(|| panic!("{name} in {names:?}"))).map(f64::from)
+    };
+    let learned = get("net.0.weight_prior_scale").map(f64::exp);
+    assert_eq!((learned.shape(), get("net.0.bias_prior_scale").shape()), ((1, 3), (1, 3)));
+    // Where the divergence from Normal(0, s²) is least, s² is the mean of loc² + scale² over the weights that share s.
+    let scale = get("net.0.weight.rho").map(|rho| rho.exp().ln_1p());
+    let loc = get("net.0.weight.loc");
+    for j in 0..3 {
+        let best = ((loc.column(j).norm_squared() + scale.column(j).norm_squared()) / 2.0).sqrt();
+        assert!((learned[j] / best - 1.0).abs() < 0.05, "{j}: {} and {best}", learned[j]);
+    }
+}
+
+#[test]
+fn the_default_net_knows_a_curve_and_doubts_outside_it() {
+    let x: Vec<f64> = (0..100).map(|i| -3.0 + 6.0 * f64::from(i) / 99.0).collect();
+    let e = normals(31, 100, 1);
+    let y: Vec<f64> = x.iter().zip(e.iter()).map(|(x, e)| x.sin() + 0.1 * e).collect();
+    let column = |x: &[f64]| DMatrix::from_column_slice(x.len(), 1, x);
+    let fit = Regression::default_fit(100).elbo_draws(10);
+    let fitted = Regression::default_for(1, &[50, 50]).fit(&column(&x), &y, fit).unwrap();
+    let truth: Vec<f64> = x.iter().map(|x| x.sin()).collect();
+    let inside = fitted.predict(&column(&x), 100).unwrap();
+    assert!(inside.rmse(&truth).unwrap() < 0.08);
+    let noise = fitted.noise_sd().unwrap().unwrap();
+    assert!((0.07..0.15).contains(&noise), "{noise}");
+    let far = fitted.predict(&column(&[-6.0, 6.0]), 100).unwrap().epistemic_sd();
+    let near = inside.epistemic_sd().iter().sum::<f64>() / 100.0;
+    assert!((far[0] + far[1]) / 2.0 > 5.0 * near, "{far:?} outside, {near} inside");
 }
 
 #[test]

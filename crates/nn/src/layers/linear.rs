@@ -123,49 +123,30 @@ impl Linear {
     ) -> Result<Var<'t, T>> {
         let (inputs, outputs, init) = (self.inputs, self.outputs, self.init);
         s.within(name, |s| {
+            let shape = (inputs, outputs);
             let weight = match &self.weight_prior {
-                Some(prior) => Some(prior.resolve(s, "weight_prior_scale", inputs)?.shaped(inputs, outputs)),
+                Some(prior) => Some(prior.resolve(s, "weight_prior_scale", shape)?.shaped(inputs, outputs)),
                 None => None,
             };
             let bias = match &self.bias_prior {
                 // A bias has one input, the constant 1.
-<<<<<<< HEAD
-                let bias = bias.resolve(s, "bias_prior_scale", 1)?.shaped(1, outputs);
-                s.linear(
-                    x,
-                    ("weight", weight, || init.weight(inputs)),
-                    Some(("bias", bias, || init.bias(inputs))),
-                )
-            }
-            _ => {
-                let weight =
-                    s.param_from("weight", (inputs, outputs), init.weight(inputs).loc, Support::Real)?;
-                let bias = s.param_from("bias", (1, outputs), init.bias(inputs).loc, Support::Real)?;
-                Ok(x.affine(weight, bias))
-            }
-=======
-                Some(prior) => Some(prior.resolve(s, "bias_prior_scale", 1)?.shaped(1, outputs)),
+                Some(prior) => Some(prior.resolve(s, "bias_prior_scale", (1, outputs))?.shaped(1, outputs)),
                 None => None,
             };
-            let y = match weight {
-                Some(prior) => {
-                    let drawn_bias = bias.map(|prior| ("bias", prior, || init.bias(inputs)));
-                    let y = s.linear(x, ("weight", prior, || init.weight(inputs)), drawn_bias)?;
-                    if bias.is_some() {
-                        return Ok(y);
-                    }
-                    y
-                }
-                None => {
-                    let start = init.weight(inputs).loc;
-                    x.matmul(s.param_from("weight", (inputs, outputs), start, Support::Real)?)
-                }
+            let certain = |s: &mut Scope<'t, T>| {
+                s.param_from("bias", (1, outputs), init.bias(inputs).loc, Support::Real)
             };
-            Ok(y + match bias {
+            if let Some(prior) = weight {
+                let weight = ("weight", prior, || init.weight(inputs));
+                let y = s.linear(x, weight, bias.map(|prior| ("bias", prior, || init.bias(inputs))))?;
+                return if bias.is_some() { Ok(y) } else { Ok(y + certain(s)?) };
+            }
+            let weight = s.param_from("weight", shape, init.weight(inputs).loc, Support::Real)?;
+            let bias = match bias {
                 Some(prior) => s.sample_from("bias", prior, || init.bias(inputs))?,
-                None => s.param_from("bias", (1, outputs), init.bias(inputs).loc, Support::Real)?,
-            })
->>>>>>> h-small
+                None => certain(s)?,
+            };
+            Ok(x.affine(weight, bias))
         })
     }
 

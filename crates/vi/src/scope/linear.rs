@@ -103,21 +103,14 @@ impl<'t, T: Scalar> Scope<'t, T> {
             }
         }
         let w = self.sample_from(weight.0, weight.1, weight.2)?;
-<<<<<<< HEAD
-        Ok(match bias {
+        let y = match bias {
             Some((name, prior, init)) => x.affine(w, self.sample_from(name, prior, init)?),
             None => x.matmul(w),
-        })
-=======
-        let mut y = x.matmul(w);
-        if let Some((name, prior, init)) = bias {
-            y = y + self.sample_from(name, prior, init)?;
-        }
+        };
         for (site, inexact) in self.layout.sites[next..].iter_mut().zip(inexact) {
             site.weights_drawn |= inexact;
         }
         Ok(y)
->>>>>>> h-small
     }
 
     fn local<W, B>(

@@ -11,6 +11,8 @@ Times the workloads of this project and, where they are installed, of JAX and Py
 usage: probity-bench [run] [OPTIONS]      every side of every workload, alternating; a table of medians and ratios
        probity-bench ours WORKLOAD        our side of one workload, in this process; one line of JSON
        probity-bench table FILE           the table of measurements that were made before
+       probity-bench roofline [OPTIONS]   what the machine can do, the least time of every step, and ours beside it
+       probity-bench machine              what the machine can do, in this process; one line of JSON
 
 options of run:
   --workloads A,B,...   these (default: all)
@@ -22,9 +24,13 @@ options of run:
   --torch PYTHON        a Python with torch (default: the variable PROBITY_TORCH_PYTHON)
   --out FILE            append every measurement to this file, one line of JSON each
 
-options of ours:
+options of roofline:
+  --workloads, --seconds, --cores, --core   as above
+  --results FILE        our measurements, as `run --out` has written them; without, ours are made now
+
+options of ours and machine:
   --threads N           threads (default: all)
-  --seconds S           as above
+  --seconds S           measured time (default: 1), of a machine's rates together about 15 times that
 
 --help prints this text.
 ";
@@ -35,6 +41,8 @@ pub enum Command {
     Run(Settings),
     Ours { workload: String, threads: usize, seconds: f64 },
     Table { file: PathBuf },
+    Roofline { settings: Settings, results: Option<PathBuf> },
+    Machine { threads: usize, seconds: f64 },
 }
 
 /// The settings of a run.
@@ -64,7 +72,7 @@ pub enum Parsed {
 /// What is wrong with it, as one sentence.
 pub fn parse(mut parser: Parser) -> Result<Parsed, String> {
     let mut words: Vec<String> = Vec::new();
-    let mut threads = 0;
+    let (mut threads, mut results) = (0, None);
     let mut s = Settings {
         workloads: Vec::new(),
         rounds: 5,
@@ -98,16 +106,17 @@ pub fn parse(mut parser: Parser) -> Result<Parsed, String> {
             "threads" => threads = number("threads", value()?, |n: &usize| *n > 0)?,
             "jax" => s.jax = Some(value()?),
             "torch" => s.torch = Some(value()?),
+            "results" => results = Some(PathBuf::from(value()?)),
             "out" => s.out = Some(PathBuf::from(value()?)),
             _ => return Err(format!("unknown option --{name}; see --help")),
         }
     }
+    s.workloads.iter().try_for_each(|name| workloads::find(name).map(|_| ()))?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let command = match words.as_slice() {
-        [] | ["run"] => {
-            s.workloads.iter().try_for_each(|name| workloads::find(name).map(|_| ()))?;
-            Command::Run(s)
-        }
+        [] | ["run"] => Command::Run(s),
+        ["roofline"] => Command::Roofline { settings: s, results },
+        ["machine"] => Command::Machine { threads, seconds: s.seconds },
         ["ours", name] => {
             workloads::find(name)?;
             Command::Ours { workload: (*name).into(), threads, seconds: s.seconds }

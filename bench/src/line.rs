@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::path::Path;
 
 /// Who was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -60,6 +61,16 @@ pub struct Line {
 pub fn read(text: &str) -> Result<Vec<Line>, String> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines.map(|(i, line)| serde_json::from_str(line).map_err(|e| format!("line {}: {e}", i + 1))).collect()
+}
+
+/// The lines of the file.
+///
+/// # Errors
+/// If it cannot be read, or as [`read`].
+pub fn read_file(file: &Path) -> Result<Vec<Line>, String> {
+    let name = |e: &dyn fmt::Display| format!("{}: {e}", file.display());
+    let text = std::fs::read_to_string(file).map_err(|e| name(&e))?;
+    read(&text).map_err(|e| name(&e))
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Runs every side of every workload in processes of their own, alternating, pinned to cores.
 
 use crate::args::Settings;
-use crate::line::{Line, Side};
+use crate::line::{self, Line, Side};
+use crate::roofline::{self, Machine};
 use crate::table::{best_variant, markdown, time};
 use crate::workloads::{self, Work, Workload};
+use serde::de::DeserializeOwned;
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
@@ -29,44 +31,28 @@ struct Way<'a> {
 /// If a process cannot be started, fails, or prints no measurement.
 pub fn run(settings: &Settings) -> Result {
     let mut out = settings.out.as_deref().map(append_to).transpose()?;
-    let chosen = |w: &Workload| settings.workloads.is_empty() || settings.workloads.contains(&w.name);
-    let workloads: Vec<Workload> = workloads::all()?.into_iter().filter(chosen).collect();
-    let most = available_parallelism()?.get();
-    let mut cores: Vec<usize> = settings.cores.iter().map(|n| if *n == 0 { most } else { *n }).collect();
-    cores.sort_unstable();
-    cores.dedup();
-    let pin = Command::new("taskset").arg("--version").output().is_ok();
-    if !pin {
-        eprintln!("there is no taskset on this machine: processes are not pinned to cores");
-    }
+    let (workloads, cores, pin) = (chosen(settings)?, numbers_of_cores(settings)?, can_pin());
     for (name, python) in [("JAX", &settings.jax), ("torch", &settings.torch)] {
         if python.is_none() {
-            let option = name.to_lowercase();
-            eprintln!(
-                "{name} is skipped: no Python was given for it (--{option} or PROBITY_{}_PYTHON)",
-                name.to_uppercase()
-            );
+            let (option, variable) = (name.to_lowercase(), name.to_uppercase());
+            eprintln!("{name} is skipped: no Python for it (--{option} or PROBITY_{variable}_PYTHON)");
         }
     }
     let mut lines: Vec<Line> = Vec::new();
+    // After the first round only a side's fastest way goes on.
+    let mut first_round = 0;
     for round in 1..=settings.rounds {
         for workload in &workloads {
             for &cores in &cores {
                 for way in ways(&workload.work, settings) {
-                    // After the first round only a side's fastest way goes on.
-                    let best = best_variant(&lines, &workload.name, cores, way.side);
+                    let best = best_variant(&lines[..first_round], &workload.name, cores, way.side);
                     if round > 1 && best != Some(way.variant) {
                         continue;
                     }
-                    let mut command = command(&way, &workload.name, cores, settings, pin)?;
-                    let line = Line { round, variant: way.variant.into(), ..measure(&mut command)? };
-                    eprintln!(
-                        "round {round}, {} on {cores}: {} {} {}",
-                        line.workload,
-                        line.side,
-                        line.variant,
-                        time(line.us_per_step)
-                    );
+                    let found: Line = output(command(&way, &workload.name, cores, settings, pin)?)?;
+                    let line = Line { round, variant: way.variant.into(), ..found };
+                    let (side, us) = (line.side, time(line.us_per_step));
+                    eprintln!("round {round}, {} on {cores}: {side} {} {us}", workload.name, way.variant);
                     if let Some(out) = &mut out {
                         writeln!(out, "{}", serde_json::to_string(&line)?)?;
                     }
@@ -74,14 +60,64 @@ pub fn run(settings: &Settings) -> Result {
                 }
             }
         }
+        if round == 1 {
+            first_round = lines.len();
+        }
     }
     print!("{}", markdown(&lines));
+    Ok(())
+}
+
+/// Prints what the machine can do, the least time of every step, and our measurements beside it: those of the file, or new ones.
+///
+/// # Errors
+/// As [`run`], or if the file cannot be read.
+pub fn roofline(settings: &Settings, results: Option<&Path>) -> Result {
+    let (workloads, cores, pin) = (chosen(settings)?, numbers_of_cores(settings)?, can_pin());
+    let mut machines: Vec<Machine> = Vec::new();
+    for &cores in &cores {
+        let words = [std::env::current_exe()?.into(), "machine".into(), "--threads".into()];
+        let more = [cores.to_string(), "--seconds".into(), settings.seconds.to_string()].map(OsString::from);
+        machines.push(output(pinned([&words[..], &more].concat(), cores, settings, pin))?);
+    }
+    let lines = match results {
+        Some(file) => line::read_file(file)?,
+        None => {
+            let ours = Way { side: Side::Ours, variant: "", python: None };
+            let each = workloads.iter().flat_map(|w| cores.iter().map(move |cores| (w, *cores)));
+            each.map(|(w, cores)| output(command(&ours, &w.name, cores, settings, pin)?))
+                .collect::<Result<_>>()?
+        }
+    };
+    println!("{}", roofline::machines(&machines));
+    print!("{}", roofline::markdown(&workloads, &machines, &lines));
     Ok(())
 }
 
 fn append_to(file: &Path) -> Result<File> {
     let opened = OpenOptions::new().create(true).append(true).open(file);
     opened.map_err(|e| format!("{}: {e}", file.display()).into())
+}
+
+fn chosen(settings: &Settings) -> Result<Vec<Workload>> {
+    let wanted = |w: &Workload| settings.workloads.is_empty() || settings.workloads.contains(&w.name);
+    Ok(workloads::all()?.into_iter().filter(wanted).collect())
+}
+
+fn numbers_of_cores(settings: &Settings) -> Result<Vec<usize>> {
+    let most = available_parallelism()?.get();
+    let mut cores: Vec<usize> = settings.cores.iter().map(|n| if *n == 0 { most } else { *n }).collect();
+    cores.sort_unstable();
+    cores.dedup();
+    Ok(cores)
+}
+
+fn can_pin() -> bool {
+    let pin = Command::new("taskset").arg("--version").output().is_ok();
+    if !pin {
+        eprintln!("there is no taskset on this machine: processes are not pinned to cores");
+    }
+    pin
 }
 
 /// The ways to measure a workload: ours, and those of the peers that are installed.
@@ -112,13 +148,18 @@ fn command(way: &Way<'_>, workload: &str, cores: usize, settings: &Settings, pin
     if way.python.is_some() && !way.variant.is_empty() {
         words.extend(["--variant", way.variant].map(OsString::from));
     }
+    Ok(pinned(words, cores, settings, pin))
+}
+
+/// A process on so many cores from the first one on.
+fn pinned(mut words: Vec<OsString>, cores: usize, settings: &Settings, pin: bool) -> Command {
     if pin {
-        let last = settings.first_core + cores - 1;
-        words.splice(0..0, ["taskset", "-c", &format!("{}-{last}", settings.first_core)].map(OsString::from));
+        let (first, last) = (settings.first_core, settings.first_core + cores - 1);
+        words.splice(0..0, ["taskset", "-c", &format!("{first}-{last}")].map(OsString::from));
     }
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).stdin(Stdio::null()).stderr(Stdio::inherit());
-    Ok(command)
+    command
 }
 
 fn script(side: Side) -> PathBuf {
@@ -126,7 +167,8 @@ fn script(side: Side) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(name)
 }
 
-fn measure(command: &mut Command) -> Result<Line> {
+/// What the process prints, as one line of JSON.
+fn output<T: DeserializeOwned>(mut command: Command) -> Result<T> {
     let output = command.output().map_err(|e| format!("{command:?}: {e}"))?;
     if !output.status.success() {
         return Err(format!("{command:?}: {}", output.status).into());
@@ -160,10 +202,10 @@ mod tests {
             let all = std::iter::once(command.get_program()).chain(command.get_args());
             all.map(|w| w.to_string_lossy().into_owned()).collect::<Vec<_>>()
         };
-        let pinned = words(&all[2], true);
-        assert_eq!(pinned[..4], ["taskset", "-c", "1-2", "one"]);
-        assert!(Path::new(&pinned[4]).is_file());
-        assert_eq!(pinned[5..], ["seed", "--cores", "2", "--seconds", "0.5", "--variant", "rbg"]);
+        let with = words(&all[2], true);
+        assert_eq!(with[..4], ["taskset", "-c", "1-2", "one"]);
+        assert!(Path::new(&with[4]).is_file());
+        assert_eq!(with[5..], ["seed", "--cores", "2", "--seconds", "0.5", "--variant", "rbg"]);
         assert_eq!(words(&all[0], false)[1..], ["ours", "seed", "--threads", "2", "--seconds", "0.5"]);
         (settings.jax, settings.torch) = (None, None);
         assert_eq!(ways(&seed, &settings).len(), 1);

@@ -36,6 +36,11 @@ pub fn best_variant<'a>(lines: &'a [Line], workload: &str, cores: usize, side: S
     Medians(lines).of(workload, cores, side).map(|(_, variant)| variant)
 }
 
+/// The median over the rounds of a side's best variant.
+pub fn median_of(lines: &[Line], workload: &str, cores: usize, side: Side) -> Option<f64> {
+    Medians(lines).of(workload, cores, side).map(|(time, _)| time)
+}
+
 /// A time in microseconds with three digits and a fitting unit.
 pub fn time(us: f64) -> String {
     let digits = |x: f64| if x < 10.0 { 2 } else { usize::from(x < 100.0) };

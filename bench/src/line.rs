@@ -14,6 +14,26 @@ pub enum Side {
     Jax,
     /// PyTorch, eager.
     Torch,
+    /// Candle.
+    Candle,
+    /// Burn.
+    Burn,
+}
+
+impl Side {
+    /// Those that we compare ourselves with.
+    pub const PEERS: [Side; 4] = [Side::Jax, Side::Torch, Side::Candle, Side::Burn];
+
+    /// Its command-line option; the variable is the same in capitals.
+    pub fn option(self) -> &'static str {
+        match self {
+            Side::Ours => "ours",
+            Side::Jax => "jax",
+            Side::Torch => "torch",
+            Side::Candle => "candle",
+            Side::Burn => "burn",
+        }
+    }
 }
 
 impl fmt::Display for Side {
@@ -22,6 +42,8 @@ impl fmt::Display for Side {
             Side::Ours => "ours",
             Side::Jax => "JAX",
             Side::Torch => "torch",
+            Side::Candle => "Candle",
+            Side::Burn => "Burn",
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::path::Path;
 
 /// Who was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -13,6 +14,26 @@ pub enum Side {
     Jax,
     /// PyTorch, eager.
     Torch,
+    /// Candle.
+    Candle,
+    /// Burn.
+    Burn,
+}
+
+impl Side {
+    /// Those that we compare ourselves with.
+    pub const PEERS: [Side; 4] = [Side::Jax, Side::Torch, Side::Candle, Side::Burn];
+
+    /// Its command-line option; the variable is the same in capitals.
+    pub fn option(self) -> &'static str {
+        match self {
+            Side::Ours => "ours",
+            Side::Jax => "jax",
+            Side::Torch => "torch",
+            Side::Candle => "candle",
+            Side::Burn => "burn",
+        }
+    }
 }
 
 impl fmt::Display for Side {
@@ -21,6 +42,8 @@ impl fmt::Display for Side {
             Side::Ours => "ours",
             Side::Jax => "JAX",
             Side::Torch => "torch",
+            Side::Candle => "Candle",
+            Side::Burn => "Burn",
         })
     }
 }
@@ -60,6 +83,16 @@ pub struct Line {
 pub fn read(text: &str) -> Result<Vec<Line>, String> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines.map(|(i, line)| serde_json::from_str(line).map_err(|e| format!("line {}: {e}", i + 1))).collect()
+}
+
+/// The lines of the file.
+///
+/// # Errors
+/// If it cannot be read, or as [`read`].
+pub fn read_file(file: &Path) -> Result<Vec<Line>, String> {
+    let name = |e: &dyn fmt::Display| format!("{}: {e}", file.display());
+    let text = std::fs::read_to_string(file).map_err(|e| name(&e))?;
+    read(&text).map_err(|e| name(&e))
 }
 
 #[cfg(test)]

@@ -5,14 +5,17 @@ mod args;
 mod bars;
 mod line;
 mod meter;
+mod roofline;
 mod runner;
 mod table;
 mod workloads;
 
 use args::{Command, Parsed};
 use meter::Meter;
+use roofline::Machine;
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
 fn main() -> ExitCode {
     let command = match args::parse(lexopt::Parser::from_env()) {
@@ -39,9 +42,13 @@ fn run(command: Command) -> Result<(), Box<dyn Error + Send + Sync>> {
             pool.install(|| found.work.run(&mut meter))?;
             println!("{}", serde_json::to_string(&meter.line(&workload, pool.current_num_threads()))?);
         }
-        Command::Table { file } => {
-            let text = std::fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
-            print!("{}", table::markdown(&line::read(&text)?));
+        Command::Table { file } => print!("{}", table::markdown(&line::read_file(&file)?)),
+        Command::Roofline { settings, results } => runner::roofline(&settings, results.as_deref())?,
+        Command::Machine { threads, seconds } => {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+            let time = Duration::from_secs_f64(seconds / 2.0);
+            let machine = pool.install(|| Machine::measure(time, &roofline::SHAPES, &roofline::SIZES));
+            println!("{}", serde_json::to_string(&machine)?);
         }
     }
     Ok(())

@@ -3,7 +3,6 @@
 use crate::bars::{self, Bar};
 use crate::line::{Line, Side};
 use crate::meter::median;
-use std::fmt::Write;
 
 /// Medians over rounds.
 struct Medians<'a>(&'a [Line]);
@@ -36,6 +35,11 @@ pub fn best_variant<'a>(lines: &'a [Line], workload: &str, cores: usize, side: S
     Medians(lines).of(workload, cores, side).map(|(_, variant)| variant)
 }
 
+/// The median over the rounds of a side's best variant.
+pub fn median_of(lines: &[Line], workload: &str, cores: usize, side: Side) -> Option<f64> {
+    Medians(lines).of(workload, cores, side).map(|(time, _)| time)
+}
+
 /// A time in microseconds with three digits and a fitting unit.
 pub fn time(us: f64) -> String {
     let digits = |x: f64| if x < 10.0 { 2 } else { usize::from(x < 100.0) };
@@ -59,7 +63,8 @@ fn ratio(of: Option<f64>, bar: Option<f64>) -> String {
     text
 }
 
-/// The table of all workloads in these lines, in the order in which they first appear, fewer cores first.
+/// The table of all workloads in these lines, in the order in which they first appear, fewer cores first, with a column for every
+/// peer that is in them.
 pub fn markdown(lines: &[Line]) -> String {
     let medians = Medians(lines);
     let mut rows: Vec<(&str, usize)> = Vec::new();
@@ -70,45 +75,42 @@ pub fn markdown(lines: &[Line]) -> String {
     }
     let place = |name: &str| lines.iter().position(|l| l.workload == name);
     rows.sort_by_key(|(name, cores)| (place(name), *cores));
-    let mut text = String::from(
-        "| workload | cores | ours | JAX | torch | JAX / ours | torch / ours | ours on 1 core / ours |\n|---|--:|--:|--:|--:|--:|--:|--:|\n",
-    );
+    let peers: Vec<Side> = Side::PEERS.into_iter().filter(|p| lines.iter().any(|l| l.side == *p)).collect();
+    let mut head = vec!["workload".to_string(), "cores".into(), "ours".into()];
+    head.extend(peers.iter().map(Side::to_string));
+    head.extend(peers.iter().map(|p| format!("{p} / ours")));
+    head.push("ours on 1 core / ours".into());
+    let mut text = format!("| {} |\n|---|{}\n", head.join(" | "), "--:|".repeat(head.len() - 1));
     for (name, cores) in rows {
-        let of = |side| medians.of(name, cores, side);
-        let (ours, bars) = (of(Side::Ours).map(|(time, _)| time), bars::of(name, cores));
-        let times = |time: Option<f64>| time.zip(ours).map(|(time, ours)| time / ours);
-        let bar_of = |side| {
-            bars.iter().find_map(|b| {
-                if let Bar::Times(s, x) = b
-                    && *s == side
+        let bars = bars::of(name, cores);
+        let bar = |of: &dyn Fn(&Bar) -> Option<f64>| bars.iter().find_map(of);
+        let ours = medians.of(name, cores, Side::Ours).map(|(us, _)| us);
+        let times = |other: Option<f64>| other.zip(ours).map(|(other, ours)| other / ours);
+        let most = bar(&|b| if let Bar::AtMost(us) = b { Some(*us) } else { None });
+        let own = ours.map_or("–".into(), |us| {
+            time(us) + &most.map_or(String::new(), |most| against(most, " µs", us <= most))
+        });
+        let mut cells = vec![name.to_string(), cores.to_string(), own];
+        cells.extend(peers.iter().map(|peer| match medians.of(name, cores, *peer) {
+            None => "–".into(),
+            Some((us, "")) => time(us),
+            Some((us, variant)) => format!("{} ({variant})", time(us)),
+        }));
+        cells.extend(peers.iter().map(|peer| {
+            let least = bar(&|b| {
+                if let Bar::Times(p, x) = b
+                    && p == peer
                 {
                     Some(*x)
                 } else {
                     None
                 }
-            })
-        };
-        let own = ours.map_or("–".into(), |us| {
-            let bar = bars.iter().find_map(|b| if let Bar::AtMost(x) = b { Some(*x) } else { None });
-            time(us) + &bar.map_or(String::new(), |bar| against(bar, " µs", us <= bar))
-        });
-        let peer = |side| {
-            of(side).map_or("–".into(), |(us, variant)| {
-                if variant.is_empty() { time(us) } else { format!("{} ({variant})", time(us)) }
-            })
-        };
-        let versus = |side| ratio(times(of(side).map(|(time, _)| time)), bar_of(side));
-        let one = if cores > 1 { times(medians.of(name, 1, Side::Ours).map(|(time, _)| time)) } else { None };
-        let one = ratio(one, bars.iter().find_map(|b| if let Bar::OneCore(x) = b { Some(*x) } else { None }));
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "| {name} | {cores} | {own} | {} | {} | {} | {} | {one} |",
-            peer(Side::Jax),
-            peer(Side::Torch),
-            versus(Side::Jax),
-            versus(Side::Torch),
-        );
+            });
+            ratio(times(medians.of(name, cores, *peer).map(|(us, _)| us)), least)
+        }));
+        let one = if cores > 1 { medians.of(name, 1, Side::Ours).map(|(us, _)| us) } else { None };
+        cells.push(ratio(times(one), bar(&|b| if let Bar::OneCore(x) = b { Some(*x) } else { None })));
+        text += &format!("| {} |\n", cells.join(" | "));
     }
     text
 }

@@ -10,7 +10,7 @@ mod predict;
 pub use density::Density;
 pub use linear::LinearRegression;
 pub use logistic::Logistic;
-pub use net::Net;
+pub use net::{Loss, Net};
 pub use normals::Normals;
 pub use predict::Predict;
 

@@ -28,6 +28,9 @@ impl Segments {
 
     /// Size and number of the chunks, in segments if there are several, else in entries.
     pub(super) fn chunks(&self) -> (usize, usize) {
+        if self.count * self.len <= CHUNK {
+            return (self.count.max(self.len), 1);
+        }
         let (units, unit) = if self.count > 1 { (self.count, self.len.max(1)) } else { (self.len, 1) };
         let granule = if self.count > 1 { 1 } else { BLOCK };
         let least = CHUNK.div_ceil(unit).max(units.div_ceil(MAX_CHUNKS));

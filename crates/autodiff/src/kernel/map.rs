@@ -11,7 +11,7 @@
 
 use super::blocks::{Here, LANES, Lanes, MAX_CHUNKS, Segments};
 use super::{SharedMut, for_each_chunk};
-use crate::random::{BLOCK, Key, fill_normal, fill_uniform};
+use crate::random::{BLOCK, Key, fill_normal, fill_uniform, normal_at, uniform_at};
 use crate::real::{Dual, Real, Scalar};
 use crate::simd::{Kernel, dispatch};
 use std::array::from_fn;
@@ -189,11 +189,15 @@ fn load<'b, T: Scalar, const N: usize>(
     fresh: bool,
     room: &'b mut [[T; BLOCK]; N],
 ) -> [&'b [T; BLOCK]; N] {
-    let mut rooms = room.iter_mut();
-    from_fn(|k| match rooms.next() {
-        Some(room) => x[k].load(here, fresh, room),
-        None => unreachable!("as many as arguments"),
-    })
+    // Loops, for a closure would be compiled without the instruction set and called.
+    let Some((own, mut rest)) = room.split_first_mut() else { unreachable!("formulas have arguments") };
+    let mut at = [x[0].load(here, fresh, own); N];
+    for k in 1..N {
+        let Some((own, others)) = rest.split_first_mut() else { break };
+        at[k] = x[k].load(here, fresh, own);
+        rest = others;
+    }
+    at
 }
 
 #[inline(always)]
@@ -254,6 +258,13 @@ pub(crate) fn forward<T, const N: usize, const M: usize>(
 where
     T: Scalar,
 {
+    if shape == (1, 1) {
+        let y = one(x, |x, y| body.values(x, 1, y));
+        if let Some(keep) = keep {
+            keep[0] = y[0][0];
+        }
+        return y[M - 1][0];
+    }
     let segments = Segments::new(shape, x);
     let (size, count) = segments.chunks();
     let keep = keep.map(SharedMut::new);
@@ -266,6 +277,68 @@ where
         unsafe { out.set(i, sum) };
     });
     total(&sums[..count])
+}
+
+/// The first entries of all arguments, without the ways of a long pass: a model has many nodes of one number.
+fn one<T: Scalar, const N: usize, O: Default + Copy, const K: usize>(
+    x: &[Input<'_, T>; N],
+    run: impl FnOnce(&[&[T; BLOCK]; N], &mut [[O; BLOCK]; K]),
+) -> [[O; BLOCK]; K] {
+    let mut room = [[T::default(); BLOCK]; N];
+    for k in 0..N {
+        room[k][0] = match x[k] {
+            Input::Full(x) | Input::Row(x) | Input::Col(x) => x[0],
+            Input::Scalar(x) => x,
+            Input::Normal(key) => normal_at(key, 0),
+            Input::Uniform(key) => uniform_at(key, 0),
+        };
+    }
+    let mut at = [&room[0]; N];
+    for k in 1..N {
+        at[k] = &room[k];
+    }
+    let mut out = [[O::default(); BLOCK]; K];
+    run(&at, &mut out);
+    out
+}
+
+fn backward_one<T, const N: usize, const M: usize>(
+    body: &dyn Loops<T, N, M>,
+    x: &[Input<'_, T>; N],
+    kept: Option<&[T]>,
+    summed: Option<T>,
+    dx: &[Dest<T>; N],
+) -> [T; N]
+where
+    T: Scalar,
+{
+    let zero = T::from_f64(0.0);
+    let mut g = [[zero; BLOCK]; M];
+    if let Some(s) = summed {
+        g[M - 1][0] = s;
+    }
+    if let Some(kept) = kept {
+        g[0][0] = kept[0];
+    }
+    let p = one(x, |x, p| body.gradients(x, &g, 1, p));
+    let mut sums = [zero; N];
+    for k in 0..N {
+        match &dx[k] {
+            Dest::Nothing => {}
+            Dest::Full { to, fresh } => {
+                // SAFETY: nothing else uses the destination during the pass, and the reference ends here.
+                let to = unsafe { to.slice(0, 1) };
+                store(to, &p[k], *fresh);
+            }
+            Dest::Row(to) | Dest::Col(to) => {
+                // SAFETY: as above.
+                let to = unsafe { to.slice(0, 1) };
+                store(to, &p[k], false);
+            }
+            Dest::Scalar => sums[k] = p[k][0],
+        }
+    }
+    sums
 }
 
 /// Sum in order.
@@ -336,6 +409,9 @@ pub(crate) fn backward<T, const N: usize, const M: usize>(
 where
     T: Scalar,
 {
+    if shape == (1, 1) {
+        return backward_one(body, x, kept, summed, dx);
+    }
     let segments = Segments::new(shape, x);
     let mut sums = [[T::default(); N]; MAX_CHUNKS];
     let (size, count) = segments.chunks();
@@ -428,7 +504,11 @@ where
                 }
             }
         }
-        sums.map(|s| T::from_num(s.total()))
+        let mut totals = [zero; N];
+        for k in 0..N {
+            totals[k] = T::from_num(sums[k].total());
+        }
+        totals
     }
 }
 

@@ -92,6 +92,46 @@ pub(super) unsafe fn product<V: Vector>(
     }
 }
 
+/// As [`product`], for one or two columns and an `a` whose rows are neighbours. The blocks of depth are the same, and so are the sums.
+///
+/// # Safety
+/// As for [`product`].
+#[inline(always)]
+pub(super) unsafe fn few_columns<V: Vector>(
+    (m, k, n): (usize, usize, usize),
+    a: View<V::Num>,
+    b: View<V::Num>,
+    c: Target<V::Num>,
+) {
+    let depth_blocks = k.div_ceil(DEPTH);
+    for pc in 0..depth_blocks {
+        let (p, depth) = part(k, 1, depth_blocks, pc);
+        let mut i = 0;
+        while i < m {
+            let vectors = (m - i).div_ceil(V::LEN);
+            // SAFETY: rows from i, columns from p, as many as there are.
+            unsafe {
+                let (a, b) = (a.from(i, p), b.from(p, 0));
+                let c = Target { start: c.start.add(i), fresh: c.fresh && pc == 0, ..c };
+                macro_rules! rows {
+                    ($vectors:literal) => {{
+                        let rows = ($vectors * V::LEN).min(m - i);
+                        let last = V::mask(rows - ($vectors - 1) * V::LEN);
+                        Panel::<V> { a, depth, last }.times_few::<$vectors>(b, n, c);
+                        i += rows;
+                    }};
+                }
+                match vectors {
+                    1 => rows!(1),
+                    2 | 3 => rows!(2),
+                    4..=7 => rows!(4),
+                    _ => rows!(8),
+                }
+            }
+        }
+    }
+}
+
 /// Copies a panel of rows, so that its columns follow each other in memory.
 ///
 /// # Safety

@@ -1,4 +1,8 @@
 //! Products with very few rows or columns, where neighbours along the depth are neighbours in memory.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops over a fixed range of indices are what LLVM unrolls into registers"
+)]
 
 use super::lanes::Vector;
 use super::tile::{Target, View};
@@ -17,54 +21,88 @@ pub(super) unsafe fn dots<V: Vector, const W: usize>(
     b: View<V::Num>,
     c: Target<V::Num>,
 ) {
+    let one = |i: usize, j: usize, sum: V::Num| {
+        // SAFETY: entry (i, j) of what the contract speaks of.
+        unsafe {
+            let to = c.start.add(i + j * c.column);
+            *to = if c.fresh { sum } else { *to + sum };
+        }
+    };
     for j in 0..n {
-        for i in 0..m {
-            // SAFETY: row i, column j and entry (i, j) of what the contract speaks of.
-            unsafe {
-                let sum = dot::<V, W>(k, a.from(i, 0).start, b.from(0, j).start);
-                let to = c.start.add(i + j * c.column);
-                let one = V::mask(1);
-                let sum = V::splat(&sum);
-                if c.fresh { sum } else { V::load_first(to, one).add(sum) }.store_first(to, one);
+        let mut i = 0;
+        // SAFETY: rows i to i + 4 and column j of what the contract speaks of.
+        unsafe {
+            while i + 4 <= m {
+                let x = [a.from(i, 0), a.from(i + 1, 0), a.from(i + 2, 0), a.from(i + 3, 0)];
+                let sums = dot::<V, W, 4>(k, x.map(|x| x.start), b.from(0, j).start);
+                for (r, sum) in sums.into_iter().enumerate() {
+                    one(i + r, j, sum);
+                }
+                i += 4;
+            }
+            while i < m {
+                let [sum] = dot::<V, W, 1>(k, [a.from(i, 0).start], b.from(0, j).start);
+                one(i, j, sum);
+                i += 1;
             }
         }
     }
 }
 
+/// The products of `R` vectors with one: their sums do not wait for each other.
+///
 /// # Safety
 /// `V`'s contract; `k` numbers behind each pointer.
 #[inline(always)]
-unsafe fn dot<V: Vector, const W: usize>(k: usize, x: *const V::Num, y: *const V::Num) -> V::Num {
+unsafe fn dot<V: Vector, const W: usize, const R: usize>(
+    k: usize,
+    x: [*const V::Num; R],
+    y: *const V::Num,
+) -> [V::Num; R] {
     const { assert!(W * V::LEN == SUMS) };
     // SAFETY: the caller's contract; what is left after whole rounds is masked.
     unsafe {
-        let mut sums = [V::zero(); W];
+        let mut sums = [[V::zero(); W]; R];
         let mut l = 0;
         while l + SUMS <= k {
-            for (w, sum) in sums.iter_mut().enumerate() {
+            for w in 0..W {
                 let at = l + w * V::LEN;
-                *sum = sum.add_product(V::load(x.add(at)), V::load(y.add(at)));
+                let y = V::load(y.add(at));
+                for r in 0..R {
+                    sums[r][w] = sums[r][w].add_product(V::load(x[r].add(at)), y);
+                }
             }
             l += SUMS;
         }
-        for sum in &mut sums {
+        for w in 0..W {
             if l < k {
                 let mask = V::mask((k - l).min(V::LEN));
-                *sum = sum.add_product(V::load_first(x.add(l), mask), V::load_first(y.add(l), mask));
+                let y = V::load_first(y.add(l), mask);
+                for r in 0..R {
+                    sums[r][w] = sums[r][w].add_product(V::load_first(x[r].add(l), mask), y);
+                }
             }
             l += V::LEN;
         }
-        let mut all = [V::Num::default(); SUMS];
-        for (w, sum) in sums.into_iter().enumerate() {
-            sum.store(all.as_mut_ptr().add(w * V::LEN));
+        let mut all = [[V::Num::default(); SUMS]; R];
+        for r in 0..R {
+            for w in 0..W {
+                sums[r][w].store(all[r].as_mut_ptr().add(w * V::LEN));
+            }
         }
         let mut half = SUMS / 2;
         while half > 0 {
-            for i in 0..half {
-                all[i] = all[i] + all[i + half];
+            for r in 0..R {
+                for i in 0..half {
+                    all[r][i] = all[r][i] + all[r][i + half];
+                }
             }
             half /= 2;
         }
-        all[0]
+        let mut totals = [V::Num::default(); R];
+        for r in 0..R {
+            totals[r] = all[r][0];
+        }
+        totals
     }
 }

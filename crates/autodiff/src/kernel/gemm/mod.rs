@@ -198,6 +198,8 @@ impl<T> Product<T> {
         unsafe {
             if m.min(n) <= 2 && self.a.column == 1 && self.b.row == 1 {
                 dot::dots::<V, SUMS>(self.sizes, self.a, self.b, self.c);
+            } else if n <= 2 && self.a.row == 1 {
+                blocks::few_columns::<V>(self.sizes, self.a, self.b, self.c);
             } else {
                 blocks::product::<V>(self.sizes, self.a, self.b, self.c, scratch);
             }

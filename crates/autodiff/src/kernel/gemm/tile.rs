@@ -45,6 +45,21 @@ pub(super) struct Target<T> {
 }
 
 impl<V: Vector> Panel<V> {
+    /// `c = a b` (or `c += a b`) for `n <= 2` columns of `b`: tall tiles, for a few sums would wait for each other.
+    ///
+    /// # Safety
+    /// As for [`times`](Panel::times).
+    #[inline(always)]
+    pub(super) unsafe fn times_few<const R: usize>(self, b: View<V::Num>, n: usize, c: Target<V::Num>) {
+        // SAFETY: the caller's contract.
+        unsafe {
+            match n {
+                2 => self.tile::<R, 2>(b, c),
+                _ => self.tile::<R, 1>(b, c),
+            }
+        }
+    }
+
     /// `c = a b` (or `c += a b`) for `n` columns of `b`, in tiles.
     ///
     /// # Safety

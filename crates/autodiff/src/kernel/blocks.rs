@@ -1,6 +1,6 @@
 //! How a pass over memory is cut: chunks, segments, blocks of 64 entries; and sums of a fixed shape.
 
-use super::map::Input;
+use super::entries::Input;
 use super::parallel::CHUNK;
 use crate::random::BLOCK;
 use crate::real::{Real, Scalar};

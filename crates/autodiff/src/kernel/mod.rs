@@ -1,8 +1,12 @@
 //! The loops: fused formula passes over memory and matrix products. The only module with `unsafe` code.
 
 mod blocks;
+mod entries;
 pub(crate) mod gemm;
+mod loops;
 pub(crate) mod map;
 mod parallel;
 
+pub(crate) use entries::{Dest, Input};
+pub(crate) use loops::Body;
 pub(crate) use parallel::{SharedMut, for_each_chunk, in_chunks};

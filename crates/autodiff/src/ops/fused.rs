@@ -1,7 +1,7 @@
 //! Formulas as tape nodes: one fused, broadcasting operation each.
 
 use crate::formula::{Formula, FormulaPair};
-use crate::kernel::map::{self, Body, Dest, Input};
+use crate::kernel::{Body, Dest, Input, map};
 use crate::random::{Key, fill_normal, fill_uniform};
 use crate::real::{Real, Scalar};
 use crate::tape::{Adjoints, Inputs, Op, Tape, Var};

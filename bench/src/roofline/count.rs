@@ -6,7 +6,7 @@
 use crate::workloads::{Density, LinearRegression, Logistic, Net, Normals, Predict, Work};
 
 /// What a step needs.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Count {
     /// Floating-point operations of matrix products; a multiply-add is two.
     pub flops: f64,
@@ -14,6 +14,10 @@ pub struct Count {
     pub bytes: f64,
     /// Normal numbers drawn.
     pub draws: f64,
+    /// Weights whose draw and divergence are computed, forward and backward.
+    pub weights: f64,
+    /// Parameters that Adam updates.
+    pub updates: f64,
     /// The size of the arrays that the bytes belong to: it decides which cache they come from.
     pub memory: f64,
     /// Double precision.
@@ -49,6 +53,9 @@ fn net(net: &Net) -> Count {
         flops: if net.local { 2.0 * products } else { products },
         bytes: all * if net.local { LOCAL } else { WEIGHT_SPACE },
         draws: if net.local { net.batch as f64 * outputs } else { all },
+        // With drawn outputs other functions are computed; they are not counted.
+        weights: if net.local { 0.0 } else { all },
+        updates: 2.0 * all,
         memory: all * ARRAYS,
         double: false,
     }
@@ -63,6 +70,8 @@ fn predict(work: &Predict) -> Count {
         flops: 2.0 * draws * inputs * weights,
         bytes,
         draws: draws * all,
+        weights: 0.0,
+        updates: 0.0,
         memory: 16.0 * all,
         double: false,
     }
@@ -75,6 +84,8 @@ fn regression(rows: usize, columns: usize, draws: usize, sites: usize) -> Count 
         flops: 4.0 * x * draws,
         bytes: 16.0 * x,
         draws: draws * sites as f64,
+        weights: 0.0,
+        updates: 0.0,
         memory: 8.0 * x,
         double: true,
     }
@@ -95,11 +106,11 @@ impl Count {
             Work::Density(Density { family, entries }) => {
                 // Every column is read, and its gradient written.
                 let bytes = 8.0 * (family.arguments().len() * entries) as f64;
-                Count { flops: 0.0, bytes, draws: 0.0, memory: bytes, double: false }
+                Count { bytes, memory: bytes, ..Count::default() }
             }
             Work::Normals(Normals { entries, double }) => {
                 let bytes = (entries * if *double { 8 } else { 4 }) as f64;
-                Count { flops: 0.0, bytes, draws: *entries as f64, memory: bytes, double: *double }
+                Count { bytes, draws: *entries as f64, memory: bytes, double: *double, ..Count::default() }
             }
         }
     }
@@ -122,7 +133,7 @@ mod tests {
         assert_eq!(mnist.flops, 612_556_800.0 * 2.0 + 2.0 * 128.0 * (1200.0 * 1200.0 + 1200.0 * 10.0));
         assert!((mnist.flops - 1.597e9).abs() < 0.5e6);
         assert!((mnist.bytes - 182e6).abs() < 0.5e6);
-        assert_eq!(mnist.draws, 2_395_210.0);
+        assert_eq!((mnist.draws, mnist.weights, mnist.updates), (2_395_210.0, 2_395_210.0, 4_790_420.0));
         let local = count("mnist-lrt");
         assert_eq!((local.flops, local.draws), (2.0 * mnist.flops, 128.0 * 2410.0));
     }

@@ -4,7 +4,8 @@ use super::kernels::{CHAIN, GROUP, Pass, multiply_add};
 use num_traits::Float;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::fill_normal;
-use probity_autodiff::{Key, Noise, Scalar, Tape};
+use probity_autodiff::{FormulaPair, Key, Noise, Params, Real, Scalar, Tape};
+use probity_vi::optim::{Adam, Optimizer};
 use serde::{Deserialize, Serialize};
 use std::hint::black_box;
 use std::sync::{Arc, Barrier};
@@ -36,6 +37,10 @@ pub struct Arithmetic {
     pub product: f64,
     /// Normal numbers into the first cache.
     pub normals: f64,
+    /// Weights drawn with given noise, with their divergence from a standard normal prior, forward and backward, in the first caches.
+    pub weights: f64,
+    /// Parameters updated by Adam, in the first caches.
+    pub updates: f64,
 }
 
 /// Bytes read and written by passes over arrays of a size.
@@ -138,7 +143,48 @@ fn arithmetic<T: Float + Noise + Scalar>(threads: usize, time: Duration, shapes:
         multiply_add: chains * (2 * CHAIN * SMALL) as f64,
         product: shapes.iter().map(|shape| product::<T>(*shape, time)).fold(0.0, f64::max),
         normals: blocks * BLOCK as f64,
+        weights: together(threads, time, weights::<T>) * FEW as f64,
+        updates: together(threads, time, updates::<T>) * FEW as f64,
     }
+}
+
+/// Parameters that stay in the first caches with all that belongs to them.
+const FEW: usize = 2048;
+
+/// What a guide does with every weight, as one formula: the library's own is private.
+#[derive(Clone, Copy, Debug)]
+struct DrawAndKl;
+
+impl FormulaPair<3> for DrawAndKl {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [loc, rho, noise]: [R; 3]) -> (R, R) {
+        let scale = rho.softplus();
+        (loc + scale * noise, (loc * loc + scale * scale - 1.0) * 0.5 - scale.ln())
+    }
+    fn name(&self) -> &'static str {
+        "draw + KL"
+    }
+}
+
+fn weights<T: Scalar>() -> impl FnMut() {
+    let filled = |x: f64| DMatrix::from_element(FEW, 1, T::from_f64(x));
+    let mut params = Params::new();
+    let (loc, rho) = (params.add("loc", &filled(0.1)), params.add("rho", &filled(-3.0)));
+    let (noise, mut tape) = (Arc::new(filled(0.7)), Tape::new());
+    move || {
+        tape.reset();
+        tape.bind(&params);
+        let args =
+            [tape.param(&params, loc).into(), tape.param(&params, rho).into(), tape.share(&noise).into()];
+        let (_, kl) = tape.map_pair(DrawAndKl, args, (1, 1));
+        black_box(tape.backward(kl).params()[0]);
+    }
+}
+
+fn updates<T: Scalar>() -> impl FnMut() {
+    let mut adam = Adam::new(1e-3);
+    let (mut x, gradient) = (vec![T::from_f64(0.5); FEW], vec![T::from_f64(0.1); FEW]);
+    move || adam.step(&mut x, black_box(&gradient), &[(0..FEW, 1e-3)])
 }
 
 /// Operations per second of a product, on the threads that the library takes.
@@ -183,6 +229,7 @@ mod tests {
         let machine = Machine::measure(Duration::from_millis(1), &[(64, 64, 64)], &[1 << 14, 1 << 16]);
         for a in [machine.single, machine.double] {
             assert!(a.multiply_add > 0.0 && a.product > 0.0 && a.normals > 0.0, "{a:?}");
+            assert!(a.weights > 0.0 && a.updates > 0.0, "{a:?}");
         }
         let [small, large] = machine.levels[..] else { panic!("{machine:?}") };
         assert!(small.best() > 0.0 && large.best() >= large.triad);

@@ -34,6 +34,8 @@ pub struct Bound {
     pub memory: f64,
     /// Of drawing the normal numbers.
     pub draws: f64,
+    /// Of the elementary functions: draws and divergences of weights, updates of parameters.
+    pub functions: f64,
 }
 
 impl Bound {
@@ -45,15 +47,21 @@ impl Bound {
             products: 1e6 * count.flops / a.peak(),
             memory: 1e6 * count.bytes / bandwidth,
             draws: 1e6 * count.draws / a.normals,
+            functions: 1e6 * (count.weights / a.weights + count.updates / a.updates),
         }
     }
 
-    /// If everything overlaps perfectly.
+    /// Of all that is computed, if no byte ever had to be waited for: one core does these things one after the other.
+    pub fn computing(&self) -> f64 {
+        self.products + self.draws + self.functions
+    }
+
+    /// If products, bytes and draws overlap perfectly.
     pub fn max(&self) -> f64 {
         self.products.max(self.memory).max(self.draws)
     }
 
-    /// If nothing overlaps.
+    /// If products, bytes and draws do not overlap.
     pub fn sum(&self) -> f64 {
         self.products + self.memory + self.draws
     }
@@ -77,6 +85,8 @@ pub fn machines(machines: &[Machine]) -> String {
         rows +=
             &row(format!("{name} our fastest product"), &|m| m.arithmetic(double).product, "GFLOP/s", 1e9);
         rows += &row(format!("{name} normal numbers"), &|m| m.arithmetic(double).normals, "M/s", 1e6);
+        rows += &row(format!("{name} draw + KL, both ways"), &|m| m.arithmetic(double).weights, "M/s", 1e6);
+        rows += &row(format!("{name} Adam"), &|m| m.arithmetic(double).updates, "M/s", 1e6);
     }
     for (i, level) in machines.first().map_or(&[][..], |m| &m.levels).iter().enumerate() {
         let size = level.size / machines[0].threads as f64 / 1024.0;
@@ -94,8 +104,8 @@ pub fn machines(machines: &[Machine]) -> String {
 /// The bounds of workloads on these machines beside our measurements, as a Markdown table.
 pub fn markdown(workloads: &[Workload], machines: &[Machine], lines: &[Line]) -> String {
     let mut text = String::from(
-        "| workload | cores | MFLOP | MB | k draws | products | memory | draws | max | sum | ours | ours / max | ours / sum |\n\
-         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+        "| workload | cores | MFLOP | MB | k draws | products | memory | draws | functions | max | sum | computing | ours | ours / max | ours / sum | ours / computing |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
     );
     for workload in workloads {
         let count = Count::of(&workload.work);
@@ -106,7 +116,7 @@ pub fn markdown(workloads: &[Workload], machines: &[Machine], lines: &[Line]) ->
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
-                "| {} | {} | {:.3} | {:.3} | {:.1} | {} | {} | {} | {} | {} | {} | {} | {} |",
+                "| {} | {} | {:.3} | {:.3} | {:.1} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
                 workload.name,
                 machine.threads,
                 count.flops / 1e6,
@@ -115,11 +125,14 @@ pub fn markdown(workloads: &[Workload], machines: &[Machine], lines: &[Line]) ->
                 time(bound.products),
                 time(bound.memory),
                 time(bound.draws),
+                time(bound.functions),
                 time(bound.max()),
                 time(bound.sum()),
+                time(bound.computing()),
                 ours.map_or("–".into(), time),
                 over(bound.max()),
                 over(bound.sum()),
+                over(bound.computing()),
             );
         }
     }
@@ -134,8 +147,10 @@ mod tests {
     use crate::workloads::find;
 
     fn machine() -> Machine {
-        let single = Arithmetic { multiply_add: 150e9, product: 100e9, normals: 1e9 };
-        let double = Arithmetic { multiply_add: 75e9, product: 50e9, normals: 0.5e9 };
+        let single =
+            Arithmetic { multiply_add: 150e9, product: 100e9, normals: 1e9, weights: 1e9, updates: 2e9 };
+        let double =
+            Arithmetic { multiply_add: 75e9, product: 50e9, normals: 0.5e9, weights: 0.5e9, updates: 1e9 };
         let level = |size, update| Level { size, copy: 10e9, triad: 12e9, update };
         Machine { threads: 1, single, double, levels: vec![level(1e6, 100e9), level(1e9, 20e9)] }
     }
@@ -165,7 +180,7 @@ mod tests {
         assert_eq!(
             text.lines().nth(2),
             Some(
-                "| mnist | 1 | 1596.826 | 182.036 | 2395.2 | 10.6 ms | 9.10 ms | 2.40 ms | 10.6 ms | 22.1 ms | 21.3 ms | 2.00 | 0.96 |"
+                "| mnist | 1 | 1596.826 | 182.036 | 2395.2 | 10.6 ms | 9.10 ms | 2.40 ms | 4.79 ms | 10.6 ms | 22.1 ms | 17.8 ms | 21.3 ms | 2.00 | 0.96 | 1.19 |"
             )
         );
     }

@@ -25,6 +25,18 @@ fn check(f: impl for<'t> Fn(&[Var<'t>]) -> Var<'t>, at: &[DMatrix<f64>]) {
 }
 
 #[test]
+fn sums_of_many() {
+    let at = [matrix(7, 3, 1), matrix(7, 3, 2), matrix(7, 3, 3)];
+    // The first one twice.
+    check(|x| Var::add_all(&[x[0], x[1], x[2], x[0]]).tanh(), &at);
+    let tape = Tape::<f64>::new();
+    let (x, one) = (tape.scalar(2.0), Var::from(1.0));
+    assert_eq!(Var::add_all(&[one, x, one]).item(), 4.0);
+    assert_eq!(Var::add_all(&[one, one]).constant_value(), Some(2.0));
+    assert_eq!((Var::add_all(&[x]).item(), Var::<'_, f64>::add_all(&[]).item()), (2.0, 0.0));
+}
+
+#[test]
 fn affine_maps() {
     for (n, k, m) in [(1, 1, 1), (70, 3, 5), (1, 4, 2), (3, 40, 17)] {
         let at = [matrix(n, k, 1), matrix(k, m, 2), matrix(1, m, 3)];

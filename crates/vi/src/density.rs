@@ -5,7 +5,7 @@ use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
 use crate::scope::{Mode, Run, discover, run};
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Key, ParamId, Params, Scalar, Tape, Var};
+use probity_autodiff::{Key, ParamId, Params, Scalar, Tape};
 use std::fmt;
 use std::sync::Arc;
 
@@ -95,8 +95,7 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         let mode = Mode::Point { u, starts: &self.starts };
         let how = Run::new(Key::new(0), &mut self.prefix);
         let out = run(&self.model, &self.tape, &mut self.layout, mode, how)?;
-        let zero = Var::from(0.0);
-        let density = out.log_prior.unwrap_or(zero) + out.log_likelihood.unwrap_or(zero);
+        let density = out.log_prior.value() + out.log_likelihood.value();
         if let Some(gradient) = gradient {
             gradient.copy_from_slice(self.tape.backward(density).params());
         }

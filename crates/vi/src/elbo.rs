@@ -5,7 +5,7 @@ use crate::guide::Guide;
 use crate::layout::Layout;
 use crate::model::Model;
 use crate::scope::{Batcher, Estimator, Mode, Run, run};
-use probity_autodiff::{Key, Params, Scalar, Tape, Var};
+use probity_autodiff::{Key, Params, Scalar, Tape};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
@@ -199,8 +199,7 @@ impl<T: Scalar> Worker<T> {
         let joint = guide.joint(&self.tape, params, key.fold_in_str("guide"));
         let mode = Mode::Elbo { guide, params, joint, draws };
         let out = run(model, &self.tape, &mut self.layout, mode, how)?;
-        let zero = Var::from(0.0);
-        let (log_likelihood, kl) = (out.log_likelihood.unwrap_or(zero), out.kl.unwrap_or(zero));
+        let (log_likelihood, kl) = (out.log_likelihood.value(), out.kl.value());
         self.elbo = Elbo { log_likelihood: log_likelihood.item().to_f64(), kl: kl.item().to_f64() };
         let kl = if loss.kl_weight == 1.0 { kl } else { kl * loss.kl_weight };
         let mut objective = kl - log_likelihood;

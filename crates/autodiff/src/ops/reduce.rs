@@ -122,7 +122,49 @@ pub(crate) fn add<T: Scalar>(to: &mut [T], x: &[T]) {
     }
 }
 
+/// The sum of several matrices of one shape.
+#[derive(Clone, Copy, Debug)]
+struct AddAll;
+
+impl<T: Scalar> Op<T> for AddAll {
+    fn name(&self) -> &'static str {
+        "add_all"
+    }
+
+    fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
+        y.copy_from_slice(x.get(0));
+        for k in 1..x.len() {
+            add(y, x.get(k));
+        }
+    }
+
+    fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        for k in 0..x.len() {
+            dx.add(k, |to, fresh| if fresh { to.copy_from_slice(g) } else { add(to, g) });
+        }
+    }
+}
+
 impl<'t, T: Scalar> Var<'t, T> {
+    /// The sum of matrices of one shape, as one node; the number 0 for none.
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    #[track_caller]
+    pub fn add_all(terms: &[Self]) -> Self {
+        let Some(first) = terms.first() else { return Var::from(0.0) };
+        let (rows, cols) = first.shape();
+        for term in terms {
+            let (r, c) = term.shape();
+            assert!((r, c) == (rows, cols), "add_all: {rows} × {cols} and {r} × {c}");
+        }
+        match terms.iter().find_map(|t| t.tape()) {
+            Some(_) if terms.len() == 1 => *first,
+            Some(tape) => tape.record(AddAll, terms, rows, cols),
+            None => terms.iter().copied().sum(),
+        }
+    }
+
     /// The sum of all entries, 1 × 1.
     pub fn sum(self) -> Self {
         Var::map_sum(Identity, [self])

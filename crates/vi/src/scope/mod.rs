@@ -279,14 +279,6 @@ impl<'t, T: Scalar> Scope<'t, T> {
 
     fn add_log_likelihood(&mut self, term: Var<'t, T>) {
         let term = if self.weight == 1.0 { term } else { term * self.weight };
-        add(&mut self.out.log_likelihood, term);
+        self.out.log_likelihood.add(term);
     }
-}
-
-/// `sum += term`.
-fn add<'t, T: Scalar>(sum: &mut Option<Var<'t, T>>, term: Var<'t, T>) {
-    *sum = Some(match *sum {
-        Some(s) => s + term,
-        None => term,
-    });
 }

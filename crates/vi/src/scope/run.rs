@@ -25,15 +25,44 @@ pub(crate) enum Mode<'t, T: Scalar> {
 /// The values of named sites in one run.
 pub(crate) type Collected<'t, T> = Vec<(usize, Var<'t, T>)>;
 
-/// What a run leaves behind; sums are 1 × 1, none where no site contributed.
+/// A sum of 1 × 1 terms that are gathered and added by one operation: a model has many sites.
+#[derive(Debug)]
+pub(crate) struct Total<'t, T: Scalar> {
+    terms: [Var<'t, T>; 8],
+    count: usize,
+}
+
+impl<T: Scalar> Default for Total<'_, T> {
+    fn default() -> Self {
+        Self { terms: [Var::from(0.0); 8], count: 0 }
+    }
+}
+
+impl<'t, T: Scalar> Total<'t, T> {
+    pub(crate) fn add(&mut self, term: Var<'t, T>) {
+        if self.count == self.terms.len() {
+            self.terms[0] = self.value();
+            self.count = 1;
+        }
+        self.terms[self.count] = term;
+        self.count += 1;
+    }
+
+    /// The sum so far; the number 0 if no site contributed.
+    pub(crate) fn value(&self) -> Var<'t, T> {
+        Var::add_all(&self.terms[..self.count])
+    }
+}
+
+/// What a run leaves behind.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome<'t, T: Scalar> {
     /// The log density of data and factors, scaled to all rows of a plate.
-    pub log_likelihood: Option<Var<'t, T>>,
+    pub log_likelihood: Total<'t, T>,
     /// The divergence of the guide from the prior.
-    pub kl: Option<Var<'t, T>>,
+    pub kl: Total<'t, T>,
     /// The log prior density with the Jacobian of the constraints, at a point.
-    pub log_prior: Option<Var<'t, T>>,
+    pub log_prior: Total<'t, T>,
     /// The values of sites, if they are collected.
     pub collected: Option<Collected<'t, T>>,
 }
@@ -72,10 +101,7 @@ pub(crate) fn run<'t, T: Scalar>(
     run: Run<'t>,
 ) -> Result<Outcome<'t, T>> {
     let discovering = layout.sites.is_empty();
-    let mut out = Outcome { log_likelihood: None, kl: None, log_prior: None, collected: None };
-    if run.collecting {
-        out.collected = Some(Vec::new());
-    }
+    let out = Outcome { collected: run.collecting.then(Vec::new), ..Outcome::default() };
     run.prefix.clear();
     let mut scope = Scope {
         tape,
@@ -98,7 +124,7 @@ pub(crate) fn run<'t, T: Scalar>(
     }
     let mut out = scope.out;
     if let Mode::Elbo { joint: Some(joint), .. } = mode {
-        super::add(&mut out.kl, -joint.entropy);
+        out.kl.add(-joint.entropy);
     }
     Ok(out)
 }

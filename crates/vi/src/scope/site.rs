@@ -1,6 +1,6 @@
 //! What `sample`, `observe` and `param` do in each kind of run.
 
-use super::{Data, Mode, Scope, add};
+use super::{Data, Mode, Scope};
 use crate::error::{Error, Result};
 use crate::guide::{Marginal, ScaleForm};
 use crate::layout::{Init, ScaleStart, SiteKind, Start, Transform};
@@ -86,9 +86,9 @@ impl<'t, T: Scalar> Scope<'t, T> {
             Mode::Point { u, .. } => {
                 let u = self.part(u, index);
                 let x = prior.support().constrain(u).unwrap_or(u);
-                add(&mut self.out.log_prior, prior.log_prob_sum(x));
+                self.out.log_prior.add(prior.log_prob_sum(x));
                 if let Some(log_det) = prior.support().log_det(u, Terms::Sum) {
-                    add(&mut self.out.log_prior, log_det);
+                    self.out.log_prior.add(log_det);
                 }
                 x
             }
@@ -196,7 +196,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
 
     pub(super) fn add_kl(&mut self, index: usize, kl: Var<'t, T>, method: KlMethod) {
         self.layout.sites[index].kl = Some(method);
-        add(&mut self.out.kl, kl);
+        self.out.kl.add(kl);
     }
 
     pub(super) fn draws(&self) -> usize {

@@ -99,12 +99,12 @@ fn steps_allocate_nothing() {
     let centred = true;
     let results = [
         measure("eight schools", fixed(400), EightSchools { centred }, 10),
-        measure("eight schools, 1e4 steps", fixed(10_000), EightSchools { centred }, 10),
+        measure("eight schools, 1e5 steps", fixed(100_000), EightSchools { centred }, 10),
         measure("eight schools, automatic", Fit::new(), EightSchools { centred: false }, 10),
         // 103 rows by 20: the last of an epoch has 3.
         measure("ragged minibatches", fixed(400).minibatch(20), regression(), 10),
         measure("clipped", fixed(400).clip_norm(1.0).draws(2), regression(), 10),
-        measure("net", fixed(400), net(), 10),
+        measure("net, 1e5 steps", fixed(100_000).draws(1), net(), 10),
         measure("net, local", fixed(400).estimator(local).draws(1), net(), 10),
         measure("net, minibatches", fixed(400).minibatch(16), net(), 10),
     ];

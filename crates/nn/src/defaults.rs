@@ -51,7 +51,7 @@ impl Regression {
         let fit = Fit::<f32>::default()
             .draws(1)
             .estimator(Estimator::LocalReparameterization)
-            .optimizer(Adam::new(if whole { 0.05 } else { 0.02 }))
+            .optimizer(Adam::new(if whole { 0.03 } else { 0.02 }))
             .schedule(Schedule::HoldThenCosine { hold: 0.5, end: 0.01 })
             .kl_weight(KlWeight::WarmUp(0.3))
             .scale_rate(2.0);

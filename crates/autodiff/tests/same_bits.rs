@@ -10,7 +10,8 @@ struct Apply<'a, T> {
     y: &'a mut [T],
 }
 
-const HOT: [&str; 8] = ["exp", "exp_m1", "ln", "ln_1p", "tanh", "sigmoid", "softplus", "log1mexp"];
+const HOT: [&str; 10] =
+    ["exp", "exp_m1", "ln", "ln_1p", "tanh", "sigmoid", "softplus", "log1mexp", "lgamma", "digamma"];
 
 impl<T: Scalar> Kernel for Apply<'_, T> {
     type Output = ();
@@ -28,7 +29,7 @@ impl<T: Scalar> Kernel for Apply<'_, T> {
                 }
             };
         }
-        loops! { exp exp_m1 ln ln_1p tanh sigmoid softplus log1mexp }
+        loops! { exp exp_m1 ln ln_1p tanh sigmoid softplus log1mexp lgamma digamma }
     }
 }
 

@@ -10,7 +10,19 @@ struct Apply<'a, T> {
     y: &'a mut [T],
 }
 
-const HOT: [&str; 8] = ["exp", "exp_m1", "ln", "ln_1p", "tanh", "sigmoid", "softplus", "log1mexp"];
+const HOT: [&str; 11] = [
+    "exp",
+    "exp_m1",
+    "ln",
+    "ln_1p",
+    "tanh",
+    "sigmoid",
+    "softplus",
+    "log1mexp",
+    "lgamma",
+    "digamma",
+    "half_step",
+];
 
 impl<T: Scalar> Kernel for Apply<'_, T> {
     type Output = ();
@@ -28,7 +40,7 @@ impl<T: Scalar> Kernel for Apply<'_, T> {
                 }
             };
         }
-        loops! { exp exp_m1 ln ln_1p tanh sigmoid softplus log1mexp }
+        loops! { exp exp_m1 ln ln_1p tanh sigmoid softplus log1mexp lgamma digamma half_step }
     }
 }
 

@@ -1,54 +1,8 @@
 //! The logarithm of the gamma function and its derivatives, and the multivariate gamma function.
 
+pub use super::lgamma::{digamma, lgamma};
 use crate::real::Real;
 use std::f64::consts::PI;
-
-/// `ln |Γ(x)|`. Source: `libm::lgamma_r` (fdlibm), within 2 ulp of `|f| + |x f'|`.
-pub fn lgamma(x: f64) -> f64 {
-    libm::lgamma_r(x).0
-}
-
-/// `ψ(x)`, the derivative of `ln Γ(x)`; NaN at the poles 0, -1, -2, … (signed infinity at ±0).
-///
-/// Source: NIST DLMF 5.5.2 (recurrence), 5.5.4 (reflection), 5.11.2 (asymptotic series).
-pub fn digamma(x: f64) -> f64 {
-    if x < 0.0 {
-        // π x is reduced before it is rounded.
-        let r = x - x.round();
-        return if r == 0.0 { f64::NAN } else { digamma(1.0 - x) - PI / (PI * r).tan() };
-    }
-    let (mut x, mut low) = (x, 0.0);
-    if x < 10.0 {
-        if x == 0.0 {
-            return -1.0 / x;
-        }
-        // Smallest terms first; the divisions do not wait for each other.
-        let n = 10 - x as i32;
-        for k in (1..n).rev() {
-            low -= 1.0 / (x + f64::from(k));
-        }
-        low -= 1.0 / x;
-        x += f64::from(n);
-    }
-    let r = 1.0 / x;
-    low + (x.ln() - 0.5 * r - digamma_series(r * r))
-}
-
-/// `ln x - 1/(2x) - ψ(x)` as a series in `z = 1/x²`, `x >= 10`; `B₂ₖ / 2k` from DLMF 24.2.
-#[inline(always)]
-fn digamma_series(z: f64) -> f64 {
-    const C: [f64; 8] = [
-        1.0 / 12.0,
-        -1.0 / 120.0,
-        1.0 / 252.0,
-        -1.0 / 240.0,
-        1.0 / 132.0,
-        -691.0 / 32760.0,
-        1.0 / 12.0,
-        -3617.0 / 8160.0,
-    ];
-    C.iter().rev().fold(0.0, |p, c| p * z + c) * z
-}
 
 /// The `n`-th derivative of [`digamma`]; `n = 0` is `ψ` itself, 1 trigamma, 2 tetragamma.
 ///

@@ -44,6 +44,7 @@ fn tails_at<R: Real>(a: R, x: R, ln_x: R) -> Tails<R> {
 }
 
 /// `ln(x · density) = a ln x - x - ln Γ(a)`, for large `a` without the cancellation near the mean.
+#[inline(always)]
 pub fn log_density<R: Real>(a: R, x: R, ln_x: R) -> R {
     if a < STIRLING_FROM {
         return ln_x * a - x - a.lgamma();

@@ -9,11 +9,15 @@ pub mod double;
 pub mod erf;
 pub mod gamma;
 pub mod gamma_inc;
+mod half_step;
+mod lgamma;
 pub mod logistic;
 pub mod single;
 mod stirling;
 pub mod student_t;
 mod tails;
 
+pub(crate) use half_step::{half_step, half_step_slope};
+pub(crate) use stirling::ln_1p_minus_plain;
 pub use stirling::{ln_1p_minus, ln_beta, stirling};
 pub use tails::Tails;

@@ -8,7 +8,7 @@ pub(super) const HALF_LN_TAU: f64 = 0.918_938_533_204_672_741_78;
 pub(super) const STIRLING_FROM: f64 = 10.0;
 
 /// `B₂ₖ / (2k (2k - 1))`, DLMF 5.11.1.
-const STIRLING: [f64; 8] = [
+pub(super) const STIRLING: [f64; 8] = [
     1.0 / 12.0,
     -1.0 / 360.0,
     1.0 / 1260.0,
@@ -20,6 +20,7 @@ const STIRLING: [f64; 8] = [
 ];
 
 /// `ln Γ(a) - ((a - 1/2) ln a - a + ln(2π)/2)` for `a >= STIRLING_FROM`.
+#[inline(always)]
 pub fn stirling<R: Real>(a: R) -> R {
     let u = a.recip();
     let z = u * u;
@@ -27,10 +28,14 @@ pub fn stirling<R: Real>(a: R) -> R {
 }
 
 /// `ln(1 + z) - z`, without the cancellation at small `z`.
+#[inline(always)]
 pub fn ln_1p_minus<R: Real>(z: R) -> R {
-    if !(z.re().abs() < 0.35) {
-        return z.ln_1p() - z;
-    }
+    z.ln_1p_minus()
+}
+
+/// [`ln_1p_minus`] of a plain number.
+#[inline(always)]
+pub(crate) fn ln_1p_minus_plain<R: Real>(z: R) -> R {
     // ln(1 + z) = 2 artanh r; the first term left out is below 1e-17 relative.
     const C: [f64; 13] = [
         1.0 / 3.0,
@@ -49,8 +54,12 @@ pub fn ln_1p_minus<R: Real>(z: R) -> R {
     ];
     let r = z / (z + 2.0);
     let sq = r * r;
-    let series = C.iter().rev().fold(R::zero(), |p, &c| p * sq + c) * sq;
-    r * (series * 2.0 - z)
+    let mut series = R::of(C[12]);
+    for i in (0..12).rev() {
+        series = series * sq + C[i];
+    }
+    let near = r * (series * sq * 2.0 - z);
+    if z.re().abs() < 0.35 { near } else { z.ln_1p() - z }
 }
 
 /// `eˢ - 1 - s`.

@@ -1,7 +1,7 @@
 //! Forward mode: a value and its derivatives along `N` directions.
 
 use super::{Real, Scalar, sealed::Sealed};
-use crate::math::erf;
+use crate::math::{erf, half_step_slope};
 use num_traits::{One, Zero};
 use std::cmp::Ordering;
 use std::ops::*;
@@ -392,15 +392,23 @@ impl<T: Real, const N: usize> Real for Dual<T, N> {
     fn narrow(wide: Self::Wide) -> Self {
         Self { re: T::narrow(wide.re), du: wide.du.map(T::narrow) }
     }
-    #[inline]
+    #[inline(always)]
     fn lgamma(self) -> Self {
         self.chain(self.re.lgamma(), self.re.digamma())
     }
-    #[inline]
+    #[inline(always)]
     fn digamma(self) -> Self {
         self.polygamma(0)
     }
-    #[inline]
+    #[inline(always)]
+    fn half_step(self) -> Self {
+        self.chain(self.re.half_step(), T::narrow(half_step_slope(self.re.widen())))
+    }
+    #[inline(always)]
+    fn ln_1p_minus(self) -> Self {
+        self.chain(self.re.ln_1p_minus(), -self.re / (self.re + 1.0))
+    }
+    #[inline(always)]
     fn polygamma(self, n: u32) -> Self {
         self.chain(self.re.polygamma(n), self.re.polygamma(n + 1))
     }

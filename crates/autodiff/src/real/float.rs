@@ -55,13 +55,21 @@ macro_rules! impl_real {
             fn narrow(wide: f64) -> Self {
                 Self::of(wide)
             }
-            #[inline]
+            #[inline(always)]
             fn lgamma(self) -> Self {
                 Self::of(math::gamma::lgamma(self.re()))
             }
-            #[inline]
+            #[inline(always)]
             fn digamma(self) -> Self {
                 Self::of(math::gamma::digamma(self.re()))
+            }
+            #[inline(always)]
+            fn half_step(self) -> Self {
+                Self::of(math::half_step(self.re()))
+            }
+            #[inline(always)]
+            fn ln_1p_minus(self) -> Self {
+                math::ln_1p_minus_plain(self)
             }
             #[inline]
             fn polygamma(self, n: u32) -> Self {

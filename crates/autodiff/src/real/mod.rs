@@ -137,6 +137,13 @@ pub trait Real:
     /// The `n`-th derivative of [`digamma`](Real::digamma): 1 trigamma, 2 tetragamma.
     fn polygamma(self, n: u32) -> Self;
 
+    /// `ln Γ(x + ½) - ln Γ(x) - ½ ln x` for `x > 0`.
+    #[doc(hidden)]
+    fn half_step(self) -> Self;
+    /// `ln(1 + x) - x`, without the cancellation at small `x`.
+    #[doc(hidden)]
+    fn ln_1p_minus(self) -> Self;
+
     /// `ln B(self, b)` for positive arguments, without cancellation at huge or tiny ones.
     ///
     /// Source: differences of Stirling series, as in DiDonato and Morris 1992 (TOMS 708).

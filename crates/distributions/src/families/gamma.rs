@@ -35,7 +35,7 @@ impl<V: Value> Gamma<V> {
 #[derive(Clone, Copy, Debug)]
 struct GammaLogProb;
 impl Formula<3> for GammaLogProb {
-    #[inline]
+    #[inline(always)]
     fn eval<R: Real>(&self, [x, a, rate]: [R; 3]) -> R {
         let valid = a > 0.0 && rate > 0.0;
         if x < 0.0 && valid {

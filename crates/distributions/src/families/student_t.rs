@@ -49,31 +49,31 @@ fn half_step<R: Real>(x: R) -> R {
 }
 
 /// `ln Γ((df + 1) / 2) - ln Γ(df / 2) - ½ ln(df π)`: the logarithm of the density at the median.
-#[inline]
+#[inline(always)]
 fn log_peak<R: Real>(df: R) -> R {
-    let x = df * 0.5;
-    if x >= SERIES_FROM { half_step(x) - HALF_LN_TAU } else { -x.ln_beta(R::of(0.5)) - df.ln() * 0.5 }
+    (df * 0.5).half_step() - HALF_LN_TAU
 }
 
-/// `½ (df + 1) ln(1 + z² / df)`: what the log density has lost at `z`.
-#[inline]
+/// `½ (df + 1) ln(1 + z² / df)`: what the log density has lost at `z`. Both ways are computed, so that a loop over it
+/// vectorises.
+#[inline(always)]
 fn log_fall<R: Real>(z: R, df: R) -> R {
     let ratio = z.abs() / df.sqrt();
-    if ratio < 0.5 {
-        // `½ z²` stands by itself, because it has no slope in df: the rest vanishes as df grows.
-        let w = z * z / df;
-        return z * z * 0.5 + w * 0.5 + (df + 1.0) * ln_1p_minus(w) * 0.5;
-    }
+    let w = z * z / df;
+    // `½ z²` stands by itself, because it has no slope in df: the rest vanishes as df grows.
+    let near = z * z * 0.5 + w * 0.5 + (df + 1.0) * ln_1p_minus(w) * 0.5;
     // The square itself may overflow.
-    let growth =
-        if ratio > 1.0 { ratio.ln() * 2.0 + ratio.sq().recip().ln_1p() } else { (z * z / df).ln_1p() };
-    (df + 1.0) * growth * 0.5
+    let far = ratio > 1.0;
+    let less = if far { ratio.sq().recip() } else { w };
+    let log = if far { ratio.ln() * 2.0 } else { R::zero() };
+    let rest = (df + 1.0) * (log + less.ln_1p()) * 0.5;
+    if ratio < 0.5 { near } else { rest }
 }
 
 #[derive(Clone, Copy, Debug)]
 struct StudentTLogProb;
 impl Formula<4> for StudentTLogProb {
-    #[inline]
+    #[inline(always)]
     fn eval<R: Real>(&self, [x, df, loc, scale]: [R; 4]) -> R {
         let z = (x - loc) / scale;
         log_peak(df) - scale.ln() - log_fall(z, df)

@@ -36,6 +36,8 @@ pub struct Bound {
     pub draws: f64,
     /// Of the elementary functions: draws and divergences of weights, updates of parameters.
     pub functions: f64,
+    /// Whether all elementary functions are in it.
+    pub counted: bool,
 }
 
 impl Bound {
@@ -48,12 +50,14 @@ impl Bound {
             memory: 1e6 * count.bytes / bandwidth,
             draws: 1e6 * count.draws / a.normals,
             functions: 1e6 * (count.weights / a.weights + count.updates / a.updates),
+            counted: count.weights > 0.0,
         }
     }
 
-    /// Of all that is computed, if no byte ever had to be waited for: one core does these things one after the other.
-    pub fn computing(&self) -> f64 {
-        self.products + self.draws + self.functions
+    /// Of all that is computed, if no byte ever had to be waited for: one core does these things one after the other. None where the
+    /// elementary functions are not counted.
+    pub fn computing(&self) -> Option<f64> {
+        self.counted.then_some(self.products + self.draws + self.functions)
     }
 
     /// If products, bytes and draws overlap perfectly.
@@ -125,14 +129,14 @@ pub fn markdown(workloads: &[Workload], machines: &[Machine], lines: &[Line]) ->
                 time(bound.products),
                 time(bound.memory),
                 time(bound.draws),
-                time(bound.functions),
+                bound.computing().map_or("–".into(), |_| time(bound.functions)),
                 time(bound.max()),
                 time(bound.sum()),
-                time(bound.computing()),
+                bound.computing().map_or("–".into(), time),
                 ours.map_or("–".into(), time),
                 over(bound.max()),
                 over(bound.sum()),
-                over(bound.computing()),
+                bound.computing().map_or("–".into(), over),
             );
         }
     }

@@ -34,6 +34,9 @@ fn check<T: Scalar>(bits: fn(T) -> u64) {
         (100, 50, 50),
         (128, 600, 200),
         (700, 100, 90),
+        // What is cut off for the second thread has two rows, or two columns.
+        (50, 2500, 40),
+        (17, 16_000, 18),
         (101, 301, 203),
     ] {
         let mut first: Option<Vec<u64>> = None;

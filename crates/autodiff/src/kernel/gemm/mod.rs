@@ -79,7 +79,8 @@ pub(crate) fn gemm<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: 
                     View { start: x.data.as_ptr().cast::<$num>(), row, column }
                 };
                 let c = Target { start: c.as_mut_ptr().cast::<$num>(), column: m, fresh };
-                let product = Product { sizes: (m, k, n), a: view(a), b: view(b), c };
+                let (a, b) = (view(a), view(b));
+                let product = Product { sizes: (m, k, n), way: Way::of(m, n, a, b), a, b, c };
                 // SAFETY: T is this type, the assertion above puts every index within its slice, and `c` is borrowed mutably.
                 unsafe { product.shared(parts(m, k, n)) };
                 return;
@@ -97,10 +98,33 @@ fn parts(m: usize, k: usize, n: usize) -> usize {
     (m * k * n / PART).clamp(1, rayon::current_num_threads())
 }
 
+/// How the sums are done. It is chosen for the whole product, before that is cut for threads: the ways differ in the order of additions.
+#[derive(Clone, Copy)]
+enum Way {
+    /// Entry by entry, along the depth.
+    Dots,
+    /// Tall tiles of one or two columns.
+    FewColumns,
+    Blocks,
+}
+
+impl Way {
+    fn of<T>(m: usize, n: usize, a: View<T>, b: View<T>) -> Self {
+        if m.min(n) <= 2 && a.column == 1 && b.row == 1 {
+            Way::Dots
+        } else if n <= 2 && a.row == 1 {
+            Way::FewColumns
+        } else {
+            Way::Blocks
+        }
+    }
+}
+
 /// A product of matrices of some float, as the loops see it.
 #[derive(Clone, Copy)]
 struct Product<T> {
     sizes: (usize, usize, usize),
+    way: Way,
     a: View<T>,
     b: View<T>,
     c: Target<T>,
@@ -193,15 +217,12 @@ impl<T> Product<T> {
     /// As for `shared`, and `V`'s contract.
     #[inline(always)]
     unsafe fn on<V: Vector<Num = T>, const SUMS: usize>(self, scratch: &mut Scratch) {
-        let (m, _, n) = self.sizes;
-        // SAFETY: the caller's contract.
+        // SAFETY: the caller's contract; the views are as the way demands, by `Way::of`.
         unsafe {
-            if m.min(n) <= 2 && self.a.column == 1 && self.b.row == 1 {
-                dot::dots::<V, SUMS>(self.sizes, self.a, self.b, self.c);
-            } else if n <= 2 && self.a.row == 1 {
-                blocks::few_columns::<V>(self.sizes, self.a, self.b, self.c);
-            } else {
-                blocks::product::<V>(self.sizes, self.a, self.b, self.c, scratch);
+            match self.way {
+                Way::Dots => dot::dots::<V, SUMS>(self.sizes, self.a, self.b, self.c),
+                Way::FewColumns => blocks::few_columns::<V>(self.sizes, self.a, self.b, self.c),
+                Way::Blocks => blocks::product::<V>(self.sizes, self.a, self.b, self.c, scratch),
             }
         }
     }

@@ -162,24 +162,7 @@ unsafe fn pack_rows<V: Vector>(
                 }
             }
         } else {
-            let s = V::SQUARE;
-            let (square_rows, square_depth) = (rows / s * s, if a.column == 1 { depth / s * s } else { 0 });
-            let one = |i: usize, l: usize| *to.add(i + l * column) = *a.start.add(i * a.row + l * a.column);
-            let mut l = 0;
-            while l < square_depth {
-                let mut i = 0;
-                while i < square_rows {
-                    V::transpose(a.start.add(i * a.row + l), a.row, to.add(i + l * column), column);
-                    i += s;
-                }
-                for i in square_rows..rows {
-                    (l..l + s).for_each(|l| one(i, l));
-                }
-                l += s;
-            }
-            for l in square_depth..depth {
-                (0..rows).for_each(|i| one(i, l));
-            }
+            transpose::<V>(a, rows, depth, to, column);
         }
     }
     View { start: to, row: 1, column }
@@ -196,28 +179,39 @@ unsafe fn pack_columns<V: Vector>(
     n: usize,
     room_for: &mut Vec<Line>,
 ) -> View<V::Num> {
-    let s = V::SQUARE;
-    let row = depth.next_multiple_of(s);
-    let to = room::<V::Num>(room_for, row * n);
+    let column = depth.next_multiple_of(V::SQUARE);
+    let to = room::<V::Num>(room_for, column * n);
     // SAFETY: `depth` by `n` entries are read and written, within `to`.
+    unsafe { transpose::<V>(b, depth, n, to, column) };
+    View { start: to, row: 1, column }
+}
+
+/// Copies a matrix so that rows become neighbours: `to[i + j step]` is entry (i, j). In squares, as far as they go, if its columns are neighbours.
+///
+/// # Safety
+/// `V`'s contract; the view has this many rows and columns, `to` has room.
+#[inline(always)]
+unsafe fn transpose<V: Vector>(x: View<V::Num>, rows: usize, columns: usize, to: *mut V::Num, step: usize) {
+    let s = V::SQUARE;
+    let (whole_rows, whole_columns) = (rows / s * s, if x.column == 1 { columns / s * s } else { 0 });
+    // SAFETY: entries (i, j) of the matrix, and their places.
     unsafe {
-        let one = |l: usize, j: usize| *to.add(l + j * row) = *b.start.add(l * b.row + j * b.column);
-        let (whole, square) = (depth / s * s, if b.column == 1 { n / s * s } else { 0 });
-        let mut l = 0;
-        while l < whole {
+        let one = |i: usize, j: usize| *to.add(i + j * step) = *x.from(i, j).start;
+        // Along the rows, in which the entries are neighbours.
+        let mut i = 0;
+        while i < whole_rows {
             let mut j = 0;
-            while j < square {
-                V::transpose(b.start.add(l * b.row + j), b.row, to.add(l + j * row), row);
+            while j < whole_columns {
+                V::transpose(x.from(i, j).start, x.row, to.add(i + j * step), step);
                 j += s;
             }
-            for j in square..n {
-                (l..l + s).for_each(|l| one(l, j));
+            for j in whole_columns..columns {
+                (i..i + s).for_each(|i| one(i, j));
             }
-            l += s;
+            i += s;
         }
-        for l in whole..depth {
-            (0..n).for_each(|j| one(l, j));
+        for i in whole_rows..rows {
+            (0..columns).for_each(|j| one(i, j));
         }
     }
-    View { start: to, row: 1, column: row }
 }

@@ -202,7 +202,7 @@ fn mismatch<T: Scalar, const N: usize>(name: &str, args: &[Arg<'_, T>; N]) -> ! 
     panic!("{name}: shapes do not broadcast: {}", shapes.join(", "))
 }
 
-/// Noise of up to this many entries is drawn once and kept, for it stays in the cache until it is used again.
+/// Noise of up to this many entries is drawn once and kept: reading it again costs less than drawing it again. Beyond, the memory counts.
 const KEPT_NOISE: usize = 1 << 22;
 
 /// The same argument, as a matrix of the tape if it is little noise.

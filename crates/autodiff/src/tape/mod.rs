@@ -126,7 +126,7 @@ impl<T: Scalar> Tape<T> {
     }
 
     /// Exchanges the gradient with respect to the bound parameters for this buffer, so that it can be kept without a copy. The buffer
-    /// is used by the next backward sweep.
+    /// serves the next parameters that are bound: [`bind`](Tape::bind) comes before the next backward sweep.
     pub fn swap_params_gradient(&mut self, with: &mut Vec<T>) {
         std::mem::swap(&mut self.inner.get_mut().params_grad, with);
     }

@@ -30,6 +30,7 @@ mod value;
 
 pub use check::{GradientCheck, check_gradient};
 pub use formula::{Formula, FormulaPair, partials};
+pub use kernel::gaussian::ScaleMap;
 pub use nalgebra;
 pub use ops::{Arg, Axis, NotPositiveDefinite};
 pub use params::{ParamId, Params, Segment};

@@ -1,6 +1,6 @@
 //! How a pass over memory is cut: chunks, segments, blocks of 64 entries; and sums of a fixed shape.
 
-use super::entries::Input;
+use super::entries::{Input, copy_padded};
 use super::parallel::CHUNK;
 use crate::random::BLOCK;
 use crate::real::{Real, Scalar};
@@ -45,6 +45,12 @@ impl Segments {
     }
 }
 
+/// The entries of whole lanes that hold `n` of a block.
+#[inline(always)]
+pub(super) fn lanes_of(n: usize) -> usize {
+    n.next_multiple_of(LANES).min(BLOCK)
+}
+
 /// A position in the pass: `n <= 64` entries of segment `seg` from `at`.
 #[derive(Clone, Copy)]
 pub(super) struct Here {
@@ -59,7 +65,7 @@ impl Here {
     /// unrolls a loop of known length before it would vectorise it.
     #[inline(always)]
     pub(super) fn padded(&self) -> usize {
-        self.n.next_multiple_of(LANES).min(BLOCK)
+        lanes_of(self.n)
     }
     #[inline(always)]
     pub(super) fn index(&self) -> usize {
@@ -95,6 +101,28 @@ impl<R: Real> Lanes<R> {
         self.blocks += 1;
         if self.blocks == CASCADE {
             self.flush();
+        }
+    }
+
+    /// Adds a value to every lane.
+    #[inline(always)]
+    pub(super) fn add_lanes(&mut self, x: &[R; LANES]) {
+        for i in 0..LANES {
+            self.near[i] += x[i];
+        }
+    }
+
+    /// Adds all the values, block by block.
+    #[inline(always)]
+    pub(super) fn add_all<T: Scalar<Num = R>>(&mut self, x: &[T]) {
+        let (blocks, rest) = x.as_chunks::<BLOCK>();
+        for block in blocks {
+            self.add(block, BLOCK);
+        }
+        if !rest.is_empty() {
+            let mut block = [T::default(); BLOCK];
+            copy_padded(rest, &mut block);
+            self.add(&block, rest.len());
         }
     }
 

@@ -92,7 +92,7 @@ pub(super) fn load<'b, T: Scalar, const N: usize>(
 }
 
 #[inline(always)]
-fn padded<'b, T: Copy>(x: &'b [T], room: &'b mut [T; BLOCK]) -> &'b [T; BLOCK] {
+pub(super) fn padded<'b, T: Copy>(x: &'b [T], room: &'b mut [T; BLOCK]) -> &'b [T; BLOCK] {
     match x.first_chunk() {
         Some(whole) => whole,
         None => {

@@ -113,7 +113,7 @@ where
 }
 
 /// Sum in order.
-fn total<T: Scalar>(x: &[T]) -> T {
+pub(super) fn total<T: Scalar>(x: &[T]) -> T {
     let mut sum = T::from_f64(0.0).num();
     for v in x {
         sum += v.num();
@@ -123,7 +123,7 @@ fn total<T: Scalar>(x: &[T]) -> T {
 
 /// Blocks begin at cache lines: a vector that crosses two costs twice, and it was chance whether they did.
 #[repr(align(64))]
-struct Aligned<A>(A);
+pub(super) struct Aligned<A>(pub(super) A);
 
 struct Forward<'a, T, const N: usize, const M: usize> {
     body: &'a dyn Loops<T, N, M>,

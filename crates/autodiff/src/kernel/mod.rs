@@ -2,6 +2,7 @@
 
 mod blocks;
 mod entries;
+pub(crate) mod gaussian;
 pub(crate) mod gemm;
 mod loops;
 pub(crate) mod map;

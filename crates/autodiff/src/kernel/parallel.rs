@@ -43,6 +43,11 @@ impl<T> SharedMut<T> {
         Self { start: slice.as_mut_ptr(), len: slice.len() }
     }
 
+    /// Whether there are no entries.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// The part `from..from + n`.
     ///
     /// # Safety

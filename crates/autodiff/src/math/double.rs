@@ -53,6 +53,16 @@ pub fn exp(x: f64) -> f64 {
     y * exp2i(half) * exp2i(k.wrapping_sub(half))
 }
 
+/// `eˣ` for `x <= 0`, within 2 ulp.
+#[inline(always)]
+fn exp_falling(x: f64) -> f64 {
+    let x = if x < -746.0 { -746.0 } else { x };
+    let (r, p, k) = reduce_exp(x);
+    let y = p.mul_add(r * r, r) + 1.0;
+    // The scale is applied in two parts, so that a subnormal result is rounded once.
+    y * exp2i(k.wrapping_add(512)) * exp2i(-512)
+}
+
 /// `eˣ - 1`, within 2 ulp.
 #[inline(always)]
 pub fn exp_m1(x: f64) -> f64 {
@@ -117,7 +127,7 @@ pub fn ln_1p(x: f64) -> f64 {
 #[inline(always)]
 pub fn softplus(x: f64) -> f64 {
     let top = if x > 0.0 { x } else { 0.0 };
-    top + ln_1p(exp(-x.abs()))
+    top + ln_1p(exp_falling(-x.abs()))
 }
 
 /// Puts in the values at the pole, beyond it, at infinity and at NaN.

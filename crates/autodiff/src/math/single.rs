@@ -46,6 +46,16 @@ pub fn exp(x: f32) -> f32 {
     y * exp2i(half) * exp2i(k.wrapping_sub(half))
 }
 
+/// `eˣ` for `x <= 0`, within 2 ulp.
+#[inline(always)]
+fn exp_falling(x: f32) -> f32 {
+    let x = if x < -105.0 { -105.0 } else { x };
+    let (r, p, k) = reduce_exp(x);
+    let y = p.mul_add(r * r, r) + 1.0;
+    // The scale is applied in two parts, so that a subnormal result is rounded once.
+    y * exp2i(k.wrapping_add(64)) * exp2i(-64)
+}
+
 /// `eˣ - 1`, within 2 ulp.
 #[inline(always)]
 pub fn exp_m1(x: f32) -> f32 {
@@ -127,7 +137,7 @@ pub fn ln_1p(x: f32) -> f32 {
 /// With `t = e^-|x|`, `ln(1 + t) = t + t² q(t)`, `q` interpolated at the Chebyshev points of (0, 1).
 #[inline(always)]
 pub fn softplus(x: f32) -> f32 {
-    let t = exp(-x.abs());
+    let t = exp_falling(-x.abs());
     let q = degree8(
         t,
         [

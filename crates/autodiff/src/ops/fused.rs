@@ -4,7 +4,7 @@ use crate::formula::{Formula, FormulaPair};
 use crate::kernel::{Body, Dest, Input, map};
 use crate::random::{Key, fill_normal, fill_uniform};
 use crate::real::{Real, Scalar};
-use crate::tape::{Adjoints, Inputs, Op, Tape, Var};
+use crate::tape::{Adjoints, Behind, Inputs, Op, Tape, Var};
 use std::fmt::Debug;
 
 /// An argument of a fused formula: a matrix or number, or noise that is drawn while it is used.
@@ -203,7 +203,7 @@ fn mismatch<T: Scalar, const N: usize>(name: &str, args: &[Arg<'_, T>; N]) -> ! 
 }
 
 /// Noise of up to this many entries is drawn once and kept: reading it again costs less than drawing it again. Beyond, the memory counts.
-const KEPT_NOISE: usize = 1 << 22;
+pub(super) const KEPT_NOISE: usize = 1 << 22;
 
 /// The same argument, as a matrix of the tape if it is little noise.
 fn stored<'t, T: Scalar>(tape: &'t Tape<T>, arg: Arg<'t, T>, (rows, cols): (usize, usize)) -> Arg<'t, T> {
@@ -247,8 +247,8 @@ where
         },
     });
     let op = Fused { body, name, sources, shape, kept, summed };
-    let (rows, cols) = if kept { shape } else { (1, 1) };
-    tape.record_op(op, &nodes[..count], rows, cols, kept && summed)
+    let behind = Behind { sum: kept && summed, arrays: 0 };
+    tape.record_op(op, &nodes[..count], if kept { shape } else { (1, 1) }, behind)
 }
 
 /// A formula of matrices; of constants only, its value is a constant and needs no tape.

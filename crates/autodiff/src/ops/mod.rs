@@ -4,6 +4,7 @@ mod arithmetic;
 mod elementwise;
 pub(crate) mod fused;
 mod gather;
+mod gaussian;
 mod linalg;
 mod matmul;
 mod reduce;

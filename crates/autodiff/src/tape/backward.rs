@@ -85,12 +85,12 @@ impl<T: Scalar> Inner<T> {
     fn backward_one(&mut self, id: usize) {
         let node = self.nodes[id];
         let (Some(op), Grad::Arena(at)) = (node.op, node.grad) else { return };
-        let extra_touched = node.paired && self.touched[id + 1];
+        let extra_touched = node.behind.sum && self.touched[id + 1];
         if !self.touched[id] && !extra_touched {
             return;
         }
         let zero = T::from_f64(0.0);
-        if node.paired {
+        if node.behind.sum {
             // The half that nothing used has no gradient.
             if !self.touched[id] {
                 self.adjoints[at..at + node.size()].fill(zero);
@@ -118,7 +118,7 @@ impl<T: Scalar> Inner<T> {
         };
         let y = &self.arena[value..value + node.stored()];
         let op = &self.ops[op as usize];
-        op.backward(&inputs, y, &own[..node.stored()], &mut dx);
+        op.backward(&inputs, y, &own[..node.shown()], &mut dx);
         if self.trap.armed {
             for &a in args {
                 let n = &self.nodes[a as usize];

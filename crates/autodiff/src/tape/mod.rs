@@ -14,6 +14,7 @@ pub use var::Var;
 use crate::params::{ParamId, Params};
 use crate::real::Scalar;
 use nalgebra::DMatrix;
+pub(crate) use node::Behind;
 use node::{Grad, Node, Place, Values};
 use std::any::Any;
 use std::cell::RefCell;
@@ -171,7 +172,7 @@ impl<T: Scalar> Tape<T> {
         let mut inner = self.inner.borrow_mut();
         inner.shared.push(x.clone());
         let place = Place::Shared(inner.shared.len() - 1);
-        let id = inner.push(x.nrows(), x.ncols(), place, Grad::None, None, (0, 0), false);
+        let id = inner.push(x.shape(), place, Grad::None);
         drop(inner);
         Var::node(self, id)
     }
@@ -201,7 +202,7 @@ impl<T: Scalar> Tape<T> {
         }
         let s = params.segment(id);
         let (place, grad) = (Place::Params(s.offset), Grad::Params(s.offset));
-        let node = inner.push(s.rows, s.cols, place, grad, None, (0, 0), false);
+        let node = inner.push((s.rows, s.cols), place, grad);
         inner.params_node[id.index()] = Some(node);
         drop(inner);
         Var::node(self, node)
@@ -213,18 +214,17 @@ impl<T: Scalar> Tape<T> {
     /// If an argument is a node of another tape, or the operation panics on the shapes.
     #[track_caller]
     pub fn record(&self, op: impl Op<T>, args: &[Var<'_, T>], rows: usize, cols: usize) -> Var<'_, T> {
-        self.record_op(op, args, rows, cols, false).0
+        self.record_op(op, args, (rows, cols), Behind::default()).0
     }
 
-    /// As `record`; `paired` asks for one more entry after the value, and gives it as a second, 1 × 1 node.
+    /// As `record`, with entries behind the value. The second node is the one that shows the sum, if there is one.
     #[track_caller]
     pub(crate) fn record_op(
         &self,
         op: impl Op<T>,
         args: &[Var<'_, T>],
-        rows: usize,
-        cols: usize,
-        paired: bool,
+        shape: (usize, usize),
+        behind: Behind,
     ) -> (Var<'_, T>, Var<'_, T>) {
         let mut inner = self.inner.borrow_mut();
         let first = inner.args.len() as u32;
@@ -235,8 +235,8 @@ impl<T: Scalar> Tape<T> {
             };
             inner.args.push(id);
         }
-        let node = inner.run(op, first, rows, cols, paired);
-        let extra = if paired { node + 1 } else { node };
+        let node = inner.run(op, first, shape, behind);
+        let extra = if behind.sum { node + 1 } else { node };
         drop(inner);
         (Var::node(self, node), Var::node(self, extra))
     }
@@ -246,7 +246,7 @@ impl<T: Scalar> Tape<T> {
         let at = inner.allocate(rows * cols);
         fill(&mut inner.arena[at..at + rows * cols]);
         let grad = if wants { inner.allocate_adjoint(rows * cols) } else { Grad::None };
-        let id = inner.push(rows, cols, Place::Arena(at), grad, None, (0, 0), false);
+        let id = inner.push((rows, cols), Place::Arena(at), grad);
         drop(inner);
         Var::node(self, id)
     }
@@ -255,7 +255,7 @@ impl<T: Scalar> Tape<T> {
     pub(crate) fn detached(&self, id: u32) -> Var<'_, T> {
         let mut inner = self.inner.borrow_mut();
         let Node { rows, cols, place, .. } = inner.nodes[id as usize];
-        let id = inner.push(rows as usize, cols as usize, place, Grad::None, None, (0, 0), false);
+        let id = inner.push((rows as usize, cols as usize), place, Grad::None);
         drop(inner);
         Var::node(self, id)
     }
@@ -293,32 +293,22 @@ impl<T: Scalar> Inner<T> {
         Grad::Arena(at)
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn push(
-        &mut self,
-        rows: usize,
-        cols: usize,
-        place: Place,
-        grad: Grad,
-        op: Option<u32>,
-        args: (u32, u32),
-        paired: bool,
-    ) -> u32 {
-        let (rows, cols) = (rows as u32, cols as u32);
-        self.nodes.push(Node { rows, cols, place, grad, op, args, tag: self.tag, paired });
+    /// Adds a leaf.
+    fn push(&mut self, (rows, cols): (usize, usize), place: Place, grad: Grad) -> u32 {
+        self.nodes.push(Node::leaf((rows as u32, cols as u32), place, grad, self.tag));
         (self.nodes.len() - 1) as u32
     }
 
     fn constant(&mut self, x: T) -> u32 {
         let at = self.allocate(1);
         self.arena[at] = x;
-        self.push(1, 1, Place::Arena(at), Grad::None, None, (0, 0), false)
+        self.push((1, 1), Place::Arena(at), Grad::None)
     }
 
     /// Runs the operation on the arguments listed from `first` on, and adds its node.
-    fn run(&mut self, op: impl Op<T>, first: u32, rows: usize, cols: usize, paired: bool) -> u32 {
+    fn run(&mut self, op: impl Op<T>, first: u32, (rows, cols): (usize, usize), behind: Behind) -> u32 {
         let n = rows * cols;
-        let stored = n + usize::from(paired);
+        let (shown, stored) = (n + usize::from(behind.sum), behind.stored(n));
         let at = self.allocate(stored);
         let wants = self.args[first as usize..].iter().any(|&a| self.nodes[a as usize].grad != Grad::None);
         let (old, new) = self.arena.split_at_mut(at);
@@ -330,13 +320,14 @@ impl<T: Scalar> Inner<T> {
         if self.trap.armed && !y.iter().all(|v| v.to_f64().is_finite()) {
             self.trap.caught(op.name(), (rows, cols), self.tag, false);
         }
-        let grad = if wants { self.allocate_adjoint(stored) } else { Grad::None };
-        let index = self.store(op);
+        let grad = if wants { self.allocate_adjoint(shown) } else { Grad::None };
+        let op = Some(self.store(op));
         let args = (first, self.args.len() as u32);
-        let id = self.push(rows, cols, Place::Arena(at), grad, Some(index), args, paired);
-        if paired {
+        let id = self.push((rows, cols), Place::Arena(at), grad);
+        self.nodes[id as usize] = Node { op, args, behind, ..self.nodes[id as usize] };
+        if behind.sum {
             let grad = if let Grad::Arena(g) = grad { Grad::Arena(g + n) } else { Grad::None };
-            self.push(1, 1, Place::Arena(at + n), grad, None, (0, 0), false);
+            self.push((1, 1), Place::Arena(at + n), grad);
         }
         id
     }

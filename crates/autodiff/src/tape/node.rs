@@ -1,5 +1,6 @@
 //! A node of the tape, and where its numbers are.
 
+use super::ALIGN;
 use crate::real::Scalar;
 use nalgebra::DMatrix;
 use std::sync::Arc;
@@ -38,11 +39,38 @@ pub(crate) struct Node {
     pub args: (u32, u32),
     /// What the user was doing (see [`crate::Tape::set_tag`]).
     pub tag: u32,
-    /// The value is followed by one more entry, which the next node shows (a formula pair's sum).
-    pub paired: bool,
+    /// What stands behind the value.
+    pub behind: Behind,
+}
+
+/// Entries that an operation writes behind its value.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Behind {
+    /// A sum, which the next node shows.
+    pub sum: bool,
+    /// How many arrays, each as long as the value and from a cache line on, that the operation keeps for the way back.
+    pub arrays: usize,
+}
+
+impl Behind {
+    /// The entries that are written for a value of `n`.
+    pub(crate) fn stored(self, n: usize) -> usize {
+        let shown = n + usize::from(self.sum);
+        if self.arrays == 0 { shown } else { self.array(n, self.arrays - 1) + n }
+    }
+
+    /// Where array `i` begins.
+    pub(crate) fn array(self, n: usize, i: usize) -> usize {
+        (n + usize::from(self.sum)).next_multiple_of(ALIGN) + i * n.next_multiple_of(ALIGN)
+    }
 }
 
 impl Node {
+    /// A value that no operation made.
+    pub(crate) fn leaf((rows, cols): (u32, u32), place: Place, grad: Grad, tag: u32) -> Self {
+        Self { rows, cols, place, grad, op: None, args: (0, 0), tag, behind: Behind::default() }
+    }
+
     pub(crate) fn shape(&self) -> (usize, usize) {
         (self.rows as usize, self.cols as usize)
     }
@@ -52,9 +80,14 @@ impl Node {
         self.rows as usize * self.cols as usize
     }
 
+    /// Entries that have an adjoint: of the value and of its sum.
+    pub(crate) fn shown(&self) -> usize {
+        self.size() + usize::from(self.behind.sum)
+    }
+
     /// Entries that the operation writes.
     pub(crate) fn stored(&self) -> usize {
-        self.size() + usize::from(self.paired)
+        self.behind.stored(self.size())
     }
 }
 

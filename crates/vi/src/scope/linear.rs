@@ -1,11 +1,11 @@
 //! Linear maps with Gaussian weights, and the estimators of their output.
 
-use super::site::{ScaleOf, normal_kl};
+use super::site::ScaleOf;
 use super::{Mode, Scope};
 use crate::error::Result;
 use crate::guide::ScaleForm;
 use crate::layout::Init;
-use probity_autodiff::{Arg, Formula, FormulaPair, Real, Scalar, Terms, Var};
+use probity_autodiff::{Arg, Formula, Real, Scalar, Terms, Var};
 use probity_distributions::{KlMethod, Sample, Support};
 use serde::{Deserialize, Serialize};
 
@@ -22,23 +22,6 @@ pub enum Estimator {
     /// ([`Report::weights_drawn`](crate::Report::weights_drawn)).
     /// Source: Kingma, Salimans, Welling 2015.
     LocalReparameterization,
-}
-
-/// The variance of a weight, kept, and its divergence from a Normal prior with constant parameters, summed.
-#[derive(Clone, Copy, Debug)]
-struct VarianceAndKl<const LOG: bool> {
-    prior_loc: f64,
-    prior_scale: f64,
-}
-impl<const LOG: bool> FormulaPair<2> for VarianceAndKl<LOG> {
-    #[inline(always)]
-    fn eval<R: Real>(&self, [loc, rho]: [R; 2]) -> (R, R) {
-        let scale = ScaleOf::<LOG>::eval(rho);
-        (scale * scale, normal_kl(loc, scale, self.prior_loc, self.prior_scale))
-    }
-    fn name(&self) -> &'static str {
-        "variance + KL"
-    }
 }
 
 /// `mean + sqrt(variance) ε`. The smallest addend keeps the slope finite where all inputs are 0.
@@ -149,15 +132,10 @@ impl<'t, T: Scalar> Scope<'t, T> {
             unreachable!("only an ELBO run draws outputs")
         };
         let Some(q) = guide.marginal(self.tape, params, index) else { unreachable!("asked before") };
-        if let Some((prior_loc, prior_scale)) = constants(prior) {
-            let args = [q.loc.into(), q.rho.into()];
+        if let Some(prior) = constants(prior) {
             let (variance, kl) = match q.form {
-                ScaleForm::Softplus => {
-                    self.tape.map_pair(VarianceAndKl::<false> { prior_loc, prior_scale }, args, (1, 1))
-                }
-                ScaleForm::Log => {
-                    self.tape.map_pair(VarianceAndKl::<true> { prior_loc, prior_scale }, args, (1, 1))
-                }
+                ScaleForm::Softplus => self.tape.gaussian_variance::<ScaleOf<false>>(q.loc, q.rho, prior),
+                ScaleForm::Log => self.tape.gaussian_variance::<ScaleOf<true>>(q.loc, q.rho, prior),
             };
             self.add_kl(index, kl, KlMethod::Closed);
             return Ok((q.loc, variance));

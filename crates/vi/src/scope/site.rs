@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::guide::{Marginal, ScaleForm};
 use crate::layout::{Init, ScaleStart, SiteKind, Start, Transform};
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Arg, Formula, FormulaPair, Real, Scalar, Terms, Var, formula};
+use probity_autodiff::{Arg, Formula, Key, Real, Scalar, ScaleMap, Terms, Var, formula};
 use probity_distributions::{Distribution, KlMethod, Sample, Support};
 
 /// `ln √(2πe)`, the entropy of a standard normal number.
@@ -15,35 +15,20 @@ const NORMAL_ENTROPY: f64 = 1.418_938_533_204_672_7;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ScaleOf<const LOG: bool>;
 
-impl<const LOG: bool> ScaleOf<LOG> {
+impl<const LOG: bool> ScaleMap for ScaleOf<LOG> {
     #[inline(always)]
-    pub(super) fn eval<R: Real>(rho: R) -> R {
+    fn scale<R: Real>(rho: R) -> R {
         if LOG { rho.exp() } else { rho.softplus() }
     }
-}
-
-/// `KL(N(loc, scale) ‖ N(a, b))` of one number.
-#[inline(always)]
-pub(super) fn normal_kl<R: Real>(loc: R, scale: R, a: f64, b: f64) -> R {
-    let (shift, ratio) = ((loc - a) * (1.0 / b), scale * (1.0 / b));
-    (shift * shift + ratio * ratio - 1.0) * 0.5 - ratio.ln()
-}
-
-/// A draw `loc + scale ε` and its divergence from a Normal prior with constant parameters.
-#[derive(Clone, Copy, Debug)]
-struct DrawAndKl<const LOG: bool> {
-    prior_loc: f64,
-    prior_scale: f64,
-}
-
-impl<const LOG: bool> FormulaPair<3> for DrawAndKl<LOG> {
+    /// `1 - e^-scale` for a softplus, which is the logistic function of its argument.
     #[inline(always)]
-    fn eval<R: Real>(&self, [loc, rho, noise]: [R; 3]) -> (R, R) {
-        let scale = ScaleOf::<LOG>::eval(rho);
-        (loc + scale * noise, normal_kl(loc, scale, self.prior_loc, self.prior_scale))
+    fn slope<R: Real>(scale: R) -> R {
+        if LOG { scale } else { -(-scale).exp_m1() }
     }
-    fn name(&self) -> &'static str {
-        "sample + KL"
+    #[inline(always)]
+    fn log_slope<R: Real>(scale: R) -> R {
+        let ratio = if LOG { R::one() } else { Self::slope(scale) / scale };
+        if scale == 0.0 { R::one() } else { ratio }
     }
 }
 
@@ -52,7 +37,20 @@ struct GuideDraw<const LOG: bool>;
 impl<const LOG: bool> Formula<3> for GuideDraw<LOG> {
     #[inline(always)]
     fn eval<R: Real>(&self, [loc, rho, noise]: [R; 3]) -> R {
-        loc + ScaleOf::<LOG>::eval(rho) * noise
+        loc + ScaleOf::<LOG>::scale(rho) * noise
+    }
+    fn name(&self) -> &'static str {
+        "sample"
+    }
+}
+
+/// `loc + scale ε`, where the scale is needed for other things too.
+#[derive(Clone, Copy, Debug)]
+struct ScaledNoise;
+impl Formula<3> for ScaledNoise {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [loc, scale, noise]: [R; 3]) -> R {
+        loc + scale * noise
     }
     fn name(&self) -> &'static str {
         "sample"
@@ -125,9 +123,11 @@ impl<'t, T: Scalar> Scope<'t, T> {
                 self.add_kl(index, kl, KlMethod::Closed);
                 return value;
             }
-            if let Some((kl, method)) = prior.kl_from_normal(q.loc, q.form.scale(q.rho), Terms::Sum) {
+            let scale = q.form.scale(q.rho);
+            if let Some((kl, method)) = prior.kl_from_normal(q.loc, scale, Terms::Sum) {
                 self.add_kl(index, kl, method);
-                return self.draw(q, index);
+                let args = [q.loc.into(), scale.into(), Arg::Normal(self.noise_key(index))];
+                return self.tape.map_noise(ScaledNoise, args, q.loc.shape());
             }
         }
         // ln q - ln p at the draw, with the exact entropy in the place of ln q.
@@ -166,13 +166,10 @@ impl<'t, T: Scalar> Scope<'t, T> {
     }
 
     fn draw_and_kl(&self, q: Marginal<'t, T>, index: usize, prior: (f64, f64)) -> (Var<'t, T>, Var<'t, T>) {
-        let (args, shape) = (self.noise_args(q, index), q.loc.shape());
-        let (prior_loc, prior_scale) = prior;
+        let key = self.noise_key(index);
         match q.form {
-            ScaleForm::Softplus => {
-                self.tape.map_pair(DrawAndKl::<false> { prior_loc, prior_scale }, args, shape)
-            }
-            ScaleForm::Log => self.tape.map_pair(DrawAndKl::<true> { prior_loc, prior_scale }, args, shape),
+            ScaleForm::Softplus => self.tape.gaussian_draw::<ScaleOf<false>>(q.loc, q.rho, prior, key),
+            ScaleForm::Log => self.tape.gaussian_draw::<ScaleOf<true>>(q.loc, q.rho, prior, key),
         }
     }
 
@@ -185,7 +182,12 @@ impl<'t, T: Scalar> Scope<'t, T> {
     }
 
     fn noise_args(&self, q: Marginal<'t, T>, index: usize) -> [Arg<'t, T>; 3] {
-        [q.loc.into(), q.rho.into(), Arg::Normal(self.key.fold_in(index as u64))]
+        [q.loc.into(), q.rho.into(), Arg::Normal(self.noise_key(index))]
+    }
+
+    /// The key of a site's noise.
+    pub(super) fn noise_key(&self, index: usize) -> Key {
+        self.key.fold_in(index as u64)
     }
 
     /// The site's entries of the flat unconstrained vector, in the site's shape.

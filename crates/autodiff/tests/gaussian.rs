@@ -1,0 +1,178 @@
+//! The operation behind every Gaussian weight, against the formula that it replaces.
+
+use nalgebra::DMatrix;
+use probity_autodiff::random::normal_at;
+use probity_autodiff::{Dual, FormulaPair, Key, Real, Scalar, ScaleMap, Tape, check_gradient};
+
+#[derive(Clone, Copy, Debug)]
+struct Softplus;
+impl ScaleMap for Softplus {
+    fn scale<R: Real>(rho: R) -> R {
+        rho.softplus()
+    }
+    fn slope<R: Real>(scale: R) -> R {
+        -(-scale).exp_m1()
+    }
+    fn log_slope<R: Real>(scale: R) -> R {
+        if scale == 0.0 { R::one() } else { Self::slope(scale) / scale }
+    }
+}
+
+/// The same in one line each: draw or variance, and divergence.
+#[derive(Clone, Copy, Debug)]
+struct ByFormula {
+    prior: (f64, f64),
+    draw: bool,
+}
+impl FormulaPair<3> for ByFormula {
+    fn eval<R: Real>(&self, [loc, rho, noise]: [R; 3]) -> (R, R) {
+        let scale = rho.softplus();
+        let (shift, ratio) = ((loc - self.prior.0) * (1.0 / self.prior.1), scale * (1.0 / self.prior.1));
+        let kept = if self.draw { loc + scale * noise } else { scale * scale };
+        (kept, (shift * shift + ratio * ratio - 1.0) * 0.5 - ratio.ln())
+    }
+    fn name(&self) -> &'static str {
+        "by formula"
+    }
+}
+
+const KEY: Key = Key::new(5);
+
+/// Kept values, divergence, and the gradient of a function of both with respect to locations and scale parameters.
+fn both_ways<T: Scalar>(
+    loc: &DMatrix<f64>,
+    rho: &DMatrix<f64>,
+    prior: (f64, f64),
+    draw: bool,
+) -> [(DMatrix<T>, T, [DMatrix<T>; 2]); 2] {
+    let to = |m: &DMatrix<f64>| m.map(T::from_f64);
+    [true, false].map(|op| {
+        let tape = Tape::<T>::new();
+        let (loc, rho) = (tape.variable(&to(loc)), tape.variable(&to(rho)));
+        let (kept, kl) = match (op, draw) {
+            (true, true) => tape.gaussian_draw::<Softplus>(loc, rho, prior, KEY),
+            (true, false) => tape.gaussian_variance::<Softplus>(loc, rho, prior),
+            (false, _) => {
+                let noise = probity_autodiff::Arg::Normal(KEY);
+                tape.map_pair(ByFormula { prior, draw }, [loc.into(), rho.into(), noise], (1, 1))
+            }
+        };
+        let gradients = tape.backward((kept * kept).sum() * 0.3 + kl * 0.7);
+        (kept.value(), kl.item(), [gradients.wrt(loc), gradients.wrt(rho)])
+    })
+}
+
+fn close<T: Scalar>(a: &DMatrix<T>, b: &DMatrix<T>, tolerance: f64, what: &str) {
+    for (i, (a, b)) in a.iter().zip(b).enumerate() {
+        let (a, b) = (a.to_f64(), b.to_f64());
+        assert!((a - b).abs() <= tolerance * b.abs().max(1.0), "{what}, entry {i}: {a} {b}");
+    }
+}
+
+/// On both sides of every border: lanes, blocks, pieces, chunks.
+const SHAPES: [(usize, usize); 8] =
+    [(1, 1), (1, 50), (3, 5), (16, 4), (63, 1), (5, 13), (100, 50), (700, 60)];
+
+fn agrees<T: Scalar>(tolerance: f64) {
+    for (rows, cols) in SHAPES {
+        let numbers =
+            |key| DMatrix::from_fn(rows, cols, |i, j| normal_at::<f64>(Key::new(key), (i + j * rows) as u64));
+        let (loc, rho) = (numbers(1), numbers(2) * 2.0 - DMatrix::from_element(rows, cols, 2.0));
+        for (prior, draw) in [((0.0, 1.0), true), ((0.3, 0.2), true), ((-1.0, 3.0), false)] {
+            let [op, formula] = both_ways::<T>(&loc, &rho, prior, draw);
+            let at = format!("{rows} x {cols}, prior {prior:?}, draw {draw}");
+            close(&op.0, &formula.0, tolerance, &format!("kept, {at}"));
+            let (a, b) = (op.1.to_f64(), formula.1.to_f64());
+            assert!((a - b).abs() <= tolerance * b.abs().max(1.0), "divergence, {at}: {a} {b}");
+            for (k, name) in ["loc", "rho"].iter().enumerate() {
+                close(&op.2[k], &formula.2[k], 10.0 * tolerance, &format!("slope along {name}, {at}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn agrees_with_the_formula() {
+    agrees::<f64>(1e-13);
+    agrees::<f32>(2e-6);
+    // Forward over reverse: also the tangents.
+    let [op, formula] = {
+        let seeds = |x: f64| DMatrix::from_fn(9, 3, |i, j| x + ((i * 3 + j) as f64).sin());
+        both_ways::<Dual<f64, 1>>(&seeds(0.1), &seeds(-1.0), (0.0, 1.0), true)
+    };
+    close(&op.2[1], &formula.2[1], 1e-12, "dual");
+}
+
+#[test]
+fn second_derivatives_are_those_of_the_formula() {
+    let at = |op: bool| {
+        let tape = Tape::<Dual<f64, 1>>::new();
+        let dual = |x: f64| DMatrix::from_fn(20, 1, |i, _| Dual::variable(x + (i as f64).cos(), 0));
+        let (loc, rho) = (tape.variable(&dual(0.2)), tape.variable(&dual(-1.5)));
+        let prior = (0.1, 0.7);
+        let (kept, kl) = if op {
+            tape.gaussian_draw::<Softplus>(loc, rho, prior, KEY)
+        } else {
+            let noise = probity_autodiff::Arg::Normal(KEY);
+            tape.map_pair(ByFormula { prior, draw: true }, [loc.into(), rho.into(), noise], (1, 1))
+        };
+        let gradient = tape.backward((kept * kept * kept).sum() + kl).wrt(rho);
+        gradient.map(|g| g.du[0])
+    };
+    close(&at(true), &at(false), 1e-12, "second derivative");
+}
+
+#[test]
+fn the_gradient_is_that_of_finite_differences() {
+    let x = [
+        DMatrix::from_fn(4, 3, |i, j| (i as f64 - j as f64) * 0.3),
+        DMatrix::from_fn(4, 3, |i, j| -1.0 + (i * j) as f64 * 0.2),
+    ];
+    let check = check_gradient(
+        |x| {
+            let Some(tape) = x[0].tape() else { return x[0] };
+            let (draw, kl) = tape.gaussian_draw::<Softplus>(x[0], x[1], (0.2, 0.5), KEY);
+            draw.sin().sum() + kl
+        },
+        &x,
+    );
+    assert!(check.error < 1e-9, "{check:?}");
+}
+
+#[test]
+fn scales_from_zero_to_huge() {
+    // Scales of 0 (f32), subnormal, tiny, huge: the slope of the divergence along rho is finite, -1 where the scale vanishes.
+    let rho = DMatrix::from_column_slice(6, 1, &[-150.0, -100.0, -60.0, 0.0, 1e3, 1e10]);
+    let loc = DMatrix::zeros(6, 1);
+    let tape = Tape::<f32>::new();
+    let (loc, rho) = (tape.variable(&loc.map(|x: f64| x as f32)), tape.variable(&rho.map(|x: f64| x as f32)));
+    let (draw, kl) = tape.gaussian_draw::<Softplus>(loc, rho, (0.0, 1.0), KEY);
+    assert!(draw.value().iter().all(|x| x.is_finite()), "{}", draw.value());
+    assert_eq!(kl.item(), f32::INFINITY);
+    let slopes = tape.backward(kl).wrt(rho);
+    assert!(slopes.iter().all(|x| x.is_finite()), "{slopes}");
+    for (i, want) in [-1.0, -1.0, -1.0, 0.5 * (2.0_f32.ln() - 1.0 / 2.0_f32.ln()), 1e3 - 1e-3, 1e10]
+        .into_iter()
+        .enumerate()
+    {
+        assert!((slopes[i] / want - 1.0).abs() < 1e-6, "{i}: {} {want}", slopes[i]);
+    }
+    // In double precision none of these scales is 0, and logarithms far apart are added one by one.
+    let (tape, rho) = (Tape::<f64>::new(), rho.value().map(f64::from));
+    let (loc, rho) = (tape.variable(&DMatrix::zeros(6, 1)), tape.variable(&rho));
+    let (_, kl) = tape.gaussian_draw::<Softplus>(loc, rho, (0.0, 1.0), KEY);
+    let want: f64 = rho.value().iter().map(|r| (r.softplus().powi(2) - 1.0) * 0.5 - r.softplus().ln()).sum();
+    assert!((kl.item() / want - 1.0).abs() < 1e-15, "{} {want}", kl.item());
+}
+
+#[test]
+#[should_panic(expected = "gaussian: locations of 2 × 1, scales of 1 × 2")]
+fn shapes_must_be_equal() {
+    let tape = Tape::<f64>::new();
+    tape.gaussian_draw::<Softplus>(
+        tape.variable(&DMatrix::zeros(2, 1)),
+        tape.variable(&DMatrix::zeros(1, 2)),
+        (0.0, 1.0),
+        KEY,
+    );
+}

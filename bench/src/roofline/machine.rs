@@ -183,8 +183,11 @@ fn weights<T: Scalar>() -> impl FnMut() {
 
 fn updates<T: Scalar>() -> impl FnMut() {
     let mut adam = Adam::new(1e-3);
-    let (mut x, gradient) = (vec![T::from_f64(0.5); FEW], vec![T::from_f64(0.1); FEW]);
-    move || adam.step(&mut x, black_box(&gradient), &[(0..FEW, 1e-3)])
+    Optimizer::<T>::begin(&mut adam);
+    let filled = |x: f64| vec![T::from_f64(x); FEW];
+    let (x, gradient, mut to, mut m, mut v) =
+        (filled(0.5), filled(0.1), filled(0.0), filled(0.0), filled(0.0));
+    move || adam.update(1e-3, &x, black_box(&gradient), &mut to, &mut [&mut m, &mut v])
 }
 
 /// Operations per second of a product, on the threads that the library takes.

@@ -31,6 +31,8 @@ mod value;
 pub use check::{GradientCheck, check_gradient};
 pub use formula::{Formula, FormulaPair, partials};
 pub use kernel::gaussian::ScaleMap;
+pub use kernel::squares::norm;
+pub use kernel::update::{Update, update};
 pub use nalgebra;
 pub use ops::{Arg, Axis, NotPositiveDefinite};
 pub use params::{ParamId, Params, Segment};

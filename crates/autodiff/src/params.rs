@@ -87,6 +87,16 @@ impl<T: Scalar> Params<T> {
         Arc::make_mut(&mut self.values).as_mut_slice()
     }
 
+    /// Exchanges all entries for these, without a copy unless a tape is still bound to them.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    #[track_caller]
+    pub fn exchange(&mut self, values: &mut Vec<T>) {
+        assert!(values.len() == self.len(), "Params::exchange: {} entries for {}", values.len(), self.len());
+        std::mem::swap(Arc::make_mut(&mut self.values), values);
+    }
+
     /// The segments, in order.
     pub fn segments(&self) -> &[Segment] {
         &self.segments

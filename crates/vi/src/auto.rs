@@ -25,8 +25,7 @@ pub(crate) struct Auto {
     count: usize,
     span: usize,
     last: Option<Vec<f64>>,
-    /// The parameters before the step, and their units.
-    before: Vec<f64>,
+    /// The units of the parameters in the guide.
     pub(crate) units: Vec<f64>,
 }
 
@@ -48,7 +47,6 @@ impl Auto {
             count: 0,
             span: Self::SPAN,
             last: None,
-            before: vec![0.0; parameters],
             units: vec![1.0; parameters],
         }
     }
@@ -58,17 +56,11 @@ impl Auto {
         Self::STAGES[self.stage].0
     }
 
-    /// Takes note of the parameters that the optimiser is about to change; `units` are theirs in the guide.
-    pub(crate) fn before_step<T: Scalar>(&mut self, params: &[T]) {
-        for (b, p) in self.before.iter_mut().zip(params) {
-            *b = p.to_f64();
-        }
-    }
-
     /// Stretches the step that the optimiser took to the units.
-    pub(crate) fn after_step<T: Scalar>(&self, params: &mut [T]) {
+    pub(crate) fn after_step<T: Scalar>(&self, before: &[T], params: &mut [T]) {
         let floor = Self::STAGES[self.stage].1;
-        for ((p, b), unit) in params.iter_mut().zip(&self.before).zip(&self.units) {
+        for ((p, b), unit) in params.iter_mut().zip(before).zip(&self.units) {
+            let b = b.to_f64();
             *p = T::from_f64(b + (p.to_f64() - b) * unit.max(floor));
         }
     }
@@ -187,10 +179,8 @@ mod tests {
     fn steps_are_measured_in_units_with_a_floor() {
         let mut auto = Auto::new(2);
         auto.units.copy_from_slice(&[100.0, 1e-3]);
-        let mut params = [5.0f64, 5.0];
-        auto.before_step(&params);
-        params = [5.01, 5.01];
-        auto.after_step(&mut params);
+        let mut params = [5.01f64, 5.01];
+        auto.after_step(&[5.0, 5.0], &mut params);
         assert!((params[0] - 6.0).abs() < 1e-9 && (params[1] - 5.01).abs() < 1e-12, "{params:?}");
     }
 }

@@ -5,7 +5,7 @@ use crate::guide::Guide;
 use crate::layout::Layout;
 use crate::model::Model;
 use crate::scope::{Batcher, Estimator, Mode, Run, run};
-use probity_autodiff::{Key, Params, Scalar, Tape};
+use probity_autodiff::{Key, Params, Scalar, Tape, Update, Var};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
@@ -85,7 +85,19 @@ impl<T: Scalar> Engine<T> {
         &self.workers[0].layout
     }
 
-    /// The mean over the draws of the ELBO and of the loss's gradient, which is left in the returned slice.
+    /// What a draw of this step is told.
+    fn task<'a>(
+        &self,
+        guide: &'a dyn Guide<T>,
+        params: &'a Params<T>,
+        step: usize,
+        loss: Loss,
+    ) -> Task<'a, T> {
+        let (draws, estimator, key) = (self.workers.len(), self.estimator, self.key.fold_in(step as u64));
+        Task { guide, params, step, key, draws, estimator, loss, checking: false }
+    }
+
+    /// The mean over the draws of the ELBO and of the loss's gradient, which is left in the returned vector.
     pub(crate) fn step(
         &mut self,
         model: &(impl Model<T> + Sync),
@@ -93,15 +105,15 @@ impl<T: Scalar> Engine<T> {
         params: &Params<T>,
         step: usize,
         loss: Loss,
-    ) -> Result<(Elbo, &mut [T])> {
+    ) -> Result<(Elbo, &mut Vec<T>)> {
+        let task = self.task(guide, params, step, loss);
         let draws = self.workers.len();
-        let (estimator, key) = (self.estimator, self.key.fold_in(step as u64));
         let work = |(i, worker): (usize, &mut Worker<T>)| {
-            worker.error = worker
-                .gradient(model, guide, params, (step, key.fold_in(i as u64)), draws, estimator, loss, false)
-                .err();
+            worker.error = worker.gradient(model, task.draw(i)).err();
         };
-        if self.timed >= Self::TRIALS && self.fastest > Self::WORTH_SHARING && draws > 1 {
+        if draws == 1 {
+            self.workers[0].gradient(model, task.draw(0))?;
+        } else if self.timed >= Self::TRIALS && self.fastest > Self::WORTH_SHARING {
             self.workers.par_iter_mut().enumerate().for_each(work);
         } else {
             let start = Instant::now();
@@ -133,6 +145,31 @@ impl<T: Scalar> Engine<T> {
         Ok((elbo, gradient))
     }
 
+    /// As [`step`](Engine::step) with one draw, and the parameters change by the rule as soon as their gradient is complete: the returned vector
+    /// has their new values. Also the norm that the gradient had.
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn step_updating(
+        &mut self,
+        model: &(impl Model<T> + Sync),
+        guide: &dyn Guide<T>,
+        params: &Params<T>,
+        step: usize,
+        loss: Loss,
+        rule: &dyn Update<T>,
+        memory: &mut [&mut [T]],
+    ) -> Result<(Elbo, f64, &mut Vec<T>)> {
+        let task = self.task(guide, params, step, loss).draw(0);
+        let worker = &mut self.workers[0];
+        let norm =
+            worker.back(model, task, |tape, objective| tape.backward_updating(objective, rule, memory))?;
+        Ok((worker.elbo, norm, &mut worker.gradient))
+    }
+
+    /// Whether a step has a single draw.
+    pub(crate) fn one_draw(&self) -> bool {
+        self.workers.len() == 1
+    }
+
     /// Runs the step again with every check on, and says where the first non-finite number came from.
     pub(crate) fn explain(
         &mut self,
@@ -142,11 +179,10 @@ impl<T: Scalar> Engine<T> {
         step: usize,
         loss: Loss,
     ) -> Error {
-        let (draws, estimator, key) = (self.workers.len(), self.estimator, self.key.fold_in(step as u64));
+        let task = Task { checking: true, ..self.task(guide, params, step, loss) };
         for (i, worker) in self.workers.iter_mut().enumerate() {
             worker.tape.trap_non_finite(true);
-            let key = key.fold_in(i as u64);
-            let result = worker.gradient(model, guide, params, (step, key), draws, estimator, loss, true);
+            let result = worker.gradient(model, task.draw(i));
             worker.tape.trap_non_finite(false);
             let found = worker.tape.first_non_finite();
             if let Some(found) = found {
@@ -170,29 +206,49 @@ impl<T: Scalar> Engine<T> {
     }
 }
 
+/// What a draw is told.
+#[derive(Debug)]
+struct Task<'a, T: Scalar> {
+    guide: &'a dyn Guide<T>,
+    params: &'a Params<T>,
+    step: usize,
+    key: Key,
+    draws: usize,
+    estimator: Estimator,
+    loss: Loss,
+    checking: bool,
+}
+
+impl<T: Scalar> Task<'_, T> {
+    /// That of draw `i`.
+    fn draw(&self, i: usize) -> Self {
+        Self { key: self.key.fold_in(i as u64), ..*self }
+    }
+}
+
 impl<T: Scalar> Worker<T> {
-    #[allow(clippy::too_many_arguments)]
-    fn gradient(
+    fn gradient(&mut self, model: &impl Model<T>, task: Task<'_, T>) -> Result {
+        self.back(model, task, |tape, objective| drop(tape.backward(objective)))
+    }
+
+    /// Runs the model, and lets `back` sweep back from the objective. What it leaves as the gradient of the parameters is kept.
+    fn back<O>(
         &mut self,
         model: &impl Model<T>,
-        guide: &dyn Guide<T>,
-        params: &Params<T>,
-        (step, key): (usize, Key),
-        draws: usize,
-        estimator: Estimator,
-        loss: Loss,
-        checking: bool,
-    ) -> Result {
+        task: Task<'_, T>,
+        back: impl FnOnce(&Tape<T>, Var<'_, T>) -> O,
+    ) -> Result<O> {
+        let Task { guide, params, key, loss, draws, .. } = task;
         self.tape.reset();
         self.tape.bind(params);
         if let Some(batcher) = &mut self.batcher {
-            batcher.set_step(step);
+            batcher.set_step(task.step);
         }
         let how = Run {
             key,
             batcher: self.batcher.as_mut(),
-            estimator,
-            checking,
+            estimator: task.estimator,
+            checking: task.checking,
             collecting: false,
             prefix: &mut self.prefix,
         };
@@ -206,11 +262,11 @@ impl<T: Scalar> Worker<T> {
         if loss.scale != 1.0 {
             objective = objective * loss.scale;
         }
-        self.tape.backward(objective);
+        let result = back(&self.tape, objective);
         self.tape.swap_params_gradient(&mut self.gradient);
         // Lets go of the parameters, so that the optimiser can change them in place.
         self.tape.unbind();
-        Ok(())
+        Ok(result)
     }
 }
 
@@ -238,9 +294,9 @@ mod tests {
         let mut engine = Engine::<f64>::new(&layout, 1, size, Estimator::WeightSpace, key);
         (0..steps)
             .map(|step| {
+                let task = Task { key: Key::new(7), ..engine.task(&guide, &params, step, loss) };
                 let worker = &mut engine.workers[0];
-                let at = (step, Key::new(7));
-                worker.gradient(&model, &guide, &params, at, 1, Estimator::WeightSpace, loss, false).unwrap();
+                worker.gradient(&model, task).unwrap();
                 (worker.elbo, worker.gradient.clone())
             })
             .collect()

@@ -107,8 +107,8 @@ impl<R: Real> Lanes<R> {
     /// Adds a value to every lane.
     #[inline(always)]
     pub(super) fn add_lanes(&mut self, x: &[R; LANES]) {
-        for i in 0..LANES {
-            self.near[i] += x[i];
+        for (sum, x) in self.near.iter_mut().zip(x) {
+            *sum += *x;
         }
     }
 

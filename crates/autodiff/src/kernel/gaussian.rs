@@ -9,9 +9,10 @@
     reason = "loops over a fixed range of indices are what LLVM unrolls and vectorises"
 )]
 
-use super::blocks::{LANES, Lanes, MAX_CHUNKS, Segments, lanes_of};
-use super::entries::{padded, store};
+use super::blocks::{LANES, Lanes, MAX_CHUNKS, Segments};
 use super::map::{Aligned, total};
+use super::squares::Squares;
+use super::update::{self, Turn};
 use super::{SharedMut, for_each_chunk};
 use crate::random::{BLOCK, Key, fill_normal};
 use crate::real::{Real, Scalar};
@@ -235,8 +236,14 @@ pub(crate) struct Left<'a, T> {
     pub(crate) noise: &'a [T],
 }
 
-/// Where the slopes of a parameter go, and whether they are stored instead of added.
-pub(crate) type To<T> = Option<(SharedMut<T>, bool)>;
+/// Where the slopes of a parameter go.
+pub(crate) struct To<'a, T> {
+    pub(crate) to: SharedMut<T>,
+    /// They are stored instead of added.
+    pub(crate) fresh: bool,
+    /// The gradient of the parameter is then complete: its turn.
+    pub(crate) turn: Option<Turn<'a, T>>,
+}
 
 /// Adds the slopes: `kept` are the adjoints of what was kept, `kl` that of the divergence.
 pub(crate) fn backward<S: ScaleMap, K: Kept, T: Scalar>(
@@ -244,60 +251,84 @@ pub(crate) fn backward<S: ScaleMap, K: Kept, T: Scalar>(
     left: Left<'_, T>,
     kept: &[T],
     kl: T,
-    to: [To<T>; 2],
+    to: &[Option<To<'_, T>>; 2],
 ) {
-    let segments = Segments { count: 1, len: kept.len() };
-    let (size, count) = segments.chunks();
-    for_each_chunk(count, |i| {
-        let (_, at) = segments.part(i, size);
-        dispatch(Backward::<S, K, T> { of, left, kept, kl, to, at, of_type: PhantomData });
+    let n = kept.len();
+    for_each_chunk(n.div_ceil(update::PIECE), |i| {
+        let piece = i * update::PIECE..n.min((i + 1) * update::PIECE);
+        let (mut squares, mut room) = ([Squares::new(); 2], Aligned([[T::default(); update::PART]; 3]));
+        for at in piece.clone().step_by(update::PART) {
+            let at = at..piece.end.min(at + update::PART);
+            let [fresh_noise, loc, rho] = &mut room.0;
+            let mut noise = &fresh_noise[..at.len()];
+            if !left.noise.is_empty() {
+                noise = &left.noise[at.clone()];
+            } else if K::NOISY {
+                fill_normal(of.key, at.start as u64, &mut fresh_noise[..at.len()]);
+                noise = &fresh_noise[..at.len()];
+            }
+            let x = [&of.loc[at.clone()], &left.scale[at.clone()], noise, &kept[at.clone()]];
+            let (from, squares) = (at.start, &mut squares);
+            dispatch(Slopes {
+                prior: of.prior,
+                x,
+                kl,
+                room: [&mut *loc, &mut *rho],
+                to,
+                from,
+                squares,
+                of_type: PhantomData::<(S, K)>,
+            });
+            for (to, gradient) in to.iter().zip([&*loc, &*rho]) {
+                if let Some(To { turn: Some(turn), .. }) = to {
+                    // SAFETY: the parameters have the entries of this matrix, and this part of them is complete.
+                    unsafe { turn.part(at.clone(), &gradient[..at.len()]) };
+                }
+            }
+        }
+        for (to, squares) in to.iter().zip(squares) {
+            if let Some(To { turn: Some(turn), .. }) = to {
+                // SAFETY: this piece is that of one thread.
+                unsafe { turn.set_squares(i, squares.total()) };
+            }
+        }
     });
 }
 
-struct Backward<'a, S, K, T> {
-    of: Gaussians<'a, T>,
-    left: Left<'a, T>,
-    kept: &'a [T],
+struct Slopes<'a, S, K, T> {
+    prior: Prior,
+    /// Locations, scales, noise, adjoints.
+    x: [&'a [T]; 4],
     kl: T,
-    to: [To<T>; 2],
-    at: Range<usize>,
+    room: [&'a mut [T; update::PART]; 2],
+    to: &'a [Option<To<'a, T>>; 2],
+    /// Where these entries are in `to`.
+    from: usize,
+    squares: &'a mut [Squares; 2],
     of_type: PhantomData<(S, K)>,
 }
 
-impl<S: ScaleMap, K: Kept, T: Scalar> Kernel for Backward<'_, S, K, T> {
+impl<S: ScaleMap, K: Kept, T: Scalar> Kernel for Slopes<'_, S, K, T> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Aligned(room) = &mut Aligned([[T::default(); BLOCK]; 4]);
-        let Aligned(out) = &mut Aligned([[T::default(); BLOCK]; 2]);
-        let mut at = self.at.start;
-        while at < self.at.end {
-            let here = at..self.at.end.min(at + BLOCK);
-            let [for_loc, for_scale, for_noise, for_kept] = &mut *room;
-            if K::NOISY && self.left.noise.is_empty() {
-                *for_noise = T::normal_block(self.of.key, (at / BLOCK) as u64);
+        let [loc, rho] = self.room;
+        let n = self.x[0].len().min(update::PART);
+        slopes::<S, K, T>(self.prior, self.x, self.kl.num(), &mut loc[..n], &mut rho[..n]);
+        for (k, slopes) in [&mut loc[..n], &mut rho[..n]].into_iter().enumerate() {
+            let Some(To { to, fresh, turn }) = &self.to[k] else { continue };
+            // SAFETY: parts do not overlap, within a piece or between pieces, and the reference ends before that to the next parameter
+            // (which may be the same memory) begins.
+            let to = unsafe { to.slice(self.from, n) };
+            if !fresh {
+                slopes.iter_mut().zip(&*to).for_each(|(x, to)| *x = T::from_num(to.num() + x.num()));
             }
-            let x = [
-                padded(&self.of.loc[here.clone()], for_loc),
-                padded(&self.left.scale[here.clone()], for_scale),
-                if self.left.noise.is_empty() {
-                    for_noise
-                } else {
-                    padded(&self.left.noise[here.clone()], for_noise)
-                },
-                padded(&self.kept[here.clone()], for_kept),
-            ];
-            slopes::<S, K, T>(self.of.prior, x, self.kl.num(), lanes_of(here.len()), out);
-            for (to, out) in self.to.iter().zip(&*out) {
-                if let Some((to, fresh)) = to {
-                    // SAFETY: blocks do not overlap, within a chunk or between chunks, and the reference ends before that to the next
-                    // parameter (which may be the same memory) begins.
-                    let to = unsafe { to.slice(here.start, here.len()) };
-                    store(to, out, *fresh);
-                }
+            match turn {
+                // What is stored is not read again: where the memory is far away, it would have to be waited for.
+                Some(_) => self.squares[k].add(slopes),
+                None => to.iter_mut().zip(slopes).for_each(|(to, x)| *to = *x),
             }
-            at += BLOCK;
         }
     }
 }
@@ -305,13 +336,16 @@ impl<S: ScaleMap, K: Kept, T: Scalar> Kernel for Backward<'_, S, K, T> {
 #[inline(always)]
 fn slopes<S: ScaleMap, K: Kept, T: Scalar>(
     prior: Prior,
-    [loc, scale, noise, kept]: [&[T; BLOCK]; 4],
+    [loc, scale, noise, kept]: [&[T]; 4],
     kl: T::Num,
-    n: usize,
-    [to_loc, to_rho]: &mut [[T; BLOCK]; 2],
+    to_loc: &mut [T],
+    to_rho: &mut [T],
 ) {
     let precision = 1.0 / (prior.scale * prior.scale);
-    for e in 0..n.min(BLOCK) {
+    let n = to_loc.len();
+    let (loc, scale, noise, kept, to_rho) =
+        (&loc[..n], &scale[..n], &noise[..n], &kept[..n], &mut to_rho[..n]);
+    for e in 0..n {
         let (loc, scale) = (loc[e].num(), scale[e].num());
         let (along_loc, along_scale) = K::slopes(kept[e].num(), scale, noise[e].num());
         to_loc[e] = T::from_num(along_loc + kl * ((loc - prior.loc) * precision));

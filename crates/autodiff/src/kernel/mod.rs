@@ -7,6 +7,8 @@ pub(crate) mod gemm;
 mod loops;
 pub(crate) mod map;
 mod parallel;
+pub(crate) mod squares;
+pub(crate) mod update;
 
 pub(crate) use entries::{Dest, Input};
 pub(crate) use loops::Body;

@@ -43,7 +43,10 @@ impl<T> SharedMut<T> {
         Self { start: slice.as_mut_ptr(), len: slice.len() }
     }
 
-    /// Whether there are no entries.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }

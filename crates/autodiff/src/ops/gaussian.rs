@@ -1,7 +1,9 @@
 //! Gaussians with their divergence from a fixed Gaussian: draws, or variances.
 
 use super::fused::KEPT_NOISE;
-use crate::kernel::gaussian::{Drawn, Gaussians, Kept, Left, Prior, ScaleMap, Variance, backward, forward};
+use crate::kernel::gaussian::{
+    Drawn, Gaussians, Kept, Left, Prior, ScaleMap, To, Variance, backward, forward,
+};
 use crate::random::Key;
 use crate::real::Scalar;
 use crate::tape::{Adjoints, Behind, Inputs, Op, Tape, Var};
@@ -40,8 +42,8 @@ impl<S: ScaleMap, K: Kept, T: Scalar> Op<T> for GaussianAndKl<S, K> {
         let n = x.get(0).len();
         let array = |i: usize| &y[self.behind.array(n, i)..][..n];
         let left = Left { scale: array(0), noise: if self.behind.arrays > 1 { array(1) } else { &[] } };
-        let to = [dx.shared(0), dx.shared(1)];
-        backward::<S, K, T>(self.of(x), left, &g[..n], g[n], to);
+        let to = [0, 1].map(|k| dx.shared(k).map(|(to, fresh)| To { to, fresh, turn: dx.turn(k) }));
+        backward::<S, K, T>(self.of(x), left, &g[..n], g[n], &to);
     }
 }
 

@@ -1,10 +1,14 @@
 //! The backward sweep.
 
 use super::node::{Grad, Values};
+use super::op::Reached;
 use super::{Adjoints, Inner, Inputs, Tape, Var};
+use crate::kernel::SharedMut;
+use crate::kernel::update::{Update, Updates, norm_of};
 use crate::real::Scalar;
 use nalgebra::DMatrix;
-use std::cell::Ref;
+use std::cell::{Cell, Ref};
+use std::ops::Range;
 
 /// The gradients that a backward sweep left on the tape.
 #[derive(Debug)]
@@ -22,11 +26,41 @@ impl<T: Scalar> Tape<T> {
     /// If `result` is not 1 × 1, belongs to another tape, or gradients of this tape are still being read.
     #[track_caller]
     pub fn backward(&self, result: Var<'_, T>) -> Gradients<'_, T> {
+        let id = self.scalar_node(result);
+        self.inner.borrow_mut().sweep(id, None);
+        Gradients { tape: self, inner: self.inner.borrow() }
+    }
+
+    /// As [`backward`](Tape::backward), and every bound parameter is changed by the rule as soon as its gradient is complete, while both are in
+    /// the cache. The new values take the place of the gradient (see [`swap_params_gradient`](Tape::swap_params_gradient)); the bound parameters
+    /// stay as they are. Returns the norm of the gradient.
+    ///
+    /// # Panics
+    /// As `backward`; if no parameters are bound; or as [`update`](crate::update).
+    #[track_caller]
+    pub fn backward_updating(
+        &self,
+        result: Var<'_, T>,
+        rule: &dyn Update<T>,
+        memory: &mut [&mut [T]],
+    ) -> f64 {
+        let id = self.scalar_node(result);
+        let mut inner = self.inner.borrow_mut();
+        let (mut squares, used) = (std::mem::take(&mut inner.squares), Cell::new(0));
+        let sizes = (inner.params_grad.len(), 2 * inner.params_node.len() + 1);
+        let updates = Updates::new(rule, sizes, memory, &mut squares, &used);
+        inner.sweep(id, Some(updates));
+        let norm = norm_of(&squares);
+        inner.squares = squares;
+        norm
+    }
+
+    /// The number of a 1 × 1 node.
+    #[track_caller]
+    fn scalar_node(&self, result: Var<'_, T>) -> Option<u32> {
         let (rows, cols) = result.shape();
         assert!(rows == 1 && cols == 1, "backward: the result must be 1 × 1, not {rows} × {cols}");
-        let id = result.on(self);
-        self.inner.borrow_mut().sweep(id);
-        Gradients { tape: self, inner: self.inner.borrow() }
+        result.on(self)
     }
 }
 
@@ -41,7 +75,7 @@ impl<T: Scalar> Gradients<'_, T> {
         let zero = || DMatrix::from_element(rows, cols, T::from_f64(0.0));
         let Some(id) = x.on(self.tape) else { return zero() };
         let inner = &*self.inner;
-        if !inner.touched.get(id as usize).copied().unwrap_or(false) {
+        if inner.reached.get(id as usize).is_none_or(|reached| *reached == Reached::No) {
             return zero();
         }
         match inner.nodes[id as usize].grad {
@@ -60,10 +94,10 @@ impl<T: Scalar> Gradients<'_, T> {
 }
 
 impl<T: Scalar> Inner<T> {
-    fn sweep(&mut self, result: Option<u32>) {
+    fn sweep(&mut self, result: Option<u32>, updates: Option<Updates<'_, T>>) {
         let zero = T::from_f64(0.0);
-        self.touched.clear();
-        self.touched.resize(self.nodes.len(), false);
+        self.reached.clear();
+        self.reached.resize(self.nodes.len(), Reached::No);
         if self.adjoints.len() < self.adjoints_used {
             self.adjoints.resize(self.adjoints_used.max(self.adjoints.len() * 2), zero);
         }
@@ -73,29 +107,37 @@ impl<T: Scalar> Inner<T> {
                 Grad::Arena(at) => self.adjoints[at] = T::from_f64(1.0),
                 Grad::Params(at) => self.params_grad[at] = T::from_f64(1.0),
             }
-            self.touched[id as usize] = true;
+            self.reached[id as usize] = Reached::Touched;
             // The result may be the second half of a pair, whose operation stands at the first half.
             for id in (0..=id as usize).rev() {
-                self.backward_one(id);
+                self.backward_one(id, updates);
             }
         }
-        self.clear_unused_params();
+        self.finish_unused(updates);
     }
 
-    fn backward_one(&mut self, id: usize) {
+    fn backward_one(&mut self, id: usize, updates: Option<Updates<'_, T>>) {
         let node = self.nodes[id];
-        let (Some(op), Grad::Arena(at)) = (node.op, node.grad) else { return };
-        let extra_touched = node.behind.sum && self.touched[id + 1];
-        if !self.touched[id] && !extra_touched {
+        let (op, at) = match (node.op, node.grad) {
+            (Some(op), Grad::Arena(at)) => (op, at),
+            // All that use a parameter come after it on the tape, so in the sweep before it.
+            (_, Grad::Params(at)) if self.reached[id] == Reached::Touched => {
+                return self.take_turn(at..at + node.size(), updates);
+            }
+            _ => return,
+        };
+        let reached = |id: usize| self.reached[id] != Reached::No;
+        let (own, sum) = (reached(id), node.behind.sum && reached(id + 1));
+        if !own && !sum {
             return;
         }
         let zero = T::from_f64(0.0);
         if node.behind.sum {
             // The half that nothing used has no gradient.
-            if !self.touched[id] {
+            if !own {
                 self.adjoints[at..at + node.size()].fill(zero);
             }
-            if !extra_touched {
+            if !sum {
                 self.adjoints[at + node.size()] = zero;
             }
         }
@@ -111,10 +153,12 @@ impl<T: Scalar> Inner<T> {
         let mut dx = Adjoints {
             nodes: &self.nodes,
             args,
-            touched: &mut self.touched,
+            reached: &mut self.reached,
             arena: below,
             params: &mut self.params_grad,
             scratch: &mut self.scratch,
+            node: id as u32,
+            updates: updates.map(|updates| (updates, params)),
         };
         let y = &self.arena[value..value + node.stored()];
         let op = &self.ops[op as usize];
@@ -134,18 +178,34 @@ impl<T: Scalar> Inner<T> {
         }
     }
 
-    /// Sets the gradient of parameters that the result does not depend on to zero.
-    fn clear_unused_params(&mut self) {
-        let zero = T::from_f64(0.0);
-        let mut next = 0;
-        // Segments stand in the order of their offsets.
-        for node in self.params_node.iter().flatten() {
-            let n = &self.nodes[*node as usize];
-            if let (Grad::Params(at), true) = (n.grad, self.touched[*node as usize]) {
-                self.params_grad[next..at].fill(zero);
-                next = at + n.size();
-            }
+    /// Parameters whose gradient is complete change, if they are to.
+    fn take_turn(&mut self, range: Range<usize>, updates: Option<Updates<'_, T>>) {
+        if let (Some(updates), false) = (updates, range.is_empty()) {
+            let params = self.params.as_deref().map_or(&[][..], |p| p);
+            updates.turn(params, SharedMut::new(&mut self.params_grad), range).all();
         }
-        self.params_grad[next..].fill(zero);
+    }
+
+    /// Sets the gradient of parameters that the result does not depend on to zero; then it is their turn.
+    fn finish_unused(&mut self, updates: Option<Updates<'_, T>>) {
+        let mut next = 0;
+        // Segments stand in the order of their offsets; behind them all is the end.
+        for i in 0..=self.params_node.len() {
+            let used = match self.params_node.get(i) {
+                None => self.params_grad.len()..self.params_grad.len(),
+                Some(None) => continue,
+                Some(Some(node)) => {
+                    let n = &self.nodes[*node as usize];
+                    let (Grad::Params(at), true) = (n.grad, self.reached[*node as usize] != Reached::No)
+                    else {
+                        continue;
+                    };
+                    at..at + n.size()
+                }
+            };
+            self.params_grad[next..used.start].fill(T::from_f64(0.0));
+            self.take_turn(next..used.start, updates);
+            next = used.end;
+        }
     }
 }

@@ -16,6 +16,7 @@ use crate::real::Scalar;
 use nalgebra::DMatrix;
 pub(crate) use node::Behind;
 use node::{Grad, Node, Place, Values};
+use op::Reached;
 use std::any::Any;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -54,7 +55,9 @@ struct Inner<T: Scalar> {
     /// Adjoints and how many of them the nodes so far need.
     adjoints: Vec<T>,
     adjoints_used: usize,
-    touched: Vec<bool>,
+    reached: Vec<Reached>,
+    /// Squares of the gradient that updates have used up.
+    squares: Vec<f64>,
     scratch: Vec<T>,
     params: Option<Arc<Vec<T>>>,
     params_grad: Vec<T>,
@@ -94,7 +97,8 @@ impl<T: Scalar> Tape<T> {
                 used: 0,
                 adjoints: Vec::new(),
                 adjoints_used: 0,
-                touched: Vec::new(),
+                reached: Vec::new(),
+                squares: Vec::new(),
                 scratch: Vec::new(),
                 params: None,
                 params_grad: Vec::new(),
@@ -126,8 +130,8 @@ impl<T: Scalar> Tape<T> {
         self.inner.get_mut().params = None;
     }
 
-    /// Exchanges the gradient with respect to the bound parameters for this buffer, so that it can be kept without a copy. The buffer
-    /// serves the next parameters that are bound: [`bind`](Tape::bind) comes before the next backward sweep.
+    /// Exchanges the gradient with respect to the bound parameters (or what an update put in its place) for this buffer, so that it can be kept
+    /// without a copy. The buffer serves the next parameters that are bound: [`bind`](Tape::bind) comes before the next backward sweep.
     pub fn swap_params_gradient(&mut self, with: &mut Vec<T>) {
         std::mem::swap(&mut self.inner.get_mut().params_grad, with);
     }
@@ -325,6 +329,10 @@ impl<T: Scalar> Inner<T> {
         let args = (first, self.args.len() as u32);
         let id = self.push((rows, cols), Place::Arena(at), grad);
         self.nodes[id as usize] = Node { op, args, behind, ..self.nodes[id as usize] };
+        for &arg in &self.args[first as usize..] {
+            let user = &mut self.nodes[arg as usize].first_user;
+            *user = id.min(*user);
+        }
         if behind.sum {
             let grad = if let Grad::Arena(g) = grad { Grad::Arena(g + n) } else { Grad::None };
             self.push((1, 1), Place::Arena(at + n), grad);

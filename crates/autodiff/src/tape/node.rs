@@ -41,7 +41,12 @@ pub(crate) struct Node {
     pub tag: u32,
     /// What stands behind the value.
     pub behind: Behind,
+    /// The first operation that has it as an argument.
+    pub first_user: u32,
 }
+
+/// What no operation has as its number.
+pub(crate) const NOBODY: u32 = u32::MAX;
 
 /// Entries that an operation writes behind its value.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -68,7 +73,17 @@ impl Behind {
 impl Node {
     /// A value that no operation made.
     pub(crate) fn leaf((rows, cols): (u32, u32), place: Place, grad: Grad, tag: u32) -> Self {
-        Self { rows, cols, place, grad, op: None, args: (0, 0), tag, behind: Behind::default() }
+        Self {
+            rows,
+            cols,
+            place,
+            grad,
+            op: None,
+            args: (0, 0),
+            tag,
+            behind: Behind::default(),
+            first_user: NOBODY,
+        }
     }
 
     pub(crate) fn shape(&self) -> (usize, usize) {

@@ -2,6 +2,7 @@
 
 use super::node::{Grad, Node, Values};
 use crate::kernel::SharedMut;
+use crate::kernel::update::{Turn, Updates};
 use crate::real::Scalar;
 use std::any::Any;
 use std::fmt::Debug;
@@ -60,20 +61,35 @@ impl<'a, T: Scalar> Inputs<'a, T> {
     }
 }
 
+/// How far the sweep has come with the adjoint of a node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Reached {
+    /// Nothing has been added: the numbers there are old.
+    No,
+    /// It holds what the operations so far have added.
+    Touched,
+    /// It was complete, and its parameters have changed.
+    Finished,
+}
+
 /// The adjoints of an operation's arguments.
 #[derive(Debug)]
 pub struct Adjoints<'a, T: Scalar> {
     pub(super) nodes: &'a [Node],
     pub(super) args: &'a [u32],
-    pub(super) touched: &'a mut [bool],
+    pub(super) reached: &'a mut [Reached],
     /// Adjoints on the tape, up to that of the operation itself.
     pub(super) arena: &'a mut [T],
     /// Adjoints of the parameters.
     pub(super) params: &'a mut [T],
     pub(super) scratch: &'a mut Vec<T>,
+    /// The number of the operation itself.
+    pub(super) node: u32,
+    /// What becomes of parameters, if they are to change during the sweep, and their values.
+    pub(super) updates: Option<(Updates<'a, T>, &'a [T])>,
 }
 
-impl<T: Scalar> Adjoints<'_, T> {
+impl<'a, T: Scalar> Adjoints<'a, T> {
     /// Memory for intermediate results, `n` entries of unspecified value. Give it back by
     /// [`put_scratch`](Adjoints::put_scratch), so that the next operation allocates nothing.
     pub fn take_scratch(&mut self, n: usize) -> Vec<T> {
@@ -121,6 +137,21 @@ impl<T: Scalar> Adjoints<'_, T> {
         self.slot(k).map(|(to, fresh)| (SharedMut::new(to), fresh))
     }
 
+    /// The turn of argument `k`, if it is a parameter whose gradient is complete with the part of this operation. Asked once, after its adjoint.
+    pub(crate) fn turn(&mut self, k: usize) -> Option<Turn<'a, T>> {
+        let (updates, values) = self.updates?;
+        let id = self.args[k] as usize;
+        let node = &self.nodes[id];
+        let Grad::Params(at) = node.grad else { return None };
+        // The sweep goes back, so the first to have used it is the last to add to its gradient; here, in the last place.
+        let last = node.first_user == self.node && !self.args[k + 1..].contains(&self.args[k]);
+        if !last {
+            return None;
+        }
+        self.reached[id] = Reached::Finished;
+        Some(updates.turn(values, SharedMut::new(self.params), at..at + node.size()))
+    }
+
     fn slot(&mut self, k: usize) -> Option<(&mut [T], bool)> {
         let id = self.args[k] as usize;
         let node = &self.nodes[id];
@@ -129,6 +160,7 @@ impl<T: Scalar> Adjoints<'_, T> {
             Grad::Arena(at) => &mut self.arena[at..at + node.size()],
             Grad::Params(at) => &mut self.params[at..at + node.size()],
         };
-        Some((to, !std::mem::replace(&mut self.touched[id], true)))
+        let fresh = std::mem::replace(&mut self.reached[id], Reached::Touched) == Reached::No;
+        Some((to, fresh))
     }
 }

@@ -9,7 +9,7 @@ use crate::guide::Guide;
 use crate::guides::MeanField;
 use crate::model::Model;
 use crate::observer::Observer;
-use crate::optim::{Adam, Optimizer, Schedule};
+use crate::optim::{Adam, Memory, Optimizer, Schedule};
 use crate::posterior::Posterior;
 use crate::report::Report;
 use crate::scope::{Estimator, discover};
@@ -212,6 +212,7 @@ impl<T: Scalar> Fit<T> {
             multipliers,
             engine: Engine::new(&layout, self.draws, self.minibatch, self.estimator, key.fold_in_str("fit")),
             history: Vec::with_capacity(expected.min(1 << 20)),
+            memory: Memory::new(self.optimizer.as_ref(), params.len()),
             params,
         };
         let taken = self.steps_taken(&model, &mut state, observers);

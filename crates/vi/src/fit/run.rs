@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
 use crate::observer::{Observer, StepInfo};
-use crate::optim::{clip_norm, norm};
+use crate::optim::{Memory, Rule, clip_norm};
 use crate::report::Stopped;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Params, Scalar};
@@ -108,31 +108,38 @@ impl<T: Scalar> Fit<T> {
         (step, steps): (usize, usize),
         factor: f64,
         kl_weight: f64,
-        auto: Option<&mut Auto>,
+        mut auto: Option<&mut Auto>,
     ) -> Result<StepInfo> {
         let loss = Loss { kl_weight, scale: self.loss_scale };
         let guide = self.guide.as_ref();
-        let (elbo, gradient) = state.engine.step(model, guide, &state.params, step, loss)?;
-        let gradient_norm = match self.clip {
-            Some(limit) => clip_norm(gradient, limit),
-            None => norm(gradient),
-        };
-        if !elbo.value().is_finite() || !gradient_norm.is_finite() {
-            return Err(state.engine.explain(model, guide, &state.params, step, loss));
-        }
         let rate = self.optimizer.rate() * factor;
         for ((_, now), (_, multiplier)) in state.rates.iter_mut().zip(&state.multipliers) {
             *now = rate * multiplier;
         }
-        match auto {
-            None => self.optimizer.step(state.params.as_mut_slice(), gradient, &state.rates),
-            Some(auto) => {
-                self.guide.units(&state.params, &mut auto.units);
-                let params = state.params.as_mut_slice();
-                auto.before_step(params);
-                self.optimizer.step(params, gradient, &state.rates);
-                auto.after_step(params);
-            }
+        let State { engine, params, memory, rates, .. } = state;
+        let (elbo, gradient_norm, changed) =
+            if engine.one_draw() && self.clip.is_none() && params.len() >= MANY {
+                // Nothing more is to be known of the gradient than a part of it at a time.
+                self.optimizer.begin();
+                let rule = Rule { optimizer: self.optimizer.as_ref(), rates };
+                let (mut arrays, count) = memory.parts();
+                engine.step_updating(model, guide, params, step, loss, &rule, &mut arrays[..count])?
+            } else {
+                let (elbo, gradient) = engine.step(model, guide, params, step, loss)?;
+                let clipped = self.clip.map(|limit| clip_norm(gradient, limit));
+                let norm = memory.advance(self.optimizer.as_mut(), params.as_slice(), gradient, rates);
+                (elbo, clipped.unwrap_or(norm), gradient)
+            };
+        if !elbo.value().is_finite() || !gradient_norm.is_finite() {
+            // The parameters are still those of the step.
+            return Err(engine.explain(model, guide, params, step, loss));
+        }
+        if let Some(auto) = &mut auto {
+            self.guide.units(params, &mut auto.units);
+        }
+        params.exchange(changed);
+        if let Some(auto) = auto {
+            auto.after_step(changed, params.as_mut_slice());
         }
         let info = StepInfo { step, steps, elbo, kl_weight, rate, gradient_norm };
         if step % self.history_every == 0 {
@@ -142,10 +149,16 @@ impl<T: Scalar> Fit<T> {
     }
 }
 
+/// From so many parameters on, they change during the sweep back, while they are in the cache. Fewer stay there anyway, and one pass over all
+/// of them has fewer calls.
+const MANY: usize = 1 << 17;
+
 /// What changes during a fit.
 pub(super) struct State<T: Scalar> {
     pub(super) engine: Engine<T>,
     pub(super) params: Params<T>,
+    /// The optimiser's.
+    pub(super) memory: Memory<T>,
     /// The multiplier of every range of parameters, and the rate of this step.
     pub(super) multipliers: Vec<(Range<usize>, f64)>,
     pub(super) rates: Vec<(Range<usize>, f64)>,

@@ -1,7 +1,6 @@
 //! Gradient clipping.
 
-use super::norm;
-use probity_autodiff::{Real, Scalar};
+use probity_autodiff::{Real, Scalar, norm};
 
 /// Scales the gradient down to this Euclidean norm, if it is longer. Returns the norm it had.
 pub fn clip_norm<T: Scalar>(gradient: &mut [T], limit: f64) -> f64 {

@@ -2,33 +2,47 @@
 
 mod adam;
 mod clip;
-mod norm;
+mod memory;
 mod schedule;
 mod sgd;
 
 pub use adam::Adam;
 pub use clip::clip_norm;
-pub(crate) use norm::norm;
+pub use memory::Memory;
+pub(crate) use memory::Rule;
 pub use schedule::Schedule;
 pub use sgd::Sgd;
 
 use probity_autodiff::Scalar;
 use std::fmt::Debug;
-use std::ops::Range;
 
 /// A rule that changes parameters by their gradient. Losses are minimised.
-pub trait Optimizer<T: Scalar>: Debug + Send {
+///
+/// The rule knows the step; what it remembers of the parameters stands in arrays beside them ([`Memory`]). So any part of the parameters can
+/// be updated by itself: as soon as its gradient is complete, and on any thread.
+///
+/// ```
+/// use probity_vi::optim::{Adam, Memory, Optimizer};
+///
+/// let (mut adam, mut x) = (Adam::new(0.1), vec![1.0, -2.0]);
+/// let mut memory = Memory::new(&adam, 2);
+/// for _ in 0..500 {
+///     let mut gradient = vec![2.0 * (x[0] - 3.0), 2.0 * (x[1] - 5.0)];
+///     memory.step(&mut adam, &mut x, &mut gradient, &[(0..2, 0.1)]);
+/// }
+/// assert!((x[0] - 3.0_f64).abs() < 1e-3 && (x[1] - 5.0).abs() < 1e-3);
+/// ```
+pub trait Optimizer<T: Scalar>: Debug + Send + Sync {
     /// The step size before schedules and multipliers.
     fn rate(&self) -> f64;
 
-    /// Changes the parameters. `rates` covers all of them by consecutive ranges, each with the rate of this step.
-    ///
-    /// The first call fixes the number of parameters.
-    ///
-    /// # Panics
-    /// If the slices differ in length, or from the first call's.
-    fn step(&mut self, params: &mut [T], gradient: &[T], rates: &[(Range<usize>, f64)]);
+    /// How many numbers it remembers of every parameter, at most four.
+    fn memory(&self) -> usize;
 
-    /// Forgets what earlier gradients left behind.
-    fn reset(&mut self);
+    /// Begins a step.
+    fn begin(&mut self);
+
+    /// Some of the parameters, with their rate in this step, their gradient, and where their new values go. `memory` has the same entries of every
+    /// array. The new value of a parameter may depend on nothing but what belongs to it.
+    fn update(&self, rate: f64, params: &[T], gradient: &[T], to: &mut [T], memory: &mut [&mut [T]]);
 }

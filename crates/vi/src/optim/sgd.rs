@@ -3,20 +3,18 @@
 use super::Optimizer;
 use probity_autodiff::Scalar;
 use serde::{Deserialize, Serialize};
-use std::ops::Range;
 
 /// `b ← momentum b + g`, `θ ← θ - rate b`. Source: Polyak 1964.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Sgd<T> {
+pub struct Sgd {
     rate: f64,
     momentum: f64,
-    velocity: Vec<T>,
 }
 
-impl<T> Sgd<T> {
+impl Sgd {
     /// With this rate, without momentum.
     pub fn new(rate: f64) -> Self {
-        Self { rate, momentum: 0.0, velocity: Vec::new() }
+        Self { rate, momentum: 0.0 }
     }
 
     /// With momentum.
@@ -26,26 +24,23 @@ impl<T> Sgd<T> {
     }
 }
 
-impl<T: Scalar> Optimizer<T> for Sgd<T> {
+impl<T: Scalar> Optimizer<T> for Sgd {
     fn rate(&self) -> f64 {
         self.rate
     }
 
-    fn step(&mut self, params: &mut [T], gradient: &[T], rates: &[(Range<usize>, f64)]) {
-        if self.velocity.is_empty() {
-            self.velocity.resize(params.len(), T::from_f64(0.0));
-        }
-        assert!(params.len() == gradient.len() && params.len() == self.velocity.len(), "Sgd: lengths differ");
-        for (range, rate) in rates {
-            for i in range.clone() {
-                let velocity = self.velocity[i].num() * self.momentum + gradient[i].num();
-                self.velocity[i] = T::from_num(velocity);
-                params[i] = T::from_num(params[i].num() - velocity * *rate);
-            }
-        }
+    /// The velocity.
+    fn memory(&self) -> usize {
+        1
     }
 
-    fn reset(&mut self) {
-        self.velocity.clear();
+    fn begin(&mut self) {}
+
+    fn update(&self, rate: f64, params: &[T], gradient: &[T], to: &mut [T], memory: &mut [&mut [T]]) {
+        for ((to, b), (p, g)) in to.iter_mut().zip(memory[0].iter_mut()).zip(params.iter().zip(gradient)) {
+            let velocity = b.num() * self.momentum + g.num();
+            *b = T::from_num(velocity);
+            *to = T::from_num(p.num() - velocity * rate);
+        }
     }
 }

@@ -1,0 +1,159 @@
+//! Parameters that change as soon as their gradient is complete, piece by piece, while both are in the cache.
+
+use super::parallel::{SharedMut, for_each_chunk};
+use super::squares::Squares;
+use crate::real::Scalar;
+use std::cell::Cell;
+use std::fmt;
+use std::ops::Range;
+
+/// What becomes of a parameter when its gradient is known: the rule of an optimiser, with its state for the step.
+pub trait Update<T>: Sync {
+    /// Parameters `at..at + params.len()`, their gradient, and where their new values go. `memory` holds the same entries of every array that the
+    /// rule remembers from step to step.
+    fn update(&self, at: usize, params: &[T], gradient: &[T], to: &mut [T], memory: &mut [&mut [T]]);
+}
+
+/// Parameters that one thread works on.
+pub(crate) const PIECE: usize = 4096;
+/// Parameters whose gradient is computed before it is used up.
+pub(crate) const PART: usize = 128;
+/// The most arrays that a rule may remember.
+const MOST: usize = 4;
+
+/// Changes all parameters by a rule: `gradient` holds their gradient, and receives their new values. Returns the norm that the gradient had.
+///
+/// The parameters are taken in pieces, on several threads if there are many. `scratch` keeps its memory from call to call.
+///
+/// # Panics
+/// If the arrays differ in length from the parameters, or there are more than four of them.
+pub fn update<T: Scalar>(
+    rule: &dyn Update<T>,
+    params: &[T],
+    gradient: &mut [T],
+    memory: &mut [&mut [T]],
+    scratch: &mut Vec<f64>,
+) -> f64 {
+    let used = Cell::new(0);
+    let updates = Updates::new(rule, (params.len(), 1), memory, scratch, &used);
+    updates.turn(params, SharedMut::new(gradient), 0..params.len()).all();
+    norm_of(scratch)
+}
+
+/// The norm of the gradient that was used up.
+pub(crate) fn norm_of(squares: &[f64]) -> f64 {
+    squares.iter().sum::<f64>().sqrt()
+}
+
+/// A rule and what it remembers, of which parameters take their parts when their turn has come.
+#[derive(Clone, Copy)]
+pub(crate) struct Updates<'a, T> {
+    rule: &'a dyn Update<T>,
+    memory: [Option<SharedMut<T>>; MOST],
+    /// Sums of squares by piece, in the order of the turns, and how many are used.
+    squares: SharedMut<f64>,
+    used: &'a Cell<usize>,
+}
+
+impl<T> fmt::Debug for Updates<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Updates").field("used", &self.used).finish_non_exhaustive()
+    }
+}
+
+impl<'a, T: Scalar> Updates<'a, T> {
+    /// For so many parameters, whose turns come in at most so many ranges.
+    pub(crate) fn new(
+        rule: &'a dyn Update<T>,
+        (params, ranges): (usize, usize),
+        memory: &'a mut [&mut [T]],
+        squares: &'a mut Vec<f64>,
+        used: &'a Cell<usize>,
+    ) -> Self {
+        let fits = memory.len() <= MOST && memory.iter().all(|m| m.len() == params);
+        assert!(fits, "update: at most {MOST} arrays, each as long as the parameters");
+        squares.clear();
+        squares.resize(params / PIECE + ranges, 0.0);
+        let mut arrays = memory.iter_mut();
+        let memory = std::array::from_fn(|_| arrays.next().map(|m| SharedMut::new(m)));
+        Self { rule, memory, squares: SharedMut::new(squares), used }
+    }
+
+    /// The turn of a range of the parameters; each has one.
+    pub(crate) fn turn(&self, params: &'a [T], gradient: SharedMut<T>, range: Range<usize>) -> Turn<'a, T> {
+        assert!(params.len() == gradient.len(), "update: as many gradients as parameters are needed");
+        let first = self.used.get();
+        self.used.set(first + range.len().div_ceil(PIECE));
+        let Self { rule, memory, squares, .. } = *self;
+        Turn { rule, params, gradient, memory, squares, first, range }
+    }
+}
+
+/// A range of parameters whose gradient is complete, or will be, piece by piece.
+pub(crate) struct Turn<'a, T> {
+    rule: &'a dyn Update<T>,
+    params: &'a [T],
+    gradient: SharedMut<T>,
+    memory: [Option<SharedMut<T>>; MOST],
+    squares: SharedMut<f64>,
+    /// The place of its first piece among the squares.
+    first: usize,
+    range: Range<usize>,
+}
+
+impl<T: Scalar> Turn<'_, T> {
+    /// Updates all of them.
+    pub(crate) fn all(&self) {
+        // SAFETY: every piece is worked on once, and by one thread.
+        for_each_chunk(self.range.len().div_ceil(PIECE), |i| unsafe { self.piece(i) });
+    }
+
+    /// Updates piece `i`.
+    ///
+    /// # Safety
+    /// Nothing else uses this piece's part of the arrays or of the gradient.
+    unsafe fn piece(&self, i: usize) {
+        let piece = i * PIECE..self.range.len().min((i + 1) * PIECE);
+        let (mut squares, mut room) = (Squares::new(), [T::default(); PART]);
+        for at in piece.clone().step_by(PART) {
+            let part = at..piece.end.min(at + PART);
+            // The new values will stand where the gradient is.
+            let room = &mut room[..part.len()];
+            // SAFETY: the caller's contract.
+            unsafe {
+                room.copy_from_slice(self.gradient.slice(self.range.start + part.start, part.len()));
+                squares.add(room);
+                self.part(part, room);
+            }
+        }
+        // SAFETY: the caller's contract.
+        unsafe { self.set_squares(i, squares.total()) };
+    }
+
+    /// Puts the squares of piece `i` in their place.
+    ///
+    /// # Safety
+    /// No other thread works on this piece.
+    pub(crate) unsafe fn set_squares(&self, i: usize, squares: f64) {
+        // SAFETY: the place of this piece.
+        unsafe { self.squares.set(self.first + i, squares) };
+    }
+
+    /// Updates the parameters that are these entries of the range.
+    ///
+    /// # Safety
+    /// Nothing else uses these entries of the arrays or of the gradient.
+    pub(crate) unsafe fn part(&self, part: Range<usize>, gradient: &[T]) {
+        let (at, n) = (self.range.start + part.start, part.len());
+        let mut memory: [&mut [T]; MOST] = [&mut [], &mut [], &mut [], &mut []];
+        let mut count = 0;
+        for (part, array) in memory.iter_mut().zip(self.memory.iter().flatten()) {
+            // SAFETY: the arrays are borrowed mutably, and this part is the caller's.
+            *part = unsafe { array.slice(at, n) };
+            count += 1;
+        }
+        // SAFETY: as above.
+        let to = unsafe { self.gradient.slice(at, n) };
+        self.rule.update(at, &self.params[at..at + n], gradient, to, &mut memory[..count]);
+    }
+}

@@ -1,0 +1,115 @@
+//! What an optimiser remembers of the parameters, and a step.
+
+use super::Optimizer;
+use probity_autodiff::{Scalar, Update, update};
+use std::ops::Range;
+
+/// What an optimiser remembers of every parameter: arrays beside the parameters, of their length, 0 at first.
+#[derive(Clone, Debug)]
+pub struct Memory<T> {
+    arrays: Vec<Array<T>>,
+    scratch: Vec<f64>,
+}
+
+/// An array that begins somewhere in its memory.
+#[derive(Clone, Debug)]
+struct Array<T> {
+    memory: Vec<T>,
+    start: usize,
+}
+
+impl<T: Scalar> Array<T> {
+    /// Number `i` of `n` entries. Long arrays begin at the same place of a page of memory, and entries that are read together would crowd in the
+    /// same sets of the caches: so each begins at another one.
+    fn new(i: usize, n: usize) -> Self {
+        const APART: usize = 5 * 16;
+        let start = (i + 1) * APART;
+        Self { memory: vec![T::from_f64(0.0); start + n], start }
+    }
+}
+
+impl<T: Scalar> Memory<T> {
+    /// For so many parameters.
+    ///
+    /// # Panics
+    /// If the optimiser asks for more than four arrays.
+    pub fn new(optimizer: &dyn Optimizer<T>, parameters: usize) -> Self {
+        let count = optimizer.memory();
+        assert!(count <= MOST, "Memory: {count} arrays, of at most {MOST}");
+        Self { arrays: (0..count).map(|i| Array::new(i, parameters)).collect(), scratch: Vec::new() }
+    }
+
+    /// The arrays, in the order of the optimiser.
+    pub fn arrays(&self) -> impl Iterator<Item = &[T]> {
+        self.arrays.iter().map(|a| &a.memory[a.start..])
+    }
+
+    /// The arrays, and how many there are.
+    pub(crate) fn parts(&mut self) -> ([&mut [T]; MOST], usize) {
+        let (mut parts, count) = (Default::default(), self.arrays.len());
+        fill(&mut parts, self.arrays.iter_mut().map(|a| &mut a.memory[a.start..]));
+        (parts, count)
+    }
+
+    /// A step of the optimiser. `rates` covers the parameters by consecutive ranges, each with its rate. `gradient` is used up: it receives the
+    /// new values too. Returns the norm that it had.
+    ///
+    /// # Panics
+    /// If the slices or the arrays differ in length.
+    pub fn step(
+        &mut self,
+        optimizer: &mut dyn Optimizer<T>,
+        params: &mut [T],
+        gradient: &mut [T],
+        rates: &[(Range<usize>, f64)],
+    ) -> f64 {
+        let norm = self.advance(optimizer, params, gradient, rates);
+        params.copy_from_slice(gradient);
+        norm
+    }
+
+    /// As [`step`](Memory::step), but the new values are only in `gradient`.
+    pub(crate) fn advance(
+        &mut self,
+        optimizer: &mut dyn Optimizer<T>,
+        params: &[T],
+        gradient: &mut [T],
+        rates: &[(Range<usize>, f64)],
+    ) -> f64 {
+        optimizer.begin();
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let (mut parts, count) = self.parts();
+        let norm = update(&Rule { optimizer, rates }, params, gradient, &mut parts[..count], &mut scratch);
+        self.scratch = scratch;
+        norm
+    }
+}
+
+/// The most arrays there are: a list of them stands on the stack.
+const MOST: usize = 4;
+
+fn fill<'a, T>(list: &mut [&'a mut [T]; MOST], arrays: impl Iterator<Item = &'a mut [T]>) {
+    list.iter_mut().zip(arrays).for_each(|(place, array)| *place = array);
+}
+
+/// An optimiser in one step, with the rate of every range of parameters.
+pub(crate) struct Rule<'a, T> {
+    pub(crate) optimizer: &'a dyn Optimizer<T>,
+    pub(crate) rates: &'a [(Range<usize>, f64)],
+}
+
+impl<T: Scalar> Update<T> for Rule<'_, T> {
+    fn update(&self, at: usize, params: &[T], gradient: &[T], to: &mut [T], memory: &mut [&mut [T]]) {
+        let end = at + params.len();
+        for (range, rate) in self.rates.iter().filter(|(range, _)| range.start < end && at < range.end) {
+            let part = range.start.max(at) - at..range.end.min(end) - at;
+            if part.len() == params.len() {
+                return self.optimizer.update(*rate, params, gradient, to, memory);
+            }
+            let (mut parts, count) = (Default::default(), memory.len());
+            fill(&mut parts, memory.iter_mut().map(|m| &mut m[part.clone()]));
+            let (params, gradient) = (&params[part.clone()], &gradient[part.clone()]);
+            self.optimizer.update(*rate, params, gradient, &mut to[part], &mut parts[..count]);
+        }
+    }
+}

@@ -10,6 +10,8 @@
 mod blocks;
 mod dot;
 mod lanes;
+#[cfg(test)]
+mod measure;
 mod tile;
 
 use crate::real::Scalar;
@@ -254,7 +256,7 @@ mod tests {
         x
     }
 
-    fn stored<T>(data: &[T], (rows, cols): (usize, usize), transposed: bool) -> Mat<'_, T> {
+    pub(super) fn stored<T>(data: &[T], (rows, cols): (usize, usize), transposed: bool) -> Mat<'_, T> {
         let (rows, cols) = if transposed { (cols, rows) } else { (rows, cols) };
         Mat { data, rows, cols, transposed }
     }

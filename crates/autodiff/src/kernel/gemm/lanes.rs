@@ -34,6 +34,8 @@ pub(super) trait Vector: Copy {
     unsafe fn add(self, other: Self) -> Self;
     /// `self + a b`, rounded once (but for the portable form).
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
+    /// Asks for the cache line at an address that need not be valid.
+    unsafe fn prefetch(x: *const Self::Num);
     /// `to[i + j to_step] = x[j + i x_step]` for a square.
     unsafe fn transpose(x: *const Self::Num, x_step: usize, to: *mut Self::Num, to_step: usize);
 }
@@ -100,6 +102,8 @@ macro_rules! portable {
                 }
                 self
             }
+            #[inline(always)]
+            unsafe fn prefetch(_: *const $num) {}
             #[inline(always)]
             unsafe fn transpose(x: *const $num, _: usize, to: *mut $num, _: usize) {
                 unsafe { *to = *x };
@@ -185,6 +189,10 @@ mod x86 {
                 #[inline(always)]
                 unsafe fn add_product(self, a: Self, b: Self) -> Self {
                     $name(unsafe { $fma(a.0, b.0, self.0) })
+                }
+                #[inline(always)]
+                unsafe fn prefetch(x: *const $num) {
+                    unsafe { _mm_prefetch::<_MM_HINT_T0>(x.cast()) }
                 }
                 #[inline(always)]
                 unsafe fn transpose(x: *const $num, x_step: usize, to: *mut $num, to_step: usize) {

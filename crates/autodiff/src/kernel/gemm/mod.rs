@@ -12,19 +12,20 @@ mod dot;
 mod lanes;
 #[cfg(test)]
 mod measure;
+mod pack;
 mod tile;
 
 use crate::real::Scalar;
 use crate::simd::Isa;
-use blocks::Scratch;
 use lanes::{Portable, Vector};
 use num_traits::Zero;
+use pack::Room;
 use std::any::TypeId;
 use std::cell::RefCell;
 use tile::{Target, View};
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    static ROOM: RefCell<Room> = RefCell::default();
 }
 
 /// A column-major matrix, possibly read transposed.
@@ -147,7 +148,7 @@ where
         let (m, k, n) = self.sizes;
         if parts == 1 {
             // SAFETY: the caller's contract.
-            return SCRATCH.with_borrow_mut(|scratch| unsafe { self.run(scratch) });
+            return ROOM.with_borrow_mut(|room| unsafe { self.run(room) });
         }
         let first = parts / 2;
         let cut = |size: usize, step: usize| (size * first / parts).next_multiple_of(step).min(size);
@@ -178,35 +179,35 @@ where
 trait Run {
     /// # Safety
     /// As for `Product::shared`.
-    unsafe fn run(self, scratch: &mut Scratch);
+    unsafe fn run(self, room: &mut Room);
 }
 
 macro_rules! run {
     ($num:ty, $avx2:ident, $avx2_sums:literal, $avx512:ident, $avx512_sums:literal) => {
         impl Run for Product<$num> {
-            unsafe fn run(self, scratch: &mut Scratch) {
+            unsafe fn run(self, room: &mut Room) {
                 #[cfg(target_arch = "x86_64")]
                 {
                     #[target_feature(enable = "avx2,fma")]
-                    unsafe fn avx2(p: Product<$num>, scratch: &mut Scratch) {
+                    unsafe fn avx2(p: Product<$num>, room: &mut Room) {
                         // SAFETY: the caller's contract.
-                        unsafe { p.on::<lanes::$avx2, $avx2_sums>(scratch) }
+                        unsafe { p.on::<lanes::$avx2, $avx2_sums>(room) }
                     }
                     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-                    unsafe fn avx512(p: Product<$num>, scratch: &mut Scratch) {
+                    unsafe fn avx512(p: Product<$num>, room: &mut Room) {
                         // SAFETY: the caller's contract.
-                        unsafe { p.on::<lanes::$avx512, $avx512_sums>(scratch) }
+                        unsafe { p.on::<lanes::$avx512, $avx512_sums>(room) }
                     }
                     match Isa::current() {
                         // SAFETY: the instruction set was detected; the rest is the caller's contract.
-                        Isa::Avx2 => return unsafe { avx2(self, scratch) },
+                        Isa::Avx2 => return unsafe { avx2(self, room) },
                         // SAFETY: as above.
-                        Isa::Avx512 => return unsafe { avx512(self, scratch) },
+                        Isa::Avx512 => return unsafe { avx512(self, room) },
                         Isa::Portable => {}
                     }
                 }
                 // SAFETY: the caller's contract.
-                unsafe { self.on::<Portable<$num>, 4>(scratch) }
+                unsafe { self.on::<Portable<$num>, 4>(room) }
             }
         }
     };
@@ -218,13 +219,13 @@ impl<T> Product<T> {
     /// # Safety
     /// As for `shared`, and `V`'s contract.
     #[inline(always)]
-    unsafe fn on<V: Vector<Num = T>, const SUMS: usize>(self, scratch: &mut Scratch) {
+    unsafe fn on<V: Vector<Num = T>, const SUMS: usize>(self, room: &mut Room) {
         // SAFETY: the caller's contract; the views are as the way demands, by `Way::of`.
         unsafe {
             match self.way {
                 Way::Dots => dot::dots::<V, SUMS>(self.sizes, self.a, self.b, self.c),
                 Way::FewColumns => blocks::few_columns::<V>(self.sizes, self.a, self.b, self.c),
-                Way::Blocks => blocks::product::<V>(self.sizes, self.a, self.b, self.c, scratch),
+                Way::Blocks => blocks::product::<V>(self.sizes, self.a, self.b, self.c, room),
             }
         }
     }

@@ -5,6 +5,7 @@
 )]
 
 use super::lanes::Vector;
+use std::hint::black_box;
 
 /// A matrix in memory: entry (i, j) at `start + i row + j column`.
 #[derive(Clone, Copy, Debug)]
@@ -26,15 +27,6 @@ impl<T> View<T> {
     }
 }
 
-/// Rows `R` vectors tall, of which the last one ends after `last` entries.
-#[derive(Clone, Copy)]
-pub(super) struct Panel<V: Vector> {
-    /// Columns lie `column` apart; rows are neighbours.
-    pub(super) a: View<V::Num>,
-    pub(super) depth: usize,
-    pub(super) last: V::Mask,
-}
-
 /// Where a tile goes: column-major.
 #[derive(Clone, Copy)]
 pub(super) struct Target<T> {
@@ -44,76 +36,129 @@ pub(super) struct Target<T> {
     pub(super) fresh: bool,
 }
 
-impl<V: Vector> Panel<V> {
-    /// `c = a b` (or `c += a b`) for `n <= 2` columns of `b`: tall tiles, for a few sums would wait for each other.
+impl<T> Target<T> {
+    /// The part from entry (i, j) on.
     ///
     /// # Safety
-    /// As for [`times`](Panel::times).
+    /// As for [`View::from`].
     #[inline(always)]
-    pub(super) unsafe fn times_few<const R: usize>(self, b: View<V::Num>, n: usize, c: Target<V::Num>) {
+    pub(super) unsafe fn from(self, i: usize, j: usize) -> Self {
         // SAFETY: the caller's contract.
-        unsafe {
-            match n {
-                2 => self.tile::<R, 2>(b, c),
-                _ => self.tile::<R, 1>(b, c),
-            }
+        Self { start: unsafe { self.start.add(i + j * self.column) }, ..self }
+    }
+}
+
+/// What a tile asks for while it computes: as many cache lines as it has columns, for every [`Panel::ROUND`] steps of depth.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead<T> {
+    pub(super) start: *const T,
+    /// From line to line, and from round to round.
+    pub(super) line: usize,
+    pub(super) round: usize,
+}
+
+/// The right factor of tiles, whose rows lie `row` apart.
+#[derive(Clone, Copy)]
+pub(super) struct Columns<T> {
+    start: *const T,
+    row: usize,
+    /// Distances of the first four columns from the first, and of the fifth. LLVM must not know that they are multiples of one number: it
+    /// would walk from column to column, and every address would wait for the one before.
+    steps: [usize; 4],
+    four: usize,
+}
+
+impl<T> Columns<T> {
+    #[inline(always)]
+    pub(super) fn of(b: View<T>) -> Self {
+        let c = b.column;
+        Self {
+            start: b.start,
+            row: b.row,
+            steps: [0, c, black_box(2 * c), black_box(3 * c)],
+            four: black_box(4 * c),
         }
     }
 
-    /// `c = a b` (or `c += a b`) for `n` columns of `b`, in tiles.
-    ///
-    /// # Safety
-    /// `V`'s contract; `b` has `depth` rows and `n` columns, `c` the panel's rows and `n` columns, which nothing else uses.
+    /// The same, elsewhere.
     #[inline(always)]
-    pub(super) unsafe fn times<const R: usize>(self, b: View<V::Num>, n: usize, c: Target<V::Num>) {
-        let mut j = 0;
-        macro_rules! tiles {
-            ($columns:literal) => {
-                while V::COLUMNS >= $columns && n - j >= $columns {
-                    // SAFETY: columns j to j + $columns of what the contract speaks of.
-                    unsafe {
-                        let c = Target { start: c.start.add(j * c.column), ..c };
-                        self.tile::<R, $columns>(b.from(0, j), c);
-                    }
-                    j += $columns;
-                }
-            };
-        }
-        tiles!(8);
-        tiles!(4);
-        tiles!(2);
-        tiles!(1);
+    pub(super) fn at(self, start: *const T) -> Self {
+        Self { start, ..self }
     }
+}
 
-    /// The sums stay in `R C` registers; every step of the loop loads a column of `a` and `C` numbers of `b`.
+/// Rows `R` vectors tall, of which the last one ends after `last` entries.
+#[derive(Clone, Copy)]
+pub(super) struct Panel<V: Vector> {
+    /// Columns lie `column` apart; rows are neighbours.
+    pub(super) a: *const V::Num,
+    pub(super) column: usize,
+    pub(super) depth: usize,
+    pub(super) last: V::Mask,
+}
+
+impl<V: Vector> Panel<V> {
+    /// Steps of depth for which the numbers of a column fill a cache line.
+    pub(super) const ROUND: usize = 64 / size_of::<V::Num>();
+
+    /// `c = a b` or `c += a b`. The sums stay in `R C` registers; every step of the loop loads a column of `a` and `C` numbers of `b`.
     ///
     /// # Safety
-    /// As for [`times`](Panel::times), with `C` columns.
+    /// `V`'s contract; `b` has `depth` rows and `C` columns, `c` the panel's rows and `C` columns, which nothing else uses.
     #[inline(always)]
-    unsafe fn tile<const R: usize, const C: usize>(self, b: View<V::Num>, c: Target<V::Num>) {
+    pub(super) unsafe fn tile<const R: usize, const C: usize>(
+        self,
+        b: Columns<V::Num>,
+        c: Target<V::Num>,
+        ahead: Option<Ahead<V::Num>>,
+    ) {
         // SAFETY: the caller's contract; the last vector of rows is masked wherever memory is touched.
         unsafe {
             let mut sums = [[V::zero(); R]; C];
-            let (mut a, mut b_row) = (self.a.start, b.start);
-            for _ in 0..self.depth {
-                let mut x = [V::zero(); R];
-                for i in 0..R - 1 {
-                    x[i] = V::load(a.add(i * V::LEN));
-                }
-                x[R - 1] = V::load_first(a.add((R - 1) * V::LEN), self.last);
-                for (j, sums) in sums.iter_mut().enumerate() {
-                    let y = V::splat(b_row.add(j * b.column));
-                    for i in 0..R {
-                        sums[i] = sums[i].add_product(x[i], y);
+            let (mut a, mut at) = (self.a, [b.start, b.start.wrapping_add(b.four)]);
+            let round = if ahead.is_some() { Self::ROUND } else { self.depth };
+            let mut left = self.depth;
+            let mut line = ahead.map(|x| x.start);
+            while left > 0 {
+                let steps = left.min(round);
+                if let (Some(x), Some(line)) = (ahead, &mut line) {
+                    for j in 0..C {
+                        V::prefetch(line.wrapping_add(j * x.line));
                     }
+                    *line = line.wrapping_add(x.round);
                 }
-                a = a.wrapping_add(self.a.column);
-                b_row = b_row.wrapping_add(b.row);
+                for _ in 0..steps {
+                    let mut x = [V::zero(); R];
+                    for i in 0..R - 1 {
+                        x[i] = V::load(a.add(i * V::LEN));
+                    }
+                    x[R - 1] = V::load_first(a.add((R - 1) * V::LEN), self.last);
+                    for j in 0..C {
+                        let y = V::splat(at[j / 4].add(b.steps[j % 4]));
+                        for i in 0..R {
+                            sums[j][i] = sums[j][i].add_product(x[i], y);
+                        }
+                    }
+                    a = a.wrapping_add(self.column);
+                    at = at.map(|at| at.wrapping_add(b.row));
+                }
+                left -= steps;
             }
-            for (j, sums) in sums.into_iter().enumerate() {
-                let to = c.start.add(j * c.column);
-                for (i, sum) in sums.into_iter().enumerate() {
-                    let to = to.add(i * V::LEN);
+            self.put(sums, c);
+        }
+    }
+
+    /// Stores a tile, or adds it to what is there.
+    ///
+    /// # Safety
+    /// As for [`tile`](Panel::tile).
+    #[inline(always)]
+    unsafe fn put<const R: usize, const C: usize>(self, sums: [[V; R]; C], c: Target<V::Num>) {
+        // SAFETY: the caller's contract.
+        unsafe {
+            for j in 0..C {
+                for i in 0..R {
+                    let (to, sum) = (c.start.add(j * c.column + i * V::LEN), sums[j][i]);
                     match (i + 1 < R, c.fresh) {
                         (true, true) => sum.store(to),
                         (true, false) => V::load(to).add(sum).store(to),

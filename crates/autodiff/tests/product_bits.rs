@@ -26,7 +26,7 @@ fn products<T: Scalar>((m, k, n): (usize, usize, usize)) -> Vec<T> {
 }
 
 fn check<T: Scalar>(bits: fn(T) -> u64) {
-    // The last three are large enough to be shared between threads, by columns, by rows, and with a ragged border.
+    // The last ones are large enough to be shared between threads, by columns, by rows, and with a ragged border.
     for size in [
         (1, 100, 50),
         (50, 100, 1),
@@ -34,6 +34,8 @@ fn check<T: Scalar>(bits: fn(T) -> u64) {
         (100, 50, 50),
         (128, 600, 200),
         (700, 100, 90),
+        // Two rows are left after whole vectors, in the last part.
+        (690, 100, 90),
         // What is cut off for the second thread has two rows, or two columns.
         (50, 2500, 40),
         (17, 16_000, 18),

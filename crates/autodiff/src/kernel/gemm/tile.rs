@@ -80,6 +80,26 @@ impl<T> Columns<T> {
         }
     }
 
+    /// Where every fourth column starts.
+    #[inline(always)]
+    pub(super) fn fours(self) -> [*const T; 4] {
+        let mut at = [self.start; 4];
+        for i in 1..4 {
+            at[i] = at[i - 1].wrapping_add(self.four);
+        }
+        at
+    }
+
+    /// The number of column j in a row, where `at` are those of every fourth column.
+    ///
+    /// # Safety
+    /// That entry is within the matrix.
+    #[inline(always)]
+    pub(super) unsafe fn number(self, at: [*const T; 4], j: usize) -> *const T {
+        // SAFETY: the caller's contract.
+        unsafe { at[j / 4].add(self.steps[j % 4]) }
+    }
+
     /// The same, elsewhere.
     #[inline(always)]
     pub(super) fn at(self, start: *const T) -> Self {
@@ -115,7 +135,7 @@ impl<V: Vector> Panel<V> {
         // SAFETY: the caller's contract; the last vector of rows is masked wherever memory is touched.
         unsafe {
             let mut sums = [[V::zero(); R]; C];
-            let (mut a, mut at) = (self.a, [b.start, b.start.wrapping_add(b.four)]);
+            let (mut a, mut at) = (self.a, b.fours());
             let round = if ahead.is_some() { Self::ROUND } else { self.depth };
             let mut left = self.depth;
             let mut line = ahead.map(|x| x.start);
@@ -134,13 +154,15 @@ impl<V: Vector> Panel<V> {
                     }
                     x[R - 1] = V::load_first(a.add((R - 1) * V::LEN), self.last);
                     for j in 0..C {
-                        let y = V::splat(at[j / 4].add(b.steps[j % 4]));
+                        let y = V::splat(b.number(at, j));
                         for i in 0..R {
                             sums[j][i] = sums[j][i].add_product(x[i], y);
                         }
                     }
                     a = a.wrapping_add(self.column);
-                    at = at.map(|at| at.wrapping_add(b.row));
+                    for at in &mut at {
+                        *at = at.wrapping_add(b.row);
+                    }
                 }
                 left -= steps;
             }

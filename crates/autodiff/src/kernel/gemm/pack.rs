@@ -74,32 +74,31 @@ pub(super) unsafe fn copy<V: Vector>(
     }
 }
 
-/// Copies a matrix so that rows become neighbours: `to[i + j step]` is entry (i, j). In squares, as far as they go, if its columns are neighbours.
+/// Copies a matrix so that rows become neighbours: `to[i + j step]` is entry (i, j). In squares, if its columns are neighbours; the last square of
+/// a row or column of them begins so early that it is whole, and what the one before it copied is copied twice.
 ///
 /// # Safety
 /// `V`'s contract; the view has this many rows and columns, `to` has room.
 #[inline(always)]
 unsafe fn transpose<V: Vector>(x: View<V::Num>, rows: usize, columns: usize, to: *mut V::Num, step: usize) {
     let s = V::SQUARE;
-    let (whole_rows, whole_columns) = (rows / s * s, if x.column == 1 { columns / s * s } else { 0 });
     // SAFETY: entries (i, j) of the matrix, and their places.
     unsafe {
-        let one = |i: usize, j: usize| *to.add(i + j * step) = *x.from(i, j).start;
-        // Along the rows, in which the entries are neighbours.
-        let mut i = 0;
-        while i < whole_rows {
-            let mut j = 0;
-            while j < whole_columns {
-                V::transpose(x.from(i, j).start, x.row, to.add(i + j * step), step);
-                j += s;
+        if x.column != 1 || rows < s || columns < s {
+            for i in 0..rows {
+                for j in 0..columns {
+                    *to.add(i + j * step) = *x.from(i, j).start;
+                }
             }
-            for j in whole_columns..columns {
-                (i..i + s).for_each(|i| one(i, j));
-            }
-            i += s;
+            return;
         }
-        for i in whole_rows..rows {
-            (0..columns).for_each(|j| one(i, j));
+        // Along the rows, in which the entries are neighbours.
+        for i in (0..rows).step_by(s) {
+            let i = i.min(rows - s);
+            for j in (0..columns).step_by(s) {
+                let j = j.min(columns - s);
+                V::transpose(x.from(i, j).start, x.row, to.add(i + j * step), step);
+            }
         }
     }
 }

@@ -174,3 +174,35 @@ pub(super) unsafe fn few_columns<V: Vector>(
         }
     }
 }
+
+/// `c = a b` or `c += a b` for a column and a row: column by column, in the order of memory. For tall columns: after a short one, a
+/// masked vector makes the next column wait, which begins within its width.
+///
+/// # Safety
+/// As for [`product`], with a depth of one and neighbouring rows of `a`.
+#[inline(always)]
+pub(super) unsafe fn outer<V: Vector>(
+    (m, n): (usize, usize),
+    a: View<V::Num>,
+    b: View<V::Num>,
+    c: Target<V::Num>,
+) {
+    let whole = m / V::LEN * V::LEN;
+    // SAFETY: the caller's contract; the last vector is masked if it is not whole.
+    unsafe {
+        let last = V::mask(m - whole);
+        for j in 0..n {
+            let (y, to) = (V::splat(b.from(0, j).start), c.from(0, j).start);
+            for i in (0..whole).step_by(V::LEN) {
+                let (x, to) = (V::load(a.start.add(i)), to.add(i));
+                let old = if c.fresh { V::zero() } else { V::load(to) };
+                old.add_product(x, y).store(to);
+            }
+            if whole < m {
+                let (x, to) = (V::load_first(a.start.add(whole), last), to.add(whole));
+                let old = if c.fresh { V::zero() } else { V::load_first(to, last) };
+                old.add_product(x, y).store_first(to, last);
+            }
+        }
+    }
+}

@@ -84,7 +84,7 @@ pub(crate) fn gemm<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: 
                 };
                 let c = Target { start: c.as_mut_ptr().cast::<$num>(), column: m, fresh };
                 let (a, b) = (view(a), view(b));
-                let product = Product { sizes: (m, k, n), way: Way::of(m, n, a, b), a, b, c };
+                let product = Product { sizes: (m, k, n), way: Way::of((m, k, n), a, b), a, b, c };
                 // SAFETY: T is this type, the assertion above puts every index within its slice, and `c` is borrowed mutably.
                 unsafe { product.shared(parts(m, k, n)) };
                 return;
@@ -99,7 +99,10 @@ pub(crate) fn gemm<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: 
 /// Into how many parts a product is worth cutting: each at least some 30 µs of work.
 fn parts(m: usize, k: usize, n: usize) -> usize {
     const PART: usize = 1 << 21;
-    (m * k * n / PART).clamp(1, rayon::current_num_threads())
+    match m * k * n / PART {
+        0 | 1 => 1,
+        parts => parts.min(rayon::current_num_threads()),
+    }
 }
 
 /// How the sums are done. It is chosen for the whole product, before that is cut for threads: the ways differ in the order of additions.
@@ -107,6 +110,8 @@ fn parts(m: usize, k: usize, n: usize) -> usize {
 enum Way {
     /// Entry by entry, along the depth.
     Dots,
+    /// A tall column by a row.
+    Outer,
     /// Tall tiles of one or two columns.
     FewColumns,
     Blocks,
@@ -118,10 +123,15 @@ enum Way {
 /// 128 by 128 x 10 takes 0.85 times that, but 50 x 200 by 200 x 16 more.
 const FEW: usize = 10;
 
+/// From so many rows on, a column by a row is fastest in the order of memory.
+const TALL: usize = 256;
+
 impl Way {
-    fn of<T>(m: usize, n: usize, a: View<T>, b: View<T>) -> Self {
+    fn of<T>((m, k, n): (usize, usize, usize), a: View<T>, b: View<T>) -> Self {
         let along_depth = a.column == 1 && b.row == 1;
-        if along_depth && m.min(n) <= FEW {
+        if k == 1 && m >= TALL && a.row == 1 {
+            Way::Outer
+        } else if along_depth && m.min(n) <= FEW {
             Way::Dots
         } else if n <= 2 && a.row == 1 {
             Way::FewColumns
@@ -243,6 +253,10 @@ impl<T: Copy> Product<T> {
         unsafe {
             match self.way {
                 Way::Dots => dot::dots::<V, SUMS>(self.sizes, self.a, self.b, self.c),
+                Way::Outer => {
+                    let (m, _, n) = self.sizes;
+                    blocks::outer::<V>((m, n), self.a, self.b, self.c);
+                }
                 Way::FewColumns => blocks::few_columns::<V>(self.sizes, self.a, self.b, self.c),
                 Way::Blocks => blocks::product::<V>(self.sizes, self.a, self.b, self.c, room),
                 Way::BlocksAndDots => {
@@ -293,7 +307,7 @@ mod tests {
     }
 
     /// Sizes on both sides of every border: vectors, panels, tiles, blocks, the paths for few rows, and what is shared by threads.
-    const SIZES: [(usize, usize, usize); 21] = [
+    const SIZES: [(usize, usize, usize); 22] = [
         (1, 1, 1),
         (1, 100, 50),
         (50, 100, 1),
@@ -312,6 +326,7 @@ mod tests {
         (130, 30, 1030),
         (128, 300, 200),
         (5, 2, 2100),
+        (300, 1, 7),
         (10, 67, 29),
         (11, 67, 29),
         (63, 40, 27),

@@ -100,9 +100,13 @@ unsafe fn times<V: Vector, const R: usize>(panel: Panel<V>, b: View<V::Num>, n: 
                     $($columns if V::COLUMNS >= $columns => for _ in 0..count {
                         // SAFETY: columns j to j + width of what the contract speaks of.
                         unsafe {
-                            let b = b.from(0, j);
-                            let ahead = far.then(|| next::<V>(b, width, t));
-                            panel.tile::<R, $columns>(columns.at(b.start), c.from(0, j), ahead);
+                            let (b, c) = (b.from(0, j), c.from(0, j));
+                            // A block that is far has many columns, and its tiles are wide.
+                            if far && 2 * $columns > V::COLUMNS {
+                                panel.tile_ahead::<R, $columns>(columns.at(b.start), c, next::<V>(b, width, t));
+                            } else {
+                                panel.tile::<R, $columns>(columns.at(b.start), c);
+                            }
                         }
                         j += width;
                         t += 1;
@@ -158,8 +162,8 @@ pub(super) unsafe fn few_columns<V: Vector>(
                         let last = V::mask(rows - ($vectors - 1) * V::LEN);
                         let panel = Panel::<V> { a: a.start, column: a.column, depth, last };
                         match n {
-                            1 => panel.tile::<$vectors, 1>(b, c, None),
-                            _ => panel.tile::<$vectors, 2>(b, c, None),
+                            1 => panel.tile::<$vectors, 1>(b, c),
+                            _ => panel.tile::<$vectors, 2>(b, c),
                         }
                         i += rows;
                     }};

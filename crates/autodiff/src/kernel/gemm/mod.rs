@@ -251,25 +251,22 @@ impl<T: Copy> Product<T> {
     unsafe fn on<V: Vector<Num = T>, const SUMS: usize>(self, room: &mut Room) {
         // SAFETY: the caller's contract; the views are as the way demands, by `Way::of`.
         unsafe {
-            match self.way {
-                Way::Dots => dot::dots::<V, SUMS>(self.sizes, self.a, self.b, self.c),
-                Way::Outer => {
-                    let (m, _, n) = self.sizes;
-                    blocks::outer::<V>((m, n), self.a, self.b, self.c);
-                }
-                Way::FewColumns => blocks::few_columns::<V>(self.sizes, self.a, self.b, self.c),
-                Way::Blocks => blocks::product::<V>(self.sizes, self.a, self.b, self.c, room),
-                Way::BlocksAndDots => {
-                    let (m, k, n) = self.sizes;
-                    let left = Self::left_rows(m);
-                    if left < m {
-                        blocks::product::<V>((m - left, k, n), self.a, self.b, self.c, room);
-                    }
-                    if left > 0 {
-                        let (a, c) = (self.a.from(m - left, 0), self.c.from(m - left, 0));
-                        dot::dots::<V, SUMS>((left, k, n), a, self.b, c);
-                    }
-                }
+            let (m, k, n) = self.sizes;
+            // Rows that are done entry by entry, from the last one on.
+            let dots = match self.way {
+                Way::Outer => return blocks::outer::<V>((m, n), self.a, self.b, self.c),
+                Way::FewColumns => return blocks::few_columns::<V>((m, k, n), self.a, self.b, self.c),
+                Way::Dots => m,
+                Way::BlocksAndDots => Self::left_rows(m),
+                Way::Blocks => 0,
+            };
+            let whole = m - dots;
+            if whole > 0 {
+                blocks::product::<V>((whole, k, n), self.a, self.b, self.c, room);
+            }
+            if dots > 0 {
+                let (a, c) = (self.a.from(whole, 0), self.c.from(whole, 0));
+                dot::dots::<V, SUMS>((dots, k, n), a, self.b, c);
             }
         }
     }

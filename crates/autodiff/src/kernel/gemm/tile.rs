@@ -121,52 +121,45 @@ impl<V: Vector> Panel<V> {
     /// Steps of depth for which the numbers of a column fill a cache line.
     pub(super) const ROUND: usize = 64 / size_of::<V::Num>();
 
-    /// `c = a b` or `c += a b`. The sums stay in `R C` registers; every step of the loop loads a column of `a` and `C` numbers of `b`.
+    /// `c = a b` or `c += a b`.
     ///
     /// # Safety
     /// `V`'s contract; `b` has `depth` rows and `C` columns, `c` the panel's rows and `C` columns, which nothing else uses.
     #[inline(always)]
-    pub(super) unsafe fn tile<const R: usize, const C: usize>(
+    pub(super) unsafe fn tile<const R: usize, const C: usize>(self, b: Columns<V::Num>, c: Target<V::Num>) {
+        let mut sums = Sums::<V, R, C>::new(self, b);
+        // SAFETY: the caller's contract.
+        unsafe {
+            sums.steps(self, b, self.depth);
+            self.put(sums.sums, c);
+        }
+    }
+
+    /// The same, and what the next tile reads is asked for meanwhile.
+    ///
+    /// # Safety
+    /// As for [`tile`](Panel::tile).
+    #[inline(always)]
+    pub(super) unsafe fn tile_ahead<const R: usize, const C: usize>(
         self,
         b: Columns<V::Num>,
         c: Target<V::Num>,
-        ahead: Option<Ahead<V::Num>>,
+        mut ahead: Ahead<V::Num>,
     ) {
-        // SAFETY: the caller's contract; the last vector of rows is masked wherever memory is touched.
+        let mut sums = Sums::<V, R, C>::new(self, b);
+        let mut left = self.depth;
+        // SAFETY: the caller's contract.
         unsafe {
-            let mut sums = [[V::zero(); R]; C];
-            let (mut a, mut at) = (self.a, b.fours());
-            let round = if ahead.is_some() { Self::ROUND } else { self.depth };
-            let mut left = self.depth;
-            let mut line = ahead.map(|x| x.start);
             while left > 0 {
-                let steps = left.min(round);
-                if let (Some(x), Some(line)) = (ahead, &mut line) {
-                    for j in 0..C {
-                        V::prefetch(line.wrapping_add(j * x.line));
-                    }
-                    *line = line.wrapping_add(x.round);
+                for j in 0..C {
+                    V::prefetch(ahead.start.wrapping_add(j * ahead.line));
                 }
-                for _ in 0..steps {
-                    let mut x = [V::zero(); R];
-                    for i in 0..R - 1 {
-                        x[i] = V::load(a.add(i * V::LEN));
-                    }
-                    x[R - 1] = V::load_first(a.add((R - 1) * V::LEN), self.last);
-                    for j in 0..C {
-                        let y = V::splat(b.number(at, j));
-                        for i in 0..R {
-                            sums[j][i] = sums[j][i].add_product(x[i], y);
-                        }
-                    }
-                    a = a.wrapping_add(self.column);
-                    for at in &mut at {
-                        *at = at.wrapping_add(b.row);
-                    }
-                }
+                ahead.start = ahead.start.wrapping_add(ahead.round);
+                let steps = left.min(Self::ROUND);
+                sums.steps(self, b, steps);
                 left -= steps;
             }
-            self.put(sums, c);
+            self.put(sums.sums, c);
         }
     }
 
@@ -187,6 +180,50 @@ impl<V: Vector> Panel<V> {
                         (false, true) => sum.store_first(to, self.last),
                         (false, false) => V::load_first(to, self.last).add(sum).store_first(to, self.last),
                     }
+                }
+            }
+        }
+    }
+}
+
+/// A tile in the making: its sums stay in `R C` registers.
+struct Sums<V: Vector, const R: usize, const C: usize> {
+    sums: [[V; R]; C],
+    /// Where the next step reads.
+    a: *const V::Num,
+    b: [*const V::Num; 4],
+}
+
+impl<V: Vector, const R: usize, const C: usize> Sums<V, R, C> {
+    #[inline(always)]
+    fn new(panel: Panel<V>, b: Columns<V::Num>) -> Self {
+        // SAFETY: `V`'s contract.
+        Self { sums: [[unsafe { V::zero() }; R]; C], a: panel.a, b: b.fours() }
+    }
+
+    /// Each step loads a column of the panel and a row of `b`.
+    ///
+    /// # Safety
+    /// As for [`tile`](Panel::tile), if so many steps are left.
+    #[inline(always)]
+    unsafe fn steps(&mut self, panel: Panel<V>, b: Columns<V::Num>, steps: usize) {
+        // SAFETY: the caller's contract; the last vector of rows is masked wherever memory is touched.
+        unsafe {
+            for _ in 0..steps {
+                let mut x = [V::zero(); R];
+                for i in 0..R - 1 {
+                    x[i] = V::load(self.a.add(i * V::LEN));
+                }
+                x[R - 1] = V::load_first(self.a.add((R - 1) * V::LEN), panel.last);
+                for j in 0..C {
+                    let y = V::splat(b.number(self.b, j));
+                    for i in 0..R {
+                        self.sums[j][i] = self.sums[j][i].add_product(x[i], y);
+                    }
+                }
+                self.a = self.a.wrapping_add(panel.column);
+                for at in &mut self.b {
+                    *at = at.wrapping_add(b.row);
                 }
             }
         }

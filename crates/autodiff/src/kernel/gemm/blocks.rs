@@ -2,7 +2,7 @@
 
 use super::lanes::Vector;
 use super::pack::{self, Room};
-use super::tile::{Ahead, Columns, Panel, Target, View};
+use super::tile::{Ahead, Columns, Panel, Target, View, round};
 
 /// Depth of a block: 48 rows of `f32` (or 24 of `f64`) fill a first-level cache of 48 KiB. It is part of the arithmetic: a sum goes
 /// in order within a block of depth, then block after block.
@@ -69,13 +69,22 @@ pub(super) unsafe fn product<V: Vector>(
                         pack::rows::<V>(a, rows, depth, to);
                         a = View { start: to, row: 1, column: vectors * V::LEN };
                     }
-                    let last = V::mask(rows - (vectors - 1) * V::LEN);
-                    let panel = Panel::<V> { a: a.start, column: a.column, depth, last };
                     let c = Target { fresh: c.fresh && pc == 0, ..c };
-                    match vectors {
-                        1 => times::<V, 1>(panel, b, n, c),
-                        2 => times::<V, 2>(panel, b, n, c),
-                        _ => times::<V, 3>(panel, b, n, c),
+                    let last = V::mask(rows - (vectors - 1) * V::LEN);
+                    macro_rules! times {
+                        ($cut:literal) => {{
+                            let panel = Panel::<V, $cut> { a: a.start, column: a.column, depth, last };
+                            match vectors {
+                                1 => times::<V, 1, $cut>(panel, b, n, c),
+                                2 => times::<V, 2, $cut>(panel, b, n, c),
+                                _ => times::<V, 3, $cut>(panel, b, n, c),
+                            }
+                        }};
+                    }
+                    if V::FREE_MASKS || rows < vectors * V::LEN {
+                        times!(true);
+                    } else {
+                        times!(false);
                     }
                 }
             }
@@ -88,7 +97,12 @@ pub(super) unsafe fn product<V: Vector>(
 /// # Safety
 /// As for [`Panel::tile`], with `n` columns.
 #[inline(always)]
-unsafe fn times<V: Vector, const R: usize>(panel: Panel<V>, b: View<V::Num>, n: usize, c: Target<V::Num>) {
+unsafe fn times<V: Vector, const R: usize, const CUT: bool>(
+    panel: Panel<V, CUT>,
+    b: View<V::Num>,
+    n: usize,
+    c: Target<V::Num>,
+) {
     let tiles = Parts::of(n, V::COLUMNS);
     let far = panel.depth * n * size_of::<V::Num>() > FAR;
     let columns = Columns::of(b);
@@ -123,7 +137,7 @@ unsafe fn times<V: Vector, const R: usize>(panel: Panel<V>, b: View<V::Num>, n: 
 /// tiles, so that each of them asks for its share of the rows.
 #[inline(always)]
 fn next<V: Vector>(b: View<V::Num>, width: usize, tile: usize) -> Ahead<V::Num> {
-    let round = Panel::<V>::ROUND;
+    let round = round::<V::Num>();
     if b.row == 1 {
         Ahead { start: b.start.wrapping_add(width * b.column), line: b.column, round }
     } else {
@@ -160,7 +174,7 @@ pub(super) unsafe fn few_columns<V: Vector>(
                     ($vectors:literal) => {{
                         let rows = ($vectors * V::LEN).min(m - i);
                         let last = V::mask(rows - ($vectors - 1) * V::LEN);
-                        let panel = Panel::<V> { a: a.start, column: a.column, depth, last };
+                        let panel = Panel::<V, true> { a: a.start, column: a.column, depth, last };
                         match n {
                             1 => panel.tile::<$vectors, 1>(b, c),
                             _ => panel.tile::<$vectors, 2>(b, c),

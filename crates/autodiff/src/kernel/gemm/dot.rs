@@ -56,7 +56,7 @@ unsafe fn line<V: Vector, const W: usize>(
     let mut i = 0;
     macro_rules! entries {
         ($($rows:literal)*) => {
-            $(while V::LEN >= $rows && n - i >= $rows {
+            $(while V::DOTS >= $rows && n - i >= $rows {
                 // SAFETY: the caller's contract.
                 unsafe {
                     let totals = entries::<V, W, $rows, 1>(k, columns.at(x.from(0, i).start), y);
@@ -84,9 +84,9 @@ unsafe fn tiles<V: Vector, const W: usize>(
     let mut j = 0;
     macro_rules! entries {
         ($columns:literal: $($rows:literal)*) => {
-            while V::LEN >= 4 * $columns && n - j >= $columns {
+            while ($columns == 1 || V::DOTS >= 4 * $columns) && n - j >= $columns {
                 let mut i = 0;
-                $(while m - i >= $rows {
+                $(while V::DOTS >= $rows * $columns && m - i >= $rows {
                     // SAFETY: the caller's contract.
                     unsafe {
                         let (x, y) = (rows.at(x.from(0, i).start), columns.at(y.from(0, j).start));
@@ -115,7 +115,7 @@ unsafe fn entries<V: Vector, const W: usize, const R: usize, const C: usize>(
     y: Columns<V::Num>,
 ) -> V {
     const { assert!(W * V::LEN == SUMS) };
-    debug_assert!(R * C <= V::LEN);
+    debug_assert!(R * C <= V::DOTS);
     // SAFETY: the caller's contract; what is left after whole rounds is masked.
     unsafe {
         let mut sums = [[[V::zero(); R]; C]; W];

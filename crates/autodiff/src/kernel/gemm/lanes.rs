@@ -24,6 +24,10 @@ pub(super) trait Vector: Copy {
     const LEN: usize;
     /// Columns of a tile: with three vectors of rows, its sums fill the registers.
     const COLUMNS: usize;
+    /// Masks cost neither time nor one of the registers for numbers.
+    const FREE_MASKS: bool;
+    /// Entries that are summed at once along the depth, as far as registers go.
+    const DOTS: usize;
     /// [`transpose`](Vector::transpose) does squares of this size.
     const SQUARE: usize;
 
@@ -57,6 +61,8 @@ macro_rules! portable {
             type Mask = usize;
             const LEN: usize = 4;
             const COLUMNS: usize = 4;
+            const FREE_MASKS: bool = false;
+            const DOTS: usize = 2;
             const SQUARE: usize = 1;
 
             #[inline(always)]
@@ -154,7 +160,7 @@ mod x86 {
 
     macro_rules! vector {
         (
-            $name:ident, $num:ty, $mask:ty, $len:literal, $columns:literal, $square:literal, $zero:ident, $splat:ident, $load:ident,
+            $name:ident, $num:ty, $mask:ty, $len:literal, $columns:literal, $free_masks:literal, $dots:literal, $square:literal, $zero:ident, $splat:ident, $load:ident,
             $store:ident, $add:ident, $fma:ident, $totals:ident, $transpose:ident, $n:ident => $make:expr,
             $at:ident, $m:ident => $load_first:expr, $to:ident, $v:ident => $store_first:expr
         ) => {
@@ -164,6 +170,8 @@ mod x86 {
                 type Mask = $mask;
                 const LEN: usize = $len;
                 const COLUMNS: usize = $columns;
+                const FREE_MASKS: bool = $free_masks;
+                const DOTS: usize = $dots;
                 const SQUARE: usize = $square;
 
                 #[inline(always)]
@@ -224,22 +232,22 @@ mod x86 {
     }
 
     vector!(
-        Eight32, f32, __m256i, 8, 4, 8, _mm256_setzero_ps, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps,
+        Eight32, f32, __m256i, 8, 4, false, 4, 8, _mm256_setzero_ps, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps,
         _mm256_fmadd_ps, eight_totals32, transpose32, n => unsafe { _mm256_loadu_si256(ONES.as_ptr().add(8 - n).cast()) },
         at, m => _mm256_maskload_ps(at, m), to, v => _mm256_maskstore_ps(to, m, v)
     );
     vector!(
-        Four64, f64, __m256i, 4, 4, 4, _mm256_setzero_pd, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd,
+        Four64, f64, __m256i, 4, 4, false, 2, 4, _mm256_setzero_pd, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd,
         _mm256_fmadd_pd, four_totals64, transpose64, n => unsafe { _mm256_loadu_si256(ONES64.as_ptr().add(4 - n).cast()) },
         at, m => _mm256_maskload_pd(at, m), to, v => _mm256_maskstore_pd(to, m, v)
     );
     vector!(
-        Sixteen32, f32, __mmask16, 16, 8, 8, _mm512_setzero_ps, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps,
+        Sixteen32, f32, __mmask16, 16, 8, true, 16, 8, _mm512_setzero_ps, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps,
         _mm512_fmadd_ps, sixteen_totals32, transpose32, n => ((1_u32 << n) - 1) as __mmask16,
         at, m => _mm512_maskz_loadu_ps(m, at), to, v => _mm512_mask_storeu_ps(to, m, v)
     );
     vector!(
-        Eight64, f64, __mmask8, 8, 8, 4, _mm512_setzero_pd, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd,
+        Eight64, f64, __mmask8, 8, 8, true, 8, 4, _mm512_setzero_pd, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd,
         _mm512_fmadd_pd, eight_totals64, transpose64, n => ((1_u32 << n) - 1) as __mmask8,
         at, m => _mm512_maskz_loadu_pd(m, at), to, v => _mm512_mask_storeu_pd(to, m, v)
     );

@@ -48,7 +48,7 @@ impl<T> Target<T> {
     }
 }
 
-/// What a tile asks for while it computes: as many cache lines as it has columns, for every [`Panel::ROUND`] steps of depth.
+/// What a tile asks for while it computes: as many cache lines as it has columns, for every [`round`] of steps of depth.
 #[derive(Clone, Copy)]
 pub(super) struct Ahead<T> {
     pub(super) start: *const T,
@@ -107,9 +107,9 @@ impl<T> Columns<T> {
     }
 }
 
-/// Rows `R` vectors tall, of which the last one ends after `last` entries.
+/// Rows `R` vectors tall, of which the last one ends after `last` entries if it is `CUT`.
 #[derive(Clone, Copy)]
-pub(super) struct Panel<V: Vector> {
+pub(super) struct Panel<V: Vector, const CUT: bool> {
     /// Columns lie `column` apart; rows are neighbours.
     pub(super) a: *const V::Num,
     pub(super) column: usize,
@@ -117,10 +117,12 @@ pub(super) struct Panel<V: Vector> {
     pub(super) last: V::Mask,
 }
 
-impl<V: Vector> Panel<V> {
-    /// Steps of depth for which the numbers of a column fill a cache line.
-    pub(super) const ROUND: usize = 64 / size_of::<V::Num>();
+/// Steps of depth for which the numbers of a column fill a cache line.
+pub(super) const fn round<T>() -> usize {
+    64 / size_of::<T>()
+}
 
+impl<V: Vector, const CUT: bool> Panel<V, CUT> {
     /// `c = a b` or `c += a b`.
     ///
     /// # Safety
@@ -155,7 +157,7 @@ impl<V: Vector> Panel<V> {
                     V::prefetch(ahead.start.wrapping_add(j * ahead.line));
                 }
                 ahead.start = ahead.start.wrapping_add(ahead.round);
-                let steps = left.min(Self::ROUND);
+                let steps = left.min(round::<V::Num>());
                 sums.steps(self, b, steps);
                 left -= steps;
             }
@@ -174,7 +176,7 @@ impl<V: Vector> Panel<V> {
             for j in 0..C {
                 for i in 0..R {
                     let (to, sum) = (c.start.add(j * c.column + i * V::LEN), sums[j][i]);
-                    match (i + 1 < R, c.fresh) {
+                    match (i + 1 < R || !CUT, c.fresh) {
                         (true, true) => sum.store(to),
                         (true, false) => V::load(to).add(sum).store(to),
                         (false, true) => sum.store_first(to, self.last),
@@ -196,7 +198,7 @@ struct Sums<V: Vector, const R: usize, const C: usize> {
 
 impl<V: Vector, const R: usize, const C: usize> Sums<V, R, C> {
     #[inline(always)]
-    fn new(panel: Panel<V>, b: Columns<V::Num>) -> Self {
+    fn new<const CUT: bool>(panel: Panel<V, CUT>, b: Columns<V::Num>) -> Self {
         // SAFETY: `V`'s contract.
         Self { sums: [[unsafe { V::zero() }; R]; C], a: panel.a, b: b.fours() }
     }
@@ -206,7 +208,7 @@ impl<V: Vector, const R: usize, const C: usize> Sums<V, R, C> {
     /// # Safety
     /// As for [`tile`](Panel::tile), if so many steps are left.
     #[inline(always)]
-    unsafe fn steps(&mut self, panel: Panel<V>, b: Columns<V::Num>, steps: usize) {
+    unsafe fn steps<const CUT: bool>(&mut self, panel: Panel<V, CUT>, b: Columns<V::Num>, steps: usize) {
         // SAFETY: the caller's contract; the last vector of rows is masked wherever memory is touched.
         unsafe {
             for _ in 0..steps {
@@ -214,7 +216,8 @@ impl<V: Vector, const R: usize, const C: usize> Sums<V, R, C> {
                 for i in 0..R - 1 {
                     x[i] = V::load(self.a.add(i * V::LEN));
                 }
-                x[R - 1] = V::load_first(self.a.add((R - 1) * V::LEN), panel.last);
+                let last = self.a.add((R - 1) * V::LEN);
+                x[R - 1] = if CUT { V::load_first(last, panel.last) } else { V::load(last) };
                 for j in 0..C {
                     let y = V::splat(b.number(self.b, j));
                     for i in 0..R {

@@ -22,7 +22,8 @@ pub(super) trait Vector: Copy {
     /// Selects the first entries of a vector.
     type Mask: Copy;
     const LEN: usize;
-    /// Columns of a tile: with three vectors of rows, its sums fill the registers.
+    /// Columns of a tile: with three vectors of rows, its sums fill the registers, of which a few are left over for what is loaded. (If exactly
+    /// as many are left as are needed, LLVM moves the sums to and fro.)
     const COLUMNS: usize;
     /// Masks cost neither time nor one of the registers for numbers.
     const FREE_MASKS: bool;
@@ -232,12 +233,12 @@ mod x86 {
     }
 
     vector!(
-        Eight32, f32, __m256i, 8, 4, false, 4, 8, _mm256_setzero_ps, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps,
+        Eight32, f32, __m256i, 8, 3, false, 4, 8, _mm256_setzero_ps, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps,
         _mm256_fmadd_ps, eight_totals32, transpose32, n => unsafe { _mm256_loadu_si256(ONES.as_ptr().add(8 - n).cast()) },
         at, m => _mm256_maskload_ps(at, m), to, v => _mm256_maskstore_ps(to, m, v)
     );
     vector!(
-        Four64, f64, __m256i, 4, 4, false, 2, 4, _mm256_setzero_pd, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd,
+        Four64, f64, __m256i, 4, 3, false, 2, 4, _mm256_setzero_pd, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd,
         _mm256_fmadd_pd, four_totals64, transpose64, n => unsafe { _mm256_loadu_si256(ONES64.as_ptr().add(4 - n).cast()) },
         at, m => _mm256_maskload_pd(at, m), to, v => _mm256_maskstore_pd(to, m, v)
     );

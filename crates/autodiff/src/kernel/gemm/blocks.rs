@@ -1,7 +1,8 @@
 //! A product in blocks that fit the caches.
 
 use super::lanes::Vector;
-use super::tile::{Panel, Target, View};
+use super::pack::{self, Room};
+use super::tile::{Ahead, Columns, Panel, Target, View, round};
 
 /// Depth of a block: 48 rows of `f32` (or 24 of `f64`) fill a first-level cache of 48 KiB. It is part of the arithmetic: a sum goes
 /// in order within a block of depth, then block after block.
@@ -12,38 +13,30 @@ const COLUMNS: usize = 512;
 const ROWS: usize = 3;
 /// A panel that meets this many columns is copied first, so that it lies in one piece.
 const OFTEN: usize = 64;
-/// A transposed block spread over more bytes than this is copied before several panels read it.
-const WIDE: usize = 32 * 1024;
+/// A block of more bytes than this is not in the first-level cache when a panel comes to it.
+const FAR: usize = 32 * 1024;
 
-/// A cache line.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(align(64))]
-struct Line {
-    #[allow(dead_code, reason = "read and written through pointers")]
-    bytes: [[u8; 16]; 4],
+/// `0..n` in `count` parts as even as can be, the longer ones first.
+#[derive(Clone, Copy)]
+struct Parts {
+    size: usize,
+    longer: usize,
+    count: usize,
 }
 
-/// Copies of a panel and of a transposed block. Grows to the largest product and stays.
-#[derive(Debug, Default)]
-pub(super) struct Scratch {
-    panel: Vec<Line>,
-    block: Vec<Line>,
-}
-
-/// Room for `n` numbers.
-fn room<T>(lines: &mut Vec<Line>, n: usize) -> *mut T {
-    let count = (n * size_of::<T>()).div_ceil(size_of::<Line>());
-    if lines.len() < count {
-        lines.resize(count, Line::default());
+impl Parts {
+    /// As few parts as can be of at most `most`.
+    #[inline(always)]
+    fn of(n: usize, most: usize) -> Self {
+        let count = n.div_ceil(most);
+        Self { size: n / count, longer: n % count, count }
     }
-    lines.as_mut_ptr().cast()
-}
 
-/// The borders of `count` parts of `0..n`, as even as whole `step`s allow.
-fn part(n: usize, step: usize, count: usize, i: usize) -> (usize, usize) {
-    let steps = n.div_ceil(step);
-    let at = |i: usize| (steps * i / count * step).min(n);
-    (at(i), at(i + 1) - at(i))
+    /// Start and length of a part.
+    #[inline(always)]
+    fn at(self, i: usize) -> (usize, usize) {
+        (i * self.size + i.min(self.longer), self.size + usize::from(i < self.longer))
+    }
 }
 
 /// `c = a b` or `c += a b`: m × k by k × n.
@@ -56,39 +49,102 @@ pub(super) unsafe fn product<V: Vector>(
     a: View<V::Num>,
     b: View<V::Num>,
     c: Target<V::Num>,
-    scratch: &mut Scratch,
+    room: &mut Room,
 ) {
-    let column_blocks = n.div_ceil(COLUMNS);
-    let depth_blocks = k.div_ceil(DEPTH);
-    let panels = m.div_ceil(V::LEN).div_ceil(ROWS);
-    for jc in 0..column_blocks {
-        let (j, n) = part(n, 8, column_blocks, jc);
-        for pc in 0..depth_blocks {
-            let (p, depth) = part(k, 1, depth_blocks, pc);
-            // SAFETY: the block is within the matrices; the copies have room for what is written.
-            unsafe {
-                let mut b = b.from(p, j);
-                if b.row != 1 && panels > 1 && b.row * depth * size_of::<V::Num>() > WIDE {
-                    b = pack_columns::<V>(b, depth, n, &mut scratch.block);
-                }
-                for ic in 0..panels {
-                    let (i, rows) = part(m, V::LEN, panels, ic);
-                    let mut a = a.from(i, p);
-                    let vectors = rows.div_ceil(V::LEN);
+    let (columns, depths) = (Parts::of(n, COLUMNS), Parts::of(k, DEPTH));
+    let panels = Parts::of(m.div_ceil(V::LEN), ROWS);
+    for jc in 0..columns.count {
+        let (j, n) = columns.at(jc);
+        for pc in 0..depths.count {
+            let (p, depth) = depths.at(pc);
+            for ic in 0..panels.count {
+                let (first, vectors) = panels.at(ic);
+                let i = first * V::LEN;
+                let rows = (vectors * V::LEN).min(m - i);
+                // SAFETY: the block is within the matrices; the copy has room for whole vectors.
+                unsafe {
+                    let (mut a, b, c) = (a.from(i, p), b.from(p, j), c.from(i, j));
                     if a.row != 1 || n >= OFTEN {
-                        a = pack_rows::<V>(a, rows, depth, &mut scratch.panel);
+                        let to = room.of::<V::Num>(vectors * V::LEN * depth);
+                        pack::rows::<V>(a, rows, depth, to);
+                        a = View { start: to, row: 1, column: vectors * V::LEN };
                     }
+                    let c = Target { fresh: c.fresh && pc == 0, ..c };
                     let last = V::mask(rows - (vectors - 1) * V::LEN);
-                    let panel = Panel::<V> { a, depth, last };
-                    let c = Target { start: c.start.add(i + j * c.column), fresh: c.fresh && pc == 0, ..c };
-                    match vectors {
-                        1 => panel.times::<1>(b, n, c),
-                        2 => panel.times::<2>(b, n, c),
-                        _ => panel.times::<3>(b, n, c),
+                    macro_rules! times {
+                        ($cut:literal) => {{
+                            let panel = Panel::<V, $cut> { a: a.start, column: a.column, depth, last };
+                            match vectors {
+                                1 => times::<V, 1, $cut>(panel, b, n, c),
+                                2 => times::<V, 2, $cut>(panel, b, n, c),
+                                _ => times::<V, 3, $cut>(panel, b, n, c),
+                            }
+                        }};
+                    }
+                    if V::FREE_MASKS || rows < vectors * V::LEN {
+                        times!(true);
+                    } else {
+                        times!(false);
                     }
                 }
             }
         }
+    }
+}
+
+/// `c = a b` (or `c += a b`) for a panel and `n` columns of `b`, in tiles of even widths.
+///
+/// # Safety
+/// As for [`Panel::tile`], with `n` columns.
+#[inline(always)]
+unsafe fn times<V: Vector, const R: usize, const CUT: bool>(
+    panel: Panel<V, CUT>,
+    b: View<V::Num>,
+    n: usize,
+    c: Target<V::Num>,
+) {
+    let tiles = Parts::of(n, V::COLUMNS);
+    let far = panel.depth * n * size_of::<V::Num>() > FAR;
+    let columns = Columns::of(b);
+    let (mut j, mut t) = (0, 0);
+    for (width, count) in [(tiles.size + 1, tiles.longer), (tiles.size, tiles.count - tiles.longer)] {
+        macro_rules! tiles {
+            ($($columns:literal)*) => {
+                match width {
+                    $($columns if V::COLUMNS >= $columns => for _ in 0..count {
+                        // SAFETY: columns j to j + width of what the contract speaks of.
+                        unsafe {
+                            let (b, c) = (b.from(0, j), c.from(0, j));
+                            // A block that is far has many columns, and its tiles are wide.
+                            if far && 2 * $columns > V::COLUMNS {
+                                panel.tile_ahead::<R, $columns>(columns.at(b.start), c, next::<V>(b, width, t));
+                            } else {
+                                panel.tile::<R, $columns>(columns.at(b.start), c);
+                            }
+                        }
+                        j += width;
+                        t += 1;
+                    },)*
+                    _ => {}
+                }
+            };
+        }
+        tiles!(1 2 3 4 5 6 7 8);
+    }
+}
+
+/// What the tiles after this one will read: the next columns; or the next part of rows, which for a whole line of numbers serves several
+/// tiles, so that each of them asks for its share of the rows.
+#[inline(always)]
+fn next<V: Vector>(b: View<V::Num>, width: usize, tile: usize) -> Ahead<V::Num> {
+    let round = round::<V::Num>();
+    if b.row == 1 {
+        Ahead { start: b.start.wrapping_add(width * b.column), line: b.column, round }
+    } else {
+        let tiles = round / V::COLUMNS;
+        let share = tile % tiles;
+        let start = b.start.wrapping_add((tiles - share) * width + share * V::COLUMNS * b.row);
+        Ahead { start, line: b.row, round: round * b.row }
     }
 }
 
@@ -103,21 +159,26 @@ pub(super) unsafe fn few_columns<V: Vector>(
     b: View<V::Num>,
     c: Target<V::Num>,
 ) {
-    let depth_blocks = k.div_ceil(DEPTH);
-    for pc in 0..depth_blocks {
-        let (p, depth) = part(k, 1, depth_blocks, pc);
+    let depths = Parts::of(k, DEPTH);
+    for pc in 0..depths.count {
+        let (p, depth) = depths.at(pc);
         let mut i = 0;
         while i < m {
             let vectors = (m - i).div_ceil(V::LEN);
             // SAFETY: rows from i, columns from p, as many as there are.
             unsafe {
-                let (a, b) = (a.from(i, p), b.from(p, 0));
-                let c = Target { start: c.start.add(i), fresh: c.fresh && pc == 0, ..c };
+                let (a, b) = (a.from(i, p), Columns::of(b.from(p, 0)));
+                let c = c.from(i, 0);
+                let c = Target { fresh: c.fresh && pc == 0, ..c };
                 macro_rules! rows {
                     ($vectors:literal) => {{
                         let rows = ($vectors * V::LEN).min(m - i);
                         let last = V::mask(rows - ($vectors - 1) * V::LEN);
-                        Panel::<V> { a, depth, last }.times_few::<$vectors>(b, n, c);
+                        let panel = Panel::<V, true> { a: a.start, column: a.column, depth, last };
+                        match n {
+                            1 => panel.tile::<$vectors, 1>(b, c),
+                            _ => panel.tile::<$vectors, 2>(b, c),
+                        }
                         i += rows;
                     }};
                 }
@@ -132,86 +193,34 @@ pub(super) unsafe fn few_columns<V: Vector>(
     }
 }
 
-/// Copies a panel of rows, so that its columns follow each other in memory.
+/// `c = a b` or `c += a b` for a column and a row: column by column, in the order of memory. For tall columns: after a short one, a
+/// masked vector makes the next column wait, which begins within its width.
 ///
 /// # Safety
-/// As for [`product`], for a view of these sizes.
+/// As for [`product`], with a depth of one and neighbouring rows of `a`.
 #[inline(always)]
-unsafe fn pack_rows<V: Vector>(
+pub(super) unsafe fn outer<V: Vector>(
+    (m, n): (usize, usize),
     a: View<V::Num>,
-    rows: usize,
-    depth: usize,
-    room_for: &mut Vec<Line>,
-) -> View<V::Num> {
-    let column = rows.next_multiple_of(V::LEN);
-    let to = room::<V::Num>(room_for, column * depth);
-    // SAFETY: `rows` by `depth` entries are read; `column` by `depth` written, all of them within `to`.
-    unsafe {
-        if a.row == 1 {
-            let whole = rows / V::LEN * V::LEN;
-            let last = V::mask(rows - whole);
-            for l in 0..depth {
-                let (from, to) = (a.start.add(l * a.column), to.add(l * column));
-                let mut i = 0;
-                while i < whole {
-                    V::load(from.add(i)).store(to.add(i));
-                    i += V::LEN;
-                }
-                if whole < rows {
-                    V::load_first(from.add(whole), last).store(to.add(whole));
-                }
-            }
-        } else {
-            transpose::<V>(a, rows, depth, to, column);
-        }
-    }
-    View { start: to, row: 1, column }
-}
-
-/// Copies a block column by column, so that a column's entries are neighbours.
-///
-/// # Safety
-/// As for [`product`], for a view of these sizes.
-#[inline(always)]
-unsafe fn pack_columns<V: Vector>(
     b: View<V::Num>,
-    depth: usize,
-    n: usize,
-    room_for: &mut Vec<Line>,
-) -> View<V::Num> {
-    let column = depth.next_multiple_of(V::SQUARE);
-    let to = room::<V::Num>(room_for, column * n);
-    // SAFETY: `depth` by `n` entries are read and written, within `to`.
-    unsafe { transpose::<V>(b, depth, n, to, column) };
-    View { start: to, row: 1, column }
-}
-
-/// Copies a matrix so that rows become neighbours: `to[i + j step]` is entry (i, j). In squares, as far as they go, if its columns are neighbours.
-///
-/// # Safety
-/// `V`'s contract; the view has this many rows and columns, `to` has room.
-#[inline(always)]
-unsafe fn transpose<V: Vector>(x: View<V::Num>, rows: usize, columns: usize, to: *mut V::Num, step: usize) {
-    let s = V::SQUARE;
-    let (whole_rows, whole_columns) = (rows / s * s, if x.column == 1 { columns / s * s } else { 0 });
-    // SAFETY: entries (i, j) of the matrix, and their places.
+    c: Target<V::Num>,
+) {
+    let whole = m / V::LEN * V::LEN;
+    // SAFETY: the caller's contract; the last vector is masked if it is not whole.
     unsafe {
-        let one = |i: usize, j: usize| *to.add(i + j * step) = *x.from(i, j).start;
-        // Along the rows, in which the entries are neighbours.
-        let mut i = 0;
-        while i < whole_rows {
-            let mut j = 0;
-            while j < whole_columns {
-                V::transpose(x.from(i, j).start, x.row, to.add(i + j * step), step);
-                j += s;
+        let last = V::mask(m - whole);
+        for j in 0..n {
+            let (y, to) = (V::splat(b.from(0, j).start), c.from(0, j).start);
+            for i in (0..whole).step_by(V::LEN) {
+                let (x, to) = (V::load(a.start.add(i)), to.add(i));
+                let old = if c.fresh { V::zero() } else { V::load(to) };
+                old.add_product(x, y).store(to);
             }
-            for j in whole_columns..columns {
-                (i..i + s).for_each(|i| one(i, j));
+            if whole < m {
+                let (x, to) = (V::load_first(a.start.add(whole), last), to.add(whole));
+                let old = if c.fresh { V::zero() } else { V::load_first(to, last) };
+                old.add_product(x, y).store_first(to, last);
             }
-            i += s;
-        }
-        for i in whole_rows..rows {
-            (0..columns).for_each(|j| one(i, j));
         }
     }
 }

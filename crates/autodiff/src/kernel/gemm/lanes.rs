@@ -3,6 +3,10 @@
     clippy::undocumented_unsafe_blocks,
     reason = "every block is one access or instruction under the contract of the trait"
 )]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "closures in their place would be compiled without the instruction set"
+)]
 
 use std::ops::Add;
 
@@ -18,8 +22,13 @@ pub(super) trait Vector: Copy {
     /// Selects the first entries of a vector.
     type Mask: Copy;
     const LEN: usize;
-    /// Columns of a tile: with three vectors of rows, its sums fill the registers.
+    /// Columns of a tile: with three vectors of rows, its sums fill the registers, of which a few are left over for what is loaded. (If exactly
+    /// as many are left as are needed, LLVM moves the sums to and fro.)
     const COLUMNS: usize;
+    /// Masks cost neither time nor one of the registers for numbers.
+    const FREE_MASKS: bool;
+    /// Entries that are summed at once along the depth, as far as registers go.
+    const DOTS: usize;
     /// [`transpose`](Vector::transpose) does squares of this size.
     const SQUARE: usize;
 
@@ -34,6 +43,10 @@ pub(super) trait Vector: Copy {
     unsafe fn add(self, other: Self) -> Self;
     /// `self + a b`, rounded once (but for the portable form).
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
+    /// Entry i is the sum of the entries of `x[i]`, of which there are `LEN`: the upper half is added to the lower one, and so on.
+    unsafe fn totals(x: [Self; 16]) -> Self;
+    /// Asks for the cache line at an address that need not be valid.
+    unsafe fn prefetch(x: *const Self::Num);
     /// `to[i + j to_step] = x[j + i x_step]` for a square.
     unsafe fn transpose(x: *const Self::Num, x_step: usize, to: *mut Self::Num, to_step: usize);
 }
@@ -49,6 +62,8 @@ macro_rules! portable {
             type Mask = usize;
             const LEN: usize = 4;
             const COLUMNS: usize = 4;
+            const FREE_MASKS: bool = false;
+            const DOTS: usize = 2;
             const SQUARE: usize = 1;
 
             #[inline(always)]
@@ -101,6 +116,15 @@ macro_rules! portable {
                 self
             }
             #[inline(always)]
+            unsafe fn totals(x: [Self; 16]) -> Self {
+                Portable(std::array::from_fn(|i| {
+                    let [a, b, c, d] = x[i].0;
+                    (a + c) + (b + d)
+                }))
+            }
+            #[inline(always)]
+            unsafe fn prefetch(_: *const $num) {}
+            #[inline(always)]
             unsafe fn transpose(x: *const $num, _: usize, to: *mut $num, _: usize) {
                 unsafe { *to = *x };
             }
@@ -137,8 +161,8 @@ mod x86 {
 
     macro_rules! vector {
         (
-            $name:ident, $num:ty, $mask:ty, $len:literal, $columns:literal, $square:literal, $zero:ident, $splat:ident, $load:ident,
-            $store:ident, $add:ident, $fma:ident, $transpose:ident, $n:ident => $make:expr,
+            $name:ident, $num:ty, $mask:ty, $len:literal, $columns:literal, $free_masks:literal, $dots:literal, $square:literal, $zero:ident, $splat:ident, $load:ident,
+            $store:ident, $add:ident, $fma:ident, $totals:ident, $transpose:ident, $n:ident => $make:expr,
             $at:ident, $m:ident => $load_first:expr, $to:ident, $v:ident => $store_first:expr
         ) => {
             // SAFETY of every block: the caller's contract.
@@ -147,6 +171,8 @@ mod x86 {
                 type Mask = $mask;
                 const LEN: usize = $len;
                 const COLUMNS: usize = $columns;
+                const FREE_MASKS: bool = $free_masks;
+                const DOTS: usize = $dots;
                 const SQUARE: usize = $square;
 
                 #[inline(always)]
@@ -187,6 +213,18 @@ mod x86 {
                     $name(unsafe { $fma(a.0, b.0, self.0) })
                 }
                 #[inline(always)]
+                unsafe fn totals(x: [Self; 16]) -> Self {
+                    let mut v = [x[0].0; 16];
+                    for i in 0..16 {
+                        v[i] = x[i].0;
+                    }
+                    $name(unsafe { $totals(v) })
+                }
+                #[inline(always)]
+                unsafe fn prefetch(x: *const $num) {
+                    unsafe { _mm_prefetch::<_MM_HINT_T0>(x.cast()) }
+                }
+                #[inline(always)]
                 unsafe fn transpose(x: *const $num, x_step: usize, to: *mut $num, to_step: usize) {
                     unsafe { $transpose(x, x_step, to, to_step) }
                 }
@@ -195,24 +233,69 @@ mod x86 {
     }
 
     vector!(
-        Eight32, f32, __m256i, 8, 4, 8, _mm256_setzero_ps, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps,
-        _mm256_fmadd_ps, transpose32, n => unsafe { _mm256_loadu_si256(ONES.as_ptr().add(8 - n).cast()) },
+        Eight32, f32, __m256i, 8, 3, false, 4, 8, _mm256_setzero_ps, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps,
+        _mm256_fmadd_ps, eight_totals32, transpose32, n => unsafe { _mm256_loadu_si256(ONES.as_ptr().add(8 - n).cast()) },
         at, m => _mm256_maskload_ps(at, m), to, v => _mm256_maskstore_ps(to, m, v)
     );
     vector!(
-        Four64, f64, __m256i, 4, 4, 4, _mm256_setzero_pd, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd,
-        _mm256_fmadd_pd, transpose64, n => unsafe { _mm256_loadu_si256(ONES64.as_ptr().add(4 - n).cast()) },
+        Four64, f64, __m256i, 4, 3, false, 2, 4, _mm256_setzero_pd, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd,
+        _mm256_fmadd_pd, four_totals64, transpose64, n => unsafe { _mm256_loadu_si256(ONES64.as_ptr().add(4 - n).cast()) },
         at, m => _mm256_maskload_pd(at, m), to, v => _mm256_maskstore_pd(to, m, v)
     );
     vector!(
-        Sixteen32, f32, __mmask16, 16, 8, 8, _mm512_setzero_ps, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps,
-        _mm512_fmadd_ps, transpose32, n => ((1_u32 << n) - 1) as __mmask16,
+        Sixteen32, f32, __mmask16, 16, 8, true, 16, 8, _mm512_setzero_ps, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps,
+        _mm512_fmadd_ps, sixteen_totals32, transpose32, n => ((1_u32 << n) - 1) as __mmask16,
         at, m => _mm512_maskz_loadu_ps(m, at), to, v => _mm512_mask_storeu_ps(to, m, v)
     );
     vector!(
-        Eight64, f64, __mmask8, 8, 8, 4, _mm512_setzero_pd, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd,
-        _mm512_fmadd_pd, transpose64, n => ((1_u32 << n) - 1) as __mmask8,
+        Eight64, f64, __mmask8, 8, 8, true, 8, 4, _mm512_setzero_pd, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd,
+        _mm512_fmadd_pd, eight_totals64, transpose64, n => ((1_u32 << n) - 1) as __mmask8,
         at, m => _mm512_maskz_loadu_pd(m, at), to, v => _mm512_mask_storeu_pd(to, m, v)
+    );
+
+    /// The totals of vectors: step by step two vectors become one, whose lower and upper halves (or pairs, or neighbours) are added.
+    /// The order of the vectors undoes what the steps do to that of the totals.
+    macro_rules! totals {
+        (
+            $name:ident, $vector:ident, $add:ident, $order:expr,
+            $($n:literal: $shuffle:ident $low:literal $high:literal),*
+        ) => {
+            /// # Safety
+            /// The instruction set.
+            #[inline(always)]
+            unsafe fn $name(x: [$vector; 16]) -> $vector {
+                let order = $order;
+                let mut v = x;
+                for i in 0..order.len() {
+                    v[i] = x[order[i]];
+                }
+                $(for i in 0..$n {
+                    // SAFETY: the caller's contract.
+                    v[i] = unsafe {
+                        let (a, b) = (v[2 * i], v[2 * i + 1]);
+                        $add($shuffle::<$low>(a, b), $shuffle::<$high>(a, b))
+                    };
+                })*
+                v[0]
+            }
+        };
+    }
+    totals!(
+        sixteen_totals32, __m512, _mm512_add_ps, [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15],
+        8: _mm512_shuffle_f32x4 0x44 0xee, 4: _mm512_shuffle_f32x4 0x88 0xdd,
+        2: _mm512_shuffle_ps 0x44 0xee, 1: _mm512_shuffle_ps 0x88 0xdd
+    );
+    totals!(
+        eight_totals64, __m512d, _mm512_add_pd, [0, 2, 4, 6, 1, 3, 5, 7],
+        4: _mm512_shuffle_f64x2 0x44 0xee, 2: _mm512_shuffle_f64x2 0x88 0xdd, 1: _mm512_shuffle_pd 0x00 0xff
+    );
+    totals!(
+        eight_totals32, __m256, _mm256_add_ps, [0, 4, 1, 5, 2, 6, 3, 7],
+        4: _mm256_permute2f128_ps 0x20 0x31, 2: _mm256_shuffle_ps 0x44 0xee, 1: _mm256_shuffle_ps 0x88 0xdd
+    );
+    totals!(
+        four_totals64, __m256d, _mm256_add_pd, [0, 2, 1, 3],
+        2: _mm256_permute2f128_pd 0x20 0x31, 1: _mm256_shuffle_pd 0x0 0xf
     );
 
     /// Eight by eight: pairs of rows, then pairs of pairs, then halves.

@@ -1,28 +1,32 @@
 //! Matrix products on column-major slices.
 //!
 //! A product goes block by block through the caches and tile by tile through registers. Every entry is summed in order within a block of the
-//! depth, with fused multiply-adds, then block after block; the blocks depend on the depth alone. So neither the instruction set (AVX2 or
-//! AVX-512) nor the number of threads changes a bit. Memory for copies belongs to the thread and is used again: in steady
-//! state a product allocates nothing.
+//! depth, with fused multiply-adds, then block after block; the blocks depend on the depth alone. Few rows or columns, where both factors
+//! lie along the depth, are done entry by entry, each in sixteen running sums; which rows these are depends on the sizes alone. So neither the
+//! instruction set (AVX2 or AVX-512) nor the number of threads changes a bit. Memory for copies belongs to the thread and is used again:
+//! in steady state a product allocates nothing.
 //!
 //! Source of the scheme: Goto, van de Geijn 2008, "Anatomy of high-performance matrix multiplication".
 
 mod blocks;
 mod dot;
 mod lanes;
+#[cfg(test)]
+mod measure;
+mod pack;
 mod tile;
 
 use crate::real::Scalar;
 use crate::simd::Isa;
-use blocks::Scratch;
 use lanes::{Portable, Vector};
 use num_traits::Zero;
+use pack::Room;
 use std::any::TypeId;
 use std::cell::RefCell;
 use tile::{Target, View};
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    static ROOM: RefCell<Room> = RefCell::default();
 }
 
 /// A column-major matrix, possibly read transposed.
@@ -80,7 +84,7 @@ pub(crate) fn gemm<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: 
                 };
                 let c = Target { start: c.as_mut_ptr().cast::<$num>(), column: m, fresh };
                 let (a, b) = (view(a), view(b));
-                let product = Product { sizes: (m, k, n), way: Way::of(m, n, a, b), a, b, c };
+                let product = Product { sizes: (m, k, n), way: Way::of((m, k, n), a, b), a, b, c };
                 // SAFETY: T is this type, the assertion above puts every index within its slice, and `c` is borrowed mutably.
                 unsafe { product.shared(parts(m, k, n)) };
                 return;
@@ -95,7 +99,10 @@ pub(crate) fn gemm<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: 
 /// Into how many parts a product is worth cutting: each at least some 30 µs of work.
 fn parts(m: usize, k: usize, n: usize) -> usize {
     const PART: usize = 1 << 21;
-    (m * k * n / PART).clamp(1, rayon::current_num_threads())
+    match m * k * n / PART {
+        0 | 1 => 1,
+        parts => parts.min(rayon::current_num_threads()),
+    }
 }
 
 /// How the sums are done. It is chosen for the whole product, before that is cut for threads: the ways differ in the order of additions.
@@ -103,17 +110,33 @@ fn parts(m: usize, k: usize, n: usize) -> usize {
 enum Way {
     /// Entry by entry, along the depth.
     Dots,
+    /// A tall column by a row.
+    Outer,
     /// Tall tiles of one or two columns.
     FewColumns,
     Blocks,
+    /// Blocks, but entry by entry what is left of the rows after whole vectors.
+    BlocksAndDots,
 }
 
+/// So many rows or columns are done entry by entry where that is possible: 8 x 100 by 100 x 50 takes 0.7 times what blocks take, 1200 x
+/// 128 by 128 x 10 takes 0.85 times that, but 50 x 200 by 200 x 16 more.
+const FEW: usize = 10;
+
+/// From so many rows on, a column by a row is fastest in the order of memory.
+const TALL: usize = 256;
+
 impl Way {
-    fn of<T>(m: usize, n: usize, a: View<T>, b: View<T>) -> Self {
-        if m.min(n) <= 2 && a.column == 1 && b.row == 1 {
+    fn of<T>((m, k, n): (usize, usize, usize), a: View<T>, b: View<T>) -> Self {
+        let along_depth = a.column == 1 && b.row == 1;
+        if k == 1 && m >= TALL && a.row == 1 {
+            Way::Outer
+        } else if along_depth && m.min(n) <= FEW {
             Way::Dots
         } else if n <= 2 && a.row == 1 {
             Way::FewColumns
+        } else if along_depth {
+            Way::BlocksAndDots
         } else {
             Way::Blocks
         }
@@ -145,7 +168,7 @@ where
         let (m, k, n) = self.sizes;
         if parts == 1 {
             // SAFETY: the caller's contract.
-            return SCRATCH.with_borrow_mut(|scratch| unsafe { self.run(scratch) });
+            return ROOM.with_borrow_mut(|room| unsafe { self.run(room) });
         }
         let first = parts / 2;
         let cut = |size: usize, step: usize| (size * first / parts).next_multiple_of(step).min(size);
@@ -176,35 +199,35 @@ where
 trait Run {
     /// # Safety
     /// As for `Product::shared`.
-    unsafe fn run(self, scratch: &mut Scratch);
+    unsafe fn run(self, room: &mut Room);
 }
 
 macro_rules! run {
     ($num:ty, $avx2:ident, $avx2_sums:literal, $avx512:ident, $avx512_sums:literal) => {
         impl Run for Product<$num> {
-            unsafe fn run(self, scratch: &mut Scratch) {
+            unsafe fn run(self, room: &mut Room) {
                 #[cfg(target_arch = "x86_64")]
                 {
                     #[target_feature(enable = "avx2,fma")]
-                    unsafe fn avx2(p: Product<$num>, scratch: &mut Scratch) {
+                    unsafe fn avx2(p: Product<$num>, room: &mut Room) {
                         // SAFETY: the caller's contract.
-                        unsafe { p.on::<lanes::$avx2, $avx2_sums>(scratch) }
+                        unsafe { p.on::<lanes::$avx2, $avx2_sums>(room) }
                     }
                     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-                    unsafe fn avx512(p: Product<$num>, scratch: &mut Scratch) {
+                    unsafe fn avx512(p: Product<$num>, room: &mut Room) {
                         // SAFETY: the caller's contract.
-                        unsafe { p.on::<lanes::$avx512, $avx512_sums>(scratch) }
+                        unsafe { p.on::<lanes::$avx512, $avx512_sums>(room) }
                     }
                     match Isa::current() {
                         // SAFETY: the instruction set was detected; the rest is the caller's contract.
-                        Isa::Avx2 => return unsafe { avx2(self, scratch) },
+                        Isa::Avx2 => return unsafe { avx2(self, room) },
                         // SAFETY: as above.
-                        Isa::Avx512 => return unsafe { avx512(self, scratch) },
+                        Isa::Avx512 => return unsafe { avx512(self, room) },
                         Isa::Portable => {}
                     }
                 }
                 // SAFETY: the caller's contract.
-                unsafe { self.on::<Portable<$num>, 4>(scratch) }
+                unsafe { self.on::<Portable<$num>, 4>(room) }
             }
         }
     };
@@ -212,17 +235,38 @@ macro_rules! run {
 run!(f32, Eight32, 2, Sixteen32, 1);
 run!(f64, Four64, 4, Eight64, 2);
 
-impl<T> Product<T> {
+impl<T: Copy> Product<T> {
+    /// How many rows after whole cache lines are so few that a vector of them would be mostly empty. As many in the last of several parts,
+    /// which are cut at whole lines, and none in the others.
+    #[inline(always)]
+    fn left_rows(m: usize) -> usize {
+        let line = 64 / size_of::<T>();
+        let left = m % line;
+        if 2 * left <= line { left } else { 0 }
+    }
+
     /// # Safety
     /// As for `shared`, and `V`'s contract.
     #[inline(always)]
-    unsafe fn on<V: Vector<Num = T>, const SUMS: usize>(self, scratch: &mut Scratch) {
+    unsafe fn on<V: Vector<Num = T>, const SUMS: usize>(self, room: &mut Room) {
         // SAFETY: the caller's contract; the views are as the way demands, by `Way::of`.
         unsafe {
-            match self.way {
-                Way::Dots => dot::dots::<V, SUMS>(self.sizes, self.a, self.b, self.c),
-                Way::FewColumns => blocks::few_columns::<V>(self.sizes, self.a, self.b, self.c),
-                Way::Blocks => blocks::product::<V>(self.sizes, self.a, self.b, self.c, scratch),
+            let (m, k, n) = self.sizes;
+            // Rows that are done entry by entry, from the last one on.
+            let dots = match self.way {
+                Way::Outer => return blocks::outer::<V>((m, n), self.a, self.b, self.c),
+                Way::FewColumns => return blocks::few_columns::<V>((m, k, n), self.a, self.b, self.c),
+                Way::Dots => m,
+                Way::BlocksAndDots => Self::left_rows(m),
+                Way::Blocks => 0,
+            };
+            let whole = m - dots;
+            if whole > 0 {
+                blocks::product::<V>((whole, k, n), self.a, self.b, self.c, room);
+            }
+            if dots > 0 {
+                let (a, c) = (self.a.from(whole, 0), self.c.from(whole, 0));
+                dot::dots::<V, SUMS>((dots, k, n), a, self.b, c);
             }
         }
     }
@@ -254,13 +298,13 @@ mod tests {
         x
     }
 
-    fn stored<T>(data: &[T], (rows, cols): (usize, usize), transposed: bool) -> Mat<'_, T> {
+    pub(super) fn stored<T>(data: &[T], (rows, cols): (usize, usize), transposed: bool) -> Mat<'_, T> {
         let (rows, cols) = if transposed { (cols, rows) } else { (rows, cols) };
         Mat { data, rows, cols, transposed }
     }
 
-    /// Sizes on both sides of every border: vectors, panels, tiles, blocks, the path for few rows, and what is shared by threads.
-    const SIZES: [(usize, usize, usize); 18] = [
+    /// Sizes on both sides of every border: vectors, panels, tiles, blocks, the paths for few rows, and what is shared by threads.
+    const SIZES: [(usize, usize, usize); 22] = [
         (1, 1, 1),
         (1, 100, 50),
         (50, 100, 1),
@@ -279,6 +323,10 @@ mod tests {
         (130, 30, 1030),
         (128, 300, 200),
         (5, 2, 2100),
+        (300, 1, 7),
+        (10, 67, 29),
+        (11, 67, 29),
+        (63, 40, 27),
     ];
 
     #[test]

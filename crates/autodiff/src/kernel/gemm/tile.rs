@@ -5,6 +5,7 @@
 )]
 
 use super::lanes::Vector;
+use std::hint::black_box;
 
 /// A matrix in memory: entry (i, j) at `start + i row + j column`.
 #[derive(Clone, Copy, Debug)]
@@ -26,15 +27,6 @@ impl<T> View<T> {
     }
 }
 
-/// Rows `R` vectors tall, of which the last one ends after `last` entries.
-#[derive(Clone, Copy)]
-pub(super) struct Panel<V: Vector> {
-    /// Columns lie `column` apart; rows are neighbours.
-    pub(super) a: View<V::Num>,
-    pub(super) depth: usize,
-    pub(super) last: V::Mask,
-}
-
 /// Where a tile goes: column-major.
 #[derive(Clone, Copy)]
 pub(super) struct Target<T> {
@@ -44,82 +36,197 @@ pub(super) struct Target<T> {
     pub(super) fresh: bool,
 }
 
-impl<V: Vector> Panel<V> {
-    /// `c = a b` (or `c += a b`) for `n <= 2` columns of `b`: tall tiles, for a few sums would wait for each other.
+impl<T> Target<T> {
+    /// The part from entry (i, j) on.
     ///
     /// # Safety
-    /// As for [`times`](Panel::times).
+    /// As for [`View::from`].
     #[inline(always)]
-    pub(super) unsafe fn times_few<const R: usize>(self, b: View<V::Num>, n: usize, c: Target<V::Num>) {
+    pub(super) unsafe fn from(self, i: usize, j: usize) -> Self {
+        // SAFETY: the caller's contract.
+        Self { start: unsafe { self.start.add(i + j * self.column) }, ..self }
+    }
+}
+
+/// What a tile asks for while it computes: as many cache lines as it has columns, for every [`round`] of steps of depth.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead<T> {
+    pub(super) start: *const T,
+    /// From line to line, and from round to round.
+    pub(super) line: usize,
+    pub(super) round: usize,
+}
+
+/// The right factor of tiles, whose rows lie `row` apart.
+#[derive(Clone, Copy)]
+pub(super) struct Columns<T> {
+    start: *const T,
+    row: usize,
+    /// Distances of the first four columns from the first, and of the fifth. LLVM must not know that they are multiples of one number: it
+    /// would walk from column to column, and every address would wait for the one before.
+    steps: [usize; 4],
+    four: usize,
+}
+
+impl<T> Columns<T> {
+    #[inline(always)]
+    pub(super) fn of(b: View<T>) -> Self {
+        let c = b.column;
+        Self {
+            start: b.start,
+            row: b.row,
+            steps: [0, c, black_box(2 * c), black_box(3 * c)],
+            four: black_box(4 * c),
+        }
+    }
+
+    /// Where every fourth column starts.
+    #[inline(always)]
+    pub(super) fn fours(self) -> [*const T; 4] {
+        let mut at = [self.start; 4];
+        for i in 1..4 {
+            at[i] = at[i - 1].wrapping_add(self.four);
+        }
+        at
+    }
+
+    /// The number of column j in a row, where `at` are those of every fourth column.
+    ///
+    /// # Safety
+    /// That entry is within the matrix.
+    #[inline(always)]
+    pub(super) unsafe fn number(self, at: [*const T; 4], j: usize) -> *const T {
+        // SAFETY: the caller's contract.
+        unsafe { at[j / 4].add(self.steps[j % 4]) }
+    }
+
+    /// The same, elsewhere.
+    #[inline(always)]
+    pub(super) fn at(self, start: *const T) -> Self {
+        Self { start, ..self }
+    }
+}
+
+/// Rows `R` vectors tall, of which the last one ends after `last` entries if it is `CUT`.
+#[derive(Clone, Copy)]
+pub(super) struct Panel<V: Vector, const CUT: bool> {
+    /// Columns lie `column` apart; rows are neighbours.
+    pub(super) a: *const V::Num,
+    pub(super) column: usize,
+    pub(super) depth: usize,
+    pub(super) last: V::Mask,
+}
+
+/// Steps of depth for which the numbers of a column fill a cache line.
+pub(super) const fn round<T>() -> usize {
+    64 / size_of::<T>()
+}
+
+impl<V: Vector, const CUT: bool> Panel<V, CUT> {
+    /// `c = a b` or `c += a b`.
+    ///
+    /// # Safety
+    /// `V`'s contract; `b` has `depth` rows and `C` columns, `c` the panel's rows and `C` columns, which nothing else uses.
+    #[inline(always)]
+    pub(super) unsafe fn tile<const R: usize, const C: usize>(self, b: Columns<V::Num>, c: Target<V::Num>) {
+        let mut sums = Sums::<V, R, C>::new(self, b);
         // SAFETY: the caller's contract.
         unsafe {
-            match n {
-                2 => self.tile::<R, 2>(b, c),
-                _ => self.tile::<R, 1>(b, c),
-            }
+            sums.steps(self, b, self.depth);
+            self.put(sums.sums, c);
         }
     }
 
-    /// `c = a b` (or `c += a b`) for `n` columns of `b`, in tiles.
+    /// The same, and what the next tile reads is asked for meanwhile.
     ///
     /// # Safety
-    /// `V`'s contract; `b` has `depth` rows and `n` columns, `c` the panel's rows and `n` columns, which nothing else uses.
+    /// As for [`tile`](Panel::tile).
     #[inline(always)]
-    pub(super) unsafe fn times<const R: usize>(self, b: View<V::Num>, n: usize, c: Target<V::Num>) {
-        let mut j = 0;
-        macro_rules! tiles {
-            ($columns:literal) => {
-                while V::COLUMNS >= $columns && n - j >= $columns {
-                    // SAFETY: columns j to j + $columns of what the contract speaks of.
-                    unsafe {
-                        let c = Target { start: c.start.add(j * c.column), ..c };
-                        self.tile::<R, $columns>(b.from(0, j), c);
-                    }
-                    j += $columns;
-                }
-            };
-        }
-        tiles!(8);
-        tiles!(4);
-        tiles!(2);
-        tiles!(1);
-    }
-
-    /// The sums stay in `R C` registers; every step of the loop loads a column of `a` and `C` numbers of `b`.
-    ///
-    /// # Safety
-    /// As for [`times`](Panel::times), with `C` columns.
-    #[inline(always)]
-    unsafe fn tile<const R: usize, const C: usize>(self, b: View<V::Num>, c: Target<V::Num>) {
-        // SAFETY: the caller's contract; the last vector of rows is masked wherever memory is touched.
+    pub(super) unsafe fn tile_ahead<const R: usize, const C: usize>(
+        self,
+        b: Columns<V::Num>,
+        c: Target<V::Num>,
+        mut ahead: Ahead<V::Num>,
+    ) {
+        let mut sums = Sums::<V, R, C>::new(self, b);
+        let mut left = self.depth;
+        // SAFETY: the caller's contract.
         unsafe {
-            let mut sums = [[V::zero(); R]; C];
-            let (mut a, mut b_row) = (self.a.start, b.start);
-            for _ in 0..self.depth {
-                let mut x = [V::zero(); R];
-                for i in 0..R - 1 {
-                    x[i] = V::load(a.add(i * V::LEN));
+            while left > 0 {
+                for j in 0..C {
+                    V::prefetch(ahead.start.wrapping_add(j * ahead.line));
                 }
-                x[R - 1] = V::load_first(a.add((R - 1) * V::LEN), self.last);
-                for (j, sums) in sums.iter_mut().enumerate() {
-                    let y = V::splat(b_row.add(j * b.column));
-                    for i in 0..R {
-                        sums[i] = sums[i].add_product(x[i], y);
-                    }
-                }
-                a = a.wrapping_add(self.a.column);
-                b_row = b_row.wrapping_add(b.row);
+                ahead.start = ahead.start.wrapping_add(ahead.round);
+                let steps = left.min(round::<V::Num>());
+                sums.steps(self, b, steps);
+                left -= steps;
             }
-            for (j, sums) in sums.into_iter().enumerate() {
-                let to = c.start.add(j * c.column);
-                for (i, sum) in sums.into_iter().enumerate() {
-                    let to = to.add(i * V::LEN);
-                    match (i + 1 < R, c.fresh) {
+            self.put(sums.sums, c);
+        }
+    }
+
+    /// Stores a tile, or adds it to what is there.
+    ///
+    /// # Safety
+    /// As for [`tile`](Panel::tile).
+    #[inline(always)]
+    unsafe fn put<const R: usize, const C: usize>(self, sums: [[V; R]; C], c: Target<V::Num>) {
+        // SAFETY: the caller's contract.
+        unsafe {
+            for j in 0..C {
+                for i in 0..R {
+                    let (to, sum) = (c.start.add(j * c.column + i * V::LEN), sums[j][i]);
+                    match (i + 1 < R || !CUT, c.fresh) {
                         (true, true) => sum.store(to),
                         (true, false) => V::load(to).add(sum).store(to),
                         (false, true) => sum.store_first(to, self.last),
                         (false, false) => V::load_first(to, self.last).add(sum).store_first(to, self.last),
                     }
+                }
+            }
+        }
+    }
+}
+
+/// A tile in the making: its sums stay in `R C` registers.
+struct Sums<V: Vector, const R: usize, const C: usize> {
+    sums: [[V; R]; C],
+    /// Where the next step reads.
+    a: *const V::Num,
+    b: [*const V::Num; 4],
+}
+
+impl<V: Vector, const R: usize, const C: usize> Sums<V, R, C> {
+    #[inline(always)]
+    fn new<const CUT: bool>(panel: Panel<V, CUT>, b: Columns<V::Num>) -> Self {
+        // SAFETY: `V`'s contract.
+        Self { sums: [[unsafe { V::zero() }; R]; C], a: panel.a, b: b.fours() }
+    }
+
+    /// Each step loads a column of the panel and a row of `b`.
+    ///
+    /// # Safety
+    /// As for [`tile`](Panel::tile), if so many steps are left.
+    #[inline(always)]
+    unsafe fn steps<const CUT: bool>(&mut self, panel: Panel<V, CUT>, b: Columns<V::Num>, steps: usize) {
+        // SAFETY: the caller's contract; the last vector of rows is masked wherever memory is touched.
+        unsafe {
+            for _ in 0..steps {
+                let mut x = [V::zero(); R];
+                for i in 0..R - 1 {
+                    x[i] = V::load(self.a.add(i * V::LEN));
+                }
+                let last = self.a.add((R - 1) * V::LEN);
+                x[R - 1] = if CUT { V::load_first(last, panel.last) } else { V::load(last) };
+                for j in 0..C {
+                    let y = V::splat(b.number(self.b, j));
+                    for i in 0..R {
+                        self.sums[j][i] = self.sums[j][i].add_product(x[i], y);
+                    }
+                }
+                self.a = self.a.wrapping_add(panel.column);
+                for at in &mut self.b {
+                    *at = at.wrapping_add(b.row);
                 }
             }
         }

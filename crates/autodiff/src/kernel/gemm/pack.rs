@@ -1,0 +1,104 @@
+//! Copies of what is read again and again, in the order in which it is read.
+
+use super::lanes::Vector;
+use super::tile::View;
+
+/// A cache line.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))]
+struct Line {
+    #[allow(dead_code, reason = "read and written through pointers")]
+    bytes: [[u8; 16]; 4],
+}
+
+/// Room for a copy. Grows to the largest product and stays.
+#[derive(Debug, Default)]
+pub(super) struct Room(Vec<Line>);
+
+impl Room {
+    /// For `n` numbers.
+    pub(super) fn of<T>(&mut self, n: usize) -> *mut T {
+        let count = (n * size_of::<T>()).div_ceil(size_of::<Line>());
+        if self.0.len() < count {
+            self.0.resize(count, Line::default());
+        }
+        self.0.as_mut_ptr().cast()
+    }
+}
+
+/// Copies a panel of rows, so that its columns follow each other in memory, each as many whole vectors as hold the rows.
+///
+/// # Safety
+/// `V`'s contract; the view has this many rows and columns; there is room for as many whole vectors as hold the rows, times `depth`.
+#[inline(always)]
+pub(super) unsafe fn rows<V: Vector>(a: View<V::Num>, rows: usize, depth: usize, to: *mut V::Num) {
+    let column = rows.next_multiple_of(V::LEN);
+    // SAFETY: `rows` by `depth` entries are read; `column` by `depth` written.
+    unsafe {
+        if a.row == 1 {
+            copy::<V>(a.start, a.column, rows, to, column, depth);
+        } else {
+            transpose::<V>(a, rows, depth, to, column);
+        }
+    }
+}
+
+/// Copies `count` pieces of `n` neighbours each, from `from_step` to `to_step` apart.
+///
+/// # Safety
+/// `V`'s contract; pieces of `n` numbers may be read and written there.
+#[inline(always)]
+pub(super) unsafe fn copy<V: Vector>(
+    from: *const V::Num,
+    from_step: usize,
+    n: usize,
+    to: *mut V::Num,
+    to_step: usize,
+    count: usize,
+) {
+    let whole = n / V::LEN * V::LEN;
+    // SAFETY: the caller's contract.
+    unsafe {
+        let last = V::mask(n - whole);
+        for l in 0..count {
+            let (from, to) = (from.add(l * from_step), to.add(l * to_step));
+            let mut i = 0;
+            while i < whole {
+                V::load(from.add(i)).store(to.add(i));
+                i += V::LEN;
+            }
+            if whole < n {
+                V::load_first(from.add(whole), last).store_first(to.add(whole), last);
+            }
+        }
+    }
+}
+
+/// Copies a matrix so that rows become neighbours: `to[i + j step]` is entry (i, j). In squares, if its columns are neighbours; the last square of
+/// a row or column of them begins so early that it is whole, and what the one before it copied is copied twice.
+///
+/// # Safety
+/// `V`'s contract; the view has this many rows and columns, `to` has room.
+#[inline(always)]
+unsafe fn transpose<V: Vector>(x: View<V::Num>, rows: usize, columns: usize, to: *mut V::Num, step: usize) {
+    let s = V::SQUARE;
+    // SAFETY: entries (i, j) of the matrix, and their places.
+    unsafe {
+        if x.column != 1 || rows < s || columns < s {
+            for i in 0..rows {
+                for j in 0..columns {
+                    *to.add(i + j * step) = *x.from(i, j).start;
+                }
+            }
+            return;
+        }
+        // Along the rows, in which the entries are neighbours.
+        for i in (0..rows).step_by(s) {
+            let i = i.min(rows - s);
+            for j in (0..columns).step_by(s) {
+                let j = j.min(columns - s);
+                V::transpose(x.from(i, j).start, x.row, to.add(i + j * step), step);
+            }
+        }
+    }
+}

@@ -210,6 +210,6 @@ impl<'t, T: Scalar> Value for Var<'t, T> {
         Var::sum(self)
     }
     fn find(&self, condition: impl Fn(f64) -> bool) -> Option<f64> {
-        self.read(|x| x.iter().map(|v| v.to_f64()).find(|v| condition(*v)))
+        self.read_lanes(|x| x.iter().map(|v| v.to_f64()).find(|v| condition(*v)))
     }
 }

@@ -39,7 +39,7 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
     /// What the model's first run reports.
     pub fn new(model: M) -> Result<Self> {
         let key = Key::new(0);
-        let layout = discover(&model, key)?;
+        let layout = discover(&model, key)?.layout;
         let mut point = Params::new();
         let u = point.add("u", &DMatrix::from_element(layout.dim, 1, T::from_f64(0.0)));
         let mut starts = Vec::with_capacity(layout.sites.len());

@@ -70,6 +70,21 @@ impl Kept for Variance {
     }
 }
 
+/// The scale itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scale;
+impl Kept for Scale {
+    const NOISY: bool = false;
+    #[inline(always)]
+    fn value<R: Real>(_: R, scale: R, _: R) -> R {
+        scale
+    }
+    #[inline(always)]
+    fn slopes<R: Real>(g: R, _: R, _: R) -> (R, R) {
+        (R::zero(), g)
+    }
+}
+
 /// The Gaussian that divergences are from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Prior {

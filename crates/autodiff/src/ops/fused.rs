@@ -1,10 +1,13 @@
 //! Formulas as tape nodes: one fused, broadcasting operation each.
 
+mod lanes;
+
 use crate::formula::{Formula, FormulaPair};
 use crate::kernel::{Body, Dest, Input, map};
 use crate::random::{Key, fill_normal, fill_uniform};
 use crate::real::{Real, Scalar};
-use crate::tape::{Adjoints, Behind, Inputs, Op, Tape, Var};
+use crate::tape::{Adjoints, Behind, Inputs, Op, Tape, Var, back_lane_by_lane, lane_by_lane};
+use lanes::InLanes;
 use std::fmt::Debug;
 
 /// An argument of a fused formula: a matrix or number, or noise that is drawn while it is used.
@@ -148,23 +151,56 @@ where
                         scalars[i] = Some(k);
                     }
                 }
-                // Few entries, each the sum of many: cleared first, then only added to.
-                how => {
-                    dx.add_to_some(k, |_| {});
-                    if let Some((to, _)) = dx.shared(k) {
-                        dest[i] = if let Stretch::Row = how { Dest::Row(to) } else { Dest::Col(to) };
-                    }
-                }
+                Stretch::Row => dest[i] = dx.cleared(k).map_or(Dest::Nothing, Dest::Row),
+                Stretch::Col => dest[i] = dx.cleared(k).map_or(Dest::Nothing, Dest::Col),
             }
         }
         if dest.iter().all(|d| matches!(d, Dest::Nothing)) {
             return;
         }
         let sums = map::backward(&self.body, self.shape, &inputs, kept, summed, &dest);
-        for (k, sum) in scalars.iter().zip(sums) {
-            if let Some(k) = k {
-                dx.add_to_some(*k, |to| to[0] = T::from_num(to[0].num() + sum.num()));
+        add_sums(dx, scalars, sums);
+    }
+
+    fn forward_lanes(&self, x: &Inputs<'_, T>, y: &mut [T]) {
+        match self.in_lanes(x) {
+            Some(places) => {
+                map::forward(&self.body, self.matrix(x), &self.lane_inputs(x, places), Some(y), false);
             }
+            None => lane_by_lane(self, x, y),
+        }
+    }
+
+    fn backward_lanes(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        let Some(places) = self.in_lanes(x) else { return back_lane_by_lane(self, x, y, g, dx) };
+        let mut scalars: [Option<usize>; N] = [None; N];
+        let mut dest = [Dest::Nothing; N];
+        for (i, source) in self.sources.iter().enumerate() {
+            let Source::Node(k) = *source else { continue };
+            match places[i] {
+                InLanes::Full => {
+                    if let Some((to, fresh)) = dx.all_shared(k) {
+                        dest[i] = Dest::Full { to, fresh };
+                    }
+                }
+                InLanes::Row => dest[i] = dx.cleared_lanes(k).map_or(Dest::Nothing, Dest::Row),
+                InLanes::Col => dest[i] = dx.cleared(k).map_or(Dest::Nothing, Dest::Col),
+                InLanes::Scalar if dx.wants(k) => (dest[i], scalars[i]) = (Dest::Scalar, Some(k)),
+                InLanes::Scalar => {}
+            }
+        }
+        if dest.iter().any(|d| !matches!(d, Dest::Nothing)) {
+            let inputs = self.lane_inputs(x, places);
+            add_sums(dx, scalars, map::backward(&self.body, self.matrix(x), &inputs, Some(g), None, &dest));
+        }
+    }
+}
+
+/// The parts for arguments of one entry.
+fn add_sums<T: Scalar, const N: usize>(dx: &mut Adjoints<'_, T>, args: [Option<usize>; N], sums: [T; N]) {
+    for (k, sum) in args.iter().zip(sums) {
+        if let Some(k) = k {
+            dx.add_to_some(*k, |to| to[0] = T::from_num(to[0].num() + sum.num()));
         }
     }
 }
@@ -205,15 +241,19 @@ fn mismatch<T: Scalar, const N: usize>(name: &str, args: &[Arg<'_, T>; N]) -> ! 
 /// Noise of up to this many entries is drawn once and kept: reading it again costs less than drawing it again. Beyond, the memory counts.
 pub(super) const KEPT_NOISE: usize = 1 << 22;
 
-/// The same argument, as a matrix of the tape if it is little noise.
+/// The same argument, as a matrix of the tape if it is little noise, or there are lanes.
 fn stored<'t, T: Scalar>(tape: &'t Tape<T>, arg: Arg<'t, T>, (rows, cols): (usize, usize)) -> Arg<'t, T> {
-    if rows * cols > KEPT_NOISE {
-        return arg;
-    }
+    let keep = rows * cols <= KEPT_NOISE || tape.lanes() > 1;
     match arg {
+        Arg::Normal(key) if keep => {
+            Arg::Var(tape.constant_by_lane(rows, cols, key, |key, y| fill_normal(key, 0, y)))
+        }
+        Arg::Uniform(key) if keep => {
+            Arg::Var(tape.constant_by_lane(rows, cols, key, |key, y| fill_uniform(key, 0, y)))
+        }
         Arg::Var(_) => arg,
-        Arg::Normal(key) => Arg::Var(tape.constant_with(rows, cols, |y| fill_normal(key, 0, y))),
-        Arg::Uniform(key) => Arg::Var(tape.constant_with(rows, cols, |y| fill_uniform(key, 0, y))),
+        Arg::Normal(key) => Arg::Normal(tape.lane_key(key, 0)),
+        Arg::Uniform(key) => Arg::Uniform(tape.lane_key(key, 0)),
     }
 }
 
@@ -246,9 +286,16 @@ where
             }
         },
     });
-    let op = Fused { body, name, sources, shape, kept, summed };
-    let behind = Behind { sum: kept && summed, arrays: 0 };
-    tape.record_op(op, &nodes[..count], if kept { shape } else { (1, 1) }, behind)
+    let both = kept && summed;
+    let node = |kept, summed, sum| {
+        let op = Fused { body, name, sources, shape, kept, summed };
+        tape.record_op(op, &nodes[..count], if kept { shape } else { (1, 1) }, Behind { sum, arrays: 0 })
+    };
+    if both && nodes[..count].iter().any(|x| x.is_laned()) {
+        // Lanes follow each other without anything between them.
+        return (node(true, false, false).0, node(false, true, false).0);
+    }
+    node(kept, summed, both)
 }
 
 /// A formula of matrices; of constants only, its value is a constant and needs no tape.

@@ -1,11 +1,12 @@
 //! Gaussians with their divergence from a fixed Gaussian: draws, or variances.
 
-use super::fused::KEPT_NOISE;
+use super::fused::{Arg, KEPT_NOISE};
+use crate::formula::Formula;
 use crate::kernel::gaussian::{
-    Drawn, Gaussians, Kept, Left, Prior, ScaleMap, To, Variance, backward, forward,
+    Drawn, Gaussians, Kept, Left, Prior, Scale, ScaleMap, To, Variance, backward, forward,
 };
 use crate::random::Key;
-use crate::real::Scalar;
+use crate::real::{Real, Scalar};
 use crate::tape::{Adjoints, Behind, Inputs, Op, Tape, Var};
 use std::marker::PhantomData;
 
@@ -47,15 +48,61 @@ impl<S: ScaleMap, K: Kept, T: Scalar> Op<T> for GaussianAndKl<S, K> {
     }
 }
 
+#[derive(Clone, Copy, Debug)]
+struct ScaledNoise;
+
+impl Formula<3> for ScaledNoise {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [loc, scale, noise]: [R; 3]) -> R {
+        Drawn::value(loc, scale, noise)
+    }
+    fn name(&self) -> &'static str {
+        "sample"
+    }
+}
+
+/// What is kept, as a formula: for parameters that themselves differ from lane to lane.
+#[derive(Clone, Copy, Debug)]
+struct Value<S, K>(PhantomData<(S, K)>);
+
+impl<S: ScaleMap, K: Kept> Formula<2> for Value<S, K> {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [loc, rho]: [R; 2]) -> R {
+        K::value(loc, S::scale(rho), R::zero())
+    }
+    fn name(&self) -> &'static str {
+        "scale"
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Divergence<S> {
+    prior: Prior,
+    of_type: PhantomData<S>,
+}
+
+impl<S: ScaleMap> Formula<2> for Divergence<S> {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [loc, rho]: [R; 2]) -> R {
+        let inverse = 1.0 / self.prior.scale;
+        let (shift, ratio) = ((loc - self.prior.loc) * inverse, S::scale(rho) * inverse);
+        (shift * shift + ratio * ratio - 1.0) * 0.5 - ratio.ln()
+    }
+    fn name(&self) -> &'static str {
+        "KL"
+    }
+}
+
 impl<T: Scalar> Tape<T> {
+    /// With lanes, `K` is without noise: what differs from lane to lane would have nothing behind it.
     #[track_caller]
-    fn gaussian<S: ScaleMap, K: Kept>(
-        &self,
-        loc: Var<'_, T>,
-        rho: Var<'_, T>,
+    fn gaussian<'t, S: ScaleMap, K: Kept>(
+        &'t self,
+        loc: Var<'t, T>,
+        rho: Var<'t, T>,
         prior: Prior,
         key: Key,
-    ) -> (Var<'_, T>, Var<'_, T>) {
+    ) -> (Var<'t, T>, Var<'t, T>) {
         let (shape, other) = (loc.shape(), rho.shape());
         assert!(
             shape == other,
@@ -65,6 +112,11 @@ impl<T: Scalar> Tape<T> {
             other.0,
             other.1
         );
+        if loc.is_laned() || rho.is_laned() {
+            let prior = Divergence::<S> { prior, of_type: PhantomData };
+            return (Var::map(Value::<S, K>(PhantomData), [loc, rho]), Var::map_sum(prior, [loc, rho]));
+        }
+        let key = self.lane_key(key, 0);
         let stored = K::NOISY && shape.0 * shape.1 <= KEPT_NOISE;
         let behind = Behind { sum: true, arrays: 1 + usize::from(stored) };
         let op = GaussianAndKl::<S, K> { prior, key, behind, of_type: PhantomData };
@@ -79,14 +131,29 @@ impl<T: Scalar> Tape<T> {
     /// # Panics
     /// If the shapes differ, or an argument is on another tape.
     #[track_caller]
-    pub fn gaussian_draw<S: ScaleMap>(
-        &self,
-        loc: Var<'_, T>,
-        rho: Var<'_, T>,
+    pub fn gaussian_draw<'t, S: ScaleMap>(
+        &'t self,
+        loc: Var<'t, T>,
+        rho: Var<'t, T>,
         prior: (f64, f64),
         key: Key,
-    ) -> (Var<'_, T>, Var<'_, T>) {
-        self.gaussian::<S, Drawn>(loc, rho, Prior { loc: prior.0, scale: prior.1 }, key)
+    ) -> (Var<'t, T>, Var<'t, T>) {
+        let prior = Prior { loc: prior.0, scale: prior.1 };
+        if self.lanes() == 1 {
+            return self.gaussian::<S, Drawn>(loc, rho, prior, key);
+        }
+        // Scales and divergence are the same in all lanes.
+        let (scale, kl) = self.gaussian::<S, Scale>(loc, rho, prior, key);
+        (self.scaled_noise(loc, scale, key), kl)
+    }
+
+    /// `loc + scale ε`, with the noise of [`gaussian_draw`](Tape::gaussian_draw).
+    ///
+    /// # Panics
+    /// As `gaussian_draw`.
+    #[track_caller]
+    pub fn scaled_noise<'t>(&'t self, loc: Var<'t, T>, scale: Var<'t, T>, key: Key) -> Var<'t, T> {
+        self.map_noise(ScaledNoise, [loc.into(), scale.into(), Arg::Normal(key)], loc.shape())
     }
 
     /// As [`gaussian_draw`](Tape::gaussian_draw), with the variances `scale²` instead of a draw.
@@ -94,12 +161,12 @@ impl<T: Scalar> Tape<T> {
     /// # Panics
     /// As `gaussian_draw`.
     #[track_caller]
-    pub fn gaussian_variance<S: ScaleMap>(
-        &self,
-        loc: Var<'_, T>,
-        rho: Var<'_, T>,
+    pub fn gaussian_variance<'t, S: ScaleMap>(
+        &'t self,
+        loc: Var<'t, T>,
+        rho: Var<'t, T>,
         prior: (f64, f64),
-    ) -> (Var<'_, T>, Var<'_, T>) {
+    ) -> (Var<'t, T>, Var<'t, T>) {
         self.gaussian::<S, Variance>(loc, rho, Prior { loc: prior.0, scale: prior.1 }, Key::new(0))
     }
 }

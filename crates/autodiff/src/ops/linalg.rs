@@ -198,7 +198,10 @@ impl<'t, T: Scalar> Var<'t, T> {
             Some(tape) => tape.record(Cholesky, &[self], size, size),
             None => self.sqrt(),
         };
-        let bad = l.read(|l| (0..size).find(|i| !(l[i * (size + 1)].to_f64() > 0.0)));
+        let bad = l.read_lanes(|all| {
+            let pivots = |l: &[T]| (0..size).find(|i| !(l[i * (size + 1)].to_f64() > 0.0));
+            all.chunks_exact((size * size).max(1)).find_map(pivots)
+        });
         match bad {
             Some(pivot) => Err(NotPositiveDefinite { pivot, size }),
             None => Ok(l),

@@ -3,7 +3,7 @@
 use super::reduce::column_sums;
 use crate::kernel::gemm::{Mat, gemm};
 use crate::real::Scalar;
-use crate::tape::{Adjoints, Inputs, Op, Var};
+use crate::tape::{Adjoints, Inputs, Op, Var, back_lane_by_lane, lane_by_lane};
 
 /// `op(A) op(B)`, each operand transposed or not.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,30 @@ impl<T: Scalar> Op<T> for MatMul {
         dx.add(0, |to, fresh| if self.ta { gemm(to, b, g.t(), fresh) } else { gemm(to, g, b.t(), fresh) });
         dx.add(1, |to, fresh| if self.tb { gemm(to, g.t(), a, fresh) } else { gemm(to, a.t(), g, fresh) });
     }
+
+    fn forward_lanes(&self, x: &Inputs<'_, T>, y: &mut [T]) {
+        match side_by_side(x, 1).filter(|_| !self.tb) {
+            Some(b) => gemm(y, mat(x, 0, self.ta), b, true),
+            None => lane_by_lane(self, x, y),
+        }
+    }
+
+    fn backward_lanes(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        let Some(b) = side_by_side(x, 1).filter(|_| !self.tb) else {
+            return back_lane_by_lane(self, x, y, g, dx);
+        };
+        let a = mat(x, 0, self.ta);
+        let g = Mat { data: g, rows: a.shape().0, cols: b.cols, transposed: false };
+        dx.add(0, |to, fresh| if self.ta { gemm(to, b, g.t(), fresh) } else { gemm(to, g, b.t(), fresh) });
+        dx.add_all(1, |to, fresh| gemm(to, a.t(), g, fresh));
+    }
+}
+
+/// The matrices of all lanes side by side, if argument `k` has lanes and argument 0 is the same in all: one product does for them.
+fn side_by_side<'a, T: Scalar>(x: &Inputs<'a, T>, k: usize) -> Option<Mat<'a, T>> {
+    let (rows, cols) = x.shape(k);
+    let one = x.is_laned(k) && !x.is_laned(0);
+    one.then(|| Mat { data: x.all(k), rows, cols: cols * x.lanes(), transposed: false })
 }
 
 /// `X W + 1 b`: n × k by k × m, and a row of m.
@@ -45,21 +69,41 @@ impl<T: Scalar> Op<T> for Affine {
     }
 
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
-        let rows = x.shape(0).0;
-        for (column, b) in y.chunks_exact_mut(rows.max(1)).zip(x.get(2)) {
-            column.fill(*b);
-        }
-        gemm(y, mat(x, 0, false), mat(x, 1, false), false);
+        affine(mat(x, 0, false), mat(x, 1, false), x.get(2), y);
     }
 
     fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let (a, w) = (mat(x, 0, false), mat(x, 1, false));
-        let rows = a.rows;
-        dx.add(2, |to, fresh| column_sums(g, rows, to, fresh));
-        let g = Mat { data: g, rows, cols: w.cols, transposed: false };
+        dx.add(2, |to, fresh| column_sums(g, a.rows, to, fresh));
+        let g = Mat { data: g, rows: a.rows, cols: w.cols, transposed: false };
         dx.add(1, |to, fresh| gemm(to, a.t(), g, fresh));
         dx.add(0, |to, fresh| gemm(to, g, w.t(), fresh));
     }
+
+    fn forward_lanes(&self, x: &Inputs<'_, T>, y: &mut [T]) {
+        match side_by_side(x, 1).filter(|_| x.is_laned(2)) {
+            Some(w) => affine(mat(x, 0, false), w, x.all(2), y),
+            None => lane_by_lane(self, x, y),
+        }
+    }
+
+    fn backward_lanes(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        let Some(w) = side_by_side(x, 1).filter(|_| x.is_laned(2)) else {
+            return back_lane_by_lane(self, x, y, g, dx);
+        };
+        let a = mat(x, 0, false);
+        dx.add_all(2, |to, fresh| column_sums(g, a.rows, to, fresh));
+        let g = Mat { data: g, rows: a.rows, cols: w.cols, transposed: false };
+        dx.add_all(1, |to, fresh| gemm(to, a.t(), g, fresh));
+        dx.add(0, |to, fresh| gemm(to, g, w.t(), fresh));
+    }
+}
+
+fn affine<T: Scalar>(x: Mat<'_, T>, w: Mat<'_, T>, b: &[T], y: &mut [T]) {
+    for (column, b) in y.chunks_exact_mut(x.rows.max(1)).zip(b) {
+        column.fill(*b);
+    }
+    gemm(y, x, w, false);
 }
 
 impl<'t, T: Scalar> Var<'t, T> {

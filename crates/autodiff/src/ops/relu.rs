@@ -15,18 +15,31 @@ impl<T: Scalar> Op<T> for Relu {
     }
 
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
-        let x = x.get(0);
-        in_chunks(y, |y, at| dispatch(Value { x: &x[at..][..y.len()], y }));
+        values(x.get(0), y);
     }
 
     fn backward(&self, _: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        dx.add(0, |to, fresh| {
-            in_chunks(to, |to, at| {
-                let (y, g) = (&y[at..][..to.len()], &g[at..][..to.len()]);
-                dispatch(Slope { y, g, to, fresh });
-            });
-        });
+        dx.add(0, |to, fresh| slopes(y, g, to, fresh));
     }
+
+    fn forward_lanes(&self, x: &Inputs<'_, T>, y: &mut [T]) {
+        values(x.all(0), y);
+    }
+
+    fn backward_lanes(&self, _: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        dx.add_all(0, |to, fresh| slopes(y, g, to, fresh));
+    }
+}
+
+fn values<T: Scalar>(x: &[T], y: &mut [T]) {
+    in_chunks(y, |y, at| dispatch(Value { x: &x[at..][..y.len()], y }));
+}
+
+fn slopes<T: Scalar>(y: &[T], g: &[T], to: &mut [T], fresh: bool) {
+    in_chunks(to, |to, at| {
+        let (y, g) = (&y[at..][..to.len()], &g[at..][..to.len()]);
+        dispatch(Slope { y, g, to, fresh });
+    });
 }
 
 struct Value<'a, T> {

@@ -75,7 +75,7 @@ impl<T: Scalar> Gradients<'_, T> {
         let zero = || DMatrix::from_element(rows, cols, T::from_f64(0.0));
         let Some(id) = x.on(self.tape) else { return zero() };
         let inner = &*self.inner;
-        if inner.reached.get(id as usize).is_none_or(|reached| *reached == Reached::No) {
+        if inner.reached.get(id as usize).is_none_or(|reached| *reached == Reached::NO) {
             return zero();
         }
         match inner.nodes[id as usize].grad {
@@ -97,17 +97,19 @@ impl<T: Scalar> Inner<T> {
     fn sweep(&mut self, result: Option<u32>, updates: Option<Updates<'_, T>>) {
         let zero = T::from_f64(0.0);
         self.reached.clear();
-        self.reached.resize(self.nodes.len(), Reached::No);
+        self.reached.resize(self.nodes.len(), Reached::NO);
         if self.adjoints.len() < self.adjoints_used {
             self.adjoints.resize(self.adjoints_used.max(self.adjoints.len() * 2), zero);
         }
         if let Some(id) = result {
-            match self.nodes[id as usize].grad {
+            let node = self.nodes[id as usize];
+            let lanes = if node.laned { self.lanes } else { 1 };
+            match node.grad {
                 Grad::None => {}
-                Grad::Arena(at) => self.adjoints[at] = T::from_f64(1.0),
+                Grad::Arena(at) => self.adjoints[at..at + lanes].fill(T::from_f64(1.0)),
                 Grad::Params(at) => self.params_grad[at] = T::from_f64(1.0),
             }
-            self.reached[id as usize] = Reached::Touched;
+            self.reached[id as usize] = Reached::lanes(lanes);
             // The result may be the second half of a pair, whose operation stands at the first half.
             for id in (0..=id as usize).rev() {
                 self.backward_one(id, updates);
@@ -121,12 +123,12 @@ impl<T: Scalar> Inner<T> {
         let (op, at) = match (node.op, node.grad) {
             (Some(op), Grad::Arena(at)) => (op, at),
             // All that use a parameter come after it on the tape, so in the sweep before it.
-            (_, Grad::Params(at)) if self.reached[id] == Reached::Touched => {
+            (_, Grad::Params(at)) if self.reached[id].is_open() => {
                 return self.take_turn(at..at + node.size(), updates);
             }
             _ => return,
         };
-        let reached = |id: usize| self.reached[id] != Reached::No;
+        let reached = |id: usize| self.reached[id] != Reached::NO;
         let (own, sum) = (reached(id), node.behind.sum && reached(id + 1));
         if !own && !sum {
             return;
@@ -148,6 +150,8 @@ impl<T: Scalar> Inner<T> {
             nodes: &self.nodes,
             values: Values { arena: &self.arena, params, shared: &self.shared },
             args,
+            lane: 0,
+            lanes: if node.laned { self.lanes } else { 1 },
         };
         let (below, own) = self.adjoints.split_at_mut(at);
         let mut dx = Adjoints {
@@ -157,18 +161,24 @@ impl<T: Scalar> Inner<T> {
             arena: below,
             params: &mut self.params_grad,
             scratch: &mut self.scratch,
+            lane: 0,
+            lanes: inputs.lanes,
             node: id as u32,
             updates: updates.map(|updates| (updates, params)),
         };
-        let y = &self.arena[value..value + node.stored()];
-        let op = &self.ops[op as usize];
-        op.backward(&inputs, y, &own[..node.shown()], &mut dx);
+        let y = &self.arena[value..value + node.stored(self.lanes)];
+        let (op, g) = (&self.ops[op as usize], &own[..node.shown(self.lanes)]);
+        if node.laned {
+            op.backward_lanes(&inputs, y, g, &mut dx)
+        } else {
+            op.backward(&inputs, y, g, &mut dx)
+        };
         if self.trap.armed {
             for &a in args {
                 let n = &self.nodes[a as usize];
                 let grad = match n.grad {
                     Grad::None => continue,
-                    Grad::Arena(at) => &self.adjoints[at..at + n.size()],
+                    Grad::Arena(at) => &self.adjoints[at..at + n.shown(self.lanes)],
                     Grad::Params(at) => &self.params_grad[at..at + n.size()],
                 };
                 if !grad.iter().all(|v| v.to_f64().is_finite()) {
@@ -196,7 +206,7 @@ impl<T: Scalar> Inner<T> {
                 Some(None) => continue,
                 Some(Some(node)) => {
                     let n = &self.nodes[*node as usize];
-                    let (Grad::Params(at), true) = (n.grad, self.reached[*node as usize] != Reached::No)
+                    let (Grad::Params(at), true) = (n.grad, self.reached[*node as usize] != Reached::NO)
                     else {
                         continue;
                     };

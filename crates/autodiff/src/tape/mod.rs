@@ -1,6 +1,7 @@
 //! The tape: an append-only record of operations, and the sweep back through it.
 
 mod backward;
+mod lanes;
 mod node;
 mod op;
 mod trap;
@@ -8,6 +9,7 @@ mod var;
 
 pub use backward::Gradients;
 pub use op::{Adjoints, Inputs, Op};
+pub(crate) use op::{back_lane_by_lane, lane_by_lane};
 pub use trap::NonFinite;
 pub use var::Var;
 
@@ -18,7 +20,7 @@ pub(crate) use node::Behind;
 use node::{Grad, Node, Place, Values};
 use op::Reached;
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 /// A record of operations on matrices, from which gradients are computed.
@@ -66,6 +68,11 @@ struct Inner<T: Scalar> {
     shared: Vec<Arc<DMatrix<T>>>,
     tag: u32,
     trap: trap::Trap,
+    /// Draws at once, and the number of the first.
+    lanes: usize,
+    first_lane: usize,
+    /// Whether a value was read that differs from lane to lane.
+    peeked: Cell<bool>,
 }
 
 /// Values start at multiples of this many entries, so that vector loads rarely cross a cache line.
@@ -106,6 +113,9 @@ impl<T: Scalar> Tape<T> {
                 shared: Vec::new(),
                 tag: 0,
                 trap: trap::Trap::default(),
+                lanes: 1,
+                first_lane: 0,
+                peeked: Cell::new(false),
             }),
         }
     }
@@ -123,6 +133,13 @@ impl<T: Scalar> Tape<T> {
         inner.shared.clear();
         inner.tag = 0;
         inner.trap.clear();
+        (inner.lanes, inner.first_lane) = (1, 0);
+        inner.peeked.set(false);
+    }
+
+    /// The number of values on the tape.
+    pub fn size(&self) -> usize {
+        self.inner.borrow().used
     }
 
     /// Lets go of the bound parameters, so that they can be changed without a copy. The next thing to do is [`reset`](Tape::reset).
@@ -258,8 +275,9 @@ impl<T: Scalar> Tape<T> {
     /// A node that shows the value of `id` in the same memory, without a gradient.
     pub(crate) fn detached(&self, id: u32) -> Var<'_, T> {
         let mut inner = self.inner.borrow_mut();
-        let Node { rows, cols, place, .. } = inner.nodes[id as usize];
+        let Node { rows, cols, place, laned, .. } = inner.nodes[id as usize];
         let id = inner.push((rows as usize, cols as usize), place, Grad::None);
+        inner.nodes[id as usize].laned = laned;
         drop(inner);
         Var::node(self, id)
     }
@@ -271,7 +289,11 @@ impl<T: Scalar> Tape<T> {
     /// Calls `read` with the value of a node.
     pub(crate) fn read<O>(&self, id: u32, read: impl FnOnce(&[T]) -> O) -> O {
         let inner = self.inner.borrow();
-        read(inner.values().get(&inner.nodes[id as usize]))
+        let node = &inner.nodes[id as usize];
+        if node.laned && inner.lanes > 1 {
+            inner.peeked.set(true);
+        }
+        read(inner.values().get(node, 0))
     }
 }
 
@@ -310,30 +332,38 @@ impl<T: Scalar> Inner<T> {
     }
 
     /// Runs the operation on the arguments listed from `first` on, and adds its node.
-    fn run(&mut self, op: impl Op<T>, first: u32, (rows, cols): (usize, usize), behind: Behind) -> u32 {
-        let n = rows * cols;
-        let (shown, stored) = (n + usize::from(behind.sum), behind.stored(n));
+    fn run(&mut self, op: impl Op<T>, first: u32, shape: (usize, usize), behind: Behind) -> u32 {
+        let args = &self.args[first as usize..];
+        let laned = args.iter().any(|&a| self.nodes[a as usize].laned);
+        let wants = args.iter().any(|&a| self.nodes[a as usize].grad != Grad::None);
+        debug_assert!(!laned || behind == Behind::default(), "{}: lanes have nothing behind them", op.name());
+        let id = self.push(shape, Place::Arena(0), Grad::None);
+        let node = Node { behind, laned, args: (first, self.args.len() as u32), ..self.nodes[id as usize] };
+        let (shown, stored) = (node.shown(self.lanes), node.stored(self.lanes));
         let at = self.allocate(stored);
-        let wants = self.args[first as usize..].iter().any(|&a| self.nodes[a as usize].grad != Grad::None);
         let (old, new) = self.arena.split_at_mut(at);
         let params = self.params.as_deref().map_or(&[][..], |p| p);
         let values = Values { arena: old, params, shared: &self.shared };
-        let inputs = Inputs { nodes: &self.nodes, values, args: &self.args[first as usize..] };
+        let (args, lanes) = (&self.args[first as usize..], if laned { self.lanes } else { 1 });
+        let inputs = Inputs { nodes: &self.nodes, values, args, lane: 0, lanes };
         let y = &mut new[..stored];
-        op.forward(&inputs, y);
+        if laned {
+            op.forward_lanes(&inputs, y)
+        } else {
+            op.forward(&inputs, y)
+        };
         if self.trap.armed && !y.iter().all(|v| v.to_f64().is_finite()) {
-            self.trap.caught(op.name(), (rows, cols), self.tag, false);
+            self.trap.caught(op.name(), shape, self.tag, false);
         }
-        let grad = if wants { self.allocate_adjoint(shown) } else { Grad::None };
-        let op = Some(self.store(op));
-        let args = (first, self.args.len() as u32);
-        let id = self.push((rows, cols), Place::Arena(at), grad);
-        self.nodes[id as usize] = Node { op, args, behind, ..self.nodes[id as usize] };
-        for &arg in &self.args[first as usize..] {
+        for &arg in args {
             let user = &mut self.nodes[arg as usize].first_user;
             *user = id.min(*user);
         }
+        let grad = if wants { self.allocate_adjoint(shown) } else { Grad::None };
+        let op = Some(self.store(op));
+        self.nodes[id as usize] = Node { op, place: Place::Arena(at), grad, ..node };
         if behind.sum {
+            let n = node.size();
             let grad = if let Grad::Arena(g) = grad { Grad::Arena(g + n) } else { Grad::None };
             self.push((1, 1), Place::Arena(at + n), grad);
         }

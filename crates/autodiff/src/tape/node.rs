@@ -43,6 +43,8 @@ pub(crate) struct Node {
     pub behind: Behind,
     /// The first operation that has it as an argument.
     pub first_user: u32,
+    /// Every lane has a value and an adjoint of its own, one after the other.
+    pub laned: bool,
 }
 
 /// What no operation has as its number.
@@ -83,6 +85,7 @@ impl Node {
             tag,
             behind: Behind::default(),
             first_user: NOBODY,
+            laned: false,
         }
     }
 
@@ -95,14 +98,14 @@ impl Node {
         self.rows as usize * self.cols as usize
     }
 
-    /// Entries that have an adjoint: of the value and of its sum.
-    pub(crate) fn shown(&self) -> usize {
-        self.size() + usize::from(self.behind.sum)
+    /// Entries that have an adjoint: of the value and of its sum, or of the values of all lanes.
+    pub(crate) fn shown(&self, lanes: usize) -> usize {
+        if self.laned { lanes * self.size() } else { self.size() + usize::from(self.behind.sum) }
     }
 
     /// Entries that the operation writes.
-    pub(crate) fn stored(&self) -> usize {
-        self.behind.stored(self.size())
+    pub(crate) fn stored(&self, lanes: usize) -> usize {
+        if self.laned { lanes * self.size() } else { self.behind.stored(self.size()) }
     }
 }
 
@@ -115,11 +118,22 @@ pub(crate) struct Values<'a, T: Scalar> {
 }
 
 impl<'a, T: Scalar> Values<'a, T> {
-    pub(crate) fn get(&self, node: &Node) -> &'a [T] {
+    /// The value of a lane.
+    pub(crate) fn get(&self, node: &Node, lane: usize) -> &'a [T] {
+        let size = node.size();
         match node.place {
-            Place::Arena(at) => &self.arena[at..at + node.size()],
+            Place::Arena(at) if node.laned => &self.arena[at + lane * size..][..size],
+            Place::Arena(at) => &self.arena[at..at + size],
             Place::Params(at) => &self.params[at..at + node.size()],
             Place::Shared(i) => self.shared[i].as_slice(),
+        }
+    }
+
+    /// The values of all lanes, or the one value there is.
+    pub(crate) fn all(&self, node: &Node, lanes: usize) -> &'a [T] {
+        match node.place {
+            Place::Arena(at) if node.laned => &self.arena[at..][..lanes * node.size()],
+            _ => self.get(node, 0),
         }
     }
 }

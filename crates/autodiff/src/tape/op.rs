@@ -1,5 +1,7 @@
 //! What an operation is: a value rule and a derivative rule.
 
+#[cfg(doc)]
+use super::Tape;
 use super::node::{Grad, Node, Values};
 use crate::kernel::SharedMut;
 use crate::kernel::update::{Turn, Updates};
@@ -23,6 +25,41 @@ pub trait Op<T: Scalar>: Debug + Send + Any {
 
     /// Adds `gᵀ ∂y/∂xₖ` to the adjoint of every argument `k` that wants one.
     fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>);
+
+    /// As [`forward`](Op::forward) on a tape with several [lanes](Tape::set_lanes): `y` holds the values of all, one after the other. An operation
+    /// that has a faster way than one lane after the other says it here.
+    fn forward_lanes(&self, x: &Inputs<'_, T>, y: &mut [T]) {
+        lane_by_lane(self, x, y);
+    }
+
+    /// As [`backward`](Op::backward) on a tape with several lanes.
+    fn backward_lanes(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        back_lane_by_lane(self, x, y, g, dx);
+    }
+}
+
+/// The value rule, one lane after the other.
+pub(crate) fn lane_by_lane<T: Scalar>(op: &(impl Op<T> + ?Sized), x: &Inputs<'_, T>, y: &mut [T]) {
+    let size = y.len() / x.lanes();
+    for lane in 0..x.lanes() {
+        op.forward(&x.lane(lane), &mut y[lane * size..][..size]);
+    }
+}
+
+/// The derivative rule, one lane after the other.
+pub(crate) fn back_lane_by_lane<T: Scalar>(
+    op: &(impl Op<T> + ?Sized),
+    x: &Inputs<'_, T>,
+    y: &[T],
+    g: &[T],
+    dx: &mut Adjoints<'_, T>,
+) {
+    let size = y.len() / x.lanes();
+    for lane in 0..x.lanes() {
+        let at = lane * size..(lane + 1) * size;
+        dx.lane = lane;
+        op.backward(&x.lane(lane), &y[at.clone()], &g[at], dx);
+    }
 }
 
 /// The arguments of an operation.
@@ -31,9 +68,31 @@ pub struct Inputs<'a, T: Scalar> {
     pub(super) nodes: &'a [Node],
     pub(super) values: Values<'a, T>,
     pub(super) args: &'a [u32],
+    pub(super) lane: usize,
+    pub(super) lanes: usize,
 }
 
 impl<'a, T: Scalar> Inputs<'a, T> {
+    /// How many lanes there are.
+    pub fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    /// The arguments of one lane.
+    pub fn lane(&self, lane: usize) -> Self {
+        Self { lane, ..*self }
+    }
+
+    /// Whether argument `k` has a value for every lane.
+    pub(crate) fn is_laned(&self, k: usize) -> bool {
+        self.nodes[self.args[k] as usize].laned
+    }
+
+    /// The values of argument `k` in all lanes, one after the other, or the one that it has.
+    pub(crate) fn all(&self, k: usize) -> &'a [T] {
+        self.values.all(&self.nodes[self.args[k] as usize], self.lanes)
+    }
+
     /// The number of arguments.
     pub fn len(&self) -> usize {
         self.args.len()
@@ -49,7 +108,7 @@ impl<'a, T: Scalar> Inputs<'a, T> {
     /// # Panics
     /// If there is no argument `k`.
     pub fn get(&self, k: usize) -> &'a [T] {
-        self.values.get(&self.nodes[self.args[k] as usize])
+        self.values.get(&self.nodes[self.args[k] as usize], self.lane)
     }
 
     /// Rows and columns of argument `k`.
@@ -61,15 +120,24 @@ impl<'a, T: Scalar> Inputs<'a, T> {
     }
 }
 
-/// How far the sweep has come with the adjoint of a node.
+/// How far the sweep has come with the adjoint of a node: in how many lanes something has been added (1 without lanes). In the others the
+/// numbers are old.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Reached {
-    /// Nothing has been added: the numbers there are old.
-    No,
-    /// It holds what the operations so far have added.
-    Touched,
+pub(crate) struct Reached(u32);
+
+impl Reached {
+    pub(crate) const NO: Self = Self(0);
     /// It was complete, and its parameters have changed.
-    Finished,
+    pub(crate) const FINISHED: Self = Self(u32::MAX);
+
+    /// In so many lanes, from the first on.
+    pub(crate) fn lanes(count: usize) -> Self {
+        Self(count as u32)
+    }
+
+    pub(crate) fn is_open(self) -> bool {
+        self != Self::NO && self != Self::FINISHED
+    }
 }
 
 /// The adjoints of an operation's arguments.
@@ -83,6 +151,8 @@ pub struct Adjoints<'a, T: Scalar> {
     /// Adjoints of the parameters.
     pub(super) params: &'a mut [T],
     pub(super) scratch: &'a mut Vec<T>,
+    pub(super) lane: usize,
+    pub(super) lanes: usize,
     /// The number of the operation itself.
     pub(super) node: u32,
     /// What becomes of parameters, if they are to change during the sweep, and their values.
@@ -124,12 +194,7 @@ impl<'a, T: Scalar> Adjoints<'a, T> {
 
     /// As [`add`](Adjoints::add), for contributions that only touch some entries: a fresh slice is set to zero first.
     pub fn add_to_some(&mut self, k: usize, add: impl FnOnce(&mut [T])) {
-        self.add(k, |to, fresh| {
-            if fresh {
-                to.fill(T::from_f64(0.0));
-            }
-            add(to);
-        });
+        self.add(k, |to, fresh| add(zeroed((to, fresh))));
     }
 
     /// The adjoint of argument `k` as memory shared between threads, and whether it is fresh.
@@ -148,19 +213,64 @@ impl<'a, T: Scalar> Adjoints<'a, T> {
         if !last {
             return None;
         }
-        self.reached[id] = Reached::Finished;
+        self.reached[id] = Reached::FINISHED;
         Some(updates.turn(values, SharedMut::new(self.params), at..at + node.size()))
     }
 
+    /// As [`add`](Adjoints::add), for the adjoints of all lanes of an argument that has them.
+    pub(crate) fn add_all(&mut self, k: usize, add: impl FnOnce(&mut [T], bool)) {
+        if let Some((to, fresh)) = self.slots(k) {
+            add(to, fresh);
+        }
+    }
+
+    /// As [`shared`](Adjoints::shared), for few entries that are each the sum of many: set to zero if they are fresh, so that one only adds.
+    pub(crate) fn cleared(&mut self, k: usize) -> Option<SharedMut<T>> {
+        self.slot(k).map(|slot| SharedMut::new(zeroed(slot)))
+    }
+
+    /// As `cleared`, all lanes.
+    pub(crate) fn cleared_lanes(&mut self, k: usize) -> Option<SharedMut<T>> {
+        self.slots(k).map(|slot| SharedMut::new(zeroed(slot)))
+    }
+
+    /// As [`shared`](Adjoints::shared), all lanes.
+    pub(crate) fn all_shared(&mut self, k: usize) -> Option<(SharedMut<T>, bool)> {
+        self.slots(k).map(|(to, fresh)| (SharedMut::new(to), fresh))
+    }
+
+    /// The adjoint of argument `k`, in the lane at hand if it has lanes.
     fn slot(&mut self, k: usize) -> Option<(&mut [T], bool)> {
         let id = self.args[k] as usize;
         let node = &self.nodes[id];
+        let lane = if node.laned { self.lane } else { 0 };
         let to = match node.grad {
             Grad::None => return None,
-            Grad::Arena(at) => &mut self.arena[at..at + node.size()],
+            Grad::Arena(at) => &mut self.arena[at + lane * node.size()..][..node.size()],
             Grad::Params(at) => &mut self.params[at..at + node.size()],
         };
-        let fresh = std::mem::replace(&mut self.reached[id], Reached::Touched) == Reached::No;
+        let Reached(before) = self.reached[id];
+        let fresh = before as usize <= lane;
+        if fresh {
+            self.reached[id] = Reached::lanes(lane + 1);
+        }
         Some((to, fresh))
     }
+
+    fn slots(&mut self, k: usize) -> Option<(&mut [T], bool)> {
+        let id = self.args[k] as usize;
+        let node = &self.nodes[id];
+        let Grad::Arena(at) = node.grad else { return None };
+        let fresh = self.reached[id] == Reached::NO;
+        self.reached[id] = Reached::lanes(self.lanes);
+        Some((&mut self.arena[at..][..self.lanes * node.size()], fresh))
+    }
+}
+
+/// Set to zero where it holds old numbers.
+fn zeroed<T: Scalar>((to, fresh): (&mut [T], bool)) -> &mut [T] {
+    if fresh {
+        to.fill(T::from_f64(0.0));
+    }
+    to
 }

@@ -93,6 +93,22 @@ impl<'t, T: Scalar> Var<'t, T> {
         }
     }
 
+    /// Calls `read` with the values in all [lanes](Tape::set_lanes), one after the other, or with the one value that is the same in all.
+    pub fn read_lanes<O>(&self, read: impl FnOnce(&[T]) -> O) -> O {
+        match self.0 {
+            At::Constant(x) => read(&[x]),
+            At::Node(tape, id) => tape.read_lanes(id, read),
+        }
+    }
+
+    /// Whether the value differs from lane to lane.
+    pub(crate) fn is_laned(&self) -> bool {
+        match self.0 {
+            At::Constant(_) => false,
+            At::Node(tape, id) => tape.is_laned(id),
+        }
+    }
+
     /// The value of a 1 × 1 matrix.
     ///
     /// # Panics

@@ -203,14 +203,14 @@ impl<T: Scalar> Fit<T> {
         self.check()?;
         let start = Instant::now();
         let key = Key::new(self.seed);
-        let layout = discover(&model, key.fold_in_str("first run"))?;
-        let params = self.start(&layout, key)?;
+        let found = discover(&model, key.fold_in_str("first run"))?;
+        let params = self.start(&found.layout, key)?;
         let multipliers = self.multipliers(&params);
         let expected = self.steps.unwrap_or(Auto::MOST) / self.history_every + 1;
         let mut state = State {
             rates: multipliers.clone(),
             multipliers,
-            engine: Engine::new(&layout, self.draws, self.minibatch, self.estimator, key.fold_in_str("fit")),
+            engine: Engine::new(&found, self.draws, self.minibatch, self.estimator, key.fold_in_str("fit")),
             history: Vec::with_capacity(expected.min(1 << 20)),
             memory: Memory::new(self.optimizer.as_ref(), params.len()),
             params,

@@ -10,7 +10,7 @@ pub use data::Data;
 pub use linear::Estimator;
 pub use plate::Batch;
 pub(crate) use plate::Batcher;
-pub(crate) use run::{Mode, Outcome, Run, discover, run};
+pub(crate) use run::{Discovered, Mode, Outcome, Run, discover, run};
 
 use crate::error::{Error, Result};
 use crate::layout::{Init, Layout, Site, SiteKind, Start, Transform};

@@ -129,9 +129,18 @@ pub(crate) fn run<'t, T: Scalar>(
     Ok(out)
 }
 
-/// The site table of a model, by a run in which latent variables are where a guide starts.
-pub(crate) fn discover<T: Scalar>(model: &(impl Model<T> + ?Sized), key: Key) -> Result<Layout> {
+/// What the first run of a model finds.
+#[derive(Debug)]
+pub(crate) struct Discovered {
+    /// The sites.
+    pub layout: Layout,
+    /// The numbers that a draw has on the tape.
+    pub size: usize,
+}
+
+/// A run in which latent variables are where a guide starts.
+pub(crate) fn discover<T: Scalar>(model: &(impl Model<T> + ?Sized), key: Key) -> Result<Discovered> {
     let (tape, mut layout, mut prefix) = (Tape::new(), Layout::default(), String::new());
     run(model, &tape, &mut layout, Mode::Start, Run::new(key, &mut prefix))?;
-    Ok(layout)
+    Ok(Discovered { layout, size: tape.size() })
 }

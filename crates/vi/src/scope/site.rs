@@ -44,19 +44,6 @@ impl<const LOG: bool> Formula<3> for GuideDraw<LOG> {
     }
 }
 
-/// `loc + scale ε`, where the scale is needed for other things too.
-#[derive(Clone, Copy, Debug)]
-struct ScaledNoise;
-impl Formula<3> for ScaledNoise {
-    #[inline(always)]
-    fn eval<R: Real>(&self, [loc, scale, noise]: [R; 3]) -> R {
-        loc + scale * noise
-    }
-    fn name(&self) -> &'static str {
-        "sample"
-    }
-}
-
 impl<'t, T: Scalar> Scope<'t, T> {
     pub(super) fn visit_latent<D: Distribution<Var<'t, T>>>(
         &mut self,
@@ -126,8 +113,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
             let scale = q.form.scale(q.rho);
             if let Some((kl, method)) = prior.kl_from_normal(q.loc, scale, Terms::Sum) {
                 self.add_kl(index, kl, method);
-                let args = [q.loc.into(), scale.into(), Arg::Normal(self.noise_key(index))];
-                return self.tape.map_noise(ScaledNoise, args, q.loc.shape());
+                return self.tape.scaled_noise(q.loc, scale, self.noise_key(index));
             }
         }
         // ln q - ln p at the draw, with the exact entropy in the place of ln q.

@@ -1,0 +1,218 @@
+//! The evidence lower bound and its gradient: a step of work, by as many workers as draws do not fit on one tape.
+
+#[cfg(test)]
+mod tests;
+mod worker;
+
+pub(crate) use worker::Loss;
+use worker::{Task, Worker};
+
+use crate::error::{Error, Result};
+use crate::guide::Guide;
+use crate::layout::Layout;
+use crate::model::Model;
+use crate::scope::{Batcher, Discovered, Estimator};
+use probity_autodiff::{Key, Params, Scalar, Update};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::time::{Duration, Instant};
+
+/// The parts of an ELBO estimate, in nats, for all rows of the data: `elbo = log_likelihood - kl`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Elbo {
+    /// The log-likelihood (and factors) at the draw; a minibatch is scaled to all rows.
+    pub log_likelihood: f64,
+    /// The divergence of the guide from the prior.
+    pub kl: f64,
+}
+
+impl Elbo {
+    /// The lower bound itself, whatever the weight of the KL in the fit.
+    pub fn value(&self) -> f64 {
+        self.log_likelihood - self.kl
+    }
+}
+
+/// Computes ELBO gradients, some draws at once, on as many threads as there are.
+#[derive(Debug)]
+pub(crate) struct Engine<T: Scalar> {
+    workers: Vec<Worker<T>>,
+    draws: usize,
+    batch: Option<usize>,
+    estimator: Estimator,
+    key: Key,
+    /// The shortest time of a step on one thread, and how many were timed: a small step is not worth waking other threads.
+    fastest: Duration,
+    timed: usize,
+}
+
+impl<T: Scalar> Engine<T> {
+    const WORTH_SHARING: Duration = Duration::from_micros(100);
+    const TRIALS: usize = 2;
+    /// The most draws on one tape, and the most numbers of one draw for which several share a tape: with more, what a node costs by itself
+    /// does not count, and the numbers would not stay in the cache.
+    const TOGETHER: usize = 16;
+    const SMALL: usize = 4096;
+
+    pub(crate) fn new(
+        found: &Discovered,
+        draws: usize,
+        batch: Option<usize>,
+        estimator: Estimator,
+        key: Key,
+    ) -> Self {
+        let (workers, fastest) = (Vec::new(), Duration::MAX);
+        let mut engine = Self { workers, draws, batch, estimator, key, fastest, timed: 0 };
+        engine.share_out(&found.layout, if found.size <= Self::SMALL { Self::TOGETHER } else { 1 });
+        engine
+    }
+
+    /// Gives every worker so many draws (the last one what is left).
+    fn share_out(&mut self, layout: &Layout, each: usize) {
+        let minibatches = self.key.fold_in_str("minibatch");
+        let worker = |first| {
+            let batcher = self.batch.map(|size| Batcher::new(minibatches, size));
+            Worker::new(first..self.draws.min(first + each), layout.clone(), batcher)
+        };
+        self.workers = (0..self.draws).step_by(each).map(worker).collect();
+    }
+
+    /// Draws by themselves from now on.
+    fn separate(&mut self) {
+        let layout = self.layout().clone();
+        self.share_out(&layout, 1);
+    }
+
+    /// The site table, with the KL methods that the last step used.
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.workers[0].layout
+    }
+
+    /// What the workers of this step are told.
+    fn task<'a>(
+        &self,
+        guide: &'a dyn Guide<T>,
+        params: &'a Params<T>,
+        step: usize,
+        loss: Loss,
+    ) -> Task<'a, T> {
+        // The key of a draw is told from that of the first by the tape.
+        let (estimator, key) = (self.estimator, self.key.fold_in(step as u64).fold_in(0));
+        Task { guide, params, step, key, draws: self.draws, estimator, loss, checking: false }
+    }
+
+    /// The mean over the draws of the ELBO and of the loss's gradient, which is left in the returned vector.
+    pub(crate) fn step(
+        &mut self,
+        model: &(impl Model<T> + Sync),
+        guide: &dyn Guide<T>,
+        params: &Params<T>,
+        step: usize,
+        loss: Loss,
+    ) -> Result<(Elbo, &mut Vec<T>)> {
+        let task = self.task(guide, params, step, loss);
+        self.work(model, &task)?;
+        if self.workers.iter().any(|w| w.tape.has_peeked()) {
+            // The model looks at the numbers, which are then those of one draw.
+            self.separate();
+            self.work(model, &task)?;
+        }
+        let (draws, mut elbo) = (self.draws, Elbo::default());
+        for worker in &self.workers {
+            let share = worker.draws.len() as f64 / draws as f64;
+            elbo.log_likelihood += worker.elbo.log_likelihood * share;
+            elbo.kl += worker.elbo.kl * share;
+        }
+        let (first, rest) = self.workers.split_at_mut(1);
+        let gradient = &mut first[0].gradient;
+        if draws > 1 {
+            let share = T::from_f64(1.0 / draws as f64).num();
+            for (e, g) in gradient.iter_mut().enumerate() {
+                // Added in the order of the draws, whichever thread was first.
+                let mut sum = g.num();
+                for worker in rest.iter() {
+                    sum += worker.gradient[e].num();
+                }
+                *g = T::from_num(sum * share);
+            }
+        }
+        Ok((elbo, gradient))
+    }
+
+    /// Lets every worker compute its gradient.
+    fn work(&mut self, model: &(impl Model<T> + Sync), task: &Task<'_, T>) -> Result {
+        let one = |worker: &mut Worker<T>| worker.error = worker.gradient(model, task).err();
+        if let [worker] = &mut self.workers[..] {
+            one(worker);
+        } else if self.timed >= Self::TRIALS && self.fastest > Self::WORTH_SHARING {
+            self.workers.par_iter_mut().for_each(one);
+        } else {
+            let start = Instant::now();
+            self.workers.iter_mut().for_each(one);
+            self.fastest = self.fastest.min(start.elapsed());
+            self.timed += 1;
+        }
+        self.workers.iter_mut().find_map(|w| w.error.take()).map_or(Ok(()), Err)
+    }
+
+    /// As [`step`](Engine::step) with one draw, and the parameters change by the rule as soon as their gradient is complete: the returned vector
+    /// has their new values. Also the norm that the gradient had.
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn step_updating(
+        &mut self,
+        model: &(impl Model<T> + Sync),
+        guide: &dyn Guide<T>,
+        params: &Params<T>,
+        step: usize,
+        loss: Loss,
+        rule: &dyn Update<T>,
+        memory: &mut [&mut [T]],
+    ) -> Result<(Elbo, f64, &mut Vec<T>)> {
+        let task = self.task(guide, params, step, loss);
+        let worker = &mut self.workers[0];
+        let norm =
+            worker.back(model, &task, |tape, objective| tape.backward_updating(objective, rule, memory))?;
+        Ok((worker.elbo, norm, &mut worker.gradient))
+    }
+
+    /// Whether a step has a single draw.
+    pub(crate) fn one_draw(&self) -> bool {
+        self.draws == 1
+    }
+
+    /// Runs the step again with every check on, and says where the first non-finite number came from.
+    pub(crate) fn explain(
+        &mut self,
+        model: &(impl Model<T> + Sync),
+        guide: &dyn Guide<T>,
+        params: &Params<T>,
+        step: usize,
+        loss: Loss,
+    ) -> Error {
+        let task = Task { checking: true, ..self.task(guide, params, step, loss) };
+        self.separate();
+        for worker in &mut self.workers {
+            worker.tape.trap_non_finite(true);
+            let result = worker.gradient(model, &task);
+            worker.tape.trap_non_finite(false);
+            let found = worker.tape.first_non_finite();
+            if let Some(found) = found {
+                // Tags count from 1; 0 is before the first site, odd is at a site, even after it.
+                let number = (found.tag as usize).saturating_sub(1) / 2;
+                let site = worker.layout.sites().get(number).map_or("", |s| &s.name);
+                let place = match found.tag {
+                    0 => "before",
+                    tag if tag % 2 == 1 => "at",
+                    _ => "after",
+                };
+                let cause = result.err().map_or(String::new(), |e| format!(" ({e})"));
+                return Error::NonFinite { step, report: format!("{place} site {site:?}: {found}{cause}") };
+            }
+            if let Err(error) = result {
+                return Error::NonFinite { step, report: error.to_string() };
+            }
+        }
+        let report = "no operation gave the number: a constant of the model is not finite, or the sum over draws overflows";
+        Error::NonFinite { step, report: report.into() }
+    }
+}

@@ -1,0 +1,138 @@
+//! Batches and draws, together and by themselves.
+
+use super::*;
+use crate::guides::MeanField;
+use crate::layout::Init;
+use crate::scope::{Scope, discover};
+use probity_autodiff::nalgebra::DMatrix;
+use probity_distributions::{Distribution, HalfCauchy, Normal, Support};
+
+/// ELBO and gradient of a regression at minibatch number `step`, all with the noise of one key.
+fn batches(rows: usize, size: Option<usize>, steps: usize, key: Key) -> Vec<(Elbo, Vec<f64>)> {
+    let x = DMatrix::from_fn(rows, 2, |i, j| ((i * (j + 2)) as f64).sin());
+    let y = DMatrix::from_fn(rows, 1, |i, _| (i as f64).cos());
+    let model = |s: &mut Scope<'_>| {
+        let w = s.sample("w", Normal::new(0.0, 1.0).rows(2))?;
+        s.observe("outside", Normal::new(w, 2.0), &[0.3, 0.1])?;
+        s.plate("rows", rows, |s, b| s.observe("y", Normal::new(b.rows(&x).matmul(w), 0.5), b.rows(&y)))
+    };
+    let found = discover(&model, Key::new(0)).unwrap();
+    let (mut guide, mut params) = (MeanField::new(), Params::new());
+    Guide::<f64>::init(&mut guide, &found.layout, &mut params, Key::new(1)).unwrap();
+    let loss = Loss { kl_weight: 1.0, scale: 1.0 };
+    let mut engine = Engine::<f64>::new(&found, 1, size, Estimator::WeightSpace, key);
+    (0..steps)
+        .map(|step| {
+            let task = Task { key: Key::new(7), ..engine.task(&guide, &params, step, loss) };
+            let worker = &mut engine.workers[0];
+            worker.gradient(&model, &task).unwrap();
+            (worker.elbo, worker.gradient.clone())
+        })
+        .collect()
+}
+
+type Step = (Elbo, Vec<f64>);
+
+fn mean(all: &[Step]) -> [f64; 6] {
+    let n = all.len() as f64;
+    let of = |f: &dyn Fn(&Step) -> f64| all.iter().map(f).sum::<f64>() / n;
+    let g = |i: usize| of(&|b| b.1[i]);
+    [of(&|b| b.0.log_likelihood), of(&|b| b.0.kl), g(0), g(1), g(2), g(3)]
+}
+
+#[test]
+fn the_minibatches_of_an_epoch_average_to_the_whole() {
+    let whole = mean(&batches(20, None, 1, Key::new(0)));
+    let parts = batches(20, Some(4), 5, Key::new(0));
+    // The KL enters once in every batch, unscaled.
+    assert!(parts.iter().all(|b| b.0.kl == whole[1]));
+    assert!(parts[0].1[0] != parts[1].1[0]);
+    for (a, b) in mean(&parts).iter().zip(whole) {
+        assert!((a - b).abs() < 1e-12 * b.abs().max(1.0), "{a} {b}");
+    }
+    // As large as the data: all rows, in place.
+    assert_eq!(mean(&batches(20, Some(20), 1, Key::new(0))), whole);
+}
+
+#[test]
+fn a_ragged_last_batch_is_unbiased() {
+    // 7 rows by 3, 3 and 1: over many epochs the last batch meets every row. Fixed seed: a correct build never fails.
+    let whole = mean(&batches(7, None, 1, Key::new(0)));
+    let epochs = 6000;
+    let parts = batches(7, Some(3), 3 * epochs, Key::new(5));
+    for part in 0..3 {
+        let of: Vec<_> = parts.iter().skip(part).step_by(3).cloned().collect();
+        let got = mean(&of);
+        for i in 0..6 {
+            let value = |b: &(Elbo, Vec<f64>)| {
+                if i == 0 {
+                    b.0.log_likelihood
+                } else if i == 1 {
+                    b.0.kl
+                } else {
+                    b.1[i - 2]
+                }
+            };
+            let variance = of.iter().map(|b| (value(b) - got[i]).powi(2)).sum::<f64>() / epochs as f64;
+            let error = (variance / epochs as f64).sqrt();
+            assert!((got[i] - whole[i]).abs() < 4.0 * error + 1e-10, "{part} {i}: {} {}", got[i], whole[i]);
+        }
+    }
+}
+
+/// A hierarchy with a constrained site, a prior that depends on another site, a local map, a parameter; and, if told so, a look at a number.
+fn hierarchy(looks: bool) -> impl Fn(&mut Scope<'_>) -> Result {
+    let x = DMatrix::from_fn(6, 2, |i, j| ((i * 2 + j) as f64).sin());
+    move |s: &mut Scope<'_>| {
+        let scale = s.sample("scale", HalfCauchy::new(1.0))?;
+        let mean = s.sample("mean", Normal::new(0.0, scale))?;
+        let shift = s.param("shift", &DMatrix::from_element(1, 1, 0.3), Support::Positive)?;
+        let weight = ("w", Normal::new(0.0, 1.0).shaped(2, 1), Init::default);
+        let y = s.linear(s.data(&x), weight, Some(("b", Normal::new(0.0, 2.0), Init::default)))?;
+        let sign = if looks && scale.item() > 1.0 { -1.0 } else { 1.0 };
+        s.observe("y", Normal::new(y * sign + mean, shift), &[0.1, 0.5, -0.3, 0.2, 0.9, 0.4])
+    }
+}
+
+/// Two steps of an engine: ELBO and gradient of each, and how many workers it had at the end.
+fn two_steps(looks: bool, estimator: Estimator, draws: usize, small: bool) -> (Vec<Step>, usize) {
+    let model = hierarchy(looks);
+    let mut found = discover(&model, Key::new(0)).unwrap();
+    if !small {
+        found.size = usize::MAX;
+    }
+    let (mut guide, mut params) = (MeanField::new(), Params::new());
+    Guide::<f64>::init(&mut guide, &found.layout, &mut params, Key::new(1)).unwrap();
+    params.add("shift", &DMatrix::from_element(1, 1, 0.2));
+    let mut engine = Engine::<f64>::new(&found, draws, None, estimator, Key::new(2));
+    let loss = Loss { kl_weight: 0.7, scale: 0.1 };
+    let steps = (0..2).map(|step| {
+        let (elbo, gradient) = engine.step(&model, &guide, &params, step, loss).unwrap();
+        (elbo, gradient.clone())
+    });
+    let steps = steps.collect();
+    (steps, engine.workers.len())
+}
+
+#[test]
+fn draws_together_are_those_by_themselves() {
+    for estimator in [Estimator::WeightSpace, Estimator::LocalReparameterization] {
+        let (alone, workers) = two_steps(false, estimator, 20, false);
+        assert_eq!(workers, 20);
+        let (together, workers) = two_steps(false, estimator, 20, true);
+        assert_eq!(workers, 2);
+        for ((a, ga), (b, gb)) in alone.iter().zip(&together) {
+            assert!((a.value() - b.value()).abs() < 1e-12 * a.value().abs(), "{a:?} {b:?}");
+            for (a, b) in ga.iter().zip(gb) {
+                assert!((a - b).abs() < 1e-12 * a.abs().max(1.0), "{estimator:?}: {a} {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_model_that_looks_at_numbers_sees_one_draw_at_a_time() {
+    let alone = two_steps(true, Estimator::WeightSpace, 8, false);
+    assert_eq!(two_steps(true, Estimator::WeightSpace, 8, true), alone);
+    assert_ne!(alone.0, two_steps(false, Estimator::WeightSpace, 8, false).0);
+}

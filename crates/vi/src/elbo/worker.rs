@@ -1,0 +1,109 @@
+//! Some draws of a step, on one tape.
+
+use super::Elbo;
+use crate::error::{Error, Result};
+use crate::guide::Guide;
+use crate::layout::Layout;
+use crate::model::Model;
+use crate::scope::{Batcher, Estimator, Mode, Run, run};
+use probity_autodiff::{Key, Params, Scalar, Tape, Var};
+use std::ops::Range;
+
+/// The loss of a step: `scale (kl_weight kl - log_likelihood)`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loss {
+    pub kl_weight: f64,
+    pub scale: f64,
+}
+
+/// What some draws on one tape need, kept from step to step so that its memory is used again.
+#[derive(Debug)]
+pub(super) struct Worker<T: Scalar> {
+    /// The draws: the lanes of the tape.
+    pub(super) draws: Range<usize>,
+    pub(super) tape: Tape<T>,
+    pub(super) layout: Layout,
+    batcher: Option<Batcher>,
+    prefix: String,
+    /// The sum over the draws.
+    pub(super) gradient: Vec<T>,
+    /// The mean over the draws.
+    pub(super) elbo: Elbo,
+    pub(super) error: Option<Error>,
+}
+
+/// What a worker is told.
+#[derive(Debug)]
+pub(super) struct Task<'a, T: Scalar> {
+    pub(super) guide: &'a dyn Guide<T>,
+    pub(super) params: &'a Params<T>,
+    pub(super) step: usize,
+    pub(super) key: Key,
+    pub(super) draws: usize,
+    pub(super) estimator: Estimator,
+    pub(super) loss: Loss,
+    pub(super) checking: bool,
+}
+
+impl<T: Scalar> Worker<T> {
+    pub(super) fn new(draws: Range<usize>, layout: Layout, batcher: Option<Batcher>) -> Self {
+        Self {
+            draws,
+            tape: Tape::new(),
+            layout,
+            batcher,
+            prefix: String::new(),
+            gradient: Vec::new(),
+            elbo: Elbo::default(),
+            error: None,
+        }
+    }
+
+    pub(super) fn gradient(&mut self, model: &impl Model<T>, task: &Task<'_, T>) -> Result {
+        self.back(model, task, |tape, objective| drop(tape.backward(objective)))
+    }
+
+    /// Runs the model, and lets `back` sweep back from the objective. What it leaves as the gradient of the parameters is kept.
+    pub(super) fn back<O>(
+        &mut self,
+        model: &impl Model<T>,
+        task: &Task<'_, T>,
+        back: impl FnOnce(&Tape<T>, Var<'_, T>) -> O,
+    ) -> Result<O> {
+        let Task { guide, params, key, loss, draws, .. } = *task;
+        self.tape.reset();
+        self.tape.set_lanes(self.draws.start, self.draws.len());
+        self.tape.bind(params);
+        if let Some(batcher) = &mut self.batcher {
+            batcher.set_step(task.step);
+        }
+        let how = Run {
+            key,
+            batcher: self.batcher.as_mut(),
+            estimator: task.estimator,
+            checking: task.checking,
+            collecting: false,
+            prefix: &mut self.prefix,
+        };
+        let joint = guide.joint(&self.tape, params, key.fold_in_str("guide"));
+        let mode = Mode::Elbo { guide, params, joint, draws };
+        let out = run(model, &self.tape, &mut self.layout, mode, how)?;
+        let (log_likelihood, kl) = (out.log_likelihood.value(), out.kl.value());
+        self.elbo = Elbo { log_likelihood: mean(log_likelihood), kl: mean(kl) };
+        let kl = if loss.kl_weight == 1.0 { kl } else { kl * loss.kl_weight };
+        let objective = kl - log_likelihood;
+        // The sweep adds up the lanes, but what is the same in all of them is there once.
+        let times = self.draws.len() / objective.read_lanes(|x| x.len());
+        let scale = loss.scale * times as f64;
+        let result = back(&self.tape, if scale == 1.0 { objective } else { objective * scale });
+        self.tape.swap_params_gradient(&mut self.gradient);
+        // Lets go of the parameters, so that the optimiser can change them in place.
+        self.tape.unbind();
+        Ok(result)
+    }
+}
+
+/// Over the draws of a tape.
+fn mean<T: Scalar>(x: Var<'_, T>) -> f64 {
+    x.read_lanes(|x| x.iter().map(|x| x.to_f64()).sum::<f64>() / x.len() as f64)
+}

@@ -103,7 +103,7 @@ pub(crate) struct Gaussians<'a, T> {
 }
 
 /// Entries that are worked on at once: their noise, and what is summed, stay in the first cache.
-const PIECE: usize = 8 * BLOCK;
+const PIECE: usize = 4 * BLOCK;
 
 /// Fills what is kept, the scales and, where there is room for it, the noise. Returns the sum of the divergences.
 pub(crate) fn forward<S: ScaleMap, K: Kept, T: Scalar>(
@@ -119,12 +119,13 @@ pub(crate) fn forward<S: ScaleMap, K: Kept, T: Scalar>(
     let out = SharedMut::new(&mut sums);
     for_each_chunk(count, |i| {
         let (_, chunk) = segments.part(i, size);
-        let (mut sum, mut room) = (Lanes::new(), Aligned([T::default(); PIECE]));
+        let (mut sum, mut room) = (Lanes::new(), Aligned([[T::default(); PIECE]; 3]));
         for (at, n) in pieces(chunk) {
             // SAFETY: pieces do not overlap, within a chunk or between chunks.
             let (kept, scale) = unsafe { (kept.slice(at, n), scale.slice(at, n)) };
+            let [for_noise, squares, ratios] = &mut room.0;
             let noise = match noise.is_empty() {
-                true => &mut room.0[..n],
+                true => &mut for_noise[..n],
                 // SAFETY: as above.
                 false => unsafe { noise.slice(at, n) },
             };
@@ -132,17 +133,8 @@ pub(crate) fn forward<S: ScaleMap, K: Kept, T: Scalar>(
                 fill_normal(of.key, at as u64, noise);
             }
             let (loc, rho) = (&of.loc[at..at + n], &of.rho[at..at + n]);
-            let sum = &mut sum;
-            dispatch(Values {
-                prior: of.prior,
-                loc,
-                rho,
-                noise,
-                kept,
-                scale,
-                sum,
-                of_type: PhantomData::<(S, K)>,
-            });
+            let (x, room, sum) = ([loc, rho, noise], [squares, ratios], &mut sum);
+            dispatch(Values { prior: of.prior, x, kept, scale, room, sum, of_type: PhantomData::<(S, K)> });
         }
         // SAFETY: every chunk writes its own place.
         unsafe { out.set(i, T::from_num(sum.total())) };
@@ -158,11 +150,11 @@ fn pieces(chunk: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
 
 struct Values<'a, S, K, T: Scalar> {
     prior: Prior,
-    loc: &'a [T],
-    rho: &'a [T],
-    noise: &'a [T],
+    /// Locations, scale parameters, noise.
+    x: [&'a [T]; 3],
     kept: &'a mut [T],
     scale: &'a mut [T],
+    room: [&'a mut [T; PIECE]; 2],
     sum: &'a mut Lanes<T::Num>,
     of_type: PhantomData<(S, K)>,
 }
@@ -172,17 +164,10 @@ impl<S: ScaleMap, K: Kept, T: Scalar> Kernel for Values<'_, S, K, T> {
 
     #[inline(always)]
     fn run(self) {
-        let Aligned([squares, ratios]) = &mut Aligned([[T::default(); PIECE]; 2]);
+        let [squares, ratios] = self.room;
         let n = self.kept.len().min(PIECE);
         let (squares, ratios) = (&mut squares[..n], &mut ratios[..n]);
-        values::<S, K, T>(
-            self.prior,
-            [self.loc, self.rho, self.noise],
-            self.kept,
-            self.scale,
-            squares,
-            ratios,
-        );
+        values::<S, K, T>(self.prior, self.x, self.kept, self.scale, squares, ratios);
         self.sum.add_all(squares);
         let (blocks, rest) = ratios.as_chunks::<BLOCK>();
         for block in blocks {

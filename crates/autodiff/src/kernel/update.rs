@@ -3,6 +3,7 @@
 use super::parallel::{SharedMut, for_each_chunk};
 use super::squares::Squares;
 use crate::real::Scalar;
+use crate::simd::{Kernel, dispatch};
 use std::cell::Cell;
 use std::fmt;
 use std::ops::Range;
@@ -18,6 +19,8 @@ pub trait Update<T>: Sync {
 pub(crate) const PIECE: usize = 4096;
 /// Parameters whose gradient is computed before it is used up.
 pub(crate) const PART: usize = 128;
+/// Parameters whose gradient is copied before it is used up.
+const COPY: usize = 1024;
 /// The most arrays that a rule may remember.
 const MOST: usize = 4;
 
@@ -114,17 +117,16 @@ impl<T: Scalar> Turn<'_, T> {
     /// Nothing else uses this piece's part of the arrays or of the gradient.
     unsafe fn piece(&self, i: usize) {
         let piece = i * PIECE..self.range.len().min((i + 1) * PIECE);
-        let (mut squares, mut room) = (Squares::new(), [T::default(); PART]);
-        for at in piece.clone().step_by(PART) {
-            let part = at..piece.end.min(at + PART);
+        let (mut squares, mut room) = (Squares::new(), [T::default(); COPY]);
+        for at in piece.clone().step_by(COPY) {
+            let part = at..piece.end.min(at + COPY);
             // The new values will stand where the gradient is.
             let room = &mut room[..part.len()];
             // SAFETY: the caller's contract.
-            unsafe {
-                room.copy_from_slice(self.gradient.slice(self.range.start + part.start, part.len()));
-                squares.add(room);
-                self.part(part, room);
-            }
+            let gradient = unsafe { self.gradient.slice(self.range.start + part.start, part.len()) };
+            dispatch(Copy { gradient, room, squares: &mut squares });
+            // SAFETY: as above.
+            unsafe { self.part(part, room) };
         }
         // SAFETY: the caller's contract.
         unsafe { self.set_squares(i, squares.total()) };
@@ -155,5 +157,21 @@ impl<T: Scalar> Turn<'_, T> {
         // SAFETY: as above.
         let to = unsafe { self.gradient.slice(at, n) };
         self.rule.update(at, &self.params[at..at + n], gradient, to, &mut memory[..count]);
+    }
+}
+
+struct Copy<'a, T> {
+    gradient: &'a [T],
+    room: &'a mut [T],
+    squares: &'a mut Squares,
+}
+
+impl<T: Scalar> Kernel for Copy<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.room.iter_mut().zip(self.gradient).for_each(|(to, g)| *to = *g);
+        self.squares.add(self.room);
     }
 }

@@ -1,7 +1,8 @@
 //! Matrix products.
 
 use super::reduce::column_sums;
-use crate::kernel::gemm::{Mat, gemm};
+use super::relu::slopes;
+use crate::kernel::gemm::{Mat, affine, gemm};
 use crate::real::Scalar;
 use crate::tape::{Adjoints, Inputs, Op, Var, back_lane_by_lane, lane_by_lane};
 
@@ -59,51 +60,74 @@ fn side_by_side<'a, T: Scalar>(x: &Inputs<'a, T>, k: usize) -> Option<Mat<'a, T>
     one.then(|| Mat { data: x.all(k), rows, cols: cols * x.lanes(), transposed: false })
 }
 
-/// `X W + 1 b`: n × k by k × m, and a row of m.
+/// `X W + 1 b`: n × k by k × m, and a row of m; rectified or not.
 #[derive(Clone, Copy, Debug)]
-struct Affine;
+struct Affine {
+    relu: bool,
+}
 
 impl<T: Scalar> Op<T> for Affine {
     fn name(&self) -> &'static str {
-        "affine"
+        if self.relu { "affine + relu" } else { "affine" }
     }
 
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
-        affine(mat(x, 0, false), mat(x, 1, false), x.get(2), y);
+        affine(y, mat(x, 0, false), mat(x, 1, false), x.get(2), self.relu);
     }
 
-    fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        let (a, w) = (mat(x, 0, false), mat(x, 1, false));
-        dx.add(2, |to, fresh| column_sums(g, a.rows, to, fresh));
-        let g = Mat { data: g, rows: a.rows, cols: w.cols, transposed: false };
-        dx.add(1, |to, fresh| gemm(to, a.t(), g, fresh));
-        dx.add(0, |to, fresh| gemm(to, g, w.t(), fresh));
+    fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        let w = mat(x, 1, false);
+        self.back(mat(x, 0, false), w, y, g, dx, false);
     }
 
     fn forward_lanes(&self, x: &Inputs<'_, T>, y: &mut [T]) {
         match side_by_side(x, 1).filter(|_| x.is_laned(2)) {
-            Some(w) => affine(mat(x, 0, false), w, x.all(2), y),
+            Some(w) => affine(y, mat(x, 0, false), w, x.all(2), self.relu),
             None => lane_by_lane(self, x, y),
         }
     }
 
     fn backward_lanes(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        let Some(w) = side_by_side(x, 1).filter(|_| x.is_laned(2)) else {
-            return back_lane_by_lane(self, x, y, g, dx);
-        };
-        let a = mat(x, 0, false);
-        dx.add_all(2, |to, fresh| column_sums(g, a.rows, to, fresh));
-        let g = Mat { data: g, rows: a.rows, cols: w.cols, transposed: false };
-        dx.add_all(1, |to, fresh| gemm(to, a.t(), g, fresh));
-        dx.add(0, |to, fresh| gemm(to, g, w.t(), fresh));
+        match side_by_side(x, 1).filter(|_| x.is_laned(2)) {
+            Some(w) => self.back(mat(x, 0, false), w, y, g, dx, true),
+            None => back_lane_by_lane(self, x, y, g, dx),
+        }
     }
 }
 
-fn affine<T: Scalar>(x: Mat<'_, T>, w: Mat<'_, T>, b: &[T], y: &mut [T]) {
-    for (column, b) in y.chunks_exact_mut(x.rows.max(1)).zip(b) {
-        column.fill(*b);
+impl Affine {
+    /// The derivative rule, of one lane or of all, whose weights stand side by side.
+    fn back<T: Scalar>(
+        self,
+        a: Mat<'_, T>,
+        w: Mat<'_, T>,
+        y: &[T],
+        g: &[T],
+        dx: &mut Adjoints<'_, T>,
+        all: bool,
+    ) {
+        if !self.relu {
+            return self.back_linear(a, w, g, dx, all);
+        }
+        let mut passed = dx.take_scratch(g.len());
+        slopes(y, g, &mut passed, true);
+        self.back_linear(a, w, &passed, dx, all);
+        dx.put_scratch(passed);
     }
-    gemm(y, x, w, false);
+
+    fn back_linear<T: Scalar>(
+        self,
+        a: Mat<'_, T>,
+        w: Mat<'_, T>,
+        g: &[T],
+        dx: &mut Adjoints<'_, T>,
+        all: bool,
+    ) {
+        dx.add_to(2, all, |to, fresh| column_sums(g, a.rows, to, fresh));
+        let g = Mat { data: g, rows: a.rows, cols: w.cols, transposed: false };
+        dx.add_to(1, all, |to, fresh| gemm(to, a.t(), g, fresh));
+        dx.add(0, |to, fresh| gemm(to, g, w.t(), fresh));
+    }
 }
 
 impl<'t, T: Scalar> Var<'t, T> {
@@ -113,6 +137,21 @@ impl<'t, T: Scalar> Var<'t, T> {
     /// If the inner sizes differ, or `b` is not 1 × m.
     #[track_caller]
     pub fn affine(self, weight: Self, bias: Self) -> Self {
+        self.affine_map(weight, bias, false)
+    }
+
+    /// `max(X W + b, 0)`: a layer of rectified units as one node, with the passes over its outputs that [`affine`](Var::affine) and
+    /// [`relu`](Var::relu) would make one after the other.
+    ///
+    /// # Panics
+    /// As `affine`.
+    #[track_caller]
+    pub fn affine_relu(self, weight: Self, bias: Self) -> Self {
+        self.affine_map(weight, bias, true)
+    }
+
+    #[track_caller]
+    fn affine_map(self, weight: Self, bias: Self, relu: bool) -> Self {
         let ((n, k), (k2, m), b) = (self.shape(), weight.shape(), bias.shape());
         assert!(
             k == k2 && b == (1, m),
@@ -121,7 +160,8 @@ impl<'t, T: Scalar> Var<'t, T> {
             b.1
         );
         match self.tape().or(weight.tape()).or(bias.tape()) {
-            Some(tape) => tape.record(Affine, &[self, weight, bias], n, m),
+            Some(tape) => tape.record(Affine { relu }, &[self, weight, bias], n, m),
+            None if relu => (self * weight + bias).relu(),
             None => self * weight + bias,
         }
     }

@@ -35,7 +35,8 @@ fn values<T: Scalar>(x: &[T], y: &mut [T]) {
     in_chunks(y, |y, at| dispatch(Value { x: &x[at..][..y.len()], y }));
 }
 
-fn slopes<T: Scalar>(y: &[T], g: &[T], to: &mut [T], fresh: bool) {
+/// The part of `g` that a rectifier with the values `y` lets through, stored or added.
+pub(super) fn slopes<T: Scalar>(y: &[T], g: &[T], to: &mut [T], fresh: bool) {
     in_chunks(to, |to, at| {
         let (y, g) = (&y[at..][..to.len()], &g[at..][..to.len()]);
         dispatch(Slope { y, g, to, fresh });
@@ -68,17 +69,21 @@ struct Slope<'a, T> {
 impl<T: Scalar> Kernel for Slope<'_, T> {
     type Output = ();
 
-    /// The slope is told from the value: 0 where that is 0, else 1 (also where it is NaN).
     #[inline(always)]
     fn run(self) {
         let parts = self.to.iter_mut().zip(self.y.iter().zip(self.g));
-        let part = |y: &T, g: &T| if y.num() <= 0.0 { T::Num::zero() } else { g.num() };
         if self.fresh {
-            parts.for_each(|(to, (y, g))| *to = T::from_num(part(y, g)));
+            parts.for_each(|(to, (y, g))| *to = T::from_num(part(*y, *g)));
         } else {
-            parts.for_each(|(to, (y, g))| *to = T::from_num(to.num() + part(y, g)));
+            parts.for_each(|(to, (y, g))| *to = T::from_num(to.num() + part(*y, *g)));
         }
     }
+}
+
+/// The slope is told from the value: 0 where that is 0, else 1 (also where it is NaN).
+#[inline(always)]
+fn part<T: Scalar>(y: T, g: T) -> T::Num {
+    if y.num() <= 0.0 { T::Num::zero() } else { g.num() }
 }
 
 impl<'t, T: Scalar> Var<'t, T> {

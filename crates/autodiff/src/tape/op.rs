@@ -217,6 +217,11 @@ impl<'a, T: Scalar> Adjoints<'a, T> {
         Some(updates.turn(values, SharedMut::new(self.params), at..at + node.size()))
     }
 
+    /// As [`add`](Adjoints::add), in the lane at hand or in all.
+    pub(crate) fn add_to(&mut self, k: usize, all: bool, add: impl FnOnce(&mut [T], bool)) {
+        if all { self.add_all(k, add) } else { self.add(k, add) }
+    }
+
     /// As [`add`](Adjoints::add), for the adjoints of all lanes of an argument that has them.
     pub(crate) fn add_all(&mut self, k: usize, add: impl FnOnce(&mut [T], bool)) {
         if let Some((to, fresh)) = self.slots(k) {

@@ -1,5 +1,6 @@
 //! A linear map.
 
+use crate::activation::Activation;
 use crate::prior::Prior;
 use probity_autodiff::{Scalar, Var};
 use probity_distributions::{Distribution, Support};
@@ -121,6 +122,24 @@ impl Linear {
         name: &str,
         x: Var<'t, T>,
     ) -> Result<Var<'t, T>> {
+        self.forward_to(s, name, x, Activation::Identity)
+    }
+
+    /// The map and then an activation, which may share passes over the outputs with it.
+    ///
+    /// # Errors
+    /// As [`forward`](Linear::forward).
+    ///
+    /// # Panics
+    /// As `forward`.
+    #[track_caller]
+    pub fn forward_to<'t, T: Scalar>(
+        &self,
+        s: &mut Scope<'t, T>,
+        name: &str,
+        x: Var<'t, T>,
+        activation: Activation,
+    ) -> Result<Var<'t, T>> {
         let (inputs, outputs, init) = (self.inputs, self.outputs, self.init);
         s.within(name, |s| {
             let shape = (inputs, outputs);
@@ -136,17 +155,33 @@ impl Linear {
             let certain = |s: &mut Scope<'t, T>| {
                 s.param_from("bias", (1, outputs), init.bias(inputs).loc, Support::Real)
             };
-            if let Some(prior) = weight {
-                let weight = ("weight", prior, || init.weight(inputs));
-                let y = s.linear(x, weight, bias.map(|prior| ("bias", prior, || init.bias(inputs))))?;
-                return if bias.is_some() { Ok(y) } else { Ok(y + certain(s)?) };
-            }
-            let weight = s.param_from("weight", shape, init.weight(inputs).loc, Support::Real)?;
-            let bias = match bias {
-                Some(prior) => s.sample_from("bias", prior, || init.bias(inputs))?,
-                None => certain(s)?,
+            let y = match (weight, bias) {
+                (Some(weight), Some(bias)) => {
+                    let weight = ("weight", weight, || init.weight(inputs));
+                    let bias = Some(("bias", bias, || init.bias(inputs)));
+                    return match activation {
+                        Activation::Relu => s.linear_relu(x, weight, bias),
+                        other => Ok(other.apply(s.linear(x, weight, bias)?)),
+                    };
+                }
+                (Some(weight), None) => {
+                    let weight = ("weight", weight, || init.weight(inputs));
+                    let none = bias.map(|prior| ("bias", prior, || init.bias(inputs)));
+                    s.linear(x, weight, none)? + certain(s)?
+                }
+                (None, bias) => {
+                    let weight = s.param_from("weight", shape, init.weight(inputs).loc, Support::Real)?;
+                    let bias = match bias {
+                        Some(prior) => s.sample_from("bias", prior, || init.bias(inputs))?,
+                        None => certain(s)?,
+                    };
+                    if activation == Activation::Relu {
+                        return Ok(x.affine_relu(weight, bias));
+                    }
+                    x.affine(weight, bias)
+                }
             };
-            Ok(x.affine(weight, bias))
+            Ok(activation.apply(y))
         })
     }
 

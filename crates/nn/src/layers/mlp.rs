@@ -71,12 +71,11 @@ impl Mlp {
         s.within(name, |s| {
             let mut h = x;
             for (i, layer) in self.layers.iter().enumerate() {
-                if i > 0 {
-                    h = self.activation.apply(h);
-                }
+                let last = i + 1 == self.layers.len();
+                let activation = if last { Activation::Identity } else { self.activation };
                 h = match NAMES.get(i) {
-                    Some(name) => layer.forward(s, name, h)?,
-                    None => layer.forward(s, &i.to_string(), h)?,
+                    Some(name) => layer.forward_to(s, name, h, activation)?,
+                    None => layer.forward_to(s, &i.to_string(), h, activation)?,
                 };
             }
             Ok(h)

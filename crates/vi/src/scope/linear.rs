@@ -70,6 +70,42 @@ impl<'t, T: Scalar> Scope<'t, T> {
         W: Sample<Var<'t, T>>,
         B: Sample<Var<'t, T>>,
     {
+        self.linear_map(x, weight, bias, false)
+    }
+
+    /// `max(x W + b, 0)`: as [`linear`](Scope::linear) and then a rectifier, in fewer passes.
+    ///
+    /// # Errors
+    /// As `linear`.
+    ///
+    /// # Panics
+    /// As `linear`.
+    #[track_caller]
+    pub fn linear_relu<W, B>(
+        &mut self,
+        x: Var<'t, T>,
+        weight: (&str, W, impl FnOnce() -> Init),
+        bias: Option<(&str, B, impl FnOnce() -> Init)>,
+    ) -> Result<Var<'t, T>>
+    where
+        W: Sample<Var<'t, T>>,
+        B: Sample<Var<'t, T>>,
+    {
+        self.linear_map(x, weight, bias, true)
+    }
+
+    #[track_caller]
+    fn linear_map<W, B>(
+        &mut self,
+        x: Var<'t, T>,
+        weight: (&str, W, impl FnOnce() -> Init),
+        bias: Option<(&str, B, impl FnOnce() -> Init)>,
+        relu: bool,
+    ) -> Result<Var<'t, T>>
+    where
+        W: Sample<Var<'t, T>>,
+        B: Sample<Var<'t, T>>,
+    {
         let next = self.cursor;
         // For the weights and for the bias: whether there is no way round drawing them.
         let mut inexact = [false; 2];
@@ -82,12 +118,15 @@ impl<'t, T: Scalar> Scope<'t, T> {
                 bias.as_ref().is_some_and(|b| !(marginal(next + 1) && known(&b.1))),
             ];
             if inexact == [false; 2] {
-                return self.local(x, weight, bias);
+                let y = self.local(x, weight, bias)?;
+                return Ok(if relu { y.relu() } else { y });
             }
         }
         let w = self.sample_from(weight.0, weight.1, weight.2)?;
         let y = match bias {
+            Some((name, prior, init)) if relu => x.affine_relu(w, self.sample_from(name, prior, init)?),
             Some((name, prior, init)) => x.affine(w, self.sample_from(name, prior, init)?),
+            None if relu => x.matmul(w).relu(),
             None => x.matmul(w),
         };
         for (site, inexact) in self.layout.sites[next..].iter_mut().zip(inexact) {

@@ -2,7 +2,7 @@
 
 use super::lanes::Vector;
 use super::pack::{self, Room};
-use super::tile::{Ahead, Columns, Panel, Target, View, round};
+use super::tile::{Ahead, Columns, End, Panel, Target, View, round};
 
 /// Depth of a block: 48 rows of `f32` (or 24 of `f64`) fill a first-level cache of 48 KiB. It is part of the arithmetic: a sum goes
 /// in order within a block of depth, then block after block.
@@ -69,7 +69,14 @@ pub(super) unsafe fn product<V: Vector>(
                         pack::rows::<V>(a, rows, depth, to);
                         a = View { start: to, row: 1, column: vectors * V::LEN };
                     }
-                    let c = Target { fresh: c.fresh && pc == 0, ..c };
+                    // The bias is added in the first block of depth, the limit holds in the last.
+                    let (first, last) = (pc == 0, pc + 1 == depths.count);
+                    let end = match c.end {
+                        End::Affine { bias, .. } if first && !last => End::Affine { bias, least: V::LOWEST },
+                        End::Affine { .. } if !last => End::Plain,
+                        end => end,
+                    };
+                    let c = Target { fresh: c.fresh && first, end, ..c };
                     let last = V::mask(rows - (vectors - 1) * V::LEN);
                     macro_rules! times {
                         ($cut:literal) => {{

@@ -29,6 +29,8 @@ pub(super) trait Vector: Copy {
     const FREE_MASKS: bool;
     /// Entries that are summed at once along the depth, as far as registers go.
     const DOTS: usize;
+    /// Below all numbers.
+    const LOWEST: Self::Num;
     /// [`transpose`](Vector::transpose) does squares of this size.
     const SQUARE: usize;
 
@@ -41,6 +43,8 @@ pub(super) trait Vector: Copy {
     unsafe fn store(self, to: *mut Self::Num);
     unsafe fn store_first(self, to: *mut Self::Num, mask: Self::Mask);
     unsafe fn add(self, other: Self) -> Self;
+    /// The larger of the two numbers of each place; a NaN of `self` stays.
+    unsafe fn at_least(self, least: Self) -> Self;
     /// `self + a b`, rounded once (but for the portable form).
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
     /// Entry i is the sum of the entries of `x[i]`, of which there are `LEN`: the upper half is added to the lower one, and so on.
@@ -61,6 +65,7 @@ macro_rules! portable {
             type Num = $num;
             type Mask = usize;
             const LEN: usize = 4;
+            const LOWEST: $num = <$num>::NEG_INFINITY;
             const COLUMNS: usize = 4;
             const FREE_MASKS: bool = false;
             const DOTS: usize = 2;
@@ -105,6 +110,13 @@ macro_rules! portable {
             unsafe fn add(mut self, other: Self) -> Self {
                 for (x, y) in self.0.iter_mut().zip(other.0) {
                     *x += y;
+                }
+                self
+            }
+            #[inline(always)]
+            unsafe fn at_least(mut self, least: Self) -> Self {
+                for (x, y) in self.0.iter_mut().zip(least.0) {
+                    *x = if y > *x { y } else { *x };
                 }
                 self
             }
@@ -162,7 +174,7 @@ mod x86 {
     macro_rules! vector {
         (
             $name:ident, $num:ty, $mask:ty, $len:literal, $columns:literal, $free_masks:literal, $dots:literal, $square:literal, $zero:ident, $splat:ident, $load:ident,
-            $store:ident, $add:ident, $fma:ident, $totals:ident, $transpose:ident, $n:ident => $make:expr,
+            $store:ident, $add:ident, $max:ident, $fma:ident, $totals:ident, $transpose:ident, $n:ident => $make:expr,
             $at:ident, $m:ident => $load_first:expr, $to:ident, $v:ident => $store_first:expr
         ) => {
             // SAFETY of every block: the caller's contract.
@@ -170,6 +182,7 @@ mod x86 {
                 type Num = $num;
                 type Mask = $mask;
                 const LEN: usize = $len;
+                const LOWEST: $num = <$num>::NEG_INFINITY;
                 const COLUMNS: usize = $columns;
                 const FREE_MASKS: bool = $free_masks;
                 const DOTS: usize = $dots;
@@ -209,6 +222,11 @@ mod x86 {
                     $name(unsafe { $add(self.0, other.0) })
                 }
                 #[inline(always)]
+                unsafe fn at_least(self, least: Self) -> Self {
+                    // Gives the second one if either is NaN.
+                    $name(unsafe { $max(least.0, self.0) })
+                }
+                #[inline(always)]
                 unsafe fn add_product(self, a: Self, b: Self) -> Self {
                     $name(unsafe { $fma(a.0, b.0, self.0) })
                 }
@@ -234,22 +252,22 @@ mod x86 {
 
     vector!(
         Eight32, f32, __m256i, 8, 3, false, 4, 8, _mm256_setzero_ps, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps,
-        _mm256_fmadd_ps, eight_totals32, transpose32, n => unsafe { _mm256_loadu_si256(ONES.as_ptr().add(8 - n).cast()) },
+        _mm256_max_ps, _mm256_fmadd_ps, eight_totals32, transpose32, n => unsafe { _mm256_loadu_si256(ONES.as_ptr().add(8 - n).cast()) },
         at, m => _mm256_maskload_ps(at, m), to, v => _mm256_maskstore_ps(to, m, v)
     );
     vector!(
         Four64, f64, __m256i, 4, 3, false, 2, 4, _mm256_setzero_pd, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd,
-        _mm256_fmadd_pd, four_totals64, transpose64, n => unsafe { _mm256_loadu_si256(ONES64.as_ptr().add(4 - n).cast()) },
+        _mm256_max_pd, _mm256_fmadd_pd, four_totals64, transpose64, n => unsafe { _mm256_loadu_si256(ONES64.as_ptr().add(4 - n).cast()) },
         at, m => _mm256_maskload_pd(at, m), to, v => _mm256_maskstore_pd(to, m, v)
     );
     vector!(
         Sixteen32, f32, __mmask16, 16, 8, true, 16, 8, _mm512_setzero_ps, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps,
-        _mm512_fmadd_ps, sixteen_totals32, transpose32, n => ((1_u32 << n) - 1) as __mmask16,
+        _mm512_max_ps, _mm512_fmadd_ps, sixteen_totals32, transpose32, n => ((1_u32 << n) - 1) as __mmask16,
         at, m => _mm512_maskz_loadu_ps(m, at), to, v => _mm512_mask_storeu_ps(to, m, v)
     );
     vector!(
         Eight64, f64, __mmask8, 8, 8, true, 8, 4, _mm512_setzero_pd, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd,
-        _mm512_fmadd_pd, eight_totals64, transpose64, n => ((1_u32 << n) - 1) as __mmask8,
+        _mm512_max_pd, _mm512_fmadd_pd, eight_totals64, transpose64, n => ((1_u32 << n) - 1) as __mmask8,
         at, m => _mm512_maskz_loadu_pd(m, at), to, v => _mm512_mask_storeu_pd(to, m, v)
     );
 

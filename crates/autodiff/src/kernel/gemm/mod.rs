@@ -16,14 +16,14 @@ mod measure;
 mod pack;
 mod tile;
 
-use crate::real::Scalar;
+use crate::real::{Real, Scalar};
 use crate::simd::Isa;
 use lanes::{Portable, Vector};
 use num_traits::Zero;
 use pack::Room;
 use std::any::TypeId;
 use std::cell::RefCell;
-use tile::{Target, View};
+use tile::{End, Target, View};
 
 thread_local! {
     static ROOM: RefCell<Room> = RefCell::default();
@@ -62,38 +62,83 @@ impl<T> Mat<'_, T> {
 /// # Panics
 /// If the shapes do not fit.
 pub(crate) fn gemm<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: bool) {
+    if sizes(c, a, b).1 == 0 && fresh {
+        c.fill(T::from_f64(0.0));
+    } else if !fast(c, a, b, fresh, None) {
+        plain(c, a, b, fresh);
+    }
+}
+
+/// `c = a b + bias`, the bias added to every row, and then what is below 0 becomes 0 if `rectified`.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub(crate) fn affine<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, bias: &[T], rectified: bool) {
+    let (m, k, n) = sizes(c, a, b);
+    assert!(bias.len() == n, "affine: a bias for every column");
+    if k > 0 && fast(c, a, b, true, Some((bias, rectified))) {
+        return;
+    }
+    for (column, b) in c.chunks_exact_mut(m.max(1)).zip(bias) {
+        column.fill(*b);
+    }
+    gemm(c, a, b, false);
+    if rectified {
+        c.iter_mut().for_each(|y| *y = T::from_num(y.num().relu()));
+    }
+}
+
+/// Rows, depth and columns of the product, which fit.
+fn sizes<T>(c: &[T], a: Mat<'_, T>, b: Mat<'_, T>) -> (usize, usize, usize) {
     let ((m, k), (k2, n)) = (a.shape(), b.shape());
     assert!(
         k == k2 && c.len() == m * n && a.data.len() == a.rows * a.cols && b.data.len() == b.rows * b.cols
     );
-    if c.is_empty() {
-        return;
-    }
-    if k == 0 {
-        if fresh {
-            c.fill(T::from_f64(0.0));
-        }
-        return;
-    }
-    macro_rules! fast {
+    (m, k, n)
+}
+
+/// The product of floats, with a bias and whether it is rectified; whether this could be done. With a bias only blocks can.
+fn fast<T: Scalar>(
+    c: &mut [T],
+    a: Mat<'_, T>,
+    b: Mat<'_, T>,
+    fresh: bool,
+    affine: Option<(&[T], bool)>,
+) -> bool {
+    let (m, k, n) = sizes(c, a, b);
+    macro_rules! floats {
         ($num:ty) => {
             if TypeId::of::<T>() == TypeId::of::<$num>() {
                 let view = |x: Mat<'_, T>| {
                     let (row, column) = x.steps();
                     View { start: x.data.as_ptr().cast::<$num>(), row, column }
                 };
-                let c = Target { start: c.as_mut_ptr().cast::<$num>(), column: m, fresh };
+                let end = match affine {
+                    None => End::Plain,
+                    Some((bias, rectified)) => {
+                        let least = if rectified { 0.0 } else { <$num>::NEG_INFINITY };
+                        End::Affine { bias: bias.as_ptr().cast::<$num>(), least }
+                    }
+                };
+                let c = Target { start: c.as_mut_ptr().cast::<$num>(), column: m, fresh, end };
                 let (a, b) = (view(a), view(b));
-                let product = Product { sizes: (m, k, n), way: Way::of((m, k, n), a, b), a, b, c };
-                // SAFETY: T is this type, the assertion above puts every index within its slice, and `c` is borrowed mutably.
+                let way = Way::of((m, k, n), a, b);
+                if affine.is_some() && !matches!(way, Way::Blocks) {
+                    return false;
+                }
+                let product = Product { sizes: (m, k, n), way, a, b, c };
+                // SAFETY: T is this type, `sizes` and the caller put every index within its slice, and `c` is borrowed mutably.
                 unsafe { product.shared(parts(m, k, n)) };
-                return;
+                return true;
             }
         };
     }
-    fast!(f32);
-    fast!(f64);
-    plain(c, a, b, fresh);
+    if c.is_empty() || k == 0 {
+        return true;
+    }
+    floats!(f32);
+    floats!(f64);
+    false
 }
 
 /// Into how many parts a product is worth cutting: each at least some 30 µs of work.
@@ -176,14 +221,14 @@ where
         let (left, right) = unsafe {
             if n >= m {
                 let at = cut(n, 8);
-                let c = Target { start: self.c.start.add(at * self.c.column), ..self.c };
+                let c = self.c.from(0, at);
                 (
                     Product { sizes: (m, k, at), ..self },
                     Product { sizes: (m, k, n - at), b: self.b.from(0, at), c, ..self },
                 )
             } else {
                 let at = cut(m, 48);
-                let c = Target { start: self.c.start.add(at), ..self.c };
+                let c = self.c.from(at, 0);
                 (
                     Product { sizes: (at, k, n), ..self },
                     Product { sizes: (m - at, k, n), a: self.a.from(at, 0), c, ..self },

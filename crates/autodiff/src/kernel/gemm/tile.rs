@@ -34,6 +34,17 @@ pub(super) struct Target<T> {
     pub(super) column: usize,
     /// Stored instead of added.
     pub(super) fresh: bool,
+    /// What becomes of the sums in the end.
+    pub(super) end: End<T>,
+}
+
+/// The end of a sum: a number of its column is added, and what is below a limit becomes the limit. Only of products in blocks.
+#[derive(Clone, Copy)]
+pub(super) enum End<T> {
+    /// Nothing is done.
+    Plain,
+    /// With the numbers of the columns, for sums that are fresh, and the limit.
+    Affine { bias: *const T, least: T },
 }
 
 impl<T> Target<T> {
@@ -44,7 +55,13 @@ impl<T> Target<T> {
     #[inline(always)]
     pub(super) unsafe fn from(self, i: usize, j: usize) -> Self {
         // SAFETY: the caller's contract.
-        Self { start: unsafe { self.start.add(i + j * self.column) }, ..self }
+        unsafe {
+            let end = match self.end {
+                End::Plain => End::Plain,
+                End::Affine { bias, least } => End::Affine { bias: bias.add(j), least },
+            };
+            Self { start: self.start.add(i + j * self.column), end, ..self }
+        }
     }
 }
 
@@ -173,6 +190,9 @@ impl<V: Vector, const CUT: bool> Panel<V, CUT> {
     unsafe fn put<const R: usize, const C: usize>(self, sums: [[V; R]; C], c: Target<V::Num>) {
         // SAFETY: the caller's contract.
         unsafe {
+            if let End::Affine { bias, least } = c.end {
+                return self.end(sums, c, bias, V::splat(&least));
+            }
             for j in 0..C {
                 for i in 0..R {
                     let (to, sum) = (c.start.add(j * c.column + i * V::LEN), sums[j][i]);
@@ -182,6 +202,39 @@ impl<V: Vector, const CUT: bool> Panel<V, CUT> {
                         (false, true) => sum.store_first(to, self.last),
                         (false, false) => V::load_first(to, self.last).add(sum).store_first(to, self.last),
                     }
+                }
+            }
+        }
+    }
+}
+
+impl<V: Vector, const CUT: bool> Panel<V, CUT> {
+    /// As [`put`](Panel::put), with an end.
+    ///
+    /// # Safety
+    /// As for [`tile`](Panel::tile), and a bias for every column.
+    #[inline(always)]
+    unsafe fn end<const R: usize, const C: usize>(
+        self,
+        sums: [[V; R]; C],
+        c: Target<V::Num>,
+        bias: *const V::Num,
+        least: V,
+    ) {
+        // SAFETY: the caller's contract.
+        unsafe {
+            for j in 0..C {
+                let bias = V::splat(bias.add(j));
+                for i in 0..R {
+                    let to = c.start.add(j * c.column + i * V::LEN);
+                    let whole = i + 1 < R || !CUT;
+                    let before = match (whole, c.fresh) {
+                        (_, true) => bias,
+                        (true, false) => V::load(to),
+                        (false, false) => V::load_first(to, self.last),
+                    };
+                    let y = before.add(sums[j][i]).at_least(least);
+                    if whole { y.store(to) } else { y.store_first(to, self.last) }
                 }
             }
         }

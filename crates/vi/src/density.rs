@@ -5,7 +5,7 @@ use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
 use crate::scope::{Mode, Run, discover, run};
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Key, ParamId, Params, Scalar, Tape};
+use probity_autodiff::{Key, ParamId, Params, Scalar, Tape, Var};
 use std::fmt;
 use std::sync::Arc;
 
@@ -95,7 +95,7 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         let mode = Mode::Point { u, starts: &self.starts };
         let how = Run::new(Key::new(0), &mut self.prefix);
         let out = run(&self.model, &self.tape, &mut self.layout, mode, how)?;
-        let density = out.log_prior.value() + out.log_likelihood.value();
+        let density = Var::linear_combination(out.log_prior.terms().chain(out.log_likelihood.terms()));
         if let Some(gradient) = gradient {
             gradient.copy_from_slice(self.tape.backward(density).params());
         }

@@ -154,8 +154,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
             let joint = self.guide.joint(tape, &self.params, key.fold_in_str("guide"));
             let mode = Mode::Elbo { guide: self.guide.as_ref(), params: &self.params, joint, draws: n };
             let out = run(&self.model, tape, layout, mode, Run::new(key, prefix))?;
-            let [log_likelihood, kl] = [out.log_likelihood, out.kl].map(|x| x.value().item().to_f64());
-            Ok(Elbo { log_likelihood, kl }.value())
+            Ok(Elbo { log_likelihood: out.log_likelihood.mean(), kl: out.kl.mean() }.value())
         })?;
         Ok(Estimate::of(terms))
     }

@@ -131,26 +131,38 @@ pub(crate) fn add<T: Scalar>(to: &mut [T], x: &[T]) {
     }
 }
 
-/// The sum of several matrices of one shape.
-#[derive(Clone, Copy, Debug)]
-struct AddAll;
+/// Terms that one operation adds.
+const TERMS: usize = 16;
 
-impl<T: Scalar> Op<T> for AddAll {
+/// `Σ wₖ xₖ` of matrices of one shape.
+#[derive(Clone, Copy, Debug)]
+struct Combination {
+    weights: [f64; TERMS],
+}
+
+impl<T: Scalar> Op<T> for Combination {
     fn name(&self) -> &'static str {
-        "add_all"
+        "linear combination"
     }
 
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
-        y.copy_from_slice(x.get(0));
-        for k in 1..x.len() {
-            add(y, x.get(k));
+        for k in 0..x.len() {
+            scaled(self.weights[k], x.get(k), y, k == 0);
         }
     }
 
     fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         for k in 0..x.len() {
-            dx.add(k, |to, fresh| if fresh { to.copy_from_slice(g) } else { add(to, g) });
+            dx.add(k, |to, fresh| scaled(self.weights[k], g, to, fresh));
         }
+    }
+}
+
+/// `w x`, stored or added.
+fn scaled<T: Scalar>(w: f64, x: &[T], to: &mut [T], fresh: bool) {
+    for (to, x) in to.iter_mut().zip(x) {
+        let term = if w == 1.0 { x.num() } else { x.num() * w };
+        *to = T::from_num(if fresh { term } else { to.num() + term });
     }
 }
 
@@ -161,17 +173,20 @@ impl<'t, T: Scalar> Var<'t, T> {
     /// If the shapes differ.
     #[track_caller]
     pub fn add_all(terms: &[Self]) -> Self {
-        let Some(first) = terms.first() else { return Var::from(0.0) };
-        let (rows, cols) = first.shape();
-        for term in terms {
-            let (r, c) = term.shape();
-            assert!((r, c) == (rows, cols), "add_all: {rows} × {cols} and {r} × {c}");
-        }
-        match terms.iter().find_map(|t| t.tape()) {
-            Some(_) if terms.len() == 1 => *first,
-            Some(tape) => tape.record(AddAll, terms, rows, cols),
-            None => terms.iter().copied().sum(),
-        }
+        let mut sum = Combined::default();
+        terms.iter().for_each(|term| sum.add(*term, 1.0));
+        sum.value()
+    }
+
+    /// `Σ wₖ xₖ` of matrices of one shape, as one node; the number 0 for no terms.
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    #[track_caller]
+    pub fn linear_combination(terms: impl IntoIterator<Item = (Self, f64)>) -> Self {
+        let mut sum = Combined::default();
+        terms.into_iter().for_each(|(term, weight)| sum.add(term, weight));
+        sum.value()
     }
 
     /// The sum of all entries, 1 × 1.
@@ -199,5 +214,46 @@ impl<'t, T: Scalar> Var<'t, T> {
         let (rows, cols) = self.shape();
         let n = if axis == Axis::Rows { rows } else { cols };
         self.sum_axis(axis) / n as f64
+    }
+}
+
+/// The terms of a combination so far: as many as one operation adds, of which the first may be the sum of those before.
+struct Combined<'t, T: Scalar> {
+    terms: [Var<'t, T>; TERMS],
+    weights: [f64; TERMS],
+    count: usize,
+}
+
+impl<T: Scalar> Default for Combined<'_, T> {
+    fn default() -> Self {
+        Self { terms: [Var::from(0.0); TERMS], weights: [1.0; TERMS], count: 0 }
+    }
+}
+
+impl<'t, T: Scalar> Combined<'t, T> {
+    #[track_caller]
+    fn add(&mut self, term: Var<'t, T>, weight: f64) {
+        if self.count == TERMS {
+            (self.terms[0], self.weights[0], self.count) = (self.value(), 1.0, 1);
+        }
+        let (first, other) = (if self.count == 0 { term } else { self.terms[0] }.shape(), term.shape());
+        let ((r, c), (rows, cols)) = (first, other);
+        assert!(first == other, "linear combination: {r} × {c} and {rows} × {cols}");
+        (self.terms[self.count], self.weights[self.count]) = (term, weight);
+        self.count += 1;
+    }
+
+    #[track_caller]
+    fn value(&self) -> Var<'t, T> {
+        let (terms, weights) = (&self.terms[..self.count], self.weights);
+        match (terms, terms.iter().find_map(|t| t.tape())) {
+            ([], _) => Var::from(0.0),
+            ([one], _) if weights[0] == 1.0 => *one,
+            ([first, ..], Some(tape)) => {
+                let (rows, cols) = first.shape();
+                tape.record(Combination { weights }, terms, rows, cols)
+            }
+            (_, None) => terms.iter().zip(weights).map(|(x, w)| *x * w).sum(),
+        }
     }
 }

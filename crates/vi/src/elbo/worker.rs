@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::guide::Guide;
 use crate::layout::Layout;
 use crate::model::Model;
-use crate::scope::{Batcher, Estimator, Mode, Run, run};
+use crate::scope::{Batcher, Estimator, Mode, Run, Total, run};
 use probity_autodiff::{Key, Params, Scalar, Tape, Var};
 use std::ops::Range;
 
@@ -88,22 +88,17 @@ impl<T: Scalar> Worker<T> {
         let joint = guide.joint(&self.tape, params, key.fold_in_str("guide"));
         let mode = Mode::Elbo { guide, params, joint, draws };
         let out = run(model, &self.tape, &mut self.layout, mode, how)?;
-        let (log_likelihood, kl) = (out.log_likelihood.value(), out.kl.value());
-        self.elbo = Elbo { log_likelihood: mean(log_likelihood), kl: mean(kl) };
-        let kl = if loss.kl_weight == 1.0 { kl } else { kl * loss.kl_weight };
-        let objective = kl - log_likelihood;
+        self.elbo = Elbo { log_likelihood: out.log_likelihood.mean(), kl: out.kl.mean() };
+        let times = |total: &Total<'_, T>| total.terms().map(|(x, _)| x.read_lanes(|x| x.len())).max();
         // The sweep adds up the lanes, but what is the same in all of them is there once.
-        let times = self.draws.len() / objective.read_lanes(|x| x.len());
-        let scale = loss.scale * times as f64;
-        let result = back(&self.tape, if scale == 1.0 { objective } else { objective * scale });
+        let lanes = times(&out.kl).max(times(&out.log_likelihood)).unwrap_or(1);
+        let scale = loss.scale * (self.draws.len() / lanes) as f64;
+        let kl = out.kl.terms().map(|(x, w)| (x, w * loss.kl_weight * scale));
+        let data = out.log_likelihood.terms().map(|(x, w)| (x, -w * scale));
+        let result = back(&self.tape, Var::linear_combination(kl.chain(data)));
         self.tape.swap_params_gradient(&mut self.gradient);
         // Lets go of the parameters, so that the optimiser can change them in place.
         self.tape.unbind();
         Ok(result)
     }
-}
-
-/// Over the draws of a tape.
-fn mean<T: Scalar>(x: Var<'_, T>) -> f64 {
-    x.read_lanes(|x| x.iter().map(|x| x.to_f64()).sum::<f64>() / x.len() as f64)
 }

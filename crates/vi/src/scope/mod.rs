@@ -10,7 +10,7 @@ pub use data::Data;
 pub use linear::Estimator;
 pub use plate::Batch;
 pub(crate) use plate::Batcher;
-pub(crate) use run::{Discovered, Mode, Outcome, Run, discover, run};
+pub(crate) use run::{Discovered, Mode, Outcome, Run, Total, discover, run};
 
 use crate::error::{Error, Result};
 use crate::layout::{Init, Layout, Site, SiteKind, Start, Transform};
@@ -278,7 +278,6 @@ impl<'t, T: Scalar> Scope<'t, T> {
     }
 
     fn add_log_likelihood(&mut self, term: Var<'t, T>) {
-        let term = if self.weight == 1.0 { term } else { term * self.weight };
-        self.out.log_likelihood.add(term);
+        self.out.log_likelihood.add(term, self.weight);
     }
 }

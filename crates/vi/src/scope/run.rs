@@ -25,32 +25,43 @@ pub(crate) enum Mode<'t, T: Scalar> {
 /// The values of named sites in one run.
 pub(crate) type Collected<'t, T> = Vec<(usize, Var<'t, T>)>;
 
-/// A sum of 1 × 1 terms that are gathered and added by one operation: a model has many sites.
+/// A weighted sum of 1 × 1 terms, which are gathered and added by one operation: a model has many sites.
 #[derive(Debug)]
 pub(crate) struct Total<'t, T: Scalar> {
-    terms: [Var<'t, T>; 8],
+    terms: [(Var<'t, T>, f64); 8],
     count: usize,
 }
 
 impl<T: Scalar> Default for Total<'_, T> {
     fn default() -> Self {
-        Self { terms: [Var::from(0.0); 8], count: 0 }
+        Self { terms: [(Var::from(0.0), 1.0); 8], count: 0 }
     }
 }
 
 impl<'t, T: Scalar> Total<'t, T> {
-    pub(crate) fn add(&mut self, term: Var<'t, T>) {
+    pub(crate) fn add(&mut self, term: Var<'t, T>, weight: f64) {
         if self.count == self.terms.len() {
-            self.terms[0] = self.value();
+            self.terms[0] = (self.value(), 1.0);
             self.count = 1;
         }
-        self.terms[self.count] = term;
+        self.terms[self.count] = (term, weight);
         self.count += 1;
+    }
+
+    /// The terms, with their weights.
+    pub(crate) fn terms(&self) -> impl Iterator<Item = (Var<'t, T>, f64)> {
+        self.terms[..self.count].iter().copied()
     }
 
     /// The sum so far; the number 0 if no site contributed.
     pub(crate) fn value(&self) -> Var<'t, T> {
-        Var::add_all(&self.terms[..self.count])
+        Var::linear_combination(self.terms())
+    }
+
+    /// The sum as a number, the mean over the draws of the tape.
+    pub(crate) fn mean(&self) -> f64 {
+        let mean = |x: &[T]| x.iter().map(|x| x.to_f64()).sum::<f64>() / x.len() as f64;
+        self.terms().map(|(term, weight)| weight * term.read_lanes(mean)).sum()
     }
 }
 
@@ -124,7 +135,7 @@ pub(crate) fn run<'t, T: Scalar>(
     }
     let mut out = scope.out;
     if let Mode::Elbo { joint: Some(joint), .. } = mode {
-        out.kl.add(-joint.entropy);
+        out.kl.add(joint.entropy, -1.0);
     }
     Ok(out)
 }

@@ -71,9 +71,9 @@ impl<'t, T: Scalar> Scope<'t, T> {
             Mode::Point { u, .. } => {
                 let u = self.part(u, index);
                 let x = prior.support().constrain(u).unwrap_or(u);
-                self.out.log_prior.add(prior.log_prob_sum(x));
+                self.out.log_prior.add(prior.log_prob_sum(x), 1.0);
                 if let Some(log_det) = prior.support().log_det(u, Terms::Sum) {
-                    self.out.log_prior.add(log_det);
+                    self.out.log_prior.add(log_det, 1.0);
                 }
                 x
             }
@@ -184,7 +184,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
 
     pub(super) fn add_kl(&mut self, index: usize, kl: Var<'t, T>, method: KlMethod) {
         self.layout.sites[index].kl = Some(method);
-        self.out.kl.add(kl);
+        self.out.kl.add(kl, 1.0);
     }
 
     pub(super) fn draws(&self) -> usize {

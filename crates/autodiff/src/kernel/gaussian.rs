@@ -10,7 +10,8 @@
 )]
 
 use super::blocks::{LANES, Lanes, MAX_CHUNKS, Segments};
-use super::map::{Aligned, total};
+use super::map::total;
+use super::room::with_arrays;
 use super::squares::Squares;
 use super::update::{self, Turn};
 use super::{SharedMut, for_each_chunk};
@@ -119,23 +120,32 @@ pub(crate) fn forward<S: ScaleMap, K: Kept, T: Scalar>(
     let out = SharedMut::new(&mut sums);
     for_each_chunk(count, |i| {
         let (_, chunk) = segments.part(i, size);
-        let (mut sum, mut room) = (Lanes::new(), Aligned([[T::default(); PIECE]; 3]));
-        for (at, n) in pieces(chunk) {
-            // SAFETY: pieces do not overlap, within a chunk or between chunks.
-            let (kept, scale) = unsafe { (kept.slice(at, n), scale.slice(at, n)) };
-            let [for_noise, squares, ratios] = &mut room.0;
-            let noise = match noise.is_empty() {
-                true => &mut for_noise[..n],
-                // SAFETY: as above.
-                false => unsafe { noise.slice(at, n) },
-            };
-            if K::NOISY {
-                fill_normal(of.key, at as u64, noise);
+        let mut sum = Lanes::new();
+        with_arrays(|[for_noise, squares, ratios]: &mut [[T; PIECE]; 3]| {
+            for (at, n) in pieces(chunk) {
+                // SAFETY: pieces do not overlap, within a chunk or between chunks.
+                let (kept, scale) = unsafe { (kept.slice(at, n), scale.slice(at, n)) };
+                let noise = match noise.is_empty() {
+                    true => &mut for_noise[..n],
+                    // SAFETY: as above.
+                    false => unsafe { noise.slice(at, n) },
+                };
+                if K::NOISY {
+                    fill_normal(of.key, at as u64, noise);
+                }
+                let x = [&of.loc[at..at + n], &of.rho[at..at + n], noise];
+                let (room, sum) = ([&mut *squares, &mut *ratios], &mut sum);
+                dispatch(Values {
+                    prior: of.prior,
+                    x,
+                    kept,
+                    scale,
+                    room,
+                    sum,
+                    of_type: PhantomData::<(S, K)>,
+                });
             }
-            let (loc, rho) = (&of.loc[at..at + n], &of.rho[at..at + n]);
-            let (x, room, sum) = ([loc, rho, noise], [squares, ratios], &mut sum);
-            dispatch(Values { prior: of.prior, x, kept, scale, room, sum, of_type: PhantomData::<(S, K)> });
-        }
+        });
         // SAFETY: every chunk writes its own place.
         unsafe { out.set(i, T::from_num(sum.total())) };
     });
@@ -236,58 +246,56 @@ pub(crate) struct Left<'a, T> {
     pub(crate) noise: &'a [T],
 }
 
-/// Where the slopes of a parameter go.
-pub(crate) struct To<'a, T> {
-    pub(crate) to: SharedMut<T>,
-    /// They are stored instead of added.
-    pub(crate) fresh: bool,
-    /// The gradient of the parameter is then complete: its turn.
-    pub(crate) turn: Option<Turn<'a, T>>,
-}
+/// Where the slopes of a parameter go, and whether they are stored instead of added.
+pub(crate) type To<T> = Option<(SharedMut<T>, bool)>;
 
-/// Adds the slopes: `kept` are the adjoints of what was kept, `kl` that of the divergence.
+/// Adds the slopes: `kept` are the adjoints of what was kept, `kl` that of the divergence. A parameter with a turn is then complete, and changes.
 pub(crate) fn backward<S: ScaleMap, K: Kept, T: Scalar>(
     of: Gaussians<'_, T>,
     left: Left<'_, T>,
     kept: &[T],
     kl: T,
-    to: &[Option<To<'_, T>>; 2],
+    to: [To<T>; 2],
+    turns: &[Option<Turn<'_, T>>; 2],
 ) {
     let n = kept.len();
+    let change = turns.iter().any(|turn| turn.is_some());
     for_each_chunk(n.div_ceil(update::PIECE), |i| {
         let piece = i * update::PIECE..n.min((i + 1) * update::PIECE);
-        let (mut squares, mut room) = ([Squares::new(); 2], Aligned([[T::default(); update::PART]; 3]));
-        for at in piece.clone().step_by(update::PART) {
-            let at = at..piece.end.min(at + update::PART);
-            let [fresh_noise, loc, rho] = &mut room.0;
-            let mut noise = &fresh_noise[..at.len()];
-            if !left.noise.is_empty() {
-                noise = &left.noise[at.clone()];
-            } else if K::NOISY {
-                fill_normal(of.key, at.start as u64, &mut fresh_noise[..at.len()]);
-                noise = &fresh_noise[..at.len()];
-            }
-            let x = [&of.loc[at.clone()], &left.scale[at.clone()], noise, &kept[at.clone()]];
-            let (from, squares) = (at.start, &mut squares);
-            dispatch(Slopes {
-                prior: of.prior,
-                x,
-                kl,
-                room: [&mut *loc, &mut *rho],
-                to,
-                from,
-                squares,
-                of_type: PhantomData::<(S, K)>,
-            });
-            for (to, gradient) in to.iter().zip([&*loc, &*rho]) {
-                if let Some(To { turn: Some(turn), .. }) = to {
-                    // SAFETY: the parameters have the entries of this matrix, and this part of them is complete.
-                    unsafe { turn.part(at.clone(), &gradient[..at.len()]) };
+        let mut squares = [Squares::new(); 2];
+        with_arrays(|[drawn, loc, rho]: &mut [[T; update::PART]; 3]| {
+            for at in piece.clone().step_by(update::PART) {
+                let at = at..piece.end.min(at + update::PART);
+                let mut noise = &drawn[..at.len()];
+                if !left.noise.is_empty() {
+                    noise = &left.noise[at.clone()];
+                } else if K::NOISY {
+                    fill_normal(of.key, at.start as u64, &mut drawn[..at.len()]);
+                    noise = &drawn[..at.len()];
+                }
+                dispatch(Slopes {
+                    prior: of.prior,
+                    x: [&of.loc[at.clone()], &left.scale[at.clone()], noise, &kept[at.clone()]],
+                    kl,
+                    room: [&mut *loc, &mut *rho],
+                    to,
+                    turns,
+                    from: at.start,
+                    squares: &mut squares,
+                    of_type: PhantomData::<(S, K)>,
+                });
+                if change {
+                    for (turn, gradient) in turns.iter().zip([&*loc, &*rho]) {
+                        if let Some(turn) = turn {
+                            // SAFETY: the parameters have the entries of this matrix, and this part of them is complete.
+                            unsafe { turn.part(at.clone(), &gradient[..at.len()]) };
+                        }
+                    }
                 }
             }
-        }
-        for (to, squares) in to.iter().zip(squares) {
-            if let Some(To { turn: Some(turn), .. }) = to {
+        });
+        for (turn, squares) in turns.iter().zip(squares) {
+            if let Some(turn) = turn {
                 // SAFETY: this piece is that of one thread.
                 unsafe { turn.set_squares(i, squares.total()) };
             }
@@ -301,7 +309,8 @@ struct Slopes<'a, S, K, T> {
     x: [&'a [T]; 4],
     kl: T,
     room: [&'a mut [T; update::PART]; 2],
-    to: &'a [Option<To<'a, T>>; 2],
+    to: [To<T>; 2],
+    turns: &'a [Option<Turn<'a, T>>; 2],
     /// Where these entries are in `to`.
     from: usize,
     squares: &'a mut [Squares; 2],
@@ -317,14 +326,14 @@ impl<S: ScaleMap, K: Kept, T: Scalar> Kernel for Slopes<'_, S, K, T> {
         let n = self.x[0].len().min(update::PART);
         slopes::<S, K, T>(self.prior, self.x, self.kl.num(), &mut loc[..n], &mut rho[..n]);
         for (k, slopes) in [&mut loc[..n], &mut rho[..n]].into_iter().enumerate() {
-            let Some(To { to, fresh, turn }) = &self.to[k] else { continue };
+            let Some((to, fresh)) = self.to[k] else { continue };
             // SAFETY: parts do not overlap, within a piece or between pieces, and the reference ends before that to the next parameter
             // (which may be the same memory) begins.
             let to = unsafe { to.slice(self.from, n) };
             if !fresh {
                 slopes.iter_mut().zip(&*to).for_each(|(x, to)| *x = T::from_num(to.num() + x.num()));
             }
-            match turn {
+            match self.turns[k] {
                 // What is stored is not read again: where the memory is far away, it would have to be waited for.
                 Some(_) => self.squares[k].add(slopes),
                 None => to.iter_mut().zip(slopes).for_each(|(to, x)| *to = *x),

@@ -123,7 +123,7 @@ pub(super) fn total<T: Scalar>(x: &[T]) -> T {
 
 /// Blocks begin at cache lines: a vector that crosses two costs twice, and it was chance whether they did.
 #[repr(align(64))]
-pub(super) struct Aligned<A>(pub(super) A);
+struct Aligned<A>(A);
 
 struct Forward<'a, T, const N: usize, const M: usize> {
     body: &'a dyn Loops<T, N, M>,

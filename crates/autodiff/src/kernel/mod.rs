@@ -7,6 +7,7 @@ pub(crate) mod gemm;
 mod loops;
 pub(crate) mod map;
 mod parallel;
+mod room;
 pub(crate) mod squares;
 pub(crate) mod update;
 

@@ -1,6 +1,7 @@
 //! Parameters that change as soon as their gradient is complete, piece by piece, while both are in the cache.
 
 use super::parallel::{SharedMut, for_each_chunk};
+use super::room::with_arrays;
 use super::squares::Squares;
 use crate::real::Scalar;
 use crate::simd::{Kernel, dispatch};
@@ -117,17 +118,19 @@ impl<T: Scalar> Turn<'_, T> {
     /// Nothing else uses this piece's part of the arrays or of the gradient.
     unsafe fn piece(&self, i: usize) {
         let piece = i * PIECE..self.range.len().min((i + 1) * PIECE);
-        let (mut squares, mut room) = (Squares::new(), [T::default(); COPY]);
-        for at in piece.clone().step_by(COPY) {
-            let part = at..piece.end.min(at + COPY);
-            // The new values will stand where the gradient is.
-            let room = &mut room[..part.len()];
-            // SAFETY: the caller's contract.
-            let gradient = unsafe { self.gradient.slice(self.range.start + part.start, part.len()) };
-            dispatch(Copy { gradient, room, squares: &mut squares });
-            // SAFETY: as above.
-            unsafe { self.part(part, room) };
-        }
+        let mut squares = Squares::new();
+        with_arrays(|[room]: &mut [[T; COPY]; 1]| {
+            for at in piece.clone().step_by(COPY) {
+                let part = at..piece.end.min(at + COPY);
+                // The new values will stand where the gradient is.
+                let room = &mut room[..part.len()];
+                // SAFETY: the caller's contract.
+                let gradient = unsafe { self.gradient.slice(self.range.start + part.start, part.len()) };
+                dispatch(Copy { gradient, room, squares: &mut squares });
+                // SAFETY: as above.
+                unsafe { self.part(part, room) };
+            }
+        });
         // SAFETY: the caller's contract.
         unsafe { self.set_squares(i, squares.total()) };
     }

@@ -3,7 +3,7 @@
 use super::fused::{Arg, KEPT_NOISE};
 use crate::formula::Formula;
 use crate::kernel::gaussian::{
-    Drawn, Gaussians, Kept, Left, Prior, Scale, ScaleMap, To, Variance, backward, forward,
+    Drawn, Gaussians, Kept, Left, Prior, Scale, ScaleMap, Variance, backward, forward,
 };
 use crate::random::Key;
 use crate::real::{Real, Scalar};
@@ -43,8 +43,9 @@ impl<S: ScaleMap, K: Kept, T: Scalar> Op<T> for GaussianAndKl<S, K> {
         let n = x.get(0).len();
         let array = |i: usize| &y[self.behind.array(n, i)..][..n];
         let left = Left { scale: array(0), noise: if self.behind.arrays > 1 { array(1) } else { &[] } };
-        let to = [0, 1].map(|k| dx.shared(k).map(|(to, fresh)| To { to, fresh, turn: dx.turn(k) }));
-        backward::<S, K, T>(self.of(x), left, &g[..n], g[n], &to);
+        let to = [dx.shared(0), dx.shared(1)];
+        let turns = [dx.turn(0), dx.turn(1)];
+        backward::<S, K, T>(self.of(x), left, &g[..n], g[n], to, &turns);
     }
 }
 

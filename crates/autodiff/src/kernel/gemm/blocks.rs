@@ -1,7 +1,8 @@
 //! A product in blocks that fit the caches.
 
+use super::super::room::Room;
 use super::lanes::Vector;
-use super::pack::{self, Room};
+use super::pack;
 use super::tile::{Ahead, Columns, End, Panel, Target, View, round};
 
 /// Depth of a block: 48 rows of `f32` (or 24 of `f64`) fill a first-level cache of 48 KiB. It is part of the arithmetic: a sum goes

@@ -16,11 +16,11 @@ mod measure;
 mod pack;
 mod tile;
 
+use super::room::Room;
 use crate::real::{Real, Scalar};
 use crate::simd::Isa;
 use lanes::{Portable, Vector};
 use num_traits::Zero;
-use pack::Room;
 use std::any::TypeId;
 use std::cell::RefCell;
 use tile::{End, Target, View};

@@ -3,29 +3,6 @@
 use super::lanes::Vector;
 use super::tile::View;
 
-/// A cache line.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(align(64))]
-struct Line {
-    #[allow(dead_code, reason = "read and written through pointers")]
-    bytes: [[u8; 16]; 4],
-}
-
-/// Room for a copy. Grows to the largest product and stays.
-#[derive(Debug, Default)]
-pub(super) struct Room(Vec<Line>);
-
-impl Room {
-    /// For `n` numbers.
-    pub(super) fn of<T>(&mut self, n: usize) -> *mut T {
-        let count = (n * size_of::<T>()).div_ceil(size_of::<Line>());
-        if self.0.len() < count {
-            self.0.resize(count, Line::default());
-        }
-        self.0.as_mut_ptr().cast()
-    }
-}
-
 /// Copies a panel of rows, so that its columns follow each other in memory, each as many whole vectors as hold the rows.
 ///
 /// # Safety

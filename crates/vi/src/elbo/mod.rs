@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::guide::Guide;
 use crate::layout::Layout;
 use crate::model::Model;
-use crate::scope::{Batcher, Discovered, Estimator};
+use crate::scope::{Batcher, ByRow, Discovered, Estimator};
 use probity_autodiff::{Key, Params, Scalar, Update};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,8 @@ pub(crate) struct Engine<T: Scalar> {
     workers: Vec<Worker<T>>,
     draws: usize,
     batch: Option<usize>,
+    /// What minibatches are taken from.
+    by_row: ByRow<T>,
     estimator: Estimator,
     key: Key,
     /// The shortest time of a step on one thread, and how many were timed: a small step is not worth waking other threads.
@@ -61,8 +63,8 @@ impl<T: Scalar> Engine<T> {
         estimator: Estimator,
         key: Key,
     ) -> Self {
-        let (workers, fastest) = (Vec::new(), Duration::MAX);
-        let mut engine = Self { workers, draws, batch, estimator, key, fastest, timed: 0 };
+        let (workers, by_row, fastest) = (Vec::new(), ByRow::default(), Duration::MAX);
+        let mut engine = Self { workers, draws, batch, by_row, estimator, key, fastest, timed: 0 };
         engine.share_out(&found.layout, if found.size <= Self::SMALL { Self::TOGETHER } else { 1 });
         engine
     }
@@ -71,7 +73,7 @@ impl<T: Scalar> Engine<T> {
     fn share_out(&mut self, layout: &Layout, each: usize) {
         let minibatches = self.key.fold_in_str("minibatch");
         let worker = |first| {
-            let batcher = self.batch.map(|size| Batcher::new(minibatches, size));
+            let batcher = self.batch.map(|size| Batcher::new(minibatches, size, self.by_row.clone()));
             Worker::new(first..self.draws.min(first + each), layout.clone(), batcher)
         };
         self.workers = (0..self.draws).step_by(each).map(worker).collect();

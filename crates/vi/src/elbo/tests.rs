@@ -1,11 +1,13 @@
 //! Batches and draws, together and by themselves.
 
 use super::*;
+use crate::fit::Fit;
 use crate::guides::MeanField;
 use crate::layout::Init;
 use crate::scope::{Scope, discover};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::{Distribution, HalfCauchy, Normal, Support};
+use std::sync::{Arc, Mutex};
 
 /// ELBO and gradient of a regression at minibatch number `step`, all with the noise of one key.
 fn batches(rows: usize, size: Option<usize>, steps: usize, key: Key) -> Vec<(Elbo, Vec<f64>)> {
@@ -135,4 +137,25 @@ fn a_model_that_looks_at_numbers_sees_one_draw_at_a_time() {
     let alone = two_steps(true, Estimator::WeightSpace, 8, false);
     assert_eq!(two_steps(true, Estimator::WeightSpace, 8, true), alone);
     assert_ne!(alone.0, two_steps(false, Estimator::WeightSpace, 8, false).0);
+}
+
+#[test]
+fn rows_of_a_large_matrix_are_those_of_the_matrix() {
+    // As many entries as are copied row by row, in a number of columns that does not fill the parts.
+    let (rows, columns) = (16_000, 19);
+    let x = Arc::new(DMatrix::from_fn(rows, columns, |i, j| (i * columns + j) as f64));
+    let taken = Mutex::new(Vec::new());
+    let model = |s: &mut Scope<'_>| {
+        s.sample("w", Normal::new(0.0, 1.0))?;
+        s.plate("rows", rows, |_, b| {
+            let (own, plain) = (b.shared_rows(&x).value(), b.rows(&x).value());
+            assert_eq!(own, plain);
+            taken.lock().unwrap().push((b.len(), own[(1, 2)]));
+            Ok(())
+        })
+    };
+    Fit::new().steps(3).draws(2).minibatch(11).elbo_draws(0).run(model).unwrap();
+    let taken = taken.into_inner().unwrap();
+    assert_eq!(taken.iter().filter(|(n, _)| *n == 11).count(), 6, "{taken:?}");
+    assert!(taken[1].1 == taken[2].1 && taken[1].1 != taken[3].1, "{taken:?}");
 }

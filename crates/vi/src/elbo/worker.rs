@@ -23,7 +23,7 @@ pub(super) struct Worker<T: Scalar> {
     pub(super) draws: Range<usize>,
     pub(super) tape: Tape<T>,
     pub(super) layout: Layout,
-    batcher: Option<Batcher>,
+    batcher: Option<Batcher<T>>,
     prefix: String,
     /// The sum over the draws.
     pub(super) gradient: Vec<T>,
@@ -46,7 +46,7 @@ pub(super) struct Task<'a, T: Scalar> {
 }
 
 impl<T: Scalar> Worker<T> {
-    pub(super) fn new(draws: Range<usize>, layout: Layout, batcher: Option<Batcher>) -> Self {
+    pub(super) fn new(draws: Range<usize>, layout: Layout, batcher: Option<Batcher<T>>) -> Self {
         Self {
             draws,
             tape: Tape::new(),

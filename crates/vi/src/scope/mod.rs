@@ -1,11 +1,13 @@
 //! `Scope`: what a model sees, and what `sample` and `observe` mean in each kind of run.
 
+mod by_row;
 mod data;
 mod linear;
 mod plate;
 mod run;
 mod site;
 
+pub(crate) use by_row::ByRow;
 pub use data::Data;
 pub use linear::Estimator;
 pub use plate::Batch;
@@ -39,7 +41,7 @@ pub struct Scope<'t, T: Scalar = f64> {
     key: Key,
     /// N / B inside a minibatch, else 1.
     weight: f64,
-    batcher: Option<&'t mut Batcher>,
+    batcher: Option<&'t mut Batcher<T>>,
     estimator: Estimator,
     /// Whether parameters and values are checked (first run and replay).
     checking: bool,

@@ -1,5 +1,6 @@
 //! Plates: independent data, whole or by minibatch, with the scale N / B applied in one place.
 
+use super::by_row::ByRow;
 use super::{Data, Scope};
 use crate::error::{Error, Result};
 use probity_autodiff::nalgebra::DMatrix;
@@ -13,6 +14,8 @@ pub struct Batch<'t, T: Scalar> {
     tape: &'t Tape<T>,
     total: usize,
     index: Option<Arc<[usize]>>,
+    /// With the rows of a minibatch.
+    by_row: Option<ByRow<T>>,
 }
 
 impl<'t, T: Scalar> Batch<'t, T> {
@@ -42,7 +45,7 @@ impl<'t, T: Scalar> Batch<'t, T> {
     /// If the matrix does not have N rows.
     #[track_caller]
     pub fn rows<E: Scalar>(&self, x: &DMatrix<E>) -> Var<'t, T> {
-        assert!(x.nrows() == self.total, "plate: data of {} rows in a plate of {}", x.nrows(), self.total);
+        self.check(x.nrows());
         let n = self.len();
         self.tape.constant_with(n, x.ncols(), |y| match &self.index {
             None => {
@@ -60,30 +63,32 @@ impl<'t, T: Scalar> Batch<'t, T> {
         })
     }
 
-    /// These rows of a data matrix on the tape's element type; all rows are used in place, without a copy.
+    /// These rows of a data matrix on the tape's element type; all rows are used in place, without a copy. A large matrix is copied row by row
+    /// when the first minibatch is taken from it, so that the rows of a batch are each in one place of memory.
     ///
     /// # Panics
     /// If the matrix does not have N rows.
     #[track_caller]
     pub fn shared_rows(&self, x: &Arc<DMatrix<T>>) -> Var<'t, T> {
-        match &self.index {
-            None => {
-                assert!(
-                    x.nrows() == self.total,
-                    "plate: data of {} rows in a plate of {}",
-                    x.nrows(),
-                    self.total
-                );
-                x.on(self.tape)
+        self.check(x.nrows());
+        let Some(index) = &self.index else { return x.on(self.tape) };
+        match self.by_row.as_ref().and_then(|by_row| by_row.of(x)) {
+            None => self.rows(x),
+            Some(rows) => {
+                self.tape.constant_with(index.len(), x.ncols(), |y| ByRow::gather(&rows, x.ncols(), index, y))
             }
-            Some(_) => self.rows(x),
         }
+    }
+
+    #[track_caller]
+    fn check(&self, rows: usize) {
+        assert!(rows == self.total, "plate: data of {rows} rows in a plate of {}", self.total);
     }
 }
 
 /// Deals shuffled minibatches, epoch by epoch. The batch of a step is a pure function of the key and the step.
 #[derive(Clone, Debug)]
-pub(crate) struct Batcher {
+pub(crate) struct Batcher<T> {
     key: Key,
     size: usize,
     step: usize,
@@ -91,6 +96,7 @@ pub(crate) struct Batcher {
     orders: Vec<Order>,
     /// Minibatches that were dealt; their memory is used again when nobody else holds it.
     dealt: Vec<Arc<[usize]>>,
+    by_row: ByRow<T>,
 }
 
 /// The shuffled rows of an epoch.
@@ -100,12 +106,12 @@ struct Order {
     rows: Vec<usize>,
 }
 
-impl Batcher {
+impl<T: Scalar> Batcher<T> {
     /// More than a tape holds of one length; others are let go.
     const KEPT: usize = 16;
 
-    pub(crate) fn new(key: Key, size: usize) -> Self {
-        Self { key, size, step: 0, orders: Vec::new(), dealt: Vec::new() }
+    pub(crate) fn new(key: Key, size: usize, by_row: ByRow<T>) -> Self {
+        Self { key, size, step: 0, orders: Vec::new(), dealt: Vec::new(), by_row }
     }
 
     pub(crate) fn set_step(&mut self, step: usize) {
@@ -167,7 +173,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
             Some(batcher) if batcher.size < n => Some(batcher.deal(n)),
             _ => None,
         };
-        let batch = Batch { tape: self.tape, total: n, index };
+        let by_row = self.batcher.as_ref().map(|b| b.by_row.clone());
+        let batch = Batch { tape: self.tape, total: n, index, by_row };
         self.weight = n as f64 / batch.len() as f64;
         let result = f(self, &batch);
         self.weight = 1.0;

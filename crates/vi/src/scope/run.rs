@@ -80,9 +80,9 @@ pub(crate) struct Outcome<'t, T: Scalar> {
 
 /// How to run a model.
 #[derive(Debug)]
-pub(crate) struct Run<'t> {
+pub(crate) struct Run<'t, T> {
     pub key: Key,
-    pub batcher: Option<&'t mut Batcher>,
+    pub batcher: Option<&'t mut Batcher<T>>,
     pub estimator: Estimator,
     pub checking: bool,
     pub collecting: bool,
@@ -90,7 +90,7 @@ pub(crate) struct Run<'t> {
     pub prefix: &'t mut String,
 }
 
-impl<'t> Run<'t> {
+impl<'t, T> Run<'t, T> {
     pub(crate) fn new(key: Key, prefix: &'t mut String) -> Self {
         Self {
             key,
@@ -109,7 +109,7 @@ pub(crate) fn run<'t, T: Scalar>(
     tape: &'t Tape<T>,
     layout: &'t mut Layout,
     mode: Mode<'t, T>,
-    run: Run<'t>,
+    run: Run<'t, T>,
 ) -> Result<Outcome<'t, T>> {
     let discovering = layout.sites.is_empty();
     let out = Outcome { collected: run.collecting.then(Vec::new), ..Outcome::default() };

@@ -96,6 +96,14 @@ const PROGRAMS: &[(&str, Program)] = &[
         let z = a.affine(w, r.cols(0..2));
         y.affine(b.rows(0..2), noise(t, 1, 4, 3)).sum() + (y * z).sum()
     }),
+    ("rectified affine maps", |t, [a, _, r, ..]| {
+        let (w, v) = (noise(t, 3, 2, 1), noise(t, 1, 2, 2));
+        a.affine_relu(w, v).affine_relu(noise(t, 2, 3, 3), r).sq().sum()
+    }),
+    ("linear combinations", |t, [a, .., s]| {
+        let x = a * noise(t, 4, 3, 1);
+        Var::linear_combination([(x, 0.5), (a, -2.0), (x, 3.0)]).sin().sum() + s
+    }),
     ("rectifiers", |t, [a, ..]| ((a + noise(t, 4, 3, 1)).relu() * a).sum()),
     ("parts and joins", |t, [a, ..]| {
         let x = a * noise(t, 4, 3, 1);

@@ -2,7 +2,7 @@
 
 use nalgebra::DMatrix;
 use probity_autodiff::{
-    Arg, Axis, Dual, Formula, FormulaPair, Key, Real, Tape, Var, check_gradient, formula,
+    Arg, Axis, Dual, Formula, FormulaPair, Key, Real, Scalar, Tape, Var, check_gradient, formula,
 };
 
 fn matrix(rows: usize, cols: usize, seed: u64) -> DMatrix<f64> {
@@ -48,6 +48,40 @@ fn affine_maps() {
     }
     let number: Var<'_> = Var::from(2.0).affine(3.0.into(), 0.5.into());
     assert_eq!(number.item(), 6.5);
+    let number: Var<'_> = Var::from(2.0).affine_relu((-3.0).into(), 0.5.into());
+    assert_eq!(number.item(), 0.0);
+}
+
+/// As an affine map and a rectifier after it, to the bit: with few and many rows, columns and depths of one block and of several, and where
+/// products are not done in blocks.
+#[test]
+fn rectified_affine_maps() {
+    fn agree<T: Scalar>(n: usize, k: usize, m: usize) {
+        let at = [matrix(n, k, 1), matrix(k, m, 2), matrix(1, m, 3)].map(|x| x.map(T::from_f64));
+        let of = |map: for<'t> fn([Var<'t, T>; 3]) -> Var<'t, T>| {
+            let tape = Tape::<T>::new();
+            let x = [0, 1, 2].map(|i| tape.variable(&at[i]));
+            let y = map(x);
+            let gradients = tape.backward((y * y).sum() + y.sum());
+            (y.value(), x.map(|x| gradients.wrt(x)))
+        };
+        let one = of(|[x, w, b]| x.affine_relu(w, b));
+        let two = of(|[x, w, b]| x.affine(w, b).relu());
+        assert!(one == two, "{n} × {k} by {k} × {m}");
+        let zeros = one.0.iter().filter(|y| y.to_f64() == 0.0).count();
+        assert!(zeros < one.0.len() || n * m < 20, "{zeros} of {}", one.0.len());
+    }
+    for (n, k, m) in
+        [(1, 1, 1), (70, 3, 5), (1, 4, 20), (3, 40, 17), (100, 50, 50), (33, 700, 9), (300, 1, 8), (50, 3, 1)]
+    {
+        agree::<f64>(n, k, m);
+        agree::<f32>(n, k, m);
+        agree::<Dual<f64, 1>>(n.min(5), k.min(5), m.min(5));
+    }
+    let nan = Tape::new();
+    let x = |v: f64| nan.variable(&DMatrix::from_element(20, 20, v));
+    let y = x(f64::NAN).affine_relu(x(1.0), nan.constant(&DMatrix::zeros(1, 20)));
+    assert!(y.value().iter().all(|y| y.is_nan()));
 }
 
 #[test]

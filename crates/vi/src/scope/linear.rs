@@ -24,26 +24,14 @@ pub enum Estimator {
     LocalReparameterization,
 }
 
-/// `mean + sqrt(variance) ε`. The smallest addend keeps the slope finite where all inputs are 0.
+/// `mean + sqrt(variance) ε`, rectified or not. The smallest addend keeps the slope finite where all inputs are 0.
 #[derive(Clone, Copy, Debug)]
-struct Output;
-impl Formula<3> for Output {
+struct Output<const RELU: bool>;
+impl<const RELU: bool> Formula<3> for Output<RELU> {
     #[inline(always)]
     fn eval<R: Real>(&self, [mean, variance, noise]: [R; 3]) -> R {
-        mean + (variance + 1e-30).sqrt() * noise
-    }
-    fn name(&self) -> &'static str {
-        "local reparameterization"
-    }
-}
-
-/// As `Output`, with the Gaussian of a bias.
-#[derive(Clone, Copy, Debug)]
-struct OutputWithBias;
-impl Formula<5> for OutputWithBias {
-    #[inline(always)]
-    fn eval<R: Real>(&self, [mean, variance, noise, bias, bias_variance]: [R; 5]) -> R {
-        mean + bias + (variance + bias_variance + 1e-30).sqrt() * noise
+        let y = mean + (variance + 1e-30).sqrt() * noise;
+        if RELU { y.relu() } else { y }
     }
     fn name(&self) -> &'static str {
         "local reparameterization"
@@ -118,8 +106,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
                 bias.as_ref().is_some_and(|b| !(marginal(next + 1) && known(&b.1))),
             ];
             if inexact == [false; 2] {
-                let y = self.local(x, weight, bias)?;
-                return Ok(if relu { y.relu() } else { y });
+                return self.local(x, weight, bias, relu);
             }
         }
         let w = self.sample_from(weight.0, weight.1, weight.2)?;
@@ -140,6 +127,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         x: Var<'t, T>,
         weight: (&str, W, impl FnOnce() -> Init),
         bias: Option<(&str, B, impl FnOnce() -> Init)>,
+        relu: bool,
     ) -> Result<Var<'t, T>>
     where
         W: Sample<Var<'t, T>>,
@@ -148,17 +136,22 @@ impl<'t, T: Scalar> Scope<'t, T> {
         let index = self.visit_latent(weight.0, &weight.1, weight.2)?;
         let noise = Arg::Normal(self.key.fold_in(index as u64));
         let (loc, variance) = self.moments(index, &weight.1)?;
-        let (mean, spread) = (x.matmul(loc), x.sq().matmul(variance));
         self.leave(index);
-        let Some((name, prior, init)) = bias else {
-            return Ok(self.tape.map_noise(Output, [mean.into(), spread.into(), noise], (1, 1)));
+        let (mean, spread) = match bias {
+            None => (x.matmul(loc), x.sq().matmul(variance)),
+            Some((name, prior, init)) => {
+                let index = self.visit_latent(name, &prior, init)?;
+                let (bias, bias_variance) = self.moments(index, &prior)?;
+                let maps = (x.affine(loc, bias), x.sq().affine(variance, bias_variance));
+                self.leave(index);
+                maps
+            }
         };
-        let index = self.visit_latent(name, &prior, init)?;
-        let (loc, variance) = self.moments(index, &prior)?;
-        let args = [mean.into(), spread.into(), noise, loc.into(), variance.into()];
-        let y = self.tape.map_noise(OutputWithBias, args, (1, 1));
-        self.leave(index);
-        Ok(y)
+        let args = [mean.into(), spread.into(), noise];
+        Ok(match relu {
+            true => self.tape.map_noise(Output::<true>, args, (1, 1)),
+            false => self.tape.map_noise(Output::<false>, args, (1, 1)),
+        })
     }
 
     /// Mean and variance of a site's Gaussian; adds its divergence from the prior.

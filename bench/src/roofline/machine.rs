@@ -4,7 +4,7 @@ use super::kernels::{CHAIN, GROUP, Pass, multiply_add};
 use num_traits::Float;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::fill_normal;
-use probity_autodiff::{FormulaPair, Key, Noise, Params, Real, Scalar, Tape};
+use probity_autodiff::{Key, Noise, Params, Real, Scalar, ScaleMap, Tape};
 use probity_vi::optim::{Adam, Optimizer};
 use serde::{Deserialize, Serialize};
 use std::hint::black_box;
@@ -37,7 +37,7 @@ pub struct Arithmetic {
     pub product: f64,
     /// Normal numbers into the first cache.
     pub normals: f64,
-    /// Weights drawn with given noise, with their divergence from a standard normal prior, forward and backward, in the first caches.
+    /// Weights drawn, noise included, with their divergence from a standard normal prior, forward and backward, in the first caches.
     pub weights: f64,
     /// Parameters updated by Adam, in the first caches.
     pub updates: f64,
@@ -151,18 +151,22 @@ fn arithmetic<T: Float + Noise + Scalar>(threads: usize, time: Duration, shapes:
 /// Parameters that stay in the first caches with all that belongs to them.
 const FEW: usize = 2048;
 
-/// What a guide does with every weight, as one formula: the library's own is private.
+/// Scales as networks have them.
 #[derive(Clone, Copy, Debug)]
-struct DrawAndKl;
+struct Softplus;
 
-impl FormulaPair<3> for DrawAndKl {
+impl ScaleMap for Softplus {
     #[inline(always)]
-    fn eval<R: Real>(&self, [loc, rho, noise]: [R; 3]) -> (R, R) {
-        let scale = rho.softplus();
-        (loc + scale * noise, (loc * loc + scale * scale - 1.0) * 0.5 - scale.ln())
+    fn scale<R: Real>(rho: R) -> R {
+        rho.softplus()
     }
-    fn name(&self) -> &'static str {
-        "draw + KL"
+    #[inline(always)]
+    fn slope<R: Real>(scale: R) -> R {
+        -(-scale).exp_m1()
+    }
+    #[inline(always)]
+    fn log_slope<R: Real>(scale: R) -> R {
+        Self::slope(scale) / scale
     }
 }
 
@@ -170,13 +174,13 @@ fn weights<T: Scalar>() -> impl FnMut() {
     let filled = |x: f64| DMatrix::from_element(FEW, 1, T::from_f64(x));
     let mut params = Params::new();
     let (loc, rho) = (params.add("loc", &filled(0.1)), params.add("rho", &filled(-3.0)));
-    let (noise, mut tape) = (Arc::new(filled(0.7)), Tape::new());
+    let (mut tape, mut step) = (Tape::new(), 0);
     move || {
+        step += 1;
         tape.reset();
         tape.bind(&params);
-        let args =
-            [tape.param(&params, loc).into(), tape.param(&params, rho).into(), tape.share(&noise).into()];
-        let (_, kl) = tape.map_pair(DrawAndKl, args, (1, 1));
+        let (loc, rho) = (tape.param(&params, loc), tape.param(&params, rho));
+        let (_, kl) = tape.gaussian_draw::<Softplus>(loc, rho, (0.0, 1.0), Key::new(step));
         black_box(tape.backward(kl).params()[0]);
     }
 }

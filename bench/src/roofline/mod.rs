@@ -34,7 +34,7 @@ pub struct Bound {
     pub memory: f64,
     /// Of drawing the normal numbers.
     pub draws: f64,
-    /// Of the elementary functions: draws and divergences of weights, updates of parameters.
+    /// Of the elementary functions: weights, drawn and with their divergence, and updates of parameters.
     pub functions: f64,
     /// Whether all elementary functions are in it.
     pub counted: bool,
@@ -57,7 +57,7 @@ impl Bound {
     /// Of all that is computed, if no byte ever had to be waited for: one core does these things one after the other. None where the
     /// elementary functions are not counted.
     pub fn computing(&self) -> Option<f64> {
-        self.counted.then_some(self.products + self.draws + self.functions)
+        self.counted.then_some(self.products + self.functions)
     }
 
     /// If products, bytes and draws overlap perfectly.

@@ -260,7 +260,7 @@ pub(crate) fn backward<S: ScaleMap, K: Kept, T: Scalar>(
 ) {
     let n = kept.len();
     let change = turns.iter().any(|turn| turn.is_some());
-    for_each_chunk(n.div_ceil(update::PIECE), |i| {
+    update::pieces(n, |i| {
         let piece = i * update::PIECE..n.min((i + 1) * update::PIECE);
         let mut squares = [Squares::new(); 2];
         with_arrays(|[drawn, loc, rho]: &mut [[T; update::PART]; 3]| {

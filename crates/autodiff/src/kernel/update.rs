@@ -2,7 +2,7 @@
 
 use super::parallel::{SharedMut, for_each_chunk};
 use super::room::with_arrays;
-use super::squares::Squares;
+use super::squares::{Squares, squares};
 use crate::real::Scalar;
 use crate::simd::{Kernel, dispatch};
 use std::cell::Cell;
@@ -25,23 +25,37 @@ const COPY: usize = 1024;
 /// The most arrays that a rule may remember.
 const MOST: usize = 4;
 
-/// Changes all parameters by a rule: `gradient` holds their gradient, and receives their new values. Returns the norm that the gradient had.
+/// Changes all parameters by a rule: their new values go to `to`. Returns the norm of the gradient.
 ///
 /// The parameters are taken in pieces, on several threads if there are many. `scratch` keeps its memory from call to call.
 ///
 /// # Panics
-/// If the arrays differ in length from the parameters, or there are more than four of them.
+/// If the slices or arrays differ in length, or there are more than four arrays.
 pub fn update<T: Scalar>(
     rule: &dyn Update<T>,
     params: &[T],
-    gradient: &mut [T],
+    gradient: &[T],
+    to: &mut [T],
     memory: &mut [&mut [T]],
     scratch: &mut Vec<f64>,
 ) -> f64 {
+    assert!(gradient.len() == params.len(), "update: as many gradients as parameters are needed");
     let used = Cell::new(0);
     let updates = Updates::new(rule, (params.len(), 1), memory, scratch, &used);
-    updates.turn(params, SharedMut::new(gradient), 0..params.len()).all();
+    let turn = updates.turn(params, SharedMut::new(to), 0..params.len());
+    // SAFETY: every piece is worked on once, and by one thread.
+    pieces(params.len(), |i| unsafe { turn.piece_from(i, gradient) });
     norm_of(scratch)
+}
+
+/// Calls `f` with the number of every piece of so many parameters, on several threads if there are enough.
+pub(crate) fn pieces(n: usize, f: impl Fn(usize) + Sync + Send) {
+    /// Pieces whose work is worth waking another thread.
+    const MANY: usize = 8;
+    match n.div_ceil(PIECE) {
+        count if count < MANY => (0..count).for_each(f),
+        count => for_each_chunk(count, f),
+    }
 }
 
 /// The norm of the gradient that was used up.
@@ -93,7 +107,7 @@ impl<'a, T: Scalar> Updates<'a, T> {
     }
 }
 
-/// A range of parameters whose gradient is complete, or will be, piece by piece.
+/// A range of parameters whose gradient is complete, or will be, piece by piece. Their new values take the place of the gradient.
 pub(crate) struct Turn<'a, T> {
     rule: &'a dyn Update<T>,
     params: &'a [T],
@@ -109,7 +123,26 @@ impl<T: Scalar> Turn<'_, T> {
     /// Updates all of them.
     pub(crate) fn all(&self) {
         // SAFETY: every piece is worked on once, and by one thread.
-        for_each_chunk(self.range.len().div_ceil(PIECE), |i| unsafe { self.piece(i) });
+        pieces(self.range.len(), |i| unsafe { self.piece(i) });
+    }
+
+    /// The entries of piece `i`, counted from the first of the range.
+    fn entries(&self, i: usize) -> Range<usize> {
+        i * PIECE..self.range.len().min((i + 1) * PIECE)
+    }
+
+    /// Updates piece `i` by a gradient that stands elsewhere.
+    ///
+    /// # Safety
+    /// Nothing else uses this piece's part of the arrays.
+    unsafe fn piece_from(&self, i: usize, gradient: &[T]) {
+        let part = self.entries(i);
+        let gradient = &gradient[self.range.start + part.start..self.range.start + part.end];
+        // SAFETY: the caller's contract.
+        unsafe {
+            self.set_squares(i, squares(gradient));
+            self.part(part, gradient);
+        }
     }
 
     /// Updates piece `i`.
@@ -117,7 +150,7 @@ impl<T: Scalar> Turn<'_, T> {
     /// # Safety
     /// Nothing else uses this piece's part of the arrays or of the gradient.
     unsafe fn piece(&self, i: usize) {
-        let piece = i * PIECE..self.range.len().min((i + 1) * PIECE);
+        let piece = self.entries(i);
         let mut squares = Squares::new();
         with_arrays(|[room]: &mut [[T; COPY]; 1]| {
             for at in piece.clone().step_by(COPY) {

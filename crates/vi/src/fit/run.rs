@@ -127,8 +127,9 @@ impl<T: Scalar> Fit<T> {
             } else {
                 let (elbo, gradient) = engine.step(model, guide, params, step, loss)?;
                 let clipped = self.clip.map(|limit| clip_norm(gradient, limit));
-                let norm = memory.advance(self.optimizer.as_mut(), params.as_slice(), gradient, rates);
-                (elbo, clipped.unwrap_or(norm), gradient)
+                let (norm, next) =
+                    memory.advance(self.optimizer.as_mut(), params.as_slice(), gradient, rates);
+                (elbo, clipped.unwrap_or(norm), next)
             };
         if !elbo.value().is_finite() || !gradient_norm.is_finite() {
             // The parameters are still those of the step.

@@ -8,6 +8,8 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub struct Memory<T> {
     arrays: Vec<Array<T>>,
+    /// The parameters after a step.
+    next: Vec<T>,
     scratch: Vec<f64>,
 }
 
@@ -36,7 +38,8 @@ impl<T: Scalar> Memory<T> {
     pub fn new(optimizer: &dyn Optimizer<T>, parameters: usize) -> Self {
         let count = optimizer.memory();
         assert!(count <= MOST, "Memory: {count} arrays, of at most {MOST}");
-        Self { arrays: (0..count).map(|i| Array::new(i, parameters)).collect(), scratch: Vec::new() }
+        let arrays = (0..count).map(|i| Array::new(i, parameters)).collect();
+        Self { arrays, next: vec![T::from_f64(0.0); parameters], scratch: Vec::new() }
     }
 
     /// The arrays, in the order of the optimiser.
@@ -51,8 +54,7 @@ impl<T: Scalar> Memory<T> {
         (parts, count)
     }
 
-    /// A step of the optimiser. `rates` covers the parameters by consecutive ranges, each with its rate. `gradient` is used up: it receives the
-    /// new values too. Returns the norm that it had.
+    /// A step of the optimiser. `rates` covers the parameters by consecutive ranges, each with its rate. Returns the norm of the gradient.
     ///
     /// # Panics
     /// If the slices or the arrays differ in length.
@@ -60,28 +62,28 @@ impl<T: Scalar> Memory<T> {
         &mut self,
         optimizer: &mut dyn Optimizer<T>,
         params: &mut [T],
-        gradient: &mut [T],
+        gradient: &[T],
         rates: &[(Range<usize>, f64)],
     ) -> f64 {
-        let norm = self.advance(optimizer, params, gradient, rates);
-        params.copy_from_slice(gradient);
+        let (norm, next) = self.advance(optimizer, params, gradient, rates);
+        params.copy_from_slice(next);
         norm
     }
 
-    /// As [`step`](Memory::step), but the new values are only in `gradient`.
+    /// As [`step`](Memory::step), but the new values are left in the returned vector. What is put in its place is overwritten.
     pub(crate) fn advance(
         &mut self,
         optimizer: &mut dyn Optimizer<T>,
         params: &[T],
-        gradient: &mut [T],
+        gradient: &[T],
         rates: &[(Range<usize>, f64)],
-    ) -> f64 {
+    ) -> (f64, &mut Vec<T>) {
         optimizer.begin();
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let (mut parts, count) = self.parts();
-        let norm = update(&Rule { optimizer, rates }, params, gradient, &mut parts[..count], &mut scratch);
-        self.scratch = scratch;
-        norm
+        let (mut parts, count) = (Default::default(), self.arrays.len());
+        fill(&mut parts, self.arrays.iter_mut().map(|a| &mut a.memory[a.start..]));
+        let (rule, arrays) = (Rule { optimizer, rates }, &mut parts[..count]);
+        let norm = update(&rule, params, gradient, &mut self.next, arrays, &mut self.scratch);
+        (norm, &mut self.next)
     }
 }
 

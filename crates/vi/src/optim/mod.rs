@@ -27,8 +27,8 @@ use std::fmt::Debug;
 /// let (mut adam, mut x) = (Adam::new(0.1), vec![1.0, -2.0]);
 /// let mut memory = Memory::new(&adam, 2);
 /// for _ in 0..500 {
-///     let mut gradient = vec![2.0 * (x[0] - 3.0), 2.0 * (x[1] - 5.0)];
-///     memory.step(&mut adam, &mut x, &mut gradient, &[(0..2, 0.1)]);
+///     let gradient = vec![2.0 * (x[0] - 3.0), 2.0 * (x[1] - 5.0)];
+///     memory.step(&mut adam, &mut x, &gradient, &[(0..2, 0.1)]);
 /// }
 /// assert!((x[0] - 3.0_f64).abs() < 1e-3 && (x[1] - 5.0).abs() < 1e-3);
 /// ```

@@ -218,16 +218,21 @@ pub(super) unsafe fn outer<V: Vector>(
     unsafe {
         let last = V::mask(m - whole);
         for j in 0..n {
-            let (y, to) = (V::splat(b.from(0, j).start), c.from(0, j).start);
+            let (y, c) = (V::splat(b.from(0, j).start), c.from(0, j));
+            let (first, least) = match c.end {
+                End::Affine { bias, least } => (V::splat(bias), least),
+                End::Plain => (V::zero(), V::LOWEST),
+            };
+            let least = V::splat(&least);
             for i in (0..whole).step_by(V::LEN) {
-                let (x, to) = (V::load(a.start.add(i)), to.add(i));
-                let old = if c.fresh { V::zero() } else { V::load(to) };
-                old.add_product(x, y).store(to);
+                let (x, to) = (V::load(a.start.add(i)), c.start.add(i));
+                let old = if c.fresh { first } else { V::load(to) };
+                old.add_product(x, y).at_least(least).store(to);
             }
             if whole < m {
-                let (x, to) = (V::load_first(a.start.add(whole), last), to.add(whole));
-                let old = if c.fresh { V::zero() } else { V::load_first(to, last) };
-                old.add_product(x, y).store_first(to, last);
+                let (x, to) = (V::load_first(a.start.add(whole), last), c.start.add(whole));
+                let old = if c.fresh { first } else { V::load_first(to, last) };
+                old.add_product(x, y).at_least(least).store_first(to, last);
             }
         }
     }

@@ -97,7 +97,7 @@ fn sizes<T>(c: &[T], a: Mat<'_, T>, b: Mat<'_, T>) -> (usize, usize, usize) {
     (m, k, n)
 }
 
-/// The product of floats, with a bias and whether it is rectified; whether this could be done. With a bias only blocks can.
+/// The product of floats, with a bias and whether it is rectified; whether this could be done. With a bias only blocks and outer products can.
 fn fast<T: Scalar>(
     c: &mut [T],
     a: Mat<'_, T>,
@@ -123,7 +123,7 @@ fn fast<T: Scalar>(
                 let c = Target { start: c.as_mut_ptr().cast::<$num>(), column: m, fresh, end };
                 let (a, b) = (view(a), view(b));
                 let way = Way::of((m, k, n), a, b);
-                if affine.is_some() && !matches!(way, Way::Blocks) {
+                if affine.is_some() && !matches!(way, Way::Blocks | Way::Outer) {
                     return false;
                 }
                 let product = Product { sizes: (m, k, n), way, a, b, c };

@@ -38,7 +38,7 @@ pub(super) struct Target<T> {
     pub(super) end: End<T>,
 }
 
-/// The end of a sum: a number of its column is added, and what is below a limit becomes the limit. Only of products in blocks.
+/// The end of a sum: a number of its column is added, and what is below a limit becomes the limit. Only in blocks and in outer products.
 #[derive(Clone, Copy)]
 pub(super) enum End<T> {
     /// Nothing is done.

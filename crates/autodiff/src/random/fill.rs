@@ -13,19 +13,20 @@ const PIECE: usize = 1 << 14;
 
 /// Which of the two streams; a type, so that the block function is inlined into the kernel.
 trait Stream {
-    fn block<T: Noise>(key: Key, block: u64) -> [T; BLOCK];
+    /// Of which the first `n` elements are wanted.
+    fn block<T: Noise>(key: Key, block: u64, n: usize) -> [T; BLOCK];
 }
 struct Normal;
 impl Stream for Normal {
     #[inline(always)]
-    fn block<T: Noise>(key: Key, block: u64) -> [T; BLOCK] {
-        T::normal_block(key, block)
+    fn block<T: Noise>(key: Key, block: u64, n: usize) -> [T; BLOCK] {
+        T::normal_start(key, block, n)
     }
 }
 struct Uniform;
 impl Stream for Uniform {
     #[inline(always)]
-    fn block<T: Noise>(key: Key, block: u64) -> [T; BLOCK] {
+    fn block<T: Noise>(key: Key, block: u64, _: usize) -> [T; BLOCK] {
         T::uniform_block(key, block)
     }
 }
@@ -45,8 +46,8 @@ impl<S: Stream, T: Noise> Kernel for Fill<'_, S, T> {
         let mut block = self.start / BLOCK as u64;
         let mut skip = (self.start % BLOCK as u64) as usize;
         while !rest.is_empty() {
-            let values = S::block::<T>(self.key, block);
             let (now, later) = rest.split_at_mut(rest.len().min(BLOCK - skip));
+            let values = S::block::<T>(self.key, block, skip + now.len());
             match <&mut [T; BLOCK]>::try_from(&mut *now) {
                 Ok(whole) => *whole = values,
                 Err(_) => now.copy_from_slice(&values[skip..skip + now.len()]),

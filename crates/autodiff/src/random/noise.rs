@@ -1,5 +1,6 @@
 //! [`Noise`]: elements that can be drawn by address.
 
+use super::normal::normal_parts_f64;
 use super::{Key, normal_block_f32, normal_block_f64, uniform_block_f32, uniform_block_f64};
 use crate::real::{Dual, F32, Real};
 
@@ -14,6 +15,13 @@ pub trait Noise: Copy + Default + Send + Sync {
     fn normal_block(key: Key, block: u64) -> [Self; BLOCK];
     /// Elements `64 block .. 64 block + 64` of the key's stream of uniform numbers in the open interval (0, 1).
     fn uniform_block(key: Key, block: u64) -> [Self; BLOCK];
+    /// As `normal_block`, where only the first `n` elements are wanted: the others may be anything.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn normal_start(key: Key, block: u64, n: usize) -> [Self; BLOCK] {
+        let _ = n;
+        Self::normal_block(key, block)
+    }
 }
 
 impl Noise for f32 {
@@ -31,6 +39,10 @@ impl Noise for f64 {
     #[inline(always)]
     fn normal_block(key: Key, block: u64) -> [f64; BLOCK] {
         normal_block_f64(key, block)
+    }
+    #[inline(always)]
+    fn normal_start(key: Key, block: u64, n: usize) -> [f64; BLOCK] {
+        normal_parts_f64(key, block, n.div_ceil(BLOCK / 2))
     }
     #[inline(always)]
     fn uniform_block(key: Key, block: u64) -> [f64; BLOCK] {

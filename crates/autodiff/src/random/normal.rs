@@ -60,8 +60,14 @@ pub fn normal_block_f32(key: Key, block: u64) -> [f32; BLOCK] {
 /// Radius and angle have 64 bits each: `|z|` reaches 9.49.
 #[inline(always)]
 pub fn normal_block_f64(key: Key, block: u64) -> [f64; BLOCK] {
+    normal_parts_f64(key, block, 2)
+}
+
+/// As `normal_block_f64`, but only the first 32 elements if `parts` is 1.
+#[inline(always)]
+pub(super) fn normal_parts_f64(key: Key, block: u64, parts: usize) -> [f64; BLOCK] {
     let mut out = [0.0; BLOCK];
-    for part in 0..2 {
+    for part in 0..parts.min(2) {
         let [a, b, c, d] = key.noise_lanes(Domain::NormalF64, block, part as u32);
         for l in 0..LANES {
             let r = radius_u64(u64::from(a[l]) << 32 | u64::from(b[l]));

@@ -43,11 +43,30 @@ where
     let out = SharedMut::new(&mut sums);
     for_each_chunk(count, |i| {
         let (segs, entries) = segments.part(i, size);
-        let sum = dispatch(Forward { body, x, len: segments.len, segs, entries, keep, summed });
+        let sum =
+            dispatch(Forward { body, x, len: segments.len, segs, entries, keep, summed, columns: None });
         // SAFETY: every chunk writes its own place.
         unsafe { out.set(i, sum) };
     });
     total(&sums[..count])
+}
+
+/// The sum of the last result over every column.
+pub(crate) fn forward_columns<T, const N: usize, const M: usize>(
+    body: &dyn Loops<T, N, M>,
+    (rows, cols): (usize, usize),
+    x: &[Input<'_, T>; N],
+    sums: &mut [T],
+) where
+    T: Scalar,
+{
+    let segments = Segments { count: cols, len: rows };
+    let (size, count) = segments.chunks();
+    let columns = Some(SharedMut::new(sums));
+    for_each_chunk(count, |i| {
+        let (segs, entries) = segments.part(i, size);
+        dispatch(Forward { body, x, len: rows, segs, entries, keep: None, summed: false, columns });
+    });
 }
 
 /// The first entries of all arguments, without the ways of a long pass: a model has many nodes of one number.
@@ -77,7 +96,7 @@ fn backward_one<T, const N: usize, const M: usize>(
     body: &dyn Loops<T, N, M>,
     x: &[Input<'_, T>; N],
     kept: Option<&[T]>,
-    summed: Option<T>,
+    summed: Summed<'_, T>,
     dx: &[Dest<T>; N],
 ) -> [T; N]
 where
@@ -85,8 +104,10 @@ where
 {
     let zero = T::from_f64(0.0);
     let mut g = [[zero; BLOCK]; M];
-    if let Some(s) = summed {
-        g[M - 1][0] = s;
+    match summed {
+        Summed::No => {}
+        Summed::All(s) => g[M - 1][0] = s,
+        Summed::Columns(s) => g[M - 1][0] = s[0],
     }
     if let Some(kept) = kept {
         g[0][0] = kept[0];
@@ -133,6 +154,8 @@ struct Forward<'a, T, const N: usize, const M: usize> {
     entries: std::ops::Range<usize>,
     keep: Option<SharedMut<T>>,
     summed: bool,
+    /// Where the sum of every segment goes.
+    columns: Option<SharedMut<T>>,
 }
 
 impl<T, const N: usize, const M: usize> Kernel for Forward<'_, T, N, M>
@@ -147,6 +170,7 @@ where
         let Aligned(x) = &mut Aligned([[T::default(); BLOCK]; N]);
         let Aligned(y) = &mut Aligned([[T::default(); BLOCK]; M]);
         for seg in self.segs {
+            let mut column = Lanes::new();
             let mut at = self.entries.start;
             while at < self.entries.end {
                 let here = Here { seg, len: self.len, at, n: BLOCK.min(self.entries.end - at) };
@@ -159,22 +183,40 @@ where
                 if self.summed {
                     sum.add(&y[M - 1], here.n);
                 }
+                if self.columns.is_some() {
+                    column.add(&y[M - 1], here.n);
+                }
                 at += BLOCK;
+            }
+            if let Some(columns) = self.columns {
+                // SAFETY: a segment belongs to one chunk.
+                unsafe { columns.set(seg, T::from_num(column.total())) };
             }
         }
         T::from_num(sum.total())
     }
 }
 
+/// The adjoint of a sum.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Summed<'a, T> {
+    /// There is no sum.
+    No,
+    /// Of all entries.
+    All(T),
+    /// Of every column.
+    Columns(&'a [T]),
+}
+
 /// The backward pass: adds `(Σₘ gₘ ∂yₘ/∂xₖ)` to the destination of every argument.
 ///
-/// `kept` is the adjoint of the kept result, `summed` that of the sum. Returns the parts for scalar destinations.
+/// `kept` is the adjoint of the kept result. Returns the parts for scalar destinations.
 pub(crate) fn backward<T, const N: usize, const M: usize>(
     body: &dyn Loops<T, N, M>,
     shape: (usize, usize),
     x: &[Input<'_, T>; N],
     kept: Option<&[T]>,
-    summed: Option<T>,
+    summed: Summed<'_, T>,
     dx: &[Dest<T>; N],
 ) -> [T; N]
 where
@@ -183,7 +225,10 @@ where
     if shape == (1, 1) {
         return backward_one(body, x, kept, summed, dx);
     }
-    let segments = Segments::new(shape, x);
+    let segments = match summed {
+        Summed::Columns(_) => Segments { count: shape.1, len: shape.0 },
+        _ => Segments::new(shape, x),
+    };
     let mut sums = [[T::default(); N]; MAX_CHUNKS];
     let (size, count) = segments.chunks();
     let chunk = |i: usize| {
@@ -217,7 +262,7 @@ struct Backward<'a, T, const N: usize, const M: usize> {
     segs: std::ops::Range<usize>,
     entries: std::ops::Range<usize>,
     kept: Option<&'a [T]>,
-    summed: Option<T>,
+    summed: Summed<'a, T>,
     dx: &'a [Dest<T>; N],
 }
 
@@ -234,10 +279,13 @@ where
         let Aligned(x) = &mut Aligned([[zero; BLOCK]; N]);
         let Aligned(g) = &mut Aligned([[zero; BLOCK]; M]);
         let Aligned(p) = &mut Aligned([[zero; BLOCK]; N]);
-        if let Some(s) = self.summed {
+        if let Summed::All(s) = self.summed {
             g[M - 1] = [s; BLOCK];
         }
         for seg in self.segs {
+            if let Summed::Columns(s) = self.summed {
+                g[M - 1] = [s[seg]; BLOCK];
+            }
             let mut rows = [Lanes::new(); N];
             let mut at = self.entries.start;
             while at < self.entries.end {

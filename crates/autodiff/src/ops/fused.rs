@@ -3,7 +3,8 @@
 mod lanes;
 
 use crate::formula::{Formula, FormulaPair};
-use crate::kernel::{Body, Dest, Input, map};
+use crate::kernel::map::{self, Summed};
+use crate::kernel::{Body, Dest, Input};
 use crate::random::{Key, fill_normal, fill_uniform};
 use crate::real::{Real, Scalar};
 use crate::tape::{Adjoints, Behind, Inputs, Op, Tape, Var, back_lane_by_lane, lane_by_lane};
@@ -134,7 +135,7 @@ where
         let inputs = self.inputs(x);
         let n = self.shape.0 * self.shape.1;
         let kept = self.kept.then(|| &g[..n]);
-        let summed = self.summed.then(|| g[g.len() - 1]);
+        let summed = if self.summed { Summed::All(g[g.len() - 1]) } else { Summed::No };
         let mut scalars: [Option<usize>; N] = [None; N];
         let mut dest = [Dest::Nothing; N];
         for (i, source) in self.sources.iter().enumerate() {
@@ -164,6 +165,10 @@ where
 
     fn forward_lanes(&self, x: &Inputs<'_, T>, y: &mut [T]) {
         match self.in_lanes(x) {
+            // The sum of one entry is that entry.
+            Some(places) if self.summed && !self.single() => {
+                map::forward_columns(&self.body, self.matrix(x), &self.lane_inputs(x, places), y);
+            }
             Some(places) => {
                 map::forward(&self.body, self.matrix(x), &self.lane_inputs(x, places), Some(y), false);
             }
@@ -191,7 +196,12 @@ where
         }
         if dest.iter().any(|d| !matches!(d, Dest::Nothing)) {
             let inputs = self.lane_inputs(x, places);
-            add_sums(dx, scalars, map::backward(&self.body, self.matrix(x), &inputs, Some(g), None, &dest));
+            let (kept, summed) = match self.summed && !self.single() {
+                true => (None, Summed::Columns(g)),
+                false => (Some(g), Summed::No),
+            };
+            let sums = map::backward(&self.body, self.matrix(x), &inputs, kept, summed, &dest);
+            add_sums(dx, scalars, sums);
         }
     }
 }

@@ -44,6 +44,21 @@ impl Formula<3> for NormalLogProb {
     }
 }
 
+/// For so many terms with one scale it pays to take its logarithm once.
+const ONE_LOGARITHM: usize = 128;
+
+/// `squares - count (ln scale + ½ ln 2π)`.
+#[derive(Clone, Copy, Debug)]
+struct LogScales {
+    count: f64,
+}
+impl Formula<2> for LogScales {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [squares, scale]: [R; 2]) -> R {
+        squares - (scale.ln() + HALF_LN_TAU) * self.count
+    }
+}
+
 impl<V: Value> Distribution<V> for Normal<V> {
     const NAME: &'static str = "Normal";
 
@@ -59,7 +74,14 @@ impl<V: Value> Distribution<V> for Normal<V> {
     }
     #[track_caller]
     fn log_prob_terms(&self, x: V, terms: Terms) -> V {
-        V::apply_as(terms, NormalLogProb, [x, self.loc, self.scale])
+        let args = [x, self.loc, self.scale];
+        let (rows, cols) = common_shape(&args);
+        let count = rows * cols;
+        if terms == Terms::Sum && self.scale.shape() == (1, 1) && count >= ONE_LOGARITHM {
+            let squares = V::apply_sum(formula!(|x, loc, scale| ((x - loc) / scale).sq() * -0.5), args);
+            return V::apply(LogScales { count: count as f64 }, [squares, self.scale]);
+        }
+        V::apply_as(terms, NormalLogProb, args)
     }
     fn kl_from_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
         Some((Normal { loc, scale }.kl_terms(self, terms), KlMethod::Closed))

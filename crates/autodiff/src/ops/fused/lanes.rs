@@ -19,10 +19,6 @@ impl<B, T: Scalar, const N: usize, const M: usize> Fused<B, T, N, M> {
     /// How the arguments stand in the matrix of all lanes; none if it has to be done lane by lane.
     pub(super) fn in_lanes(&self, x: &Inputs<'_, T>) -> Option<[InLanes; N]> {
         let n = self.shape.0 * self.shape.1;
-        // The sum of one entry is that entry.
-        if self.summed && !(n == 1 && M == 1) {
-            return None;
-        }
         let mut places = [InLanes::Scalar; N];
         for (place, source) in places.iter_mut().zip(&self.sources) {
             let Source::Node(k) = *source else { continue };
@@ -35,6 +31,11 @@ impl<B, T: Scalar, const N: usize, const M: usize> Fused<B, T, N, M> {
             };
         }
         Some(places)
+    }
+
+    /// Whether a lane has one entry, and one result.
+    pub(super) fn single(&self) -> bool {
+        self.shape == (1, 1) && M == 1
     }
 
     pub(super) fn matrix(&self, x: &Inputs<'_, T>) -> (usize, usize) {

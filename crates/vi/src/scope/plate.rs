@@ -53,13 +53,7 @@ impl<'t, T: Scalar> Batch<'t, T> {
                     *y = T::from_f64(x.to_f64());
                 }
             }
-            Some(index) => {
-                for (y, x) in y.chunks_exact_mut(n.max(1)).zip(x.column_iter()) {
-                    for (y, &i) in y.iter_mut().zip(index.iter()) {
-                        *y = T::from_f64(x[i].to_f64());
-                    }
-                }
-            }
+            Some(index) => gather(x, index, y, |x| T::from_f64(x.to_f64())),
         })
     }
 
@@ -72,17 +66,26 @@ impl<'t, T: Scalar> Batch<'t, T> {
     pub fn shared_rows(&self, x: &Arc<DMatrix<T>>) -> Var<'t, T> {
         self.check(x.nrows());
         let Some(index) = &self.index else { return x.on(self.tape) };
-        match self.by_row.as_ref().and_then(|by_row| by_row.of(x)) {
-            None => self.rows(x),
-            Some(rows) => {
-                self.tape.constant_with(index.len(), x.ncols(), |y| ByRow::gather(&rows, x.ncols(), index, y))
-            }
-        }
+        let by_row = self.by_row.as_ref().and_then(|by_row| by_row.of(x));
+        self.tape.constant_with(index.len(), x.ncols(), |y| match by_row {
+            None => gather(x, index, y, |x| x),
+            Some(rows) => ByRow::gather(&rows, x.ncols(), index, y),
+        })
     }
 
     #[track_caller]
     fn check(&self, rows: usize) {
         assert!(rows == self.total, "plate: data of {rows} rows in a plate of {}", self.total);
+    }
+}
+
+/// Writes these rows of `x`, column by column.
+fn gather<E: Scalar, T>(x: &DMatrix<E>, index: &[usize], y: &mut [T], convert: impl Fn(E) -> T) {
+    let columns = x.as_slice().chunks_exact(x.nrows().max(1));
+    for (y, x) in y.chunks_exact_mut(index.len().max(1)).zip(columns) {
+        for (y, &i) in y.iter_mut().zip(index) {
+            *y = convert(x[i]);
+        }
     }
 }
 

@@ -34,7 +34,7 @@ pub use kernel::gaussian::ScaleMap;
 pub use kernel::squares::norm;
 pub use kernel::update::{Update, update};
 pub use nalgebra;
-pub use ops::{Arg, Axis, NotPositiveDefinite};
+pub use ops::{Arg, Axis, GaussianDraws, GaussianSite, NotPositiveDefinite};
 pub use params::{ParamId, Params, Segment};
 pub use random::{Key, Noise};
 pub use real::{Dual, F32, Real, Scalar};

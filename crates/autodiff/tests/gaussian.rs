@@ -2,7 +2,9 @@
 
 use nalgebra::DMatrix;
 use probity_autodiff::random::normal_at;
-use probity_autodiff::{Dual, FormulaPair, Key, Real, Scalar, ScaleMap, Tape, check_gradient};
+use probity_autodiff::{
+    Dual, FormulaPair, GaussianSite, Key, Params, Real, Scalar, ScaleMap, Tape, check_gradient,
+};
 
 #[derive(Clone, Copy, Debug)]
 struct Softplus;
@@ -175,4 +177,87 @@ fn shapes_must_be_equal() {
         (0.0, 1.0),
         KEY,
     );
+}
+
+/// Draws and the gradient of a function of them and of the divergences, with sites drawn in one pass or each by itself.
+fn sites<T: Scalar>(together: bool) -> (Vec<DMatrix<T>>, T, Vec<T>) {
+    // Sizes on both sides of vectors and blocks; neighbours with equal and with different priors; one that nothing uses.
+    let shapes = [(3, 50), (1, 50), (50, 1), (1, 1), (5, 3), (2, 2)];
+    let priors = [(0.0, 1.0), (0.0, 1.0), (0.5, 0.2), (0.5, 0.2), (0.0, 1.0), (-1.0, 3.0)];
+    let number = |x: f64| T::from_f64(x.sin());
+    let mut params = Params::<T>::new();
+    for (k, kind) in ["loc", "rho"].into_iter().enumerate() {
+        for (i, (r, c)) in shapes.into_iter().enumerate() {
+            params.add(
+                format!("{i}.{kind}"),
+                &DMatrix::from_fn(r, c, |a, b| number((1 + k + i + a * 7 + b) as f64)),
+            );
+        }
+    }
+    let id = |i: usize, kind: &str| params.find(&format!("{i}.{kind}")).unwrap();
+    let tape = Tape::<T>::new();
+    tape.bind(&params);
+    let (draws, kl) = if together {
+        let of = |i| GaussianSite { shape: shapes[i], prior: priors[i], number: 10 + i as u64 };
+        let [loc, rho] = ["loc", "rho"].map(|kind| tape.param_range(&params, id(0, kind), id(5, kind)));
+        let draws = tape.gaussian_sites::<Softplus>(loc, rho, &(0..6).map(of).collect(), KEY);
+        ((0..6).map(|i| draws.site(i)).collect::<Vec<_>>(), draws.kl())
+    } else {
+        let draw = |i: usize| {
+            let [loc, rho] = ["loc", "rho"].map(|kind| tape.param(&params, id(i, kind)));
+            tape.gaussian_draw::<Softplus>(loc, rho, priors[i], KEY.fold_in(10 + i as u64))
+        };
+        let (draws, kls): (Vec<_>, Vec<_>) = (0..6).map(draw).unzip();
+        (draws, kls.into_iter().reduce(|a, b| a + b).unwrap())
+    };
+    let used = [0, 1, 2, 4, 5].into_iter().map(|i| (draws[i] * draws[i]).sum() * (1.0 + i as f64));
+    let result = used.reduce(|a, b| a + b).unwrap() + kl * 0.3;
+    let gradient = tape.backward(result).params().to_vec();
+    (draws.iter().map(|draw| draw.value()).collect(), kl.item(), gradient)
+}
+
+#[test]
+fn sites_drawn_in_one_pass_are_those_drawn_one_by_one() {
+    fn same<T: Scalar>(tolerance: f64) {
+        let (one, each) = (sites::<T>(true), sites::<T>(false));
+        // Bit by bit, but for the order in which the divergences are added.
+        assert_eq!(one.0, each.0);
+        assert_eq!(one.2, each.2);
+        let (a, b) = (one.1.to_f64(), each.1.to_f64());
+        assert!((a - b).abs() < tolerance * b, "{a} {b}");
+    }
+    same::<f64>(1e-14);
+    same::<f32>(1e-6);
+}
+
+#[test]
+fn only_what_is_used_of_sites_has_a_gradient() {
+    let mut params = Params::<f64>::new();
+    let loc = params.add("loc", &DMatrix::from_element(4, 1, 0.1));
+    let rho = params.add("rho", &DMatrix::from_element(4, 1, 0.2));
+    let mut tape = Tape::new();
+    let site = |number| GaussianSite { shape: (2, 1), prior: (0.0, 1.0), number };
+    let sites = [site(0), site(1)].into();
+    // Twice, so that the second sweep meets the numbers of the first.
+    for used in [0, 1] {
+        tape.reset();
+        tape.bind(&params);
+        let [loc, rho] = [loc, rho].map(|id| tape.param(&params, id));
+        let draws = tape.gaussian_sites::<Softplus>(loc, rho, &sites, KEY);
+        let gradients = tape.backward(draws.site(used).sum());
+        let mut want = [0.0; 4];
+        want[2 * used..2 * used + 2].fill(1.0);
+        assert_eq!(gradients.params()[..4], want);
+    }
+}
+
+#[test]
+#[should_panic(expected = "has been used in a range")]
+fn a_segment_is_used_by_itself_or_in_a_range() {
+    let mut params = Params::<f64>::new();
+    let ids = ["a", "b"].map(|name| params.add(name, &DMatrix::from_element(2, 1, 0.1)));
+    let tape = Tape::new();
+    tape.bind(&params);
+    assert_eq!(tape.param_range(&params, ids[0], ids[1]).shape(), (4, 1));
+    tape.param(&params, ids[1]);
 }

@@ -81,6 +81,13 @@ pub trait Guide<T: Scalar>: Debug + Send + Sync {
         None
     }
 
+    /// The Gaussians of all latent sites in one piece, if sites are independent and the parameters lie so: locations and scale parameters as
+    /// columns, site after site in the order of the layout. Small models are then drawn in one pass.
+    fn marginals<'t>(&self, tape: &'t Tape<T>, params: &Params<T>) -> Option<Marginal<'t, T>> {
+        let _ = (tape, params);
+        None
+    }
+
     /// A draw of all latent variables, if they are not independent.
     fn joint<'t>(&self, tape: &'t Tape<T>, params: &Params<T>, key: Key) -> Option<Joint<'t, T>> {
         let _ = (tape, params, key);

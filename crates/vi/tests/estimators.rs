@@ -96,15 +96,16 @@ fn gradients_are_unbiased() {
     for (k, mu) in MU.iter().enumerate() {
         want.push(mu + 2.0 * x.column(k).dot(&mean.column(0)));
     }
+    want.push(BIAS + 2.0 * mean.sum());
     for k in 0..3 {
         want.push((s - 1.0 / s + 2.0 * s * x.column(k).norm_squared()) * RHO.sigmoid());
     }
-    want.push(BIAS + 2.0 * mean.sum());
     want.push((s - 1.0 / s + 2.0 * s * 3.0) * RHO.sigmoid());
     for estimator in BOTH {
         let q = Fit::new().steps(1).draws(20_000).optimizer(Sgd::new(1.0)).estimator(estimator).elbo_draws(0);
         let q = q.run(Layer { x: x.clone(), hierarchical: false, square: true }).unwrap();
-        let start = [&MU[..], &[RHO; 3], &[BIAS, RHO]].concat();
+        // All locations, then all scale parameters.
+        let start = [&MU[..], &[BIAS], &[RHO; 4]].concat();
         let size = want.iter().map(|w| w.abs()).fold(0.0, f64::max);
         for ((now, start), want) in q.params().as_slice().iter().zip(&start).zip(&want) {
             assert!((start - now - want).abs() < 0.02 * size, "{estimator:?}: {} {want}", start - now);

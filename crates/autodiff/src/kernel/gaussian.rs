@@ -99,8 +99,8 @@ pub(crate) struct Gaussians<'a, T> {
     pub(crate) loc: &'a [T],
     pub(crate) rho: &'a [T],
     pub(crate) prior: Prior,
-    /// Of the noise, entry by entry.
-    pub(crate) key: Key,
+    /// Of the noise, entry by entry; none where the noise is there already.
+    pub(crate) key: Option<Key>,
 }
 
 /// Entries that are worked on at once: their noise, and what is summed, stay in the first cache.
@@ -130,8 +130,8 @@ pub(crate) fn forward<S: ScaleMap, K: Kept, T: Scalar>(
                     // SAFETY: as above.
                     false => unsafe { noise.slice(at, n) },
                 };
-                if K::NOISY {
-                    fill_normal(of.key, at as u64, noise);
+                if let (true, Some(key)) = (K::NOISY, of.key) {
+                    fill_normal(key, at as u64, noise);
                 }
                 let x = [&of.loc[at..at + n], &of.rho[at..at + n], noise];
                 let (room, sum) = ([&mut *squares, &mut *ratios], &mut sum);
@@ -269,8 +269,8 @@ pub(crate) fn backward<S: ScaleMap, K: Kept, T: Scalar>(
                 let mut noise = &drawn[..at.len()];
                 if !left.noise.is_empty() {
                     noise = &left.noise[at.clone()];
-                } else if K::NOISY {
-                    fill_normal(of.key, at.start as u64, &mut drawn[..at.len()]);
+                } else if let (true, Some(key)) = (K::NOISY, of.key) {
+                    fill_normal(key, at.start as u64, &mut drawn[..at.len()]);
                     noise = &drawn[..at.len()];
                 }
                 dispatch(Slopes {

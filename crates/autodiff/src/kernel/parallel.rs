@@ -1,6 +1,7 @@
 //! Work split into chunks whose borders do not depend on the number of threads.
 
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Elements per chunk. Results that are summed are summed within a chunk first, so this number is part of the
 /// arithmetic: a change of it changes last bits.
@@ -41,6 +42,15 @@ unsafe impl<T: Send> Sync for SharedMut<T> {}
 impl<T> SharedMut<T> {
     pub(crate) fn new(slice: &mut [T]) -> Self {
         Self { start: slice.as_mut_ptr(), len: slice.len() }
+    }
+
+    /// A part of the slice.
+    ///
+    /// # Panics
+    /// If it is not within the slice.
+    pub(crate) fn part(self, range: Range<usize>) -> Self {
+        assert!(range.start <= range.end && range.end <= self.len);
+        Self { start: self.start.wrapping_add(range.start), len: range.len() }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -299,7 +299,12 @@ where
     let both = kept && summed;
     let node = |kept, summed, sum| {
         let op = Fused { body, name, sources, shape, kept, summed };
-        tape.record_op(op, &nodes[..count], if kept { shape } else { (1, 1) }, Behind { sum, arrays: 0 })
+        tape.record_op(
+            op,
+            &nodes[..count],
+            if kept { shape } else { (1, 1) },
+            Behind { sum, ..Behind::default() },
+        )
     };
     if both && nodes[..count].iter().any(|x| x.is_laned()) {
         // Lanes follow each other without anything between them.

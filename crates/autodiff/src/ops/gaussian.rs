@@ -21,7 +21,7 @@ struct GaussianAndKl<S, K> {
 
 impl<S: ScaleMap, K: Kept> GaussianAndKl<S, K> {
     fn of<'a, T: Scalar>(&self, x: &Inputs<'a, T>) -> Gaussians<'a, T> {
-        Gaussians { loc: x.get(0), rho: x.get(1), prior: self.prior, key: self.key }
+        Gaussians { loc: x.get(0), rho: x.get(1), prior: self.prior, key: Some(self.key) }
     }
 }
 
@@ -119,7 +119,7 @@ impl<T: Scalar> Tape<T> {
         }
         let key = self.lane_key(key, 0);
         let stored = K::NOISY && shape.0 * shape.1 <= KEPT_NOISE;
-        let behind = Behind { sum: true, arrays: 1 + usize::from(stored) };
+        let behind = Behind { sum: true, arrays: 1 + usize::from(stored), ..Behind::default() };
         let op = GaussianAndKl::<S, K> { prior, key, behind, of_type: PhantomData };
         self.record_op(op, &[loc, rho], shape, behind)
     }

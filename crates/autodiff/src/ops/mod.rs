@@ -5,6 +5,7 @@ mod elementwise;
 pub(crate) mod fused;
 mod gather;
 mod gaussian;
+mod gaussian_sites;
 mod linalg;
 mod matmul;
 mod reduce;
@@ -13,5 +14,6 @@ mod reshape;
 mod softmax;
 
 pub use fused::Arg;
+pub use gaussian_sites::{GaussianDraws, GaussianSite};
 pub use linalg::NotPositiveDefinite;
 pub use reduce::Axis;

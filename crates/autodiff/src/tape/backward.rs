@@ -129,15 +129,22 @@ impl<T: Scalar> Inner<T> {
             _ => return,
         };
         let reached = |id: usize| self.reached[id] != Reached::NO;
-        let (own, sum) = (reached(id), node.behind.sum && reached(id + 1));
+        let views = id + 2..id + 2 + node.behind.views;
+        let (own, sum) = (views.clone().any(reached) || reached(id), node.behind.sum && reached(id + 1));
         if !own && !sum {
             return;
         }
         let zero = T::from_f64(0.0);
         if node.behind.sum {
-            // The half that nothing used has no gradient.
+            // What nothing used has no gradient.
             if !own {
                 self.adjoints[at..at + node.size()].fill(zero);
+            } else {
+                for view in views.filter(|view| self.reached[*view] == Reached::NO) {
+                    if let Grad::Arena(at) = self.nodes[view].grad {
+                        self.adjoints[at..at + self.nodes[view].size()].fill(zero);
+                    }
+                }
             }
             if !sum {
                 self.adjoints[at + node.size()] = zero;
@@ -213,6 +220,10 @@ impl<T: Scalar> Inner<T> {
                     at..at + n.size()
                 }
             };
+            if used.end <= next {
+                // A part of the range before it.
+                continue;
+            }
             self.params_grad[next..used.start].fill(T::from_f64(0.0));
             self.take_turn(next..used.start, updates);
             next = used.end;

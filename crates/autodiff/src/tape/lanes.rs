@@ -36,6 +36,11 @@ impl<T: Scalar> Tape<T> {
         self.inner.borrow().lanes
     }
 
+    /// The number of the first lane.
+    pub(crate) fn lane_number(&self) -> usize {
+        self.inner.borrow().first_lane
+    }
+
     /// The key of the noise of a lane.
     pub(crate) fn lane_key(&self, key: Key, lane: usize) -> Key {
         self.inner.borrow().lane_key(key, lane)
@@ -76,9 +81,13 @@ impl<T: Scalar> Tape<T> {
 
 impl<T: Scalar> Inner<T> {
     fn lane_key(&self, key: Key, lane: usize) -> Key {
-        match self.first_lane + lane {
-            0 => key,
-            number => key.fold_in(number as u64),
-        }
+        key.of_lane(self.first_lane + lane)
+    }
+}
+
+impl Key {
+    /// The key of the noise of the lane with this number.
+    pub(crate) fn of_lane(self, number: usize) -> Self {
+        if number == 0 { self } else { self.fold_in(number as u64) }
     }
 }

@@ -4,6 +4,7 @@ mod backward;
 mod lanes;
 mod node;
 mod op;
+mod params;
 mod trap;
 mod var;
 
@@ -13,7 +14,6 @@ pub(crate) use op::{back_lane_by_lane, lane_by_lane};
 pub use trap::NonFinite;
 pub use var::Var;
 
-use crate::params::{ParamId, Params};
 use crate::real::Scalar;
 use nalgebra::DMatrix;
 pub(crate) use node::Behind;
@@ -142,17 +142,6 @@ impl<T: Scalar> Tape<T> {
         self.inner.borrow().used
     }
 
-    /// Lets go of the bound parameters, so that they can be changed without a copy. The next thing to do is [`reset`](Tape::reset).
-    pub fn unbind(&mut self) {
-        self.inner.get_mut().params = None;
-    }
-
-    /// Exchanges the gradient with respect to the bound parameters (or what an update put in its place) for this buffer, so that it can be kept
-    /// without a copy. The buffer serves the next parameters that are bound: [`bind`](Tape::bind) comes before the next backward sweep.
-    pub fn swap_params_gradient(&mut self, with: &mut Vec<T>) {
-        std::mem::swap(&mut self.inner.get_mut().params_grad, with);
-    }
-
     /// The number of nodes recorded.
     pub fn len(&self) -> usize {
         self.inner.borrow().nodes.len()
@@ -198,37 +187,6 @@ impl<T: Scalar> Tape<T> {
         Var::node(self, id)
     }
 
-    /// Makes these parameters readable by [`param`](Tape::param), until the next reset. Nothing is copied, and the
-    /// parameters cannot change before the reset without being copied.
-    pub fn bind(&self, params: &Params<T>) {
-        let mut inner = self.inner.borrow_mut();
-        inner.params = Some(params.shared().clone());
-        inner.params_grad.resize(params.len(), T::from_f64(0.0));
-        inner.params_node.clear();
-        inner.params_node.resize(params.segments().len(), None);
-    }
-
-    /// A segment of the bound parameters. The same segment gives the same node, so that its gradient is the sum over uses.
-    ///
-    /// # Panics
-    /// If the parameters are not bound to this tape.
-    #[track_caller]
-    pub fn param(&self, params: &Params<T>, id: ParamId) -> Var<'_, T> {
-        let mut inner = self.inner.borrow_mut();
-        let bound = inner.params.as_ref().is_some_and(|p| Arc::ptr_eq(p, params.shared()));
-        assert!(bound, "param: these parameters are not bound to the tape (call Tape::bind after reset)");
-        if let Some(node) = inner.params_node[id.index()] {
-            drop(inner);
-            return Var::node(self, node);
-        }
-        let s = params.segment(id);
-        let (place, grad) = (Place::Params(s.offset), Grad::Params(s.offset));
-        let node = inner.push((s.rows, s.cols), place, grad);
-        inner.params_node[id.index()] = Some(node);
-        drop(inner);
-        Var::node(self, node)
-    }
-
     /// Records an operation with an r × c result and computes its value. This is the door for a user's own operations.
     ///
     /// # Panics
@@ -270,6 +228,23 @@ impl<T: Scalar> Tape<T> {
         let id = inner.push((rows, cols), Place::Arena(at), grad);
         drop(inner);
         Var::node(self, id)
+    }
+
+    /// Nodes that show parts of a value, one after the other, of these shapes. The number of the first.
+    pub(crate) fn show_parts(&self, of: Var<'_, T>, shapes: impl Iterator<Item = (usize, usize)>) -> u32 {
+        let mut inner = self.inner.borrow_mut();
+        let (first, mut at) = (inner.nodes.len() as u32, 0);
+        let Some(Node { place: Place::Arena(value), grad, .. }) =
+            of.on(self).map(|id| inner.nodes[id as usize])
+        else {
+            return first;
+        };
+        for (rows, cols) in shapes {
+            let grad = if let Grad::Arena(g) = grad { Grad::Arena(g + at) } else { Grad::None };
+            inner.push((rows, cols), Place::Arena(value + at), grad);
+            at += rows * cols;
+        }
+        first
     }
 
     /// A node that shows the value of `id` in the same memory, without a gradient.

@@ -55,6 +55,8 @@ pub(crate) const NOBODY: u32 = u32::MAX;
 pub(crate) struct Behind {
     /// A sum, which the next node shows.
     pub sum: bool,
+    /// How many nodes, after that of the sum, show parts of the value. It is then seen through them alone.
+    pub views: usize,
     /// How many arrays, each as long as the value and from a cache line on, that the operation keeps for the way back.
     pub arrays: usize,
 }

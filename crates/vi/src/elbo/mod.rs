@@ -12,9 +12,10 @@ use crate::guide::Guide;
 use crate::layout::Layout;
 use crate::model::Model;
 use crate::scope::{Batcher, ByRow, Discovered, Estimator};
-use probity_autodiff::{Key, Params, Scalar, Update};
+use probity_autodiff::{GaussianSite, Key, Params, Scalar, Update};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The parts of an ELBO estimate, in nats, for all rows of the data: `elbo = log_likelihood - kl`.
@@ -41,6 +42,8 @@ pub(crate) struct Engine<T: Scalar> {
     batch: Option<usize>,
     /// What minibatches are taken from.
     by_row: ByRow<T>,
+    /// The latent sites, if they can be drawn together.
+    together: Option<Arc<[GaussianSite]>>,
     estimator: Estimator,
     key: Key,
     /// The shortest time of a step on one thread, and how many were timed: a small step is not worth waking other threads.
@@ -64,7 +67,8 @@ impl<T: Scalar> Engine<T> {
         key: Key,
     ) -> Self {
         let (workers, by_row, fastest) = (Vec::new(), ByRow::default(), Duration::MAX);
-        let mut engine = Self { workers, draws, batch, by_row, estimator, key, fastest, timed: 0 };
+        let together = found.together.clone();
+        let mut engine = Self { workers, draws, batch, by_row, together, estimator, key, fastest, timed: 0 };
         engine.share_out(&found.layout, if found.size <= Self::SMALL { Self::TOGETHER } else { 1 });
         engine
     }
@@ -74,7 +78,7 @@ impl<T: Scalar> Engine<T> {
         let minibatches = self.key.fold_in_str("minibatch");
         let worker = |first| {
             let batcher = self.batch.map(|size| Batcher::new(minibatches, size, self.by_row.clone()));
-            Worker::new(first..self.draws.min(first + each), layout.clone(), batcher)
+            Worker::new(first..self.draws.min(first + each), layout.clone(), batcher, self.together.clone())
         };
         self.workers = (0..self.draws).step_by(each).map(worker).collect();
     }

@@ -159,3 +159,47 @@ fn rows_of_a_large_matrix_are_those_of_the_matrix() {
     assert_eq!(taken.iter().filter(|(n, _)| *n == 11).count(), 6, "{taken:?}");
     assert!(taken[1].1 == taken[2].1 && taken[1].1 != taken[3].1, "{taken:?}");
 }
+
+/// Three steps of a regression with fixed Normal priors, the second of which may have another width from the step `moves` on. Whether sites are
+/// drawn together in the end.
+fn fixed_priors(together: bool, moves: usize) -> (Vec<Step>, bool) {
+    let x = DMatrix::from_fn(6, 2, |i, j| ((i * 2 + j) as f64).sin());
+    let width = Mutex::new(2.0);
+    let model = |s: &mut Scope<'_>| {
+        let width = *width.lock().unwrap();
+        let w = s.sample("w", Normal::new(0.0, 1.0).shaped(2, 1))?;
+        let b = s.sample("b", Normal::new(0.5, width))?;
+        s.observe("y", Normal::new(s.data(&x).matmul(w) + b, 0.5), &[0.1, 0.5, -0.3, 0.2, 0.9, 0.4])
+    };
+    let mut found = discover(&model, Key::new(0)).unwrap();
+    assert_eq!(found.together.as_ref().map(|sites| sites.len()), Some(2));
+    if !together {
+        found.together = None;
+    }
+    let (mut guide, mut params) = (MeanField::new(), Params::new());
+    Guide::<f64>::init(&mut guide, &found.layout, &mut params, Key::new(1)).unwrap();
+    let mut engine = Engine::<f64>::new(&found, 1, None, Estimator::WeightSpace, Key::new(2));
+    let loss = Loss { kl_weight: 0.7, scale: 0.1 };
+    let steps = (0..3).map(|step| {
+        if step == moves {
+            *width.lock().unwrap() = 3.0;
+        }
+        let (elbo, gradient) = engine.step(&model, &guide, &params, step, loss).unwrap();
+        (elbo, gradient.clone())
+    });
+    (steps.collect(), engine.workers[0].together.is_some())
+}
+
+#[test]
+fn sites_drawn_together_are_those_by_themselves() {
+    for moves in [1, 9] {
+        let (alone, no) = fixed_priors(false, moves);
+        let (steps, still) = fixed_priors(true, moves);
+        assert!(!no && still == (moves > 2));
+        for ((a, ga), (b, gb)) in alone.iter().zip(&steps) {
+            assert_eq!((a.log_likelihood, ga), (b.log_likelihood, gb));
+            assert!((a.kl - b.kl).abs() < 1e-14 * a.kl, "{} {}", a.kl, b.kl);
+        }
+        assert!((alone[0].0.kl != alone[1].0.kl) == (moves == 1));
+    }
+}

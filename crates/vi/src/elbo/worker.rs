@@ -6,8 +6,9 @@ use crate::guide::Guide;
 use crate::layout::Layout;
 use crate::model::Model;
 use crate::scope::{Batcher, Estimator, Mode, Run, Total, run};
-use probity_autodiff::{Key, Params, Scalar, Tape, Var};
+use probity_autodiff::{GaussianSite, Key, Params, Scalar, Tape, Var};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The loss of a step: `scale (kl_weight kl - log_likelihood)`.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +25,8 @@ pub(super) struct Worker<T: Scalar> {
     pub(super) tape: Tape<T>,
     pub(super) layout: Layout,
     batcher: Option<Batcher<T>>,
+    /// What is drawn together, with one draw.
+    pub(super) together: Option<Arc<[GaussianSite]>>,
     prefix: String,
     /// The sum over the draws.
     pub(super) gradient: Vec<T>,
@@ -46,12 +49,19 @@ pub(super) struct Task<'a, T: Scalar> {
 }
 
 impl<T: Scalar> Worker<T> {
-    pub(super) fn new(draws: Range<usize>, layout: Layout, batcher: Option<Batcher<T>>) -> Self {
+    pub(super) fn new(
+        draws: Range<usize>,
+        layout: Layout,
+        batcher: Option<Batcher<T>>,
+        together: Option<Arc<[GaussianSite]>>,
+    ) -> Self {
+        let together = together.filter(|_| draws.len() == 1);
         Self {
             draws,
             tape: Tape::new(),
             layout,
             batcher,
+            together,
             prefix: String::new(),
             gradient: Vec::new(),
             elbo: Elbo::default(),
@@ -83,11 +93,16 @@ impl<T: Scalar> Worker<T> {
             estimator: task.estimator,
             checking: task.checking,
             collecting: false,
+            together: self.together.as_ref(),
             prefix: &mut self.prefix,
         };
         let joint = guide.joint(&self.tape, params, key.fold_in_str("guide"));
         let mode = Mode::Elbo { guide, params, joint, draws };
         let out = run(model, &self.tape, &mut self.layout, mode, how)?;
+        if out.priors_moved {
+            self.together = None;
+            return self.back(model, task, back);
+        }
         self.elbo = Elbo { log_likelihood: out.log_likelihood.mean(), kl: out.kl.mean() };
         let times = |total: &Total<'_, T>| total.terms().map(|(x, _)| x.read_lanes(|x| x.len())).max();
         // The sweep adds up the lanes, but what is the same in all of them is there once.

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::guide::{Guide, Marginal, ScaleForm};
-use crate::layout::{Layout, ScaleStart, SiteKind, Start};
+use crate::layout::{Layout, ScaleStart, Site, SiteKind, Start};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, ParamId, Params, Real, Scalar, Tape};
 
@@ -14,6 +14,8 @@ pub struct MeanField {
     form: ScaleForm,
     /// Location and scale parameters by site number; none for sites that are not latent.
     ids: Vec<Option<(ParamId, ParamId)>>,
+    /// The first and the last of the locations and of the scale parameters, if they lie one after the other.
+    whole: Option<[(ParamId, ParamId); 2]>,
 }
 
 impl MeanField {
@@ -24,7 +26,21 @@ impl MeanField {
 
     /// With this form of the scales.
     pub fn with_scales(form: ScaleForm) -> Self {
-        Self { form, ids: Vec::new() }
+        Self { form, ..Self::default() }
+    }
+
+    fn find_whole<T: Scalar>(&mut self, params: &Params<T>) {
+        let piece = |ids: Vec<ParamId>| {
+            let neighbours = |pair: &[ParamId]| {
+                params.segment(pair[0]).range().end == params.segment(pair[1]).offset
+                    && pair[0].index() + 1 == pair[1].index()
+            };
+            ids.windows(2).all(neighbours).then_some((*ids.first()?, *ids.last()?))
+        };
+        let ids = || self.ids.iter().flatten();
+        let loc = piece(ids().map(|(loc, _)| *loc).collect());
+        let rho = piece(ids().map(|(_, rho)| *rho).collect());
+        self.whole = loc.zip(rho).map(|(loc, rho)| [loc, rho]);
     }
 }
 
@@ -34,28 +50,30 @@ impl<T: Scalar> Guide<T> for MeanField {
     }
 
     fn init(&mut self, layout: &Layout, params: &mut Params<T>, key: Key) -> Result {
-        self.ids.clear();
+        let latent = |site: &&Site| site.kind == SiteKind::Latent;
+        let mut add = |site: &Site, suffix: &str, x: Vec<f64>| {
+            let x = DMatrix::from_iterator(site.shape.0, site.shape.1, x.into_iter().map(T::from_f64));
+            params.add(format!("{}.{suffix}", site.name), &x)
+        };
+        // First all locations, so that both kinds lie in one piece.
+        let mut loc = Vec::new();
         for (i, site) in layout.sites().iter().enumerate() {
-            if site.kind != SiteKind::Latent {
-                self.ids.push(None);
-                continue;
-            }
-            let ((rows, cols), key) = (site.shape, key.fold_in(i as u64));
-            let loc = site.start(key.fold_in(0))?;
+            let start = || site.start(key.fold_in(i as u64).fold_in(0));
+            loc.push(Some(site).filter(latent).map(|_| start().map(|x| add(site, "loc", x))).transpose()?);
+        }
+        self.ids.clear();
+        for (i, (site, loc)) in layout.sites().iter().zip(loc).enumerate() {
             let rho = match site.init.scale {
                 ScaleStart::Constant(scale) => vec![self.form.rho(scale); site.size()],
                 ScaleStart::SoftplusUniform(low, high) => {
-                    let rho =
-                        Start::Uniform(low, high).numbers(site.size(), key.fold_in(1)).unwrap_or_default();
+                    let key = key.fold_in(i as u64).fold_in(1);
+                    let rho = Start::Uniform(low, high).numbers(site.size(), key).unwrap_or_default();
                     rho.into_iter().map(|r: f64| self.form.rho(r.softplus())).collect()
                 }
             };
-            let mut add = |suffix: &str, x: &[f64]| {
-                let x = DMatrix::from_iterator(rows, cols, x.iter().map(|v| T::from_f64(*v)));
-                params.add(format!("{}.{suffix}", site.name), &x)
-            };
-            self.ids.push(Some((add("loc", &loc), add("rho", &rho))));
+            self.ids.push(loc.map(|loc| (loc, add(site, "rho", rho))));
         }
+        self.find_whole(params);
         Ok(())
     }
 
@@ -72,7 +90,13 @@ impl<T: Scalar> Guide<T> for MeanField {
             let latent = site.kind == SiteKind::Latent;
             self.ids.push(if latent { Some((find("loc")?, find("rho")?)) } else { None });
         }
+        self.find_whole(params);
         Ok(())
+    }
+
+    fn marginals<'t>(&self, tape: &'t Tape<T>, params: &Params<T>) -> Option<Marginal<'t, T>> {
+        let [loc, rho] = self.whole?.map(|(first, last)| tape.param_range(params, first, last));
+        Some(Marginal { loc, rho, form: self.form })
     }
 
     fn marginal<'t>(&self, tape: &'t Tape<T>, params: &Params<T>, index: usize) -> Option<Marginal<'t, T>> {

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::guide::ScaleForm;
 use crate::layout::Init;
 use probity_autodiff::{Arg, Formula, Real, Scalar, Terms, Var};
-use probity_distributions::{KlMethod, Sample, Support};
+use probity_distributions::{Distribution, KlMethod, Sample, Support};
 use serde::{Deserialize, Serialize};
 
 /// How the output of a linear map with Gaussian weights is drawn while a guide is fitted.
@@ -181,7 +181,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
 }
 
 /// Mean and standard deviation of a Normal prior with constant parameters.
-pub(super) fn constants<'t, T: Scalar, D: Sample<Var<'t, T>>>(prior: &D) -> Option<(f64, f64)> {
+pub(super) fn constants<'t, T: Scalar, D: Distribution<Var<'t, T>>>(prior: &D) -> Option<(f64, f64)> {
     let (loc, scale) = prior.as_normal()?;
     Some((loc.constant_value()?.to_f64(), scale.constant_value()?.to_f64()))
 }

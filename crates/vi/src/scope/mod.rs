@@ -6,6 +6,7 @@ mod linear;
 mod plate;
 mod run;
 mod site;
+mod together;
 
 pub(crate) use by_row::ByRow;
 pub use data::Data;
@@ -19,6 +20,7 @@ use crate::layout::{Init, Layout, Site, SiteKind, Start, Transform};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Scalar, Tape, Var};
 use probity_distributions::{Distribution, Sample, Support};
+use together::Together;
 
 /// The view that a model has of its run: it names sites here.
 ///
@@ -45,6 +47,8 @@ pub struct Scope<'t, T: Scalar = f64> {
     estimator: Estimator,
     /// Whether parameters and values are checked (first run and replay).
     checking: bool,
+    /// Latent sites, where they were drawn before the run.
+    together: Option<Together<'t, T>>,
     out: Outcome<'t, T>,
 }
 

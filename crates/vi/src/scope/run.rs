@@ -1,12 +1,13 @@
 //! The kinds of runs, and what a run leaves behind.
 
+use super::together::{self, Together};
 use super::{Batcher, Estimator, Scope};
 use crate::error::{Error, Result};
 use crate::guide::{Guide, Joint};
 use crate::layout::Layout;
 use crate::model::Model;
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Key, Params, Scalar, Tape, Var};
+use probity_autodiff::{GaussianSite, Key, Params, Scalar, Tape, Var};
 use std::sync::Arc;
 
 /// Where latent variables come from, and what becomes of data.
@@ -76,6 +77,10 @@ pub(crate) struct Outcome<'t, T: Scalar> {
     pub log_prior: Total<'t, T>,
     /// The values of sites, if they are collected.
     pub collected: Option<Collected<'t, T>>,
+    /// The fixed Normal priors of latent sites (in a first run), or none for others.
+    pub priors: Vec<Option<(f64, f64)>>,
+    /// Sites were drawn together under a prior that they do not have now: the run must be done again without.
+    pub priors_moved: bool,
 }
 
 /// How to run a model.
@@ -86,6 +91,8 @@ pub(crate) struct Run<'t, T> {
     pub estimator: Estimator,
     pub checking: bool,
     pub collecting: bool,
+    /// What may be drawn together.
+    pub together: Option<&'t Arc<[GaussianSite]>>,
     /// Memory for the names of enclosing scopes.
     pub prefix: &'t mut String,
 }
@@ -98,6 +105,7 @@ impl<'t, T> Run<'t, T> {
             estimator: Estimator::WeightSpace,
             checking: false,
             collecting: false,
+            together: None,
             prefix,
         }
     }
@@ -114,6 +122,9 @@ pub(crate) fn run<'t, T: Scalar>(
     let discovering = layout.sites.is_empty();
     let out = Outcome { collected: run.collecting.then(Vec::new), ..Outcome::default() };
     run.prefix.clear();
+    // Only weights that are drawn, and one draw; where a fault is looked for, every site by itself.
+    let together = run.together.filter(|_| run.estimator == Estimator::WeightSpace && !run.checking);
+    let together = together.and_then(|sites| Together::draw(tape, mode, run.key, sites));
     let mut scope = Scope {
         tape,
         mode,
@@ -126,8 +137,12 @@ pub(crate) fn run<'t, T: Scalar>(
         batcher: run.batcher,
         estimator: run.estimator,
         checking: run.checking || discovering,
+        together,
         out,
     };
+    if let Some(together) = &scope.together {
+        scope.out.kl.add(together.kl(), 1.0);
+    }
     model.run(&mut scope)?;
     if scope.cursor < scope.layout.sites.len() {
         let site = scope.layout.sites[scope.cursor].name.clone();
@@ -147,11 +162,14 @@ pub(crate) struct Discovered {
     pub layout: Layout,
     /// The numbers that a draw has on the tape.
     pub size: usize,
+    /// The latent sites, if they can be drawn together.
+    pub together: Option<Arc<[GaussianSite]>>,
 }
 
 /// A run in which latent variables are where a guide starts.
 pub(crate) fn discover<T: Scalar>(model: &(impl Model<T> + ?Sized), key: Key) -> Result<Discovered> {
     let (tape, mut layout, mut prefix) = (Tape::new(), Layout::default(), String::new());
-    run(model, &tape, &mut layout, Mode::Start, Run::new(key, &mut prefix))?;
-    Ok(Discovered { layout, size: tape.size() })
+    let priors = run(model, &tape, &mut layout, Mode::Start, Run::new(key, &mut prefix))?.priors;
+    let together = together::sites(&layout, &priors);
+    Ok(Discovered { layout, size: tape.size(), together })
 }

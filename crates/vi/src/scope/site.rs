@@ -1,5 +1,6 @@
 //! What `sample`, `observe` and `param` do in each kind of run.
 
+use super::together::fixed_normal;
 use super::{Data, Mode, Scope};
 use crate::error::{Error, Result};
 use crate::guide::{Marginal, ScaleForm};
@@ -61,11 +62,12 @@ impl<'t, T: Scalar> Scope<'t, T> {
     }
 
     pub(super) fn latent<D: Sample<Var<'t, T>>>(&mut self, index: usize, prior: &D) -> Result<Var<'t, T>> {
-        let key = self.key.fold_in(index as u64);
+        let key = || self.key.fold_in(index as u64);
         let value = match self.mode {
             Mode::Start => {
+                self.out.priors.push(fixed_normal(prior));
                 let site = &self.layout.sites[index];
-                let u = DMatrix::from_vec(site.shape.0, site.shape.1, site.start(key)?).on(self.tape);
+                let u = DMatrix::from_vec(site.shape.0, site.shape.1, site.start(key())?).on(self.tape);
                 prior.support().constrain(u).unwrap_or(u)
             }
             Mode::Point { u, .. } => {
@@ -77,9 +79,12 @@ impl<'t, T: Scalar> Scope<'t, T> {
                 }
                 x
             }
-            Mode::Elbo { guide, params, joint, .. } => match guide.marginal(self.tape, params, index) {
-                Some(q) => self.sample_marginal(index, q, prior),
-                None => self.sample_joint(index, joint.map(|j| j.u), prior)?,
+            Mode::Elbo { guide, params, joint, .. } => match self.drawn_before(index, prior) {
+                Some(value) => value,
+                None => match guide.marginal(self.tape, params, index) {
+                    Some(q) => self.sample_marginal(index, q, prior),
+                    None => self.sample_joint(index, joint.map(|j| j.u), prior)?,
+                },
             },
             Mode::Predict { guide, params, joint } => {
                 let u = match (guide.marginal(self.tape, params, index), joint) {
@@ -103,10 +108,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
     ) -> Var<'t, T> {
         let support = prior.support();
         if matches!(support, Support::Real) {
-            if let Some((loc, scale)) = prior.as_normal()
-                && let (Some(a), Some(b)) = (loc.constant_value(), scale.constant_value())
-            {
-                let (value, kl) = self.draw_and_kl(q, index, (a.to_f64(), b.to_f64()));
+            if let Some(prior) = fixed_normal(prior) {
+                let (value, kl) = self.draw_and_kl(q, index, prior);
                 self.add_kl(index, kl, KlMethod::Closed);
                 return value;
             }

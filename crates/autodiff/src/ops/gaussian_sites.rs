@@ -1,0 +1,154 @@
+//! Many Gaussians of few numbers, drawn in one pass.
+
+use crate::kernel::gaussian::{Drawn, Gaussians, Left, Prior, ScaleMap, backward, forward};
+use crate::random::{Key, fill_normal};
+use crate::real::Scalar;
+use crate::tape::{Adjoints, Behind, Inputs, Op, Tape, Var};
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A part of the numbers that [`Tape::gaussian_sites`] draws.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GaussianSite {
+    /// Rows and columns.
+    pub shape: (usize, usize),
+    /// Mean and standard deviation of the Gaussian that the divergence is from.
+    pub prior: (f64, f64),
+    /// What is folded into the key of the noise.
+    pub number: u64,
+}
+
+impl GaussianSite {
+    fn size(&self) -> usize {
+        self.shape.0 * self.shape.1
+    }
+}
+
+/// What [`Tape::gaussian_sites`] has drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct GaussianDraws<'t, T: Scalar> {
+    tape: &'t Tape<T>,
+    /// The node of the first site; the others come after it.
+    first: u32,
+    count: usize,
+    kl: Var<'t, T>,
+}
+
+impl<'t, T: Scalar> GaussianDraws<'t, T> {
+    /// The draw of site `i`, in its shape.
+    ///
+    /// # Panics
+    /// If there is no such site.
+    #[track_caller]
+    pub fn site(&self, i: usize) -> Var<'t, T> {
+        assert!(i < self.count, "site {i} of {}", self.count);
+        Var::node(self.tape, self.first + i as u32)
+    }
+
+    /// The sum of all divergences, 1 × 1.
+    pub fn kl(&self) -> Var<'t, T> {
+        self.kl
+    }
+}
+
+/// Of a column of locations and one of scale parameters. Scales and noise are kept for the way back.
+#[derive(Clone, Debug)]
+struct SitesAndKl<S> {
+    sites: Arc<[GaussianSite]>,
+    key: Key,
+    /// The number of the lane that is drawn.
+    lane: usize,
+    behind: Behind,
+    of_type: PhantomData<S>,
+}
+
+impl<S: ScaleMap> SitesAndKl<S> {
+    /// The entries of neighbours with the same prior, and that prior.
+    fn runs(&self) -> impl Iterator<Item = (Range<usize>, Prior)> {
+        let mut at = 0;
+        self.sites.chunk_by(|a, b| a.prior == b.prior).map(move |run| {
+            let start = at;
+            at += run.iter().map(GaussianSite::size).sum::<usize>();
+            (start..at, Prior { loc: run[0].prior.0, scale: run[0].prior.1 })
+        })
+    }
+
+    fn of<'a, T: Scalar>(&self, x: &Inputs<'a, T>, range: &Range<usize>, prior: Prior) -> Gaussians<'a, T> {
+        let part = |k| &x.get(k)[range.clone()];
+        Gaussians { loc: part(0), rho: part(1), prior, key: None }
+    }
+}
+
+impl<S: ScaleMap, T: Scalar> Op<T> for SitesAndKl<S> {
+    fn name(&self) -> &'static str {
+        "samples + KL"
+    }
+
+    fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
+        let n = x.get(0).len();
+        let (shown, arrays) = y.split_at_mut(self.behind.array(n, 0));
+        let (kept, kl) = shown.split_at_mut(n);
+        let (scale, noise) = arrays.split_at_mut(self.behind.array(n, 1) - self.behind.array(n, 0));
+        let mut at = 0;
+        for site in self.sites.iter() {
+            let key = self.key.fold_in(site.number).of_lane(self.lane);
+            fill_normal(key, 0, &mut noise[at..at + site.size()]);
+            at += site.size();
+        }
+        let mut sum = T::default().num();
+        for (range, prior) in self.runs() {
+            let (kept, scale) = (&mut kept[range.clone()], &mut scale[range.clone()]);
+            let of = self.of(x, &range, prior);
+            sum += forward::<S, Drawn, T>(of, kept, scale, &mut noise[range]).num();
+        }
+        kl[0] = T::from_num(sum);
+    }
+
+    fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        let n = x.get(0).len();
+        let array = |i: usize| &y[self.behind.array(n, i)..][..n];
+        let (scale, noise) = (array(0), array(1));
+        let to = [dx.shared(0), dx.shared(1)];
+        for (range, prior) in self.runs() {
+            let left = Left { scale: &scale[range.clone()], noise: &noise[range.clone()] };
+            let to = to.map(|to| to.map(|(to, fresh)| (to.part(range.clone()), fresh)));
+            let of = self.of(x, &range, prior);
+            backward::<S, Drawn, T>(of, left, &g[range], g[n], to, &[None, None]);
+        }
+    }
+}
+
+impl<T: Scalar> Tape<T> {
+    /// As [`gaussian_draw`](Tape::gaussian_draw) for every one of these sites, in one pass: what a pass costs by itself is paid once. The noise of a
+    /// site is that of `key.fold_in(number)`, and the draws have the same bits.
+    ///
+    /// *Shapes*: `loc` and `rho` n × 1, the numbers of all sites one after the other.
+    ///
+    /// # Panics
+    /// If the numbers of the sites are not n, an argument is on another tape, or the tape has several [lanes](Tape::set_lanes).
+    #[track_caller]
+    pub fn gaussian_sites<'t, S: ScaleMap>(
+        &'t self,
+        loc: Var<'t, T>,
+        rho: Var<'t, T>,
+        sites: &Arc<[GaussianSite]>,
+        key: Key,
+    ) -> GaussianDraws<'t, T> {
+        let n: usize = sites.iter().map(GaussianSite::size).sum();
+        assert!(
+            loc.shape() == (n, 1) && rho.shape() == (n, 1),
+            "gaussian_sites: {n} numbers, locations of {:?}, scales of {:?}",
+            loc.shape(),
+            rho.shape()
+        );
+        assert!(self.lanes() == 1, "gaussian_sites: {} lanes", self.lanes());
+        let behind = Behind { sum: true, arrays: 2, views: sites.len() };
+        let (sites, of_type) = (sites.clone(), PhantomData::<S>);
+        let shapes = sites.clone();
+        let op = SitesAndKl { sites, key, lane: self.lane_number(), behind, of_type };
+        let (all, kl) = self.record_op(op, &[loc, rho], (n, 1), behind);
+        let first = self.show_parts(all, shapes.iter().map(|site| site.shape));
+        GaussianDraws { tape: self, first, count: shapes.len(), kl }
+    }
+}

@@ -5,7 +5,7 @@ use nalgebra::DMatrix;
 use probity_autodiff::simd::Isa;
 use probity_autodiff::{Key, Scalar, Tape};
 
-/// A product and both its gradients, in every layout.
+/// A product and both its gradients, in every layout, and with a bias and a rectifier.
 fn products<T: Scalar>((m, k, n): (usize, usize, usize)) -> Vec<T> {
     let numbers = |rows, cols, seed| {
         let mut x = DMatrix::zeros(rows, cols);
@@ -15,7 +15,9 @@ fn products<T: Scalar>((m, k, n): (usize, usize, usize)) -> Vec<T> {
     let tape = Tape::new();
     let (a, at) = (tape.variable(&numbers(m, k, 1)), tape.variable(&numbers(k, m, 2)));
     let (b, bt) = (tape.variable(&numbers(k, n, 3)), tape.variable(&numbers(n, k, 4)));
-    let all = [a.matmul(b), at.tr_matmul(b), a.matmul_tr(bt), at.tr_matmul_tr(bt)];
+    let bias = tape.variable(&numbers(1, n, 5));
+    let rectified = a.affine_relu(b, bias);
+    let all = [a.matmul(b), at.tr_matmul(b), a.matmul_tr(bt), at.tr_matmul_tr(bt), rectified];
     let mut out: Vec<T> = all.iter().flat_map(|y| y.value().as_slice().to_vec()).collect();
     let loss = all.iter().fold(a.sum() * 0.0, |sum, y| sum + (*y * *y).sum());
     let gradients = tape.backward(loss);
@@ -41,6 +43,12 @@ fn check<T: Scalar>(bits: fn(T) -> u64) {
         (50, 2500, 40),
         (17, 16_000, 18),
         (101, 301, 203),
+        // A few rows after whole vectors.
+        (17, 33, 9),
+        (18, 7, 5),
+        (19, 301, 66),
+        (20, 50, 50),
+        (52, 21, 70),
     ] {
         let mut first: Option<Vec<u64>> = None;
         for isa in [Isa::Avx2, Isa::Avx512] {

@@ -1,6 +1,7 @@
 //! A product in blocks that fit the caches.
 
 use super::super::room::Room;
+use super::corner;
 use super::lanes::Vector;
 use super::pack;
 use super::tile::{Ahead, Columns, End, Panel, Target, View, round};
@@ -33,6 +34,13 @@ impl Parts {
         Self { size: n / count, longer: n % count, count }
     }
 
+    /// As [`at`](Parts::at), the longer ones last.
+    #[inline(always)]
+    fn at_last(self, i: usize) -> (usize, usize) {
+        let shorter = self.count - self.longer;
+        (i * self.size + i.saturating_sub(shorter), self.size + usize::from(i >= shorter))
+    }
+
     /// Start and length of a part.
     #[inline(always)]
     fn at(self, i: usize) -> (usize, usize) {
@@ -54,12 +62,14 @@ pub(super) unsafe fn product<V: Vector>(
 ) {
     let (columns, depths) = (Parts::of(n, COLUMNS), Parts::of(k, DEPTH));
     let panels = Parts::of(m.div_ceil(V::LEN), ROWS);
+    // The tiles with a few rows have at most two whole vectors, which are better than one.
+    let few = corner::fits::<V>(m.div_ceil(V::LEN), (m - 1) % V::LEN + 1);
     for jc in 0..columns.count {
         let (j, n) = columns.at(jc);
         for pc in 0..depths.count {
             let (p, depth) = depths.at(pc);
             for ic in 0..panels.count {
-                let (first, vectors) = panels.at(ic);
+                let (first, vectors) = if few { panels.at_last(ic) } else { panels.at(ic) };
                 let i = first * V::LEN;
                 let rows = (vectors * V::LEN).min(m - i);
                 // SAFETY: the block is within the matrices; the copy has room for whole vectors.
@@ -89,7 +99,13 @@ pub(super) unsafe fn product<V: Vector>(
                             }
                         }};
                     }
-                    if V::FREE_MASKS || rows < vectors * V::LEN {
+                    if V::LANE > 0 && corner::fits::<V>(vectors, rows - (vectors - 1) * V::LEN) {
+                        let panel = Panel::<V, true> { a: a.start, column: a.column, depth, last };
+                        match vectors {
+                            2 => times_few::<V, 1>(panel, b, n, c),
+                            _ => times_few::<V, 2>(panel, b, n, c),
+                        }
+                    } else if V::FREE_MASKS || rows < vectors * V::LEN {
                         times!(true);
                     } else {
                         times!(false);
@@ -138,6 +154,41 @@ unsafe fn times<V: Vector, const R: usize, const CUT: bool>(
             };
         }
         tiles!(1 2 3 4 5 6 7 8);
+    }
+}
+
+/// The same for a panel of `R` vectors and a few rows.
+///
+/// # Safety
+/// As for [`times`].
+#[inline(always)]
+unsafe fn times_few<V: Vector, const R: usize>(
+    panel: Panel<V, true>,
+    b: View<V::Num>,
+    n: usize,
+    c: Target<V::Num>,
+) {
+    let tiles = Parts::of(n, V::COLUMNS);
+    let columns = Columns::of(b);
+    // SAFETY: the caller's contract.
+    let lanes = unsafe { corner::lanes::<V>() };
+    for t in 0..tiles.count {
+        let (j, width) = tiles.at(t);
+        macro_rules! tile {
+            ($($columns:literal)*) => {
+                match width {
+                    $($columns if V::COLUMNS >= $columns => {
+                        // SAFETY: columns j to j + width of what the contract speaks of.
+                        unsafe {
+                            let (b, c) = (b.from(0, j), c.from(0, j));
+                            corner::tile::<V, R, $columns>(panel, lanes, columns.at(b.start), c);
+                        }
+                    })*
+                    _ => {}
+                }
+            };
+        }
+        tile!(1 2 3 4 5 6 7 8);
     }
 }
 

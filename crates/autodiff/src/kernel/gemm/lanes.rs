@@ -53,6 +53,25 @@ pub(super) trait Vector: Copy {
     unsafe fn prefetch(x: *const Self::Num);
     /// `to[i + j to_step] = x[j + i x_step]` for a square.
     unsafe fn transpose(x: *const Self::Num, x_step: usize, to: *mut Self::Num, to_step: usize);
+
+    /// A register has four lanes of so many numbers, and the methods below are there; or 0.
+    const LANE: usize = 0;
+    /// The first numbers, at most [`LANE`](Vector::LANE), in every lane.
+    unsafe fn load_lanes(x: *const Self::Num, mask: Self::Mask) -> Self {
+        unsafe { Self::load_first(x, mask) }
+    }
+    /// Selects the numbers of lane `i`.
+    unsafe fn lane_mask(_i: usize) -> Self::Mask {
+        unsafe { Self::mask(0) }
+    }
+    /// Where the mask selects them, the numbers of another.
+    unsafe fn or(self, _other: Self, _mask: Self::Mask) -> Self {
+        self
+    }
+    /// Lane `L` in the first one.
+    unsafe fn lane<const L: i32>(self) -> Self {
+        self
+    }
 }
 
 /// Four numbers in an array, for targets without a form of their own.
@@ -151,6 +170,7 @@ pub(super) use x86::{Eight32, Eight64, Four64, Sixteen32};
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
+    use super::super::transpose::{transpose32, transpose64};
     use super::Vector;
     use std::arch::x86_64::*;
 
@@ -175,7 +195,7 @@ mod x86 {
         (
             $name:ident, $num:ty, $mask:ty, $len:literal, $columns:literal, $free_masks:literal, $dots:literal, $square:literal, $zero:ident, $splat:ident, $load:ident,
             $store:ident, $add:ident, $max:ident, $fma:ident, $totals:ident, $transpose:ident, $n:ident => $make:expr,
-            $at:ident, $m:ident => $load_first:expr, $to:ident, $v:ident => $store_first:expr
+            $at:ident, $m:ident => $load_first:expr, $to:ident, $v:ident => $store_first:expr $(, $more:item)*
         ) => {
             // SAFETY of every block: the caller's contract.
             impl Vector for $name {
@@ -246,6 +266,7 @@ mod x86 {
                 unsafe fn transpose(x: *const $num, x_step: usize, to: *mut $num, to_step: usize) {
                     unsafe { $transpose(x, x_step, to, to_step) }
                 }
+                $($more)*
             }
         };
     }
@@ -263,7 +284,24 @@ mod x86 {
     vector!(
         Sixteen32, f32, __mmask16, 16, 8, true, 16, 8, _mm512_setzero_ps, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps,
         _mm512_max_ps, _mm512_fmadd_ps, sixteen_totals32, transpose32, n => ((1_u32 << n) - 1) as __mmask16,
-        at, m => _mm512_maskz_loadu_ps(m, at), to, v => _mm512_mask_storeu_ps(to, m, v)
+        at, m => _mm512_maskz_loadu_ps(m, at), to, v => _mm512_mask_storeu_ps(to, m, v),
+        const LANE: usize = 4;,
+        #[inline(always)]
+        unsafe fn load_lanes(x: *const f32, mask: __mmask16) -> Self {
+            Sixteen32(unsafe { _mm512_broadcast_f32x4(_mm_maskz_loadu_ps(mask as __mmask8, x)) })
+        },
+        #[inline(always)]
+        unsafe fn lane_mask(i: usize) -> __mmask16 {
+            0xf << (4 * i)
+        },
+        #[inline(always)]
+        unsafe fn or(self, other: Self, mask: __mmask16) -> Self {
+            Sixteen32(unsafe { _mm512_mask_mov_ps(self.0, mask, other.0) })
+        },
+        #[inline(always)]
+        unsafe fn lane<const L: i32>(self) -> Self {
+            Sixteen32(unsafe { _mm512_shuffle_f32x4::<L>(self.0, self.0) })
+        }
     );
     vector!(
         Eight64, f64, __mmask8, 8, 8, true, 8, 4, _mm512_setzero_pd, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd,
@@ -315,54 +353,4 @@ mod x86 {
         four_totals64, __m256d, _mm256_add_pd, [0, 2, 1, 3],
         2: _mm256_permute2f128_pd 0x20 0x31, 1: _mm256_shuffle_pd 0x0 0xf
     );
-
-    /// Eight by eight: pairs of rows, then pairs of pairs, then halves.
-    ///
-    /// # Safety
-    /// AVX2, and 8 × 8 entries at these steps behind both pointers.
-    #[inline(always)]
-    unsafe fn transpose32(x: *const f32, x_step: usize, to: *mut f32, to_step: usize) {
-        // SAFETY: the caller's contract.
-        unsafe {
-            // Not closures: those would be compiled without the instruction set.
-            macro_rules! pair {
-                ($i:literal, $j:literal) => {{
-                    let (a, b) = (_mm256_loadu_ps(x.add($i * x_step)), _mm256_loadu_ps(x.add($j * x_step)));
-                    (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b))
-                }};
-            }
-            macro_rules! store {
-                ($j:literal, $p:ident, $q:ident, $r:ident, $s:ident, $half:literal) => {
-                    let (low, high) =
-                        (_mm256_shuffle_ps::<$half>($p, $q), _mm256_shuffle_ps::<$half>($r, $s));
-                    _mm256_storeu_ps(to.add($j * to_step), _mm256_permute2f128_ps::<0x20>(low, high));
-                    _mm256_storeu_ps(to.add(($j + 4) * to_step), _mm256_permute2f128_ps::<0x31>(low, high));
-                };
-            }
-            let ((a, b), (c, d), (e, f), (g, h)) = (pair!(0, 1), pair!(2, 3), pair!(4, 5), pair!(6, 7));
-            store!(0, a, c, e, g, 0x44);
-            store!(1, a, c, e, g, 0xee);
-            store!(2, b, d, f, h, 0x44);
-            store!(3, b, d, f, h, 0xee);
-        }
-    }
-
-    /// Four by four.
-    ///
-    /// # Safety
-    /// AVX2, and 4 × 4 entries at these steps behind both pointers.
-    #[inline(always)]
-    unsafe fn transpose64(x: *const f64, x_step: usize, to: *mut f64, to_step: usize) {
-        // SAFETY: the caller's contract.
-        unsafe {
-            let (a, b) = (_mm256_loadu_pd(x), _mm256_loadu_pd(x.add(x_step)));
-            let (c, d) = (_mm256_loadu_pd(x.add(2 * x_step)), _mm256_loadu_pd(x.add(3 * x_step)));
-            let (p, q) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
-            let (s, t) = (_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d));
-            _mm256_storeu_pd(to, _mm256_permute2f128_pd::<0x20>(p, s));
-            _mm256_storeu_pd(to.add(to_step), _mm256_permute2f128_pd::<0x20>(q, t));
-            _mm256_storeu_pd(to.add(2 * to_step), _mm256_permute2f128_pd::<0x31>(p, s));
-            _mm256_storeu_pd(to.add(3 * to_step), _mm256_permute2f128_pd::<0x31>(q, t));
-        }
-    }
 }

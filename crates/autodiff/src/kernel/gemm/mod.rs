@@ -9,12 +9,17 @@
 //! Source of the scheme: Goto, van de Geijn 2008, "Anatomy of high-performance matrix multiplication".
 
 mod blocks;
+mod corner;
 mod dot;
 mod lanes;
 #[cfg(test)]
 mod measure;
 mod pack;
+#[cfg(test)]
+mod tests;
 mod tile;
+#[cfg(target_arch = "x86_64")]
+mod transpose;
 
 use super::room::Room;
 use crate::real::{Real, Scalar};
@@ -328,73 +333,6 @@ fn plain<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: bool) {
                 sum += a.data[i * a_row + l * a_col].num() * b.data[l * b_row + j * b_col].num();
             }
             c[i + j * m] = T::from_num(sum);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::random::{Key, fill_normal};
-
-    fn numbers(n: usize, key: u64) -> Vec<f64> {
-        let mut x = vec![0.0; n];
-        fill_normal(Key::new(key), 0, &mut x);
-        x
-    }
-
-    pub(super) fn stored<T>(data: &[T], (rows, cols): (usize, usize), transposed: bool) -> Mat<'_, T> {
-        let (rows, cols) = if transposed { (cols, rows) } else { (rows, cols) };
-        Mat { data, rows, cols, transposed }
-    }
-
-    /// Sizes on both sides of every border: vectors, panels, tiles, blocks, the paths for few rows, and what is shared by threads.
-    const SIZES: [(usize, usize, usize); 22] = [
-        (1, 1, 1),
-        (1, 100, 50),
-        (50, 100, 1),
-        (2, 17, 3),
-        (3, 5, 2),
-        (7, 9, 11),
-        (16, 16, 16),
-        (17, 33, 9),
-        (33, 15, 65),
-        (47, 208, 13),
-        (48, 209, 8),
-        (49, 417, 31),
-        (100, 50, 50),
-        (13, 700, 100),
-        (97, 64, 67),
-        (130, 30, 1030),
-        (128, 300, 200),
-        (5, 2, 2100),
-        (300, 1, 7),
-        (10, 67, 29),
-        (11, 67, 29),
-        (63, 40, 27),
-    ];
-
-    #[test]
-    fn products_are_right_in_every_layout() {
-        for (m, k, n) in SIZES {
-            let (a, b, c) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
-            for (ta, tb, fresh) in (0..8).map(|i| (i & 1 > 0, i & 2 > 0, i & 4 > 0)) {
-                let (left, right) = (stored(&a, (m, k), ta), stored(&b, (k, n), tb));
-                let (mut got, mut want) = (c.clone(), c.clone());
-                gemm(&mut got, left, right, fresh);
-                plain(&mut want, left, right, fresh);
-                let single = |x: &[f64]| x.iter().map(|x| *x as f32).collect::<Vec<f32>>();
-                let (a, b, mut c) = (single(&a), single(&b), single(&c));
-                gemm(&mut c, stored(&a, (m, k), ta), stored(&b, (k, n), tb), fresh);
-                // Twelve standard deviations of the rounding errors of a sum of k products of standard normal numbers.
-                let scale = 12.0 * (k as f64).sqrt() * (k as f64).sqrt().max(1.0);
-                for (i, want) in want.iter().enumerate() {
-                    let at = format!("{m} {k} {n} {ta} {tb} {fresh}: entry {i}");
-                    assert!((got[i] - want).abs() <= scale * f64::EPSILON, "{at}: {} {want}", got[i]);
-                    let error = (c[i] as f64 - want).abs();
-                    assert!(error <= scale * f32::EPSILON as f64, "{at}: {} {want}", c[i]);
-                }
-            }
         }
     }
 }

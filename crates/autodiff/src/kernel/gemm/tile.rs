@@ -97,6 +97,12 @@ impl<T> Columns<T> {
         }
     }
 
+    /// The distance of rows.
+    #[inline(always)]
+    pub(super) fn row(self) -> usize {
+        self.row
+    }
+
     /// Where every fourth column starts.
     #[inline(always)]
     pub(super) fn fours(self) -> [*const T; 4] {
@@ -187,7 +193,7 @@ impl<V: Vector, const CUT: bool> Panel<V, CUT> {
     /// # Safety
     /// As for [`tile`](Panel::tile).
     #[inline(always)]
-    unsafe fn put<const R: usize, const C: usize>(self, sums: [[V; R]; C], c: Target<V::Num>) {
+    pub(super) unsafe fn put<const R: usize, const C: usize>(self, sums: [[V; R]; C], c: Target<V::Num>) {
         // SAFETY: the caller's contract.
         unsafe {
             if let End::Affine { bias, least } = c.end {

@@ -83,8 +83,8 @@ unsafe fn tiles<V: Vector, const W: usize>(
     let (rows, columns) = (Columns::of(x), Columns::of(y));
     let mut j = 0;
     macro_rules! entries {
-        ($columns:literal: $($rows:literal)*) => {
-            while ($columns == 1 || V::DOTS >= 4 * $columns) && n - j >= $columns {
+        ($columns:literal, $most:literal: $($rows:literal)*) => {
+            while ($columns == 1 || V::DOTS >= $most * $columns) && n - j >= $columns {
                 let mut i = 0;
                 $(while V::DOTS >= $rows * $columns && m - i >= $rows {
                     // SAFETY: the caller's contract.
@@ -99,9 +99,13 @@ unsafe fn tiles<V: Vector, const W: usize>(
             }
         };
     }
-    entries!(4: 4 2 1);
-    entries!(2: 4 2 1);
-    entries!(1: 4 2 1);
+    if m == 2 {
+        // The totals of sixteen entries take as long as those of eight.
+        entries!(8, 2: 2);
+    }
+    entries!(4, 4: 4 2 1);
+    entries!(2, 4: 4 2 1);
+    entries!(1, 4: 4 2 1);
 }
 
 /// The products of `R` vectors with `C`: column by column in one register.

@@ -8,6 +8,7 @@
     reason = "closures in their place would be compiled without the instruction set"
 )]
 
+use super::tile::Columns;
 use std::ops::Add;
 
 /// A vector of [`LEN`](Vector::LEN) numbers in a register.
@@ -53,6 +54,11 @@ pub(super) trait Vector: Copy {
     unsafe fn prefetch(x: *const Self::Num);
     /// `to[i + j to_step] = x[j + i x_step]` for a square.
     unsafe fn transpose(x: *const Self::Num, x_step: usize, to: *mut Self::Num, to_step: usize);
+
+    /// Rows of [`transpose_tall`](Vector::transpose_tall), or 0 if it is not there.
+    const TALL: usize = 0;
+    /// As [`transpose`](Vector::transpose), for that many rows of `x`.
+    unsafe fn transpose_tall(_x: Columns<Self::Num>, _to: Columns<Self::Num>) {}
 
     /// A register has four lanes of so many numbers, and the methods below are there; or 0.
     const LANE: usize = 0;
@@ -170,8 +176,8 @@ pub(super) use x86::{Eight32, Eight64, Four64, Sixteen32};
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::super::transpose::{transpose32, transpose64};
-    use super::Vector;
+    use super::super::transpose::{transpose_tall32, transpose32, transpose64};
+    use super::{Columns, Vector};
     use std::arch::x86_64::*;
 
     /// Eight `f32` in an AVX2 register.
@@ -285,6 +291,11 @@ mod x86 {
         Sixteen32, f32, __mmask16, 16, 8, true, 16, 8, _mm512_setzero_ps, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps,
         _mm512_max_ps, _mm512_fmadd_ps, sixteen_totals32, transpose32, n => ((1_u32 << n) - 1) as __mmask16,
         at, m => _mm512_maskz_loadu_ps(m, at), to, v => _mm512_mask_storeu_ps(to, m, v),
+        const TALL: usize = 16;,
+        #[inline(always)]
+        unsafe fn transpose_tall(x: Columns<f32>, to: Columns<f32>) {
+            unsafe { transpose_tall32(x, to) }
+        },
         const LANE: usize = 4;,
         #[inline(always)]
         unsafe fn load_lanes(x: *const f32, mask: __mmask16) -> Self {

@@ -1,7 +1,7 @@
 //! Copies of what is read again and again, in the order in which it is read.
 
 use super::lanes::Vector;
-use super::tile::View;
+use super::tile::{Columns, View};
 
 /// Copies a panel of rows, so that its columns follow each other in memory, each as many whole vectors as hold the rows.
 ///
@@ -70,6 +70,18 @@ unsafe fn transpose<V: Vector>(x: View<V::Num>, rows: usize, columns: usize, to:
             return;
         }
         // Along the rows, in which the entries are neighbours.
+        if V::TALL > 0 && rows >= V::TALL {
+            let lines = Columns::of(View { start: x.start, row: 1, column: x.row });
+            let target = Columns::of(View { start: to.cast_const(), row: 1, column: step });
+            for i in (0..rows).step_by(V::TALL) {
+                let i = i.min(rows - V::TALL);
+                for j in (0..columns).step_by(s) {
+                    let j = j.min(columns - s);
+                    V::transpose_tall(lines.at(x.from(i, j).start), target.at(to.add(i + j * step)));
+                }
+            }
+            return;
+        }
         for i in (0..rows).step_by(s) {
             let i = i.min(rows - s);
             for j in (0..columns).step_by(s) {

@@ -1,5 +1,10 @@
-//! Small squares of numbers whose rows become columns, in registers.
+//! Small blocks of numbers whose rows become columns, in registers.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "closures in their place would be compiled without the instruction set"
+)]
 
+use super::tile::Columns;
 use std::arch::x86_64::*;
 
 /// Eight by eight: pairs of rows, then pairs of pairs, then halves.
@@ -48,5 +53,52 @@ pub(super) unsafe fn transpose64(x: *const f64, x_step: usize, to: *mut f64, to_
         _mm256_storeu_pd(to.add(to_step), _mm256_permute2f128_pd::<0x20>(q, t));
         _mm256_storeu_pd(to.add(2 * to_step), _mm256_permute2f128_pd::<0x31>(p, s));
         _mm256_storeu_pd(to.add(3 * to_step), _mm256_permute2f128_pd::<0x31>(q, t));
+    }
+}
+
+/// Sixteen rows of eight become eight of sixteen.
+///
+/// # Safety
+/// AVX-512, and so many entries behind these pointers.
+#[inline(always)]
+pub(super) unsafe fn transpose_tall32(x: Columns<f32>, to: Columns<f32>) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let (x_at, to_at) = (x.fours(), to.fours());
+        // Rows i and i + 4 in one register: its four lanes are half rows.
+        macro_rules! halves {
+            ($i:literal) => {{
+                let low = _mm512_castps256_ps512(_mm256_loadu_ps(x.number(x_at, $i)));
+                _mm512_insertf32x8::<1>(low, _mm256_loadu_ps(x.number(x_at, $i + 4)))
+            }};
+        }
+        let upper = squares([halves!(0), halves!(1), halves!(2), halves!(3)]);
+        let lower = squares([halves!(8), halves!(9), halves!(10), halves!(11)]);
+        for j in 0..4 {
+            // Lanes 0 and 2 are of the first four columns, the others of the last four.
+            let first = _mm512_shuffle_f32x4::<0x88>(upper[j], lower[j]);
+            let second = _mm512_shuffle_f32x4::<0xdd>(upper[j], lower[j]);
+            _mm512_storeu_ps(to.number(to_at, j).cast_mut(), first);
+            _mm512_storeu_ps(to.number(to_at, j + 4).cast_mut(), second);
+        }
+    }
+}
+
+/// Four by four in each of the four lanes.
+///
+/// # Safety
+/// AVX-512.
+#[inline(always)]
+pub(super) unsafe fn squares([a, b, c, d]: [__m512; 4]) -> [__m512; 4] {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let (p, q) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+        let (r, s) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+        [
+            _mm512_shuffle_ps::<0x44>(p, r),
+            _mm512_shuffle_ps::<0xee>(p, r),
+            _mm512_shuffle_ps::<0x44>(q, s),
+            _mm512_shuffle_ps::<0xee>(q, s),
+        ]
     }
 }

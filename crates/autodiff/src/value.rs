@@ -81,6 +81,11 @@ pub trait Value:
         }
     }
 
+    /// The number behind a bare constant of a tape's formulas, for which a formula may be simpler. None for all else, and for plain numbers.
+    fn fixed(&self) -> Option<f64> {
+        None
+    }
+
     /// The first entry that meets the condition (as `f64`, without derivatives).
     fn find(&self, condition: impl Fn(f64) -> bool) -> Option<f64>;
 }
@@ -208,6 +213,9 @@ impl<'t, T: Scalar> Value for Var<'t, T> {
     }
     fn sum(self) -> Self {
         Var::sum(self)
+    }
+    fn fixed(&self) -> Option<f64> {
+        self.constant_value().map(|x| x.to_f64())
     }
     fn find(&self, condition: impl Fn(f64) -> bool) -> Option<f64> {
         self.read_lanes(|x| x.iter().map(|v| v.to_f64()).find(|v| condition(*v)))

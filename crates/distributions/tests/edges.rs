@@ -149,3 +149,26 @@ fn broadcasting_and_sums() {
     let bad = bad.check().unwrap_err();
     assert_eq!((bad.parameter, bad.got), ("high", 1.5));
 }
+
+#[test]
+fn a_normal_with_a_fixed_scale_is_the_same_on_a_tape() {
+    use probity_autodiff::Terms;
+    let (data, loc) = ([0.3, -2.0, 5.0, 0.1], 0.1);
+    // Also where the inverse of the scale is not a number.
+    for scale in [0.2, 1.0, 7.5, 1e-320, 1e-35, 1e35] {
+        let want: Vec<f64> = data.iter().map(|x| Normal::new(loc, scale).log_prob(*x)).collect();
+        let tape = Tape::<f64>::new();
+        let (x, mean) = (tape.column(&data), tape.scalar(loc));
+        let normal = Normal::new(mean, Var::from(scale));
+        let each = normal.log_prob_terms(x, Terms::Each).value();
+        let close = |got: f64, want: f64| got == want || (got - want).abs() <= 1e-14 * want.abs().max(1.0);
+        assert!(each.iter().zip(&want).all(|(got, want)| close(*got, *want)), "{scale}: {each} {want:?}");
+        let sum = normal.log_prob_terms(x, Terms::Sum);
+        assert!(close(sum.item(), want.iter().sum()), "{scale}: {} {want:?}", sum.item());
+        if (1e-3..1e3).contains(&scale) {
+            let slope = tape.backward(sum).wrt(mean)[0];
+            let exact: f64 = data.iter().map(|x| (x - loc) / (scale * scale)).sum();
+            assert!((slope - exact).abs() < 1e-12 * exact.abs(), "{slope} {exact}");
+        }
+    }
+}

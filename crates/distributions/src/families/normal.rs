@@ -44,6 +44,21 @@ impl Formula<3> for NormalLogProb {
     }
 }
 
+/// The same for a scale that is a bare constant: neither divisions nor logarithms.
+#[derive(Clone, Copy, Debug)]
+struct FixedScale {
+    inverse: f64,
+    /// `ln (scale √(2π))`.
+    log: f64,
+}
+impl Formula<2> for FixedScale {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [x, loc]: [R; 2]) -> R {
+        let z = (x - loc) * self.inverse;
+        z * z * -0.5 - self.log
+    }
+}
+
 /// For so many terms with one scale it pays to take its logarithm once.
 const ONE_LOGARITHM: usize = 128;
 
@@ -74,6 +89,11 @@ impl<V: Value> Distribution<V> for Normal<V> {
     }
     #[track_caller]
     fn log_prob_terms(&self, x: V, terms: Terms) -> V {
+        // In single precision, too, the inverse is a number.
+        if let Some(scale) = self.scale.fixed().filter(|scale| (1e-30..1e30).contains(scale)) {
+            let formula = FixedScale { inverse: 1.0 / scale, log: scale.ln() + HALF_LN_TAU };
+            return V::apply_as(terms, formula, [x, self.loc]);
+        }
         let args = [x, self.loc, self.scale];
         let (rows, cols) = common_shape(&args);
         let count = rows * cols;

@@ -1,12 +1,15 @@
 //! The hot loops are vectorised. Whether LLVM does it depends on details of how they are written, and losing it costs a factor of ten without
 //! any test of results failing. So every loop here is timed against the same work done entry by entry, in the same process and on the same
 //! instruction set: a ratio does not depend on how fast or how busy the machine is. Measured: 5 to 14 with AVX-512, 2.5 to 9 with AVX2; the
-//! limits are far below. The best of many short rounds counts, so that a correct build fails less than once in a thousand runs.
+//! limits are far below. The best of many short rounds counts, and what falls short is measured again, up to five times: a machine that was busy
+elsewhere in one of them does not fail a correct build (none of 200 runs did, some of them beside other work).
 
-use nalgebra::DMatrix;
+use nalgebra::{DMatrix, Dyn};
 use probity_autodiff::random::{fill_normal, normal_at};
 use probity_autodiff::simd::{Isa, Kernel, dispatch};
-use probity_autodiff::{Axis, Dual, Formula, Key, Scalar, Tape, Var, formula};
+use probity_autodiff::{
+    Axis, Dual, Formula, GaussianSite, Key, Params, Real, ScaleMap, Scalar, Tape, Var, formula,
+};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -21,6 +24,18 @@ fn best(rounds: usize, mut work: impl FnMut()) -> f64 {
         start.elapsed().as_secs_f64()
     };
     (0..rounds).map(|_| time()).fold(f64::INFINITY, f64::min)
+}
+
+/// Measures until it is good enough, five times at most.
+fn again_if_short(measure: impl Fn() -> Result<(), String>) {
+    let mut result = measure();
+    for _ in 1..5 {
+        if result.is_ok() {
+            return;
+        }
+        result = measure();
+    }
+    result.unwrap();
 }
 
 /// A formula, or its partials, at one entry after another.
@@ -47,6 +62,10 @@ impl<F: Formula<K>, T: Scalar, const K: usize> Kernel for EntryByEntry<'_, F, T,
 }
 
 fn formula_is_vectorised<F: Formula<K>, T: Scalar, const K: usize>(name: &str, f: F, limit: f64) {
+    again_if_short(|| formula_gains::<F, T, K>(name, f, limit));
+}
+
+fn formula_gains<F: Formula<K>, T: Scalar, const K: usize>(name: &str, f: F, limit: f64) -> Result<(), String> {
     let x: [DMatrix<T>; K] = std::array::from_fn(|k| {
         DMatrix::from_fn(N, 1, |i, _| T::from_f64(0.3 + ((i + 7 * k) as f64 * 0.37).sin().abs()))
     });
@@ -62,7 +81,8 @@ fn formula_is_vectorised<F: Formula<K>, T: Scalar, const K: usize>(name: &str, f
     let slow = |partials| best(10, || dispatch(EntryByEntry { f, x: &x, partials }));
     let ratios = [slow(false) / forward, slow(true) / backward];
     println!("{name} {}: {:.1}, partials {:.1}", std::any::type_name::<T>(), ratios[0], ratios[1]);
-    assert!(ratios.iter().all(|r| *r > limit), "{name}: only {ratios:?} times as fast as entry by entry");
+    let enough = ratios.iter().all(|r| *r > limit);
+    enough.then_some(()).ok_or_else(|| format!("{name}: only {ratios:?} times as fast as entry by entry"))
 }
 
 fn formulas_are_vectorised<T: Scalar>(limit: f64) {
@@ -103,19 +123,75 @@ fn hot_loops_are_vectorised() {
             println!("{isa:?}");
             formulas_are_vectorised::<f32>(2.5);
             formulas_are_vectorised::<f64>(1.7);
-            passes_are_vectorised();
+            again_if_short(passes_are_vectorised);
         }
     }
 }
 
+fn within(name: &str, additions: f64, limit: f64) -> Result<(), String> {
+    println!("{name}: {additions:.2} additions");
+    let short = || format!("{name}: {additions:.2} additions one by one (limit {limit})");
+    (additions < limit).then_some(()).ok_or_else(short)
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Softplus;
+impl ScaleMap for Softplus {
+    fn scale<R: Real>(rho: R) -> R {
+        rho.softplus()
+    }
+    fn slope<R: Real>(scale: R) -> R {
+        -(-scale).exp_m1()
+    }
+    fn log_slope<R: Real>(scale: R) -> R {
+        Self::slope(scale) / scale
+    }
+}
+
+/// The weights of a layer, drawn by themselves and as two sites, and the layer.
+fn gaussians_are_vectorised(x: &DMatrix<f32>, one: f64) -> Result<(), String> {
+    let mut params = Params::<f32>::new();
+    let [loc, rho] = ["loc", "rho"].map(|name| params.add(name, &x.clone().reshape_generic(Dyn(N), Dyn(1))));
+    let site = |number| GaussianSite { shape: (N / 2, 1), prior: (0.0, 1.0), number };
+    let sites = [site(0), site(1)].into();
+    let mut tape = Tape::new();
+    let mut times = [f64::INFINITY; 6];
+    for _ in 0..30 {
+        for together in [false, true] {
+            tape.reset();
+            tape.bind(&params);
+            let [loc, rho] = [loc, rho].map(|id| tape.param(&params, id));
+            let mut objective = loc;
+            let i = 2 * usize::from(together);
+            times[i] = times[i].min(best(1, || {
+                objective = if together {
+                    let draws = tape.gaussian_sites::<Softplus>(loc, rho, &sites, Key::new(1));
+                    draws.site(0).sum() + draws.site(1).sum() + draws.kl()
+                } else {
+                    let (draw, kl) = tape.gaussian_draw::<Softplus>(loc, rho, (0.0, 1.0), Key::new(1));
+                    draw.sum() + kl
+                }
+            }));
+            times[i + 1] = times[i + 1].min(best(1, || drop(tape.backward(objective))));
+        }
+        tape.reset();
+        let v = tape.variable(x);
+        let (bias, mut layer) = (tape.variable(&x.rows(0, 1).into_owned()), v);
+        times[4] = times[4].min(best(1, || layer = v.affine_relu(v, bias)));
+        let sum = layer.sum();
+        times[5] = times[5].min(best(1, || drop(tape.backward(sum))));
+    }
+    let names = ["draws", "draws backward", "sites", "sites backward", "layer", "layer backward"];
+    for ((name, time), limit) in names.iter().zip(times).zip([6.0, 4.0, 6.0, 4.0, 6.0, 12.0]) {
+        within(name, time / one, limit)?;
+    }
+    Ok(())
+}
+
 /// Sums, products, noise: against additions.
-fn passes_are_vectorised() {
+fn passes_are_vectorised() -> Result<(), String> {
     let x = DMatrix::<f32>::from_fn(64, 64, |i, j| ((i * 64 + j) as f32 * 0.37).sin());
     let one = additions(x.as_slice());
-    let check = |name: &str, per_addition: f64, limit: f64| {
-        println!("{name}: {per_addition:.2} additions");
-        assert!(per_addition < limit, "{name}: {per_addition:.2} additions one by one (limit {limit})");
-    };
     let mut tape = Tape::new();
     let mut times = [f64::INFINITY; 5];
     for _ in 0..30 {
@@ -134,8 +210,9 @@ fn passes_are_vectorised() {
     let names = ["relu", "product", "column sums", "relu backward", "product backward"];
     // A product of 64 × 64 has 64 multiplications and additions an entry.
     for ((name, time), limit) in names.iter().zip(times).zip([0.6, 6.0, 0.6, 1.2, 12.0]) {
-        check(name, time / one, limit);
+        within(name, time / one, limit)?;
     }
+    gaussians_are_vectorised(&x, one)?;
     let mut out = vec![0.0_f32; N];
     let normals = best(30, || fill_normal(Key::new(1), 0, &mut out));
     // One number alone costs a block of 64.
@@ -143,5 +220,5 @@ fn passes_are_vectorised() {
         black_box(normal_at::<f32>(black_box(Key::new(1)), 0));
     });
     println!("normals: {:.2} ns each, a block {:.1} ns", normals * 1e9 / N as f64, block * 1e9);
-    check("normals", normals / one, 3.0);
+    within("normals", normals / one, 3.0)
 }

@@ -2,13 +2,13 @@
 //! any test of results failing. So every loop here is timed against the same work done entry by entry, in the same process and on the same
 //! instruction set: a ratio does not depend on how fast or how busy the machine is. Measured: 5 to 14 with AVX-512, 2.5 to 9 with AVX2; the
 //! limits are far below. The best of many short rounds counts, and what falls short is measured again, up to five times: a machine that was busy
-elsewhere in one of them does not fail a correct build (none of 200 runs did, some of them beside other work).
+//! elsewhere in one of them does not fail a correct build.
 
 use nalgebra::{DMatrix, Dyn};
 use probity_autodiff::random::{fill_normal, normal_at};
 use probity_autodiff::simd::{Isa, Kernel, dispatch};
 use probity_autodiff::{
-    Axis, Dual, Formula, GaussianSite, Key, Params, Real, ScaleMap, Scalar, Tape, Var, formula,
+    Axis, Dual, Formula, GaussianSite, Key, Params, Real, Scalar, ScaleMap, Tape, Var, formula,
 };
 use std::hint::black_box;
 use std::time::Instant;
@@ -65,7 +65,11 @@ fn formula_is_vectorised<F: Formula<K>, T: Scalar, const K: usize>(name: &str, f
     again_if_short(|| formula_gains::<F, T, K>(name, f, limit));
 }
 
-fn formula_gains<F: Formula<K>, T: Scalar, const K: usize>(name: &str, f: F, limit: f64) -> Result<(), String> {
+fn formula_gains<F: Formula<K>, T: Scalar, const K: usize>(
+    name: &str,
+    f: F,
+    limit: f64,
+) -> Result<(), String> {
     let x: [DMatrix<T>; K] = std::array::from_fn(|k| {
         DMatrix::from_fn(N, 1, |i, _| T::from_f64(0.3 + ((i + 7 * k) as f64 * 0.37).sin().abs()))
     });

@@ -184,7 +184,7 @@ fn the_update_is_vectorised() {
 
 #[test]
 fn adam_is_vectorised() {
-    // Against additions that wait for each other, in the same process. Measured: 0.05 to 0.15 of one per parameter; a loop that is not vectorised
+    // Against additions that wait for each other, in the same process. Measured: 0.15 of one per parameter; a loop that is not vectorised
     // has a root and a division for each, which take several. The best of many rounds counts, of at most five tries.
     if Isa::detect() == Isa::Portable {
         println!("skipped: this machine has no instruction set that loops are compiled for");

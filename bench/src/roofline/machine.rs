@@ -4,7 +4,7 @@ use super::kernels::{CHAIN, GROUP, Pass, multiply_add};
 use num_traits::Float;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::fill_normal;
-use probity_autodiff::{Key, Noise, Params, Real, Scalar, ScaleMap, Tape};
+use probity_autodiff::{Key, Noise, Params, Scalar, SoftplusScale, Tape};
 use probity_vi::optim::{Adam, Optimizer};
 use serde::{Deserialize, Serialize};
 use std::hint::black_box;
@@ -151,25 +151,6 @@ fn arithmetic<T: Float + Noise + Scalar>(threads: usize, time: Duration, shapes:
 /// Parameters that stay in the first caches with all that belongs to them.
 const FEW: usize = 2048;
 
-/// Scales as networks have them.
-#[derive(Clone, Copy, Debug)]
-struct Softplus;
-
-impl ScaleMap for Softplus {
-    #[inline(always)]
-    fn scale<R: Real>(rho: R) -> R {
-        rho.softplus()
-    }
-    #[inline(always)]
-    fn slope<R: Real>(scale: R) -> R {
-        -(-scale).exp_m1()
-    }
-    #[inline(always)]
-    fn log_slope<R: Real>(scale: R) -> R {
-        Self::slope(scale) / scale
-    }
-}
-
 fn weights<T: Scalar>() -> impl FnMut() {
     let filled = |x: f64| DMatrix::from_element(FEW, 1, T::from_f64(x));
     let mut params = Params::new();
@@ -180,7 +161,7 @@ fn weights<T: Scalar>() -> impl FnMut() {
         tape.reset();
         tape.bind(&params);
         let (loc, rho) = (tape.param(&params, loc), tape.param(&params, rho));
-        let (_, kl) = tape.gaussian_draw::<Softplus>(loc, rho, (0.0, 1.0), Key::new(step));
+        let (_, kl) = tape.gaussian_draw::<SoftplusScale>(loc, rho, (0.0, 1.0), Key::new(step));
         black_box(tape.backward(kl).params()[0]);
     }
 }

@@ -3,22 +3,8 @@
 use nalgebra::DMatrix;
 use probity_autodiff::random::normal_at;
 use probity_autodiff::{
-    Dual, FormulaPair, GaussianSite, Key, Params, Real, Scalar, ScaleMap, Tape, check_gradient,
+    Dual, FormulaPair, GaussianSite, Key, Params, Real, Scalar, SoftplusScale, Tape, check_gradient,
 };
-
-#[derive(Clone, Copy, Debug)]
-struct Softplus;
-impl ScaleMap for Softplus {
-    fn scale<R: Real>(rho: R) -> R {
-        rho.softplus()
-    }
-    fn slope<R: Real>(scale: R) -> R {
-        -(-scale).exp_m1()
-    }
-    fn log_slope<R: Real>(scale: R) -> R {
-        if scale == 0.0 { R::one() } else { Self::slope(scale) / scale }
-    }
-}
 
 /// The same in one line each: draw or variance, and divergence.
 #[derive(Clone, Copy, Debug)]
@@ -52,8 +38,8 @@ fn both_ways<T: Scalar>(
         let tape = Tape::<T>::new();
         let (loc, rho) = (tape.variable(&to(loc)), tape.variable(&to(rho)));
         let (kept, kl) = match (op, draw) {
-            (true, true) => tape.gaussian_draw::<Softplus>(loc, rho, prior, KEY),
-            (true, false) => tape.gaussian_variance::<Softplus>(loc, rho, prior),
+            (true, true) => tape.gaussian_draw::<SoftplusScale>(loc, rho, prior, KEY),
+            (true, false) => tape.gaussian_variance::<SoftplusScale>(loc, rho, prior),
             (false, _) => {
                 let noise = probity_autodiff::Arg::Normal(KEY);
                 tape.map_pair(ByFormula { prior, draw }, [loc.into(), rho.into(), noise], (1, 1))
@@ -113,7 +99,7 @@ fn second_derivatives_are_those_of_the_formula() {
         let (loc, rho) = (tape.variable(&dual(0.2)), tape.variable(&dual(-1.5)));
         let prior = (0.1, 0.7);
         let (kept, kl) = if op {
-            tape.gaussian_draw::<Softplus>(loc, rho, prior, KEY)
+            tape.gaussian_draw::<SoftplusScale>(loc, rho, prior, KEY)
         } else {
             let noise = probity_autodiff::Arg::Normal(KEY);
             tape.map_pair(ByFormula { prior, draw: true }, [loc.into(), rho.into(), noise], (1, 1))
@@ -133,7 +119,7 @@ fn the_gradient_is_that_of_finite_differences() {
     let check = check_gradient(
         |x| {
             let Some(tape) = x[0].tape() else { return x[0] };
-            let (draw, kl) = tape.gaussian_draw::<Softplus>(x[0], x[1], (0.2, 0.5), KEY);
+            let (draw, kl) = tape.gaussian_draw::<SoftplusScale>(x[0], x[1], (0.2, 0.5), KEY);
             draw.sin().sum() + kl
         },
         &x,
@@ -148,7 +134,7 @@ fn scales_from_zero_to_huge() {
     let loc = DMatrix::zeros(6, 1);
     let tape = Tape::<f32>::new();
     let (loc, rho) = (tape.variable(&loc.map(|x: f64| x as f32)), tape.variable(&rho.map(|x: f64| x as f32)));
-    let (draw, kl) = tape.gaussian_draw::<Softplus>(loc, rho, (0.0, 1.0), KEY);
+    let (draw, kl) = tape.gaussian_draw::<SoftplusScale>(loc, rho, (0.0, 1.0), KEY);
     assert!(draw.value().iter().all(|x| x.is_finite()), "{}", draw.value());
     assert_eq!(kl.item(), f32::INFINITY);
     let slopes = tape.backward(kl).wrt(rho);
@@ -162,7 +148,7 @@ fn scales_from_zero_to_huge() {
     // In double precision none of these scales is 0, and logarithms far apart are added one by one.
     let (tape, rho) = (Tape::<f64>::new(), rho.value().map(f64::from));
     let (loc, rho) = (tape.variable(&DMatrix::zeros(6, 1)), tape.variable(&rho));
-    let (_, kl) = tape.gaussian_draw::<Softplus>(loc, rho, (0.0, 1.0), KEY);
+    let (_, kl) = tape.gaussian_draw::<SoftplusScale>(loc, rho, (0.0, 1.0), KEY);
     let want: f64 = rho.value().iter().map(|r| (r.softplus().powi(2) - 1.0) * 0.5 - r.softplus().ln()).sum();
     assert!((kl.item() / want - 1.0).abs() < 1e-15, "{} {want}", kl.item());
 }
@@ -171,7 +157,7 @@ fn scales_from_zero_to_huge() {
 #[should_panic(expected = "gaussian: locations of 2 × 1, scales of 1 × 2")]
 fn shapes_must_be_equal() {
     let tape = Tape::<f64>::new();
-    tape.gaussian_draw::<Softplus>(
+    tape.gaussian_draw::<SoftplusScale>(
         tape.variable(&DMatrix::zeros(2, 1)),
         tape.variable(&DMatrix::zeros(1, 2)),
         (0.0, 1.0),
@@ -200,12 +186,12 @@ fn sites<T: Scalar>(together: bool) -> (Vec<DMatrix<T>>, T, Vec<T>) {
     let (draws, kl) = if together {
         let of = |i| GaussianSite { shape: shapes[i], prior: priors[i], number: 10 + i as u64 };
         let [loc, rho] = ["loc", "rho"].map(|kind| tape.param_range(&params, id(0, kind), id(5, kind)));
-        let draws = tape.gaussian_sites::<Softplus>(loc, rho, &(0..6).map(of).collect(), KEY);
+        let draws = tape.gaussian_sites::<SoftplusScale>(loc, rho, &(0..6).map(of).collect(), KEY);
         ((0..6).map(|i| draws.site(i)).collect::<Vec<_>>(), draws.kl())
     } else {
         let draw = |i: usize| {
             let [loc, rho] = ["loc", "rho"].map(|kind| tape.param(&params, id(i, kind)));
-            tape.gaussian_draw::<Softplus>(loc, rho, priors[i], KEY.fold_in(10 + i as u64))
+            tape.gaussian_draw::<SoftplusScale>(loc, rho, priors[i], KEY.fold_in(10 + i as u64))
         };
         let (draws, kls): (Vec<_>, Vec<_>) = (0..6).map(draw).unzip();
         (draws, kls.into_iter().reduce(|a, b| a + b).unwrap())
@@ -243,7 +229,7 @@ fn only_what_is_used_of_sites_has_a_gradient() {
         tape.reset();
         tape.bind(&params);
         let [loc, rho] = [loc, rho].map(|id| tape.param(&params, id));
-        let draws = tape.gaussian_sites::<Softplus>(loc, rho, &sites, KEY);
+        let draws = tape.gaussian_sites::<SoftplusScale>(loc, rho, &sites, KEY);
         let gradients = tape.backward(draws.site(used).sum());
         let mut want = [0.0; 4];
         want[2 * used..2 * used + 2].fill(1.0);

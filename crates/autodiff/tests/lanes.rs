@@ -2,21 +2,7 @@
 
 use nalgebra::DMatrix;
 use probity_autodiff::random::normal_at;
-use probity_autodiff::{Adjoints, Arg, Axis, Inputs, Key, Op, Real, Scalar, ScaleMap, Tape, Var, formula};
-
-#[derive(Clone, Copy, Debug)]
-struct Exp;
-impl ScaleMap for Exp {
-    fn scale<R: Real>(rho: R) -> R {
-        rho.exp()
-    }
-    fn slope<R: Real>(scale: R) -> R {
-        scale
-    }
-    fn log_slope<R: Real>(_: R) -> R {
-        R::one()
-    }
-}
+use probity_autodiff::{Adjoints, Arg, Axis, ExpScale, Inputs, Key, Op, Real, Scalar, Tape, Var, formula};
 
 /// An operation of a user's own, which knows nothing of lanes.
 #[derive(Debug)]
@@ -70,15 +56,16 @@ const PROGRAMS: &[(&str, Program)] = &[
         ((a * noise(t, 1, 1, 1)).cos() * s).sum()
     }),
     ("a Gaussian", |t, [a, b, ..]| {
-        let (x, kl) = t.gaussian_draw::<Exp>(a, b.transpose(), (0.1, 0.8), Key::new(4));
+        let (x, kl) = t.gaussian_draw::<ExpScale>(a, b.transpose(), (0.1, 0.8), Key::new(4));
         x.sq().sum() * 0.3 + kl
     }),
     ("a Gaussian whose parameters are drawn", |t, [a, b, ..]| {
-        let (x, kl) = t.gaussian_draw::<Exp>(a + noise(t, 4, 3, 1), b.transpose(), (0.1, 0.8), Key::new(4));
+        let (x, kl) =
+            t.gaussian_draw::<ExpScale>(a + noise(t, 4, 3, 1), b.transpose(), (0.1, 0.8), Key::new(4));
         x.sq().sum() * 0.3 + kl
     }),
     ("variances", |t, [a, b, ..]| {
-        let (x, kl) = t.gaussian_variance::<Exp>(a, b.transpose(), (0.1, 0.8));
+        let (x, kl) = t.gaussian_variance::<ExpScale>(a, b.transpose(), (0.1, 0.8));
         (x * noise(t, 4, 3, 1)).sum() + kl
     }),
     ("products with what is drawn on the right", |t, [a, b, ..]| {

@@ -8,7 +8,7 @@ use nalgebra::{DMatrix, Dyn};
 use probity_autodiff::random::{fill_normal, normal_at};
 use probity_autodiff::simd::{Isa, Kernel, dispatch};
 use probity_autodiff::{
-    Axis, Dual, Formula, GaussianSite, Key, Params, Real, Scalar, ScaleMap, Tape, Var, formula,
+    Axis, Dual, Formula, GaussianSite, Key, Params, Scalar, SoftplusScale, Tape, Var, formula,
 };
 use std::hint::black_box;
 use std::time::Instant;
@@ -138,20 +138,6 @@ fn within(name: &str, additions: f64, limit: f64) -> Result<(), String> {
     (additions < limit).then_some(()).ok_or_else(short)
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Softplus;
-impl ScaleMap for Softplus {
-    fn scale<R: Real>(rho: R) -> R {
-        rho.softplus()
-    }
-    fn slope<R: Real>(scale: R) -> R {
-        -(-scale).exp_m1()
-    }
-    fn log_slope<R: Real>(scale: R) -> R {
-        Self::slope(scale) / scale
-    }
-}
-
 /// The weights of a layer, drawn by themselves and as two sites, and the layer.
 fn gaussians_are_vectorised(x: &DMatrix<f32>, one: f64) -> Result<(), String> {
     let mut params = Params::<f32>::new();
@@ -169,10 +155,10 @@ fn gaussians_are_vectorised(x: &DMatrix<f32>, one: f64) -> Result<(), String> {
             let i = 2 * usize::from(together);
             times[i] = times[i].min(best(1, || {
                 objective = if together {
-                    let draws = tape.gaussian_sites::<Softplus>(loc, rho, &sites, Key::new(1));
+                    let draws = tape.gaussian_sites::<SoftplusScale>(loc, rho, &sites, Key::new(1));
                     draws.site(0).sum() + draws.site(1).sum() + draws.kl()
                 } else {
-                    let (draw, kl) = tape.gaussian_draw::<Softplus>(loc, rho, (0.0, 1.0), Key::new(1));
+                    let (draw, kl) = tape.gaussian_draw::<SoftplusScale>(loc, rho, (0.0, 1.0), Key::new(1));
                     draw.sum() + kl
                 }
             }));

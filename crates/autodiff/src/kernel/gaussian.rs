@@ -17,21 +17,12 @@ use super::update::{self, Turn};
 use super::{SharedMut, for_each_chunk};
 use crate::random::{BLOCK, Key, fill_normal};
 use crate::real::{Real, Scalar};
+use crate::scale::ScaleMap;
 use crate::simd::{Kernel, dispatch};
 use num_traits::Zero;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::ops::Range;
-
-/// How a positive scale is made of an unconstrained number.
-pub trait ScaleMap: Copy + Debug + Send + Sync + 'static {
-    /// The scale.
-    fn scale<R: Real>(rho: R) -> R;
-    /// The slope of the scale, told from the scale.
-    fn slope<R: Real>(scale: R) -> R;
-    /// The slope of the scale's logarithm, told from the scale: finite where that is 0.
-    fn log_slope<R: Real>(scale: R) -> R;
-}
 
 /// What is kept of every Gaussian.
 pub(crate) trait Kept: Copy + Debug + Send + Sync + 'static {

@@ -2,11 +2,10 @@
 
 use super::fused::{Arg, KEPT_NOISE};
 use crate::formula::Formula;
-use crate::kernel::gaussian::{
-    Drawn, Gaussians, Kept, Left, Prior, Scale, ScaleMap, Variance, backward, forward,
-};
+use crate::kernel::gaussian::{Drawn, Gaussians, Kept, Left, Prior, Scale, Variance, backward, forward};
 use crate::random::Key;
 use crate::real::{Real, Scalar};
+use crate::scale::ScaleMap;
 use crate::tape::{Adjoints, Behind, Inputs, Op, Tape, Var};
 use std::marker::PhantomData;
 

@@ -1,8 +1,9 @@
 //! Many Gaussians of few numbers, drawn in one pass.
 
-use crate::kernel::gaussian::{Drawn, Gaussians, Left, Prior, ScaleMap, backward, forward};
+use crate::kernel::gaussian::{Drawn, Gaussians, Left, Prior, backward, forward};
 use crate::random::{Key, fill_normal};
 use crate::real::Scalar;
+use crate::scale::ScaleMap;
 use crate::tape::{Adjoints, Behind, Inputs, Op, Tape, Var};
 use std::marker::PhantomData;
 use std::ops::Range;

@@ -1,11 +1,10 @@
 //! Linear maps with Gaussian weights, and the estimators of their output.
 
-use super::site::ScaleOf;
 use super::{Mode, Scope};
 use crate::error::Result;
 use crate::guide::ScaleForm;
 use crate::layout::Init;
-use probity_autodiff::{Arg, Formula, Real, Scalar, Terms, Var};
+use probity_autodiff::{Arg, ExpScale, Formula, Real, Scalar, SoftplusScale, Terms, Var};
 use probity_distributions::{Distribution, KlMethod, Sample, Support};
 use serde::{Deserialize, Serialize};
 
@@ -166,8 +165,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
         let Some(q) = guide.marginal(self.tape, params, index) else { unreachable!("asked before") };
         if let Some(prior) = constants(prior) {
             let (variance, kl) = match q.form {
-                ScaleForm::Softplus => self.tape.gaussian_variance::<ScaleOf<false>>(q.loc, q.rho, prior),
-                ScaleForm::Log => self.tape.gaussian_variance::<ScaleOf<true>>(q.loc, q.rho, prior),
+                ScaleForm::Softplus => self.tape.gaussian_variance::<SoftplusScale>(q.loc, q.rho, prior),
+                ScaleForm::Log => self.tape.gaussian_variance::<ExpScale>(q.loc, q.rho, prior),
             };
             self.add_kl(index, kl, KlMethod::Closed);
             return Ok((q.loc, variance));

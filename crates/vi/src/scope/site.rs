@@ -6,39 +6,21 @@ use crate::error::{Error, Result};
 use crate::guide::{Marginal, ScaleForm};
 use crate::layout::{Init, ScaleStart, SiteKind, Start, Transform};
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Arg, Formula, Key, Real, Scalar, ScaleMap, Terms, Var, formula};
+use probity_autodiff::{
+    Arg, ExpScale, Formula, Key, Real, Scalar, ScaleMap, SoftplusScale, Terms, Var, formula,
+};
 use probity_distributions::{Distribution, KlMethod, Sample, Support};
 
 /// `ln √(2πe)`, the entropy of a standard normal number.
 const NORMAL_ENTROPY: f64 = 1.418_938_533_204_672_7;
 
-/// `scale = softplus(rho)` or `e^rho`, chosen by type so that the loop has no branch.
+/// `loc + scale ε`; the map is a type, so that the loop has no branch.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ScaleOf<const LOG: bool>;
-
-impl<const LOG: bool> ScaleMap for ScaleOf<LOG> {
-    #[inline(always)]
-    fn scale<R: Real>(rho: R) -> R {
-        if LOG { rho.exp() } else { rho.softplus() }
-    }
-    /// `1 - e^-scale` for a softplus, which is the logistic function of its argument.
-    #[inline(always)]
-    fn slope<R: Real>(scale: R) -> R {
-        if LOG { scale } else { -(-scale).exp_m1() }
-    }
-    #[inline(always)]
-    fn log_slope<R: Real>(scale: R) -> R {
-        let ratio = if LOG { R::one() } else { Self::slope(scale) / scale };
-        if scale == 0.0 { R::one() } else { ratio }
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct GuideDraw<const LOG: bool>;
-impl<const LOG: bool> Formula<3> for GuideDraw<LOG> {
+struct GuideDraw<S>(S);
+impl<S: ScaleMap> Formula<3> for GuideDraw<S> {
     #[inline(always)]
     fn eval<R: Real>(&self, [loc, rho, noise]: [R; 3]) -> R {
-        loc + ScaleOf::<LOG>::scale(rho) * noise
+        loc + S::scale(rho) * noise
     }
     fn name(&self) -> &'static str {
         "sample"
@@ -157,16 +139,16 @@ impl<'t, T: Scalar> Scope<'t, T> {
     fn draw_and_kl(&self, q: Marginal<'t, T>, index: usize, prior: (f64, f64)) -> (Var<'t, T>, Var<'t, T>) {
         let key = self.noise_key(index);
         match q.form {
-            ScaleForm::Softplus => self.tape.gaussian_draw::<ScaleOf<false>>(q.loc, q.rho, prior, key),
-            ScaleForm::Log => self.tape.gaussian_draw::<ScaleOf<true>>(q.loc, q.rho, prior, key),
+            ScaleForm::Softplus => self.tape.gaussian_draw::<SoftplusScale>(q.loc, q.rho, prior, key),
+            ScaleForm::Log => self.tape.gaussian_draw::<ExpScale>(q.loc, q.rho, prior, key),
         }
     }
 
     fn draw(&self, q: Marginal<'t, T>, index: usize) -> Var<'t, T> {
         let (args, shape) = (self.noise_args(q, index), q.loc.shape());
         match q.form {
-            ScaleForm::Softplus => self.tape.map_noise(GuideDraw::<false>, args, shape),
-            ScaleForm::Log => self.tape.map_noise(GuideDraw::<true>, args, shape),
+            ScaleForm::Softplus => self.tape.map_noise(GuideDraw(SoftplusScale), args, shape),
+            ScaleForm::Log => self.tape.map_noise(GuideDraw(ExpScale), args, shape),
         }
     }
 

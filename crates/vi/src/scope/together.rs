@@ -1,11 +1,10 @@
 //! Sites with fixed Normal priors and few numbers, drawn in one pass before the model runs.
 
 use super::linear::constants;
-use super::site::ScaleOf;
 use super::{Mode, Scope};
 use crate::guide::ScaleForm;
 use crate::layout::{Layout, SiteKind};
-use probity_autodiff::{GaussianDraws, GaussianSite, Key, Scalar, Tape, Var};
+use probity_autodiff::{ExpScale, GaussianDraws, GaussianSite, Key, Scalar, SoftplusScale, Tape, Var};
 use probity_distributions::{Distribution, KlMethod, Support};
 use std::sync::Arc;
 
@@ -31,8 +30,8 @@ impl<'t, T: Scalar> Together<'t, T> {
         let Mode::Elbo { guide, params, .. } = mode else { return None };
         let q = guide.marginals(tape, params)?;
         let draws = match q.form {
-            ScaleForm::Softplus => tape.gaussian_sites::<ScaleOf<false>>(q.loc, q.rho, sites, key),
-            ScaleForm::Log => tape.gaussian_sites::<ScaleOf<true>>(q.loc, q.rho, sites, key),
+            ScaleForm::Softplus => tape.gaussian_sites::<SoftplusScale>(q.loc, q.rho, sites, key),
+            ScaleForm::Log => tape.gaussian_sites::<ExpScale>(q.loc, q.rho, sites, key),
         };
         Some(Self { draws, sites, next: 0 })
     }

@@ -166,6 +166,7 @@ impl Linear {
                 }
                 (Some(weight), None) => {
                     let weight = ("weight", weight, || init.weight(inputs));
+                    // Of the type that a bias with a prior would have.
                     let none = bias.map(|prior| ("bias", prior, || init.bias(inputs)));
                     s.linear(x, weight, none)? + certain(s)?
                 }

@@ -4,15 +4,14 @@
 mod tests;
 mod worker;
 
-pub(crate) use worker::Loss;
+pub(crate) use worker::{At, Loss};
 use worker::{Task, Worker};
 
 use crate::error::{Error, Result};
-use crate::guide::Guide;
 use crate::layout::Layout;
 use crate::model::Model;
 use crate::scope::{Batcher, ByRow, Discovered, Estimator};
-use probity_autodiff::{GaussianSite, Key, Params, Scalar, Update};
+use probity_autodiff::{GaussianSite, Key, Scalar, Update};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -95,28 +94,19 @@ impl<T: Scalar> Engine<T> {
     }
 
     /// What the workers of this step are told.
-    fn task<'a>(
-        &self,
-        guide: &'a dyn Guide<T>,
-        params: &'a Params<T>,
-        step: usize,
-        loss: Loss,
-    ) -> Task<'a, T> {
+    fn task<'a>(&self, at: At<'a, T>) -> Task<'a, T> {
         // The key of a draw is told from that of the first by the tape.
-        let (estimator, key) = (self.estimator, self.key.fold_in(step as u64).fold_in(0));
-        Task { guide, params, step, key, draws: self.draws, estimator, loss, checking: false }
+        let (estimator, key) = (self.estimator, self.key.fold_in(at.step as u64).fold_in(0));
+        Task { at, key, draws: self.draws, estimator, checking: false }
     }
 
     /// The mean over the draws of the ELBO and of the loss's gradient, which is left in the returned vector.
     pub(crate) fn step(
         &mut self,
         model: &(impl Model<T> + Sync),
-        guide: &dyn Guide<T>,
-        params: &Params<T>,
-        step: usize,
-        loss: Loss,
+        at: At<'_, T>,
     ) -> Result<(Elbo, &mut Vec<T>)> {
-        let task = self.task(guide, params, step, loss);
+        let task = self.task(at);
         self.work(model, &task)?;
         if self.workers.iter().any(|w| w.tape.has_peeked()) {
             // The model looks at the numbers, which are then those of one draw.
@@ -163,18 +153,14 @@ impl<T: Scalar> Engine<T> {
 
     /// As [`step`](Engine::step) with one draw, and the parameters change by the rule as soon as their gradient is complete: the returned vector
     /// has their new values. Also the norm that the gradient had.
-    #[allow(clippy::too_many_arguments)]
     pub(crate) fn step_updating(
         &mut self,
         model: &(impl Model<T> + Sync),
-        guide: &dyn Guide<T>,
-        params: &Params<T>,
-        step: usize,
-        loss: Loss,
+        at: At<'_, T>,
         rule: &dyn Update<T>,
         memory: &mut [&mut [T]],
     ) -> Result<(Elbo, f64, &mut Vec<T>)> {
-        let task = self.task(guide, params, step, loss);
+        let task = self.task(at);
         let worker = &mut self.workers[0];
         let norm =
             worker.back(model, &task, |tape, objective| tape.backward_updating(objective, rule, memory))?;
@@ -187,15 +173,8 @@ impl<T: Scalar> Engine<T> {
     }
 
     /// Runs the step again with every check on, and says where the first non-finite number came from.
-    pub(crate) fn explain(
-        &mut self,
-        model: &(impl Model<T> + Sync),
-        guide: &dyn Guide<T>,
-        params: &Params<T>,
-        step: usize,
-        loss: Loss,
-    ) -> Error {
-        let task = Task { checking: true, ..self.task(guide, params, step, loss) };
+    pub(crate) fn explain(&mut self, model: &(impl Model<T> + Sync), at: At<'_, T>) -> Error {
+        let task = Task { checking: true, ..self.task(at) };
         self.separate();
         for worker in &mut self.workers {
             worker.tape.trap_non_finite(true);
@@ -212,13 +191,16 @@ impl<T: Scalar> Engine<T> {
                     _ => "after",
                 };
                 let cause = result.err().map_or(String::new(), |e| format!(" ({e})"));
-                return Error::NonFinite { step, report: format!("{place} site {site:?}: {found}{cause}") };
+                return Error::NonFinite {
+                    step: at.step,
+                    report: format!("{place} site {site:?}: {found}{cause}"),
+                };
             }
             if let Err(error) = result {
-                return Error::NonFinite { step, report: error.to_string() };
+                return Error::NonFinite { step: at.step, report: error.to_string() };
             }
         }
         let report = "no operation gave the number: a constant of the model is not finite, or the sum over draws overflows";
-        Error::NonFinite { step, report: report.into() }
+        Error::NonFinite { step: at.step, report: report.into() }
     }
 }

@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::fit::Fit;
+use crate::guide::Guide;
 use crate::guides::MeanField;
 use crate::layout::Init;
 use crate::scope::{Scope, discover};
+use probity_autodiff::Params;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::{Distribution, HalfCauchy, Normal, Support};
 use std::sync::{Arc, Mutex};
@@ -25,7 +27,8 @@ fn batches(rows: usize, size: Option<usize>, steps: usize, key: Key) -> Vec<(Elb
     let mut engine = Engine::<f64>::new(&found, 1, size, Estimator::WeightSpace, key);
     (0..steps)
         .map(|step| {
-            let task = Task { key: Key::new(7), ..engine.task(&guide, &params, step, loss) };
+            let task =
+                Task { key: Key::new(7), ..engine.task(At { guide: &guide, params: &params, step, loss }) };
             let worker = &mut engine.workers[0];
             worker.gradient(&model, &task).unwrap();
             (worker.elbo, worker.gradient.clone())
@@ -109,7 +112,8 @@ fn two_steps(looks: bool, estimator: Estimator, draws: usize, small: bool) -> (V
     let mut engine = Engine::<f64>::new(&found, draws, None, estimator, Key::new(2));
     let loss = Loss { kl_weight: 0.7, scale: 0.1 };
     let steps = (0..2).map(|step| {
-        let (elbo, gradient) = engine.step(&model, &guide, &params, step, loss).unwrap();
+        let (elbo, gradient) =
+            engine.step(&model, At { guide: &guide, params: &params, step, loss }).unwrap();
         (elbo, gradient.clone())
     });
     let steps = steps.collect();
@@ -184,7 +188,8 @@ fn fixed_priors(together: bool, moves: usize) -> (Vec<Step>, bool) {
         if step == moves {
             *width.lock().unwrap() = 3.0;
         }
-        let (elbo, gradient) = engine.step(&model, &guide, &params, step, loss).unwrap();
+        let (elbo, gradient) =
+            engine.step(&model, At { guide: &guide, params: &params, step, loss }).unwrap();
         (elbo, gradient.clone())
     });
     (steps.collect(), engine.workers[0].together.is_some())

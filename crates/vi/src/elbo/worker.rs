@@ -35,16 +35,22 @@ pub(super) struct Worker<T: Scalar> {
     pub(super) error: Option<Error>,
 }
 
+/// Where a step is taken: its number, the guide at its parameters, and the loss whose gradient is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct At<'a, T: Scalar> {
+    pub(crate) guide: &'a dyn Guide<T>,
+    pub(crate) params: &'a Params<T>,
+    pub(crate) step: usize,
+    pub(crate) loss: Loss,
+}
+
 /// What a worker is told.
 #[derive(Debug)]
 pub(super) struct Task<'a, T: Scalar> {
-    pub(super) guide: &'a dyn Guide<T>,
-    pub(super) params: &'a Params<T>,
-    pub(super) step: usize,
+    pub(super) at: At<'a, T>,
     pub(super) key: Key,
     pub(super) draws: usize,
     pub(super) estimator: Estimator,
-    pub(super) loss: Loss,
     pub(super) checking: bool,
 }
 
@@ -80,12 +86,12 @@ impl<T: Scalar> Worker<T> {
         task: &Task<'_, T>,
         back: impl FnOnce(&Tape<T>, Var<'_, T>) -> O,
     ) -> Result<O> {
-        let Task { guide, params, key, loss, draws, .. } = *task;
+        let Task { at: At { guide, params, step, loss }, key, draws, .. } = *task;
         self.tape.reset();
         self.tape.set_lanes(self.draws.start, self.draws.len());
         self.tape.bind(params);
         if let Some(batcher) = &mut self.batcher {
-            batcher.set_step(task.step);
+            batcher.set_step(step);
         }
         let how = Run {
             key,

@@ -2,7 +2,7 @@
 
 use super::Fit;
 use crate::auto::Auto;
-use crate::elbo::{Engine, Loss};
+use crate::elbo::{At, Engine, Loss};
 use crate::error::{Error, Result};
 use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
@@ -110,22 +110,22 @@ impl<T: Scalar> Fit<T> {
         kl_weight: f64,
         mut auto: Option<&mut Auto>,
     ) -> Result<StepInfo> {
-        let loss = Loss { kl_weight, scale: self.loss_scale };
-        let guide = self.guide.as_ref();
         let rate = self.optimizer.rate() * factor;
         for ((_, now), (_, multiplier)) in state.rates.iter_mut().zip(&state.multipliers) {
             *now = rate * multiplier;
         }
         let State { engine, params, memory, rates, .. } = state;
+        let loss = Loss { kl_weight, scale: self.loss_scale };
+        let at = At { guide: self.guide.as_ref(), params, step, loss };
         let (elbo, gradient_norm, changed) =
             if engine.one_draw() && self.clip.is_none() && params.len() >= MANY {
                 // Nothing more is to be known of the gradient than a part of it at a time.
                 self.optimizer.begin();
                 let rule = Rule { optimizer: self.optimizer.as_ref(), rates };
                 let (mut arrays, count) = memory.parts();
-                engine.step_updating(model, guide, params, step, loss, &rule, &mut arrays[..count])?
+                engine.step_updating(model, at, &rule, &mut arrays[..count])?
             } else {
-                let (elbo, gradient) = engine.step(model, guide, params, step, loss)?;
+                let (elbo, gradient) = engine.step(model, at)?;
                 let clipped = self.clip.map(|limit| clip_norm(gradient, limit));
                 let (norm, next) =
                     memory.advance(self.optimizer.as_mut(), params.as_slice(), gradient, rates);
@@ -133,7 +133,7 @@ impl<T: Scalar> Fit<T> {
             };
         if !elbo.value().is_finite() || !gradient_norm.is_finite() {
             // The parameters are still those of the step.
-            return Err(engine.explain(model, guide, params, step, loss));
+            return Err(engine.explain(model, at));
         }
         if let Some(auto) = &mut auto {
             self.guide.units(params, &mut auto.units);

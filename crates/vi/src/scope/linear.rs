@@ -1,11 +1,12 @@
 //! Linear maps with Gaussian weights, and the estimators of their output.
 
+use super::together::fixed_normal;
 use super::{Mode, Scope};
 use crate::error::Result;
 use crate::guide::ScaleForm;
 use crate::layout::Init;
 use probity_autodiff::{Arg, ExpScale, Formula, Real, Scalar, SoftplusScale, Terms, Var};
-use probity_distributions::{Distribution, KlMethod, Sample, Support};
+use probity_distributions::{KlMethod, Sample, Support};
 use serde::{Deserialize, Serialize};
 
 /// How the output of a linear map with Gaussian weights is drawn while a guide is fitted.
@@ -163,7 +164,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
             unreachable!("only an ELBO run draws outputs")
         };
         let Some(q) = guide.marginal(self.tape, params, index) else { unreachable!("asked before") };
-        if let Some(prior) = constants(prior) {
+        if let Some(prior) = fixed_normal(prior) {
             let (variance, kl) = match q.form {
                 ScaleForm::Softplus => self.tape.gaussian_variance::<SoftplusScale>(q.loc, q.rho, prior),
                 ScaleForm::Log => self.tape.gaussian_variance::<ExpScale>(q.loc, q.rho, prior),
@@ -177,12 +178,6 @@ impl<'t, T: Scalar> Scope<'t, T> {
         }
         Ok((q.loc, scale.sq()))
     }
-}
-
-/// Mean and standard deviation of a Normal prior with constant parameters.
-pub(super) fn constants<'t, T: Scalar, D: Distribution<Var<'t, T>>>(prior: &D) -> Option<(f64, f64)> {
-    let (loc, scale) = prior.as_normal()?;
-    Some((loc.constant_value()?.to_f64(), scale.constant_value()?.to_f64()))
 }
 
 /// Whether the divergence of a Gaussian from this prior is known exactly. Asked with a standard normal, whose value is not used.

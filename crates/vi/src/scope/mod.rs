@@ -20,7 +20,7 @@ use crate::layout::{Init, Layout, Site, SiteKind, Start, Transform};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Scalar, Tape, Var};
 use probity_distributions::{Distribution, Sample, Support};
-use together::Together;
+use together::{Together, fixed_normal};
 
 /// The view that a model has of its run: it names sites here.
 ///
@@ -63,7 +63,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
     /// since its first run.
     #[track_caller]
     pub fn sample<D: Sample<Var<'t, T>>>(&mut self, name: &str, prior: D) -> Result<Var<'t, T>> {
-        let start = || match linear::constants(&prior) {
+        let start = || match fixed_normal(&prior) {
             Some((loc, scale)) => Init { loc: Start::Normal(loc, 0.1 * scale.min(1.0)), ..Init::default() },
             None => Init::default(),
         };

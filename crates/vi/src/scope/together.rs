@@ -1,10 +1,9 @@
 //! Sites with fixed Normal priors and few numbers, drawn in one pass before the model runs.
 
-use super::linear::constants;
 use super::{Mode, Scope};
 use crate::guide::ScaleForm;
 use crate::layout::{Layout, SiteKind};
-use probity_autodiff::{ExpScale, GaussianDraws, GaussianSite, Key, Scalar, SoftplusScale, Tape, Var};
+use probity_autodiff::{ExpScale, GaussianDraws, GaussianSite, Key, Scalar, SoftplusScale, Tape, Value, Var};
 use probity_distributions::{Distribution, KlMethod, Support};
 use std::sync::Arc;
 
@@ -63,7 +62,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
 
 /// Mean and standard deviation of a prior that is a Normal with constant parameters.
 pub(super) fn fixed_normal<'t, T: Scalar, D: Distribution<Var<'t, T>>>(prior: &D) -> Option<(f64, f64)> {
-    if matches!(prior.support(), Support::Real) { constants(prior) } else { None }
+    let (loc, scale) = prior.as_normal().filter(|_| matches!(prior.support(), Support::Real))?;
+    Some((loc.fixed()?, scale.fixed()?))
 }
 
 /// The latent sites, if they can be drawn together: several of few numbers, with these priors.

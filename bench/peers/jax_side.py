@@ -62,19 +62,20 @@ def report(blocks, compilation):
     }))
 
 
-def train(params, loss, rate):
-    """`loss(params, key, step)` by Adam, a block of steps per compiled call."""
+def train(params, loss, rate, order=jnp.zeros(0, jnp.int32), deal=lambda order, key, i: order):
+    """`loss(params, key, step, order)` by Adam, a block of steps per compiled call. `deal` gives the order of the rows in a step."""
     optimizer = optax.adam(rate)
 
     def step(carry, _):
-        params, state, key, i = carry
+        params, state, key, i, order = carry
         key, now = jax.random.split(key)
-        value, gradient = jax.value_and_grad(loss)(params, now, i)
+        order = deal(order, now, i)
+        value, gradient = jax.value_and_grad(loss)(params, now, i, order)
         updates, state = optimizer.update(gradient, state)
-        return (optax.apply_updates(params, updates), state, key, i + 1), value
+        return (optax.apply_updates(params, updates), state, key, i + 1, order), value
 
     block = jax.jit(lambda carry: jax.lax.scan(step, carry, None, length=work["steps"])[0])
-    report(*measure(block, (params, optimizer.init(params), RUN, jnp.int32(0))))
+    report(*measure(block, (params, optimizer.init(params), RUN, jnp.int32(0), order)))
 
 
 def scale_of(rho):
@@ -128,9 +129,14 @@ def net():
     else:
         x, y = jax.random.normal(one, (rows, widths[0])), jax.random.normal(two, (rows, 1))
 
-    def loss(layers, key, i):
+    shuffled, per_epoch = work.get("shuffled", False), rows // batch
+
+    def loss(layers, key, i, order):
         bx, by = x, y
-        if batch < rows:
+        if shuffled:
+            at = jax.lax.dynamic_slice_in_dim(order, i % per_epoch * batch, batch)
+            bx, by = x[at], y[at]
+        elif batch < rows:
             at = (i * batch) % (rows - batch + 1)
             bx, by = (jax.lax.dynamic_slice_in_dim(d, at, batch) for d in (x, y))
         out, kl = forward(layers, key, bx, local)
@@ -140,7 +146,15 @@ def net():
             data = optax.softmax_cross_entropy_with_integer_labels(out, by).mean()
         return data + KL_WEIGHT * kl / rows
 
-    train(start_net(START, widths), loss, work["rate"])
+    def deal(order, key, i):
+        new = lambda: jax.random.permutation(jax.random.fold_in(key, 1), order)
+        return jax.lax.cond(i % per_epoch == 0, new, lambda: order)
+
+    layers = start_net(START, widths)
+    if shuffled:
+        train(layers, loss, work["rate"], jnp.arange(rows), deal)
+    else:
+        train(layers, loss, work["rate"])
 
 
 def predict():
@@ -191,7 +205,7 @@ def linear():
         loc, rho = params["b"]
         return normal_kl(loc, scale_of(rho)) - entropy(params, "noise") - log_prior - log_likelihood
 
-    def loss(params, key, _):
+    def loss(params, key, _, __):
         keys = jax.random.split(key, work["draws"])
         return jnp.mean(jax.vmap(lambda k: one_draw(params, k))(keys))
 
@@ -206,7 +220,7 @@ def logistic():
     y = (jax.random.uniform(three, (rows,)) < jax.nn.sigmoid(odds)).astype(x.dtype)
     group = jnp.arange(rows) % groups
 
-    def loss(params, key, _):
+    def loss(params, key, _, __):
         u = gaussian(params, key)
         spread = jnp.exp(u["spread"])
         intercept = u["mean"] + spread * u["z"]

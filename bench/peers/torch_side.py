@@ -115,12 +115,21 @@ def net():
     else:
         x, y = torch.randn(rows, widths[0]), torch.randn(rows, 1)
     layers = start_net(widths)
+    order = None
 
     def loss(i):
-        at = (i * batch) % (rows - batch + 1)
-        out, kl = forward(layers, x[at : at + batch], local)
+        nonlocal order
+        if work.get("shuffled", False):
+            part = i % (rows // batch)
+            if part == 0:
+                order = torch.randperm(rows)
+            at = order[part * batch : (part + 1) * batch]
+        else:
+            first = (i * batch) % (rows - batch + 1)
+            at = slice(first, first + batch)
+        out, kl = forward(layers, x[at], local)
         compare = F.mse_loss if work["loss"] == "mse" else F.cross_entropy
-        return compare(out, y[at : at + batch]) + KL_WEIGHT * kl / rows
+        return compare(out, y[at]) + KL_WEIGHT * kl / rows
 
     train([p for layer in layers for p in layer], loss, work["rate"])
 

@@ -28,6 +28,9 @@ pub struct Net {
     pub rows: usize,
     /// Rows of a step.
     pub batch: usize,
+    /// Whether they come in a random order; or in that of the data, as on the other sides.
+    #[serde(default)]
+    pub shuffled: bool,
     /// What is minimised, besides the KL.
     pub loss: Loss,
     /// Of Adam.
@@ -48,7 +51,7 @@ impl Net {
         let estimator = if self.local { Estimator::LocalReparameterization } else { Estimator::WeightSpace };
         let fit = Fit::default().steps(MANY).draws(1).elbo_draws(0).estimator(estimator);
         let fit = fit.optimizer(Adam::new(self.rate));
-        if self.batch < self.rows { fit.minibatch(self.batch) } else { fit }
+        if self.batch < self.rows { fit.minibatch(self.batch).shuffle(self.shuffled) } else { fit }
     }
 
     pub(super) fn run(&self, meter: &mut Meter) -> Outcome {

@@ -34,6 +34,9 @@ pub struct Report {
     pub seed: u64,
     /// Rows per step, if not all.
     pub minibatch: Option<usize>,
+    /// Whether minibatches took the rows in a random order.
+    #[serde(default = "shuffled")]
+    pub shuffled: bool,
     /// How outputs of Gaussian linear maps were drawn.
     pub estimator: Estimator,
     /// The sites because of which linear maps drew weights although [`Estimator::LocalReparameterization`] was set: the guide has no
@@ -46,6 +49,11 @@ pub struct Report {
     pub seconds: f64,
     /// The ELBO of the result (KL weight 1), by fresh draws.
     pub elbo: Option<Estimate>,
+}
+
+/// Fits of before there was a choice.
+fn shuffled() -> bool {
+    true
 }
 
 impl fmt::Display for Report {
@@ -62,7 +70,8 @@ impl fmt::Display for Report {
             self.guide, self.steps, self.draws, self.seconds
         )?;
         if let Some(rows) = self.minibatch {
-            writeln!(f, "minibatches of {rows} rows")?;
+            let order = if self.shuffled { "" } else { " in the order of the data" };
+            writeln!(f, "minibatches of {rows} rows{order}")?;
         }
         if self.estimator == Estimator::LocalReparameterization {
             write!(f, "linear maps by local reparameterization")?;

@@ -9,6 +9,7 @@ use probity_distributions::{Distribution, Normal, Support};
 use probity_vi::optim::Sgd;
 use probity_vi::{ByRef, Fit, LogJoint, Model, Result, Scope, SiteKind, StepInfo, Transform};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 #[test]
 fn the_table_has_names_kinds_shapes_and_offsets() {
@@ -86,6 +87,29 @@ fn a_minibatch_has_its_rows_and_counts_for_all() {
         assert_eq!(rows, (0..n).collect::<Vec<_>>());
     }
     assert_ne!(seen[..4], seen[4..]);
+}
+
+#[test]
+fn without_shuffling_the_rows_come_in_the_order_of_the_data() {
+    let n = 7;
+    let x = Arc::new(DMatrix::from_fn(n, 2, |i, j| (10 * j + i) as f64));
+    let seen = std::sync::Mutex::new(Vec::new());
+    let model = |s: &mut Scope<'_>| {
+        s.sample("z", Normal::new(0.0, 1.0))?;
+        s.plate("rows", n, |s, rows| {
+            let (shared, copied) = (rows.shared_rows(&x).value(), rows.rows(&x).value());
+            assert_eq!(shared, copied);
+            if rows.index().is_some() {
+                seen.lock().unwrap().push(shared.as_slice().to_vec());
+            }
+            s.factor("count", rows.rows(&x).sum() * 0.0)
+        })
+    };
+    let fit = Fit::new().steps(3).draws(1).minibatch(3).shuffle(false).elbo_draws(0);
+    let report = fit.run(model).unwrap().report().to_string();
+    assert!(report.contains("minibatches of 3 rows in the order of the data"), "{report}");
+    let wanted = [[0, 1, 2, 10, 11, 12], [3, 4, 5, 13, 14, 15], [6, 0, 1, 16, 10, 11]];
+    assert_eq!(*seen.lock().unwrap(), wanted.map(|batch| batch.map(f64::from).to_vec()));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use worker::{Task, Worker};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::model::Model;
-use crate::scope::{Batcher, ByRow, Discovered, Estimator};
+use crate::scope::{Batcher, ByRow, Discovered, Estimator, Minibatches};
 use probity_autodiff::{GaussianSite, Key, Scalar, Update};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ impl Elbo {
 pub(crate) struct Engine<T: Scalar> {
     workers: Vec<Worker<T>>,
     draws: usize,
-    batch: Option<usize>,
+    minibatches: Option<Minibatches>,
     /// What minibatches are taken from.
     by_row: ByRow<T>,
     /// The latent sites, if they can be drawn together.
@@ -61,22 +61,22 @@ impl<T: Scalar> Engine<T> {
     pub(crate) fn new(
         found: &Discovered,
         draws: usize,
-        batch: Option<usize>,
+        minibatches: Option<Minibatches>,
         estimator: Estimator,
         key: Key,
     ) -> Self {
         let (workers, by_row, fastest) = (Vec::new(), ByRow::default(), Duration::MAX);
         let together = found.together.clone();
-        let mut engine = Self { workers, draws, batch, by_row, together, estimator, key, fastest, timed: 0 };
+        let mut engine = Self { workers, draws, minibatches, by_row, together, estimator, key, fastest, timed: 0 };
         engine.share_out(&found.layout, if found.size <= Self::SMALL { Self::TOGETHER } else { 1 });
         engine
     }
 
     /// Gives every worker so many draws (the last one what is left).
     fn share_out(&mut self, layout: &Layout, each: usize) {
-        let minibatches = self.key.fold_in_str("minibatch");
+        let key = self.key.fold_in_str("minibatch");
         let worker = |first| {
-            let batcher = self.batch.map(|size| Batcher::new(minibatches, size, self.by_row.clone()));
+            let batcher = self.minibatches.map(|how| Batcher::new(key, how, self.by_row.clone()));
             Worker::new(first..self.draws.min(first + each), layout.clone(), batcher, self.together.clone())
         };
         self.workers = (0..self.draws).step_by(each).map(worker).collect();

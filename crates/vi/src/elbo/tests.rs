@@ -12,7 +12,7 @@ use probity_distributions::{Distribution, HalfCauchy, Normal, Support};
 use std::sync::{Arc, Mutex};
 
 /// ELBO and gradient of a regression at minibatch number `step`, all with the noise of one key.
-fn batches(rows: usize, size: Option<usize>, steps: usize, key: Key) -> Vec<(Elbo, Vec<f64>)> {
+fn batches(rows: usize, how: Option<Minibatches>, steps: usize, key: Key) -> Vec<(Elbo, Vec<f64>)> {
     let x = DMatrix::from_fn(rows, 2, |i, j| ((i * (j + 2)) as f64).sin());
     let y = DMatrix::from_fn(rows, 1, |i, _| (i as f64).cos());
     let model = |s: &mut Scope<'_>| {
@@ -24,7 +24,7 @@ fn batches(rows: usize, size: Option<usize>, steps: usize, key: Key) -> Vec<(Elb
     let (mut guide, mut params) = (MeanField::new(), Params::new());
     Guide::<f64>::init(&mut guide, &found.layout, &mut params, Key::new(1)).unwrap();
     let loss = Loss { kl_weight: 1.0, scale: 1.0 };
-    let mut engine = Engine::<f64>::new(&found, 1, size, Estimator::WeightSpace, key);
+    let mut engine = Engine::<f64>::new(&found, 1, how, Estimator::WeightSpace, key);
     (0..steps)
         .map(|step| {
             let task =
@@ -34,6 +34,10 @@ fn batches(rows: usize, size: Option<usize>, steps: usize, key: Key) -> Vec<(Elb
             (worker.elbo, worker.gradient.clone())
         })
         .collect()
+}
+
+fn shuffled(size: usize) -> Option<Minibatches> {
+    Some(Minibatches { size, shuffled: true })
 }
 
 type Step = (Elbo, Vec<f64>);
@@ -48,7 +52,7 @@ fn mean(all: &[Step]) -> [f64; 6] {
 #[test]
 fn the_minibatches_of_an_epoch_average_to_the_whole() {
     let whole = mean(&batches(20, None, 1, Key::new(0)));
-    let parts = batches(20, Some(4), 5, Key::new(0));
+    let parts = batches(20, shuffled(4), 5, Key::new(0));
     // The KL enters once in every batch, unscaled.
     assert!(parts.iter().all(|b| b.0.kl == whole[1]));
     assert!(parts[0].1[0] != parts[1].1[0]);
@@ -56,7 +60,7 @@ fn the_minibatches_of_an_epoch_average_to_the_whole() {
         assert!((a - b).abs() < 1e-12 * b.abs().max(1.0), "{a} {b}");
     }
     // As large as the data: all rows, in place.
-    assert_eq!(mean(&batches(20, Some(20), 1, Key::new(0))), whole);
+    assert_eq!(mean(&batches(20, shuffled(20), 1, Key::new(0))), whole);
 }
 
 #[test]
@@ -64,7 +68,7 @@ fn a_ragged_last_batch_is_unbiased() {
     // 7 rows by 3, 3 and 1: over many epochs the last batch meets every row. Fixed seed: a correct build never fails.
     let whole = mean(&batches(7, None, 1, Key::new(0)));
     let epochs = 6000;
-    let parts = batches(7, Some(3), 3 * epochs, Key::new(5));
+    let parts = batches(7, shuffled(3), 3 * epochs, Key::new(5));
     for part in 0..3 {
         let of: Vec<_> = parts.iter().skip(part).step_by(3).cloned().collect();
         let got = mean(&of);
@@ -83,6 +87,20 @@ fn a_ragged_last_batch_is_unbiased() {
             assert!((got[i] - whole[i]).abs() < 4.0 * error + 1e-10, "{part} {i}: {} {}", got[i], whole[i]);
         }
     }
+}
+
+#[test]
+fn batches_in_the_order_of_the_data_average_to_the_whole() {
+    // 7 rows by 3: after seven batches every row has come three times, the last batch of an epoch going on with the first rows.
+    let whole = mean(&batches(7, None, 1, Key::new(0)));
+    let in_order = Some(Minibatches { size: 3, shuffled: false });
+    let parts = batches(7, in_order, 8, Key::new(0));
+    for (a, b) in mean(&parts[..7]).iter().zip(whole) {
+        assert!((a - b).abs() < 1e-12 * b.abs().max(1.0), "{a} {b}");
+    }
+    assert!(parts[0] != parts[1] && parts[0] == parts[7]);
+    // Whatever the key.
+    assert_eq!(batches(7, in_order, 8, Key::new(1)), parts);
 }
 
 /// A hierarchy with a constrained site, a prior that depends on another site, a local map, a parameter; and, if told so, a look at a number.

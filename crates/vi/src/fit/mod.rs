@@ -12,7 +12,7 @@ use crate::observer::Observer;
 use crate::optim::{Adam, Memory, Optimizer, Schedule};
 use crate::posterior::Posterior;
 use crate::report::Report;
-use crate::scope::{Estimator, discover};
+use crate::scope::{Estimator, Minibatches, discover};
 use crate::weight::KlWeight;
 use probity_autodiff::{Key, Scalar};
 use run::State;
@@ -55,6 +55,7 @@ pub struct Fit<T: Scalar = f64> {
     scale_rate: f64,
     clip: Option<f64>,
     minibatch: Option<usize>,
+    shuffle: bool,
     average: f64,
     loss_scale: f64,
     elbo_draws: usize,
@@ -75,6 +76,7 @@ impl<T: Scalar> Default for Fit<T> {
             scale_rate: 1.0,
             clip: None,
             minibatch: None,
+            shuffle: true,
             average: 0.0,
             loss_scale: 1.0,
             elbo_draws: 1000,
@@ -158,6 +160,13 @@ impl<T: Scalar> Fit<T> {
         self
     }
 
+    /// Whether minibatches take the rows in a random order, a new one for every epoch. Default true. Without, they take them in the order of the
+    /// data, and after the last row the first: a little faster, for data that are in no order already.
+    pub fn shuffle(mut self, shuffle: bool) -> Self {
+        self.shuffle = shuffle;
+        self
+    }
+
     /// Averages the parameters over this last fraction of the steps. Default 0: the last parameters. Only with
     /// [`steps`](Fit::steps).
     pub fn average(mut self, fraction: f64) -> Self {
@@ -207,10 +216,11 @@ impl<T: Scalar> Fit<T> {
         let params = self.start(&found.layout, key)?;
         let multipliers = self.multipliers(&params);
         let expected = self.steps.unwrap_or(Auto::MOST) / self.history_every + 1;
+        let minibatches = self.minibatch.map(|size| Minibatches { size, shuffled: self.shuffle });
         let mut state = State {
             rates: multipliers.clone(),
             multipliers,
-            engine: Engine::new(&found, self.draws, self.minibatch, self.estimator, key.fold_in_str("fit")),
+            engine: Engine::new(&found, self.draws, minibatches, self.estimator, key.fold_in_str("fit")),
             history: Vec::with_capacity(expected.min(1 << 20)),
             memory: Memory::new(self.optimizer.as_ref(), params.len()),
             params,
@@ -227,6 +237,7 @@ impl<T: Scalar> Fit<T> {
             draws: self.draws,
             seed: self.seed,
             minibatch: self.minibatch,
+            shuffled: self.shuffle,
             estimator: self.estimator,
             weights_drawn: drawn.map(|s| s.name.clone()).collect(),
             kl_weight: self.kl_weight,

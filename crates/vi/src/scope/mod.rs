@@ -12,7 +12,7 @@ pub(crate) use by_row::ByRow;
 pub use data::Data;
 pub use linear::Estimator;
 pub use plate::Batch;
-pub(crate) use plate::Batcher;
+pub(crate) use plate::{Batcher, Minibatches};
 pub(crate) use run::{Discovered, Mode, Outcome, Run, Total, discover, run};
 
 use crate::error::{Error, Result};

@@ -14,7 +14,7 @@ pub struct Batch<'t, T: Scalar> {
     tape: &'t Tape<T>,
     total: usize,
     index: Option<Arc<[usize]>>,
-    /// With the rows of a minibatch.
+    /// With the rows of a shuffled minibatch; those of others follow each other.
     by_row: Option<ByRow<T>>,
 }
 
@@ -58,7 +58,7 @@ impl<'t, T: Scalar> Batch<'t, T> {
     }
 
     /// These rows of a data matrix on the tape's element type; all rows are used in place, without a copy. A large matrix is copied row by row
-    /// when the first minibatch is taken from it, so that the rows of a batch are each in one place of memory.
+    /// when the first shuffled minibatch is taken from it, so that the rows of a batch are each in one place of memory.
     ///
     /// # Panics
     /// If the matrix does not have N rows.
@@ -66,10 +66,11 @@ impl<'t, T: Scalar> Batch<'t, T> {
     pub fn shared_rows(&self, x: &Arc<DMatrix<T>>) -> Var<'t, T> {
         self.check(x.nrows());
         let Some(index) = &self.index else { return x.on(self.tape) };
-        let by_row = self.by_row.as_ref().and_then(|by_row| by_row.of(x));
-        self.tape.constant_with(index.len(), x.ncols(), |y| match by_row {
-            None => gather(x, index, y, |x| x),
-            Some(rows) => ByRow::gather(&rows, x.ncols(), index, y),
+        let rows = self.by_row.as_ref().map(|by_row| by_row.of(x));
+        self.tape.constant_with(index.len(), x.ncols(), |y| match rows {
+            None => copy(x, index[0], index.len(), y),
+            Some(None) => gather(x, index, y, |x| x),
+            Some(Some(rows)) => ByRow::gather(&rows, x.ncols(), index, y),
         })
     }
 
@@ -89,11 +90,31 @@ fn gather<E: Scalar, T>(x: &DMatrix<E>, index: &[usize], y: &mut [T], convert: i
     }
 }
 
-/// Deals shuffled minibatches, epoch by epoch. The batch of a step is a pure function of the key and the step.
+/// Writes `n` rows of `x` from this one on, column by column; after the last row comes the first.
+fn copy<T: Scalar>(x: &DMatrix<T>, first: usize, n: usize, y: &mut [T]) {
+    let columns = x.as_slice().chunks_exact(x.nrows().max(1));
+    let end = n.min(x.nrows() - first);
+    for (y, x) in y.chunks_exact_mut(n.max(1)).zip(columns) {
+        let (to_end, from_start) = y.split_at_mut(end);
+        to_end.copy_from_slice(&x[first..first + end]);
+        from_start.copy_from_slice(&x[..n - end]);
+    }
+}
+
+/// How minibatches are taken from the rows of a plate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Minibatches {
+    /// Rows of each.
+    pub(crate) size: usize,
+    /// Whether the rows of an epoch come in a random order, or in that of the data.
+    pub(crate) shuffled: bool,
+}
+
+/// Deals minibatches, epoch by epoch. The batch of a step is a pure function of the key and the step.
 #[derive(Clone, Debug)]
 pub(crate) struct Batcher<T> {
     key: Key,
-    size: usize,
+    how: Minibatches,
     step: usize,
     /// The order of the rows in the epoch at hand, for every N that the model's plates have.
     orders: Vec<Order>,
@@ -102,7 +123,7 @@ pub(crate) struct Batcher<T> {
     by_row: ByRow<T>,
 }
 
-/// The shuffled rows of an epoch.
+/// The rows of an epoch.
 #[derive(Clone, Debug)]
 struct Order {
     epoch: usize,
@@ -113,37 +134,57 @@ impl<T: Scalar> Batcher<T> {
     /// More than a tape holds of one length; others are let go.
     const KEPT: usize = 16;
 
-    pub(crate) fn new(key: Key, size: usize, by_row: ByRow<T>) -> Self {
-        Self { key, size, step: 0, orders: Vec::new(), dealt: Vec::new(), by_row }
+    pub(crate) fn new(key: Key, how: Minibatches, by_row: ByRow<T>) -> Self {
+        Self { key, how, step: 0, orders: Vec::new(), dealt: Vec::new(), by_row }
     }
 
     pub(crate) fn set_step(&mut self, step: usize) {
         self.step = step;
     }
 
-    /// The minibatch of this step, of `n` rows in all. The last one of an epoch may be shorter: it is weighted by its own N / B, so
-    /// that every minibatch is an unbiased picture of the whole.
+    /// The minibatch of this step, of `n` rows in all. Every minibatch is an unbiased picture of the whole: a shuffled epoch ends with what is left,
+    /// which may be fewer rows and is weighted by its own N / B; without shuffling, the first row comes after the last one.
     fn deal(&mut self, n: usize) -> Arc<[usize]> {
-        let per_epoch = n.div_ceil(self.size);
+        let Minibatches { size, shuffled } = self.how;
+        if !shuffled {
+            let first = self.step * size % n;
+            return self.dealt(size, |to| {
+                for (i, row) in to.iter_mut().enumerate() {
+                    let at = first + i;
+                    *row = if at < n { at } else { at - n };
+                }
+            });
+        }
+        let per_epoch = n.div_ceil(size);
         let (epoch, part) = (self.step / per_epoch, self.step % per_epoch);
-        let at = self.orders.iter().position(|o| o.rows.len() == n).unwrap_or_else(|| {
-            self.orders.push(Order { epoch: usize::MAX, rows: (0..n).collect() });
-            self.orders.len() - 1
+        let mut orders = std::mem::take(&mut self.orders);
+        let at = orders.iter().position(|o| o.rows.len() == n).unwrap_or_else(|| {
+            orders.push(Order { epoch: usize::MAX, rows: (0..n).collect() });
+            orders.len() - 1
         });
-        let order = &mut self.orders[at];
+        let order = &mut orders[at];
         if order.epoch != epoch {
             order.rows.iter_mut().enumerate().for_each(|(i, row)| *row = i);
             order.rows.shuffle(&mut self.key.fold_in(epoch as u64).rng());
             order.epoch = epoch;
         }
-        let rows = &order.rows[part * self.size..((part + 1) * self.size).min(n)];
-        for dealt in self.dealt.iter_mut().filter(|d| d.len() == rows.len()) {
+        let rows = &order.rows[part * size..((part + 1) * size).min(n)];
+        let dealt = self.dealt(rows.len(), |to| to.copy_from_slice(rows));
+        self.orders = orders;
+        dealt
+    }
+
+    /// `n` rows that `fill` writes, in memory that nobody else holds.
+    fn dealt(&mut self, n: usize, fill: impl Fn(&mut [usize])) -> Arc<[usize]> {
+        for dealt in self.dealt.iter_mut().filter(|d| d.len() == n) {
             if let Some(memory) = Arc::get_mut(dealt) {
-                memory.copy_from_slice(rows);
+                fill(memory);
                 return dealt.clone();
             }
         }
-        let new: Arc<[usize]> = rows.into();
+        let mut new = vec![0; n];
+        fill(&mut new);
+        let new: Arc<[usize]> = new.into();
         if self.dealt.len() == Self::KEPT {
             self.dealt.remove(0);
         }
@@ -173,10 +214,10 @@ impl<'t, T: Scalar> Scope<'t, T> {
             });
         }
         let index = match &mut self.batcher {
-            Some(batcher) if batcher.size < n => Some(batcher.deal(n)),
+            Some(batcher) if batcher.how.size < n => Some(batcher.deal(n)),
             _ => None,
         };
-        let by_row = self.batcher.as_ref().map(|b| b.by_row.clone());
+        let by_row = self.batcher.as_ref().filter(|b| b.how.shuffled).map(|b| b.by_row.clone());
         let batch = Batch { tape: self.tape, total: n, index, by_row };
         self.weight = n as f64 / batch.len() as f64;
         let result = f(self, &batch);

@@ -84,6 +84,53 @@ fn rectified_affine_maps() {
     assert!(y.value().iter().all(|y| y.is_nan()));
 }
 
+/// What becomes of a hidden layer.
+type Head<T> = for<'t> fn(&[Var<'t, T>], Var<'t, T>) -> Var<'t, T>;
+
+/// Gradients of leaves are the same, but for rounding, whether those in between are kept or not: with a rectified layer that only a map to one column uses,
+/// that other operations use as well, and that is used by several such maps.
+#[test]
+fn leaves_alone() {
+    fn agree<T: Scalar>(n: usize, k: usize, m: usize) {
+        let shapes = [(n, k), (k, m), (1, m), (m, 1), (1, 1), (m, 1), (m, 2), (1, 2)];
+        let at: Vec<_> =
+            (1..).zip(shapes).map(|(seed, (r, c))| matrix(r, c, seed).map(T::from_f64)).collect();
+        let heads: [Head<T>; 5] = [
+            |x, h| h.affine(x[3], x[4]).sq().sum(),
+            |x, h| h.affine_relu(x[3], x[4]).sq().sum(),
+            |x, h| h.affine(x[3], x[4]).sq().sum() + h.affine(x[5], x[4]).sq().sum(),
+            |x, h| h.affine(x[3], x[4]).sq().sum() + h.affine(x[6], x[7]).sq().sum(),
+            |x, h| h.affine(x[6], x[7]).sq().sum() + h.affine(x[3], x[4]).sq().sum() + (h * h).sum(),
+        ];
+        for (i, head) in heads.iter().enumerate() {
+            let tape = Tape::new();
+            let x: Vec<_> = at.iter().map(|x| tape.variable(x)).collect();
+            let loss = head(&x, x[0].affine_relu(x[1], x[2]));
+            let leaves: Vec<_> = x.iter().map(|x| tape.backward_leaves(loss).wrt(*x)).collect();
+            let all: Vec<_> = x.iter().map(|x| tape.backward(loss).wrt(*x)).collect();
+            let unit = if T::from_f64(1e-60).to_f64() == 0.0 { 1e-5 } else { 1e-13 };
+            for (a, b) in leaves.iter().zip(&all) {
+                let (a, b) = (a.map(|a| a.to_f64()), b.map(|b| b.to_f64()));
+                assert!((&a - &b).amax() <= unit * b.amax(), "head {i}, {n} × {k} by {k} × {m}");
+            }
+        }
+    }
+    for (n, k, m) in [(1, 1, 1), (7, 3, 5), (100, 8, 50), (33, 40, 3), (300, 2, 9)] {
+        agree::<f64>(n, k, m);
+        agree::<f32>(n, k, m);
+        agree::<Dual<f64, 1>>(n.min(5), k.min(5), m.min(5));
+    }
+}
+
+#[test]
+#[should_panic(expected = "backward_leaves keeps no gradient of a result")]
+fn the_gradient_of_a_result_after_leaves_alone() {
+    let tape = Tape::<f64>::new();
+    let x = tape.scalar(1.0);
+    let y = x.exp();
+    tape.backward_leaves(y.sq()).wrt(y);
+}
+
 #[test]
 #[should_panic(expected = "affine: 2 × 3 by 3 × 4, and a row of 1 × 3 (wanted: 1 × 4)")]
 fn an_affine_map_with_a_wrong_bias() {

@@ -24,6 +24,11 @@ fn products<T: Scalar>((m, k, n): (usize, usize, usize)) -> Vec<T> {
     for x in [a, at, b, bt] {
         out.extend_from_slice(gradients.wrt(x).as_slice());
     }
+    drop(gradients);
+    // Through the rectifier from one column.
+    let one = rectified.matmul(tape.variable(&numbers(n, 1, 6)));
+    let column = rectified.affine(tape.variable(&numbers(n, 1, 7)), tape.variable(&numbers(1, 1, 8)));
+    out.extend_from_slice(tape.backward_leaves((one * column).sum()).wrt(a).as_slice());
     out
 }
 

@@ -97,7 +97,7 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         let out = run(&self.model, &self.tape, &mut self.layout, mode, how)?;
         let density = Var::linear_combination(out.log_prior.terms().chain(out.log_likelihood.terms()));
         if let Some(gradient) = gradient {
-            gradient.copy_from_slice(self.tape.backward(density).params());
+            gradient.copy_from_slice(self.tape.backward_leaves(density).params());
         }
         Ok(density.item())
     }

@@ -2,7 +2,7 @@
 
 use super::reduce::column_sums;
 use super::relu::slopes;
-use crate::kernel::gemm::{Mat, affine, gemm};
+use crate::kernel::gemm::{Mat, affine, gemm, outer_slopes};
 use crate::real::Scalar;
 use crate::tape::{Adjoints, Inputs, Op, Var, back_lane_by_lane, lane_by_lane};
 
@@ -76,8 +76,7 @@ impl<T: Scalar> Op<T> for Affine {
     }
 
     fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        let w = mat(x, 1, false);
-        self.back(mat(x, 0, false), w, y, g, dx, false);
+        self.back(mat(x, 0, false), mat(x, 1, false), y, g, dx, false);
     }
 
     fn forward_lanes(&self, x: &Inputs<'_, T>, y: &mut [T]) {
@@ -106,7 +105,7 @@ impl Affine {
         dx: &mut Adjoints<'_, T>,
         all: bool,
     ) {
-        if !self.relu {
+        if !self.relu || dx.is_passed() {
             return self.back_linear(a, w, g, dx, all);
         }
         let mut passed = dx.take_scratch(g.len());
@@ -126,7 +125,12 @@ impl Affine {
         dx.add_to(2, all, |to, fresh| column_sums(g, a.rows, to, fresh));
         let g = Mat { data: g, rows: a.rows, cols: w.cols, transposed: false };
         dx.add_to(1, all, |to, fresh| gemm(to, a.t(), g, fresh));
-        dx.add(0, |to, fresh| gemm(to, g, w.t(), fresh));
+        if w.cols == 1 && dx.takes_passed(0) {
+            // One number for every row: the pass of the rectifier costs as much as this one, and both together no more.
+            dx.add_passed(0, |to, fresh| outer_slopes(to, g, w.t(), fresh, a.data));
+        } else {
+            dx.add(0, |to, fresh| gemm(to, g, w.t(), fresh));
+        }
     }
 }
 
@@ -160,6 +164,7 @@ impl<'t, T: Scalar> Var<'t, T> {
             b.1
         );
         match self.tape().or(weight.tape()).or(bias.tape()) {
+            Some(tape) if relu => tape.record_rectified(Affine { relu }, &[self, weight, bias], (n, m)),
             Some(tape) => tape.record(Affine { relu }, &[self, weight, bias], n, m),
             None if relu => (self * weight + bias).relu(),
             None => self * weight + bias,

@@ -14,6 +14,7 @@ use std::ops::Range;
 #[derive(Debug)]
 pub struct Gradients<'t, T: Scalar> {
     tape: &'t Tape<T>,
+    leaves_only: bool,
     inner: Ref<'t, Inner<T>>,
 }
 
@@ -26,12 +27,26 @@ impl<T: Scalar> Tape<T> {
     /// If `result` is not 1 × 1, belongs to another tape, or gradients of this tape are still being read.
     #[track_caller]
     pub fn backward(&self, result: Var<'_, T>) -> Gradients<'_, T> {
-        let id = self.scalar_node(result);
-        self.inner.borrow_mut().sweep(id, None);
-        Gradients { tape: self, inner: self.inner.borrow() }
+        self.swept(result, false)
     }
 
-    /// As [`backward`](Tape::backward), and every bound parameter is changed by the rule as soon as its gradient is complete, while both are in
+    /// As [`backward`](Tape::backward), but only variables and parameters keep their gradients, not what was computed from them. Saves passes.
+    ///
+    /// # Panics
+    /// As `backward`.
+    #[track_caller]
+    pub fn backward_leaves(&self, result: Var<'_, T>) -> Gradients<'_, T> {
+        self.swept(result, true)
+    }
+
+    #[track_caller]
+    fn swept(&self, result: Var<'_, T>, leaves_only: bool) -> Gradients<'_, T> {
+        let id = self.scalar_node(result);
+        self.inner.borrow_mut().sweep(id, None, leaves_only);
+        Gradients { tape: self, leaves_only, inner: self.inner.borrow() }
+    }
+
+    /// As [`backward_leaves`](Tape::backward_leaves), and every bound parameter is changed by the rule as soon as its gradient is complete, while both are in
     /// the cache. The new values take the place of the gradient (see [`swap_params_gradient`](Tape::swap_params_gradient)); the bound parameters
     /// stay as they are. Returns the norm of the gradient.
     ///
@@ -49,7 +64,7 @@ impl<T: Scalar> Tape<T> {
         let (mut squares, used) = (std::mem::take(&mut inner.squares), Cell::new(0));
         let sizes = (inner.params_grad.len(), 2 * inner.params_node.len() + 1);
         let updates = Updates::new(rule, sizes, memory, &mut squares, &used);
-        inner.sweep(id, Some(updates));
+        inner.sweep(id, Some(updates), true);
         let norm = norm_of(&squares);
         inner.squares = squares;
         norm
@@ -68,13 +83,15 @@ impl<T: Scalar> Gradients<'_, T> {
     /// The gradient with respect to `x`, in the shape of `x`; zero where the result does not depend on it.
     ///
     /// # Panics
-    /// If `x` belongs to another tape.
+    /// If `x` belongs to another tape, or is the result of an operation after [`backward_leaves`](Tape::backward_leaves).
     #[track_caller]
     pub fn wrt(&self, x: Var<'_, T>) -> DMatrix<T> {
         let (rows, cols) = x.shape();
         let zero = || DMatrix::from_element(rows, cols, T::from_f64(0.0));
         let Some(id) = x.on(self.tape) else { return zero() };
         let inner = &*self.inner;
+        let kept = !self.leaves_only || inner.nodes[id as usize].op.is_none();
+        assert!(kept, "wrt: backward_leaves keeps no gradient of a result; use backward");
         if inner.reached.get(id as usize).is_none_or(|reached| *reached == Reached::NO) {
             return zero();
         }
@@ -94,7 +111,7 @@ impl<T: Scalar> Gradients<'_, T> {
 }
 
 impl<T: Scalar> Inner<T> {
-    fn sweep(&mut self, result: Option<u32>, updates: Option<Updates<'_, T>>) {
+    fn sweep(&mut self, result: Option<u32>, updates: Option<Updates<'_, T>>, leaves_only: bool) {
         let zero = T::from_f64(0.0);
         self.reached.clear();
         self.reached.resize(self.nodes.len(), Reached::NO);
@@ -112,13 +129,13 @@ impl<T: Scalar> Inner<T> {
             self.reached[id as usize] = Reached::lanes(lanes);
             // The result may be the second half of a pair, whose operation stands at the first half.
             for id in (0..=id as usize).rev() {
-                self.backward_one(id, updates);
+                self.backward_one(id, updates, leaves_only);
             }
         }
         self.finish_unused(updates);
     }
 
-    fn backward_one(&mut self, id: usize, updates: Option<Updates<'_, T>>) {
+    fn backward_one(&mut self, id: usize, updates: Option<Updates<'_, T>>, leaves_only: bool) {
         let node = self.nodes[id];
         let (op, at) = match (node.op, node.grad) {
             (Some(op), Grad::Arena(at)) => (op, at),
@@ -165,6 +182,7 @@ impl<T: Scalar> Inner<T> {
             nodes: &self.nodes,
             args,
             reached: &mut self.reached,
+            leaves_only,
             arena: below,
             params: &mut self.params_grad,
             scratch: &mut self.scratch,

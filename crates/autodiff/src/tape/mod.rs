@@ -220,6 +220,21 @@ impl<T: Scalar> Tape<T> {
         (Var::node(self, node), Var::node(self, extra))
     }
 
+    /// As `record`, for an operation that ends with a rectifier. It asks [`Adjoints::is_passed`].
+    #[track_caller]
+    pub(crate) fn record_rectified(
+        &self,
+        op: impl Op<T>,
+        args: &[Var<'_, T>],
+        shape: (usize, usize),
+    ) -> Var<'_, T> {
+        let (value, _) = self.record_op(op, args, shape, Behind::default());
+        if let Some(id) = value.on(self) {
+            self.inner.borrow_mut().nodes[id as usize].rectified = true;
+        }
+        value
+    }
+
     fn leaf(&self, rows: usize, cols: usize, wants: bool, fill: impl FnOnce(&mut [T])) -> Var<'_, T> {
         let mut inner = self.inner.borrow_mut();
         let at = inner.allocate(rows * cols);

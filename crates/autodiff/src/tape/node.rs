@@ -45,6 +45,8 @@ pub(crate) struct Node {
     pub first_user: u32,
     /// Every lane has a value and an adjoint of its own, one after the other.
     pub laned: bool,
+    /// It was rectified: where it is at most 0, its adjoint does not matter.
+    pub rectified: bool,
 }
 
 /// What no operation has as its number.
@@ -88,6 +90,7 @@ impl Node {
             behind: Behind::default(),
             first_user: NOBODY,
             laned: false,
+            rectified: false,
         }
     }
 

@@ -123,16 +123,20 @@ impl<'a, T: Scalar> Inputs<'a, T> {
 /// How far the sweep has come with the adjoint of a node: in how many lanes something has been added (1 without lanes). In the others the
 /// numbers are old.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Reached(u32);
+pub(crate) struct Reached {
+    lanes: u32,
+    /// All that was added was [passed](Adjoints::add_passed) by the rectifier that gave the value.
+    passed: bool,
+}
 
 impl Reached {
-    pub(crate) const NO: Self = Self(0);
+    pub(crate) const NO: Self = Self { lanes: 0, passed: false };
     /// It was complete, and its parameters have changed.
-    pub(crate) const FINISHED: Self = Self(u32::MAX);
+    pub(crate) const FINISHED: Self = Self { lanes: u32::MAX, passed: false };
 
     /// In so many lanes, from the first on.
     pub(crate) fn lanes(count: usize) -> Self {
-        Self(count as u32)
+        Self { lanes: count as u32, passed: false }
     }
 
     pub(crate) fn is_open(self) -> bool {
@@ -146,6 +150,8 @@ pub struct Adjoints<'a, T: Scalar> {
     pub(super) nodes: &'a [Node],
     pub(super) args: &'a [u32],
     pub(super) reached: &'a mut [Reached],
+    /// Only the gradients of leaves are wanted.
+    pub(super) leaves_only: bool,
     /// Adjoints on the tape, up to that of the operation itself.
     pub(super) arena: &'a mut [T],
     /// Adjoints of the parameters.
@@ -190,6 +196,25 @@ impl<'a, T: Scalar> Adjoints<'a, T> {
         if let Some((to, fresh)) = self.slot(k) {
             add(to, fresh);
         }
+    }
+
+    /// Whether argument `k` is a value that was rectified, and nobody will see its adjoint: nothing need be added where the rectifier will let
+    /// nothing through.
+    pub(crate) fn takes_passed(&self, k: usize) -> bool {
+        self.leaves_only && self.nodes[self.args[k] as usize].rectified
+    }
+
+    /// As [`add`](Adjoints::add), for such an argument, when nothing is added there.
+    pub(crate) fn add_passed(&mut self, k: usize, add: impl FnOnce(&mut [T], bool)) {
+        let id = self.args[k] as usize;
+        let before = self.reached[id];
+        self.add(k, add);
+        self.reached[id].passed = before.passed || before == Reached::NO;
+    }
+
+    /// Whether only such parts were added to the adjoint of the operation itself.
+    pub(crate) fn is_passed(&self) -> bool {
+        self.reached[self.node as usize].passed
     }
 
     /// As [`add`](Adjoints::add), for contributions that only touch some entries: a fresh slice is set to zero first.
@@ -254,11 +279,12 @@ impl<'a, T: Scalar> Adjoints<'a, T> {
             Grad::Arena(at) => &mut self.arena[at + lane * node.size()..][..node.size()],
             Grad::Params(at) => &mut self.params[at..at + node.size()],
         };
-        let Reached(before) = self.reached[id];
-        let fresh = before as usize <= lane;
+        let before = &mut self.reached[id];
+        let fresh = before.lanes as usize <= lane;
         if fresh {
-            self.reached[id] = Reached::lanes(lane + 1);
+            before.lanes = lane as u32 + 1;
         }
+        before.passed = false;
         Some((to, fresh))
     }
 

@@ -67,7 +67,8 @@ impl<T: Scalar> Engine<T> {
     ) -> Self {
         let (workers, by_row, fastest) = (Vec::new(), ByRow::default(), Duration::MAX);
         let together = found.together.clone();
-        let mut engine = Self { workers, draws, minibatches, by_row, together, estimator, key, fastest, timed: 0 };
+        let mut engine =
+            Self { workers, draws, minibatches, by_row, together, estimator, key, fastest, timed: 0 };
         engine.share_out(&found.layout, if found.size <= Self::SMALL { Self::TOGETHER } else { 1 });
         engine
     }

@@ -76,7 +76,7 @@ impl<T: Scalar> Worker<T> {
     }
 
     pub(super) fn gradient(&mut self, model: &impl Model<T>, task: &Task<'_, T>) -> Result {
-        self.back(model, task, |tape, objective| drop(tape.backward(objective)))
+        self.back(model, task, |tape, objective| drop(tape.backward_leaves(objective)))
     }
 
     /// Runs the model, and lets `back` sweep back from the objective. What it leaves as the gradient of the parameters is kept.

@@ -80,14 +80,8 @@ pub(super) unsafe fn product<V: Vector>(
                         pack::rows::<V>(a, rows, depth, to);
                         a = View { start: to, row: 1, column: vectors * V::LEN };
                     }
-                    // The bias is added in the first block of depth, the limit holds in the last.
-                    let (first, last) = (pc == 0, pc + 1 == depths.count);
-                    let end = match c.end {
-                        End::Affine { bias, .. } if first && !last => End::Affine { bias, least: V::LOWEST },
-                        End::Affine { .. } if !last => End::Plain,
-                        end => end,
-                    };
-                    let c = Target { fresh: c.fresh && first, end, ..c };
+                    let end = c.end.of_block(pc == 0, pc + 1 == depths.count, V::LOWEST);
+                    let c = Target { fresh: c.fresh && pc == 0, end, ..c };
                     let last = V::mask(rows - (vectors - 1) * V::LEN);
                     macro_rules! times {
                         ($cut:literal) => {{
@@ -228,7 +222,8 @@ pub(super) unsafe fn few_columns<V: Vector>(
             unsafe {
                 let (a, b) = (a.from(i, p), Columns::of(b.from(p, 0)));
                 let c = c.from(i, 0);
-                let c = Target { fresh: c.fresh && pc == 0, ..c };
+                let end = c.end.of_block(pc == 0, pc + 1 == depths.count, V::LOWEST);
+                let c = Target { fresh: c.fresh && pc == 0, end, ..c };
                 macro_rules! rows {
                     ($vectors:literal) => {{
                         let rows = ($vectors * V::LEN).min(m - i);
@@ -264,6 +259,10 @@ pub(super) unsafe fn outer<V: Vector>(
     b: View<V::Num>,
     c: Target<V::Num>,
 ) {
+    if let End::Slopes { of } = c.end {
+        // SAFETY: the caller's contract.
+        return unsafe { outer_slopes::<V>((m, n), a, b, c, of) };
+    }
     let whole = m / V::LEN * V::LEN;
     // SAFETY: the caller's contract; the last vector is masked if it is not whole.
     unsafe {
@@ -272,7 +271,7 @@ pub(super) unsafe fn outer<V: Vector>(
             let (y, c) = (V::splat(b.from(0, j).start), c.from(0, j));
             let (first, least) = match c.end {
                 End::Affine { bias, least } => (V::splat(bias), least),
-                End::Plain => (V::zero(), V::LOWEST),
+                _ => (V::zero(), V::LOWEST),
             };
             let least = V::splat(&least);
             for i in (0..whole).step_by(V::LEN) {
@@ -284,6 +283,39 @@ pub(super) unsafe fn outer<V: Vector>(
                 let (x, to) = (V::load_first(a.start.add(whole), last), c.start.add(whole));
                 let old = if c.fresh { first } else { V::load_first(to, last) };
                 old.add_product(x, y).at_least(least).store_first(to, last);
+            }
+        }
+    }
+}
+
+/// As [`outer`], where a rectifier with these values lets something through.
+///
+/// # Safety
+/// As for [`outer`]; `of` has the entries of the target.
+#[inline(always)]
+unsafe fn outer_slopes<V: Vector>(
+    (m, n): (usize, usize),
+    a: View<V::Num>,
+    b: View<V::Num>,
+    c: Target<V::Num>,
+    of: *const V::Num,
+) {
+    let whole = m / V::LEN * V::LEN;
+    // SAFETY: the caller's contract; the last vector is masked if it is not whole.
+    unsafe {
+        let last = V::mask(m - whole);
+        for j in 0..n {
+            let (y, to, of) = (V::splat(b.from(0, j).start), c.from(0, j).start, of.add(j * c.column));
+            for i in (0..whole).step_by(V::LEN) {
+                let x = V::load(a.start.add(i)).where_above_zero(V::load(of.add(i)));
+                let old = if c.fresh { V::zero() } else { V::load(to.add(i)) };
+                old.add_product(x, y).store(to.add(i));
+            }
+            if whole < m {
+                let x = V::load_first(a.start.add(whole), last);
+                let x = x.where_above_zero(V::load_first(of.add(whole), last));
+                let old = if c.fresh { V::zero() } else { V::load_first(to.add(whole), last) };
+                old.add_product(x, y).store_first(to.add(whole), last);
             }
         }
     }

@@ -195,6 +195,14 @@ unsafe fn put<V: Vector, const R: usize, const C: usize>(
         }
         let mut all = [V::Num::default(); 16];
         totals.store(all.as_mut_ptr());
+        if row == 1 && fresh {
+            // Column by column, not number by number.
+            for s in 0..C {
+                let column_of = all.as_ptr().add(s * R).cast::<[V::Num; R]>();
+                to.add(s * column).cast::<[V::Num; R]>().write_unaligned(column_of.read_unaligned());
+            }
+            return;
+        }
         for s in 0..C {
             for r in 0..R {
                 let to = to.add(r * row + s * column);

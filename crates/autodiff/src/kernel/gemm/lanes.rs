@@ -46,6 +46,8 @@ pub(super) trait Vector: Copy {
     unsafe fn add(self, other: Self) -> Self;
     /// The larger of the two numbers of each place; a NaN of `self` stays.
     unsafe fn at_least(self, least: Self) -> Self;
+    /// 0 where `y` is at most 0, as the slope of a rectifier with that value.
+    unsafe fn where_above_zero(self, y: Self) -> Self;
     /// `self + a b`, rounded once (but for the portable form).
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
     /// Entry i is the sum of the entries of `x[i]`, of which there are `LEN`: the upper half is added to the lower one, and so on.
@@ -146,6 +148,13 @@ macro_rules! portable {
                 self
             }
             #[inline(always)]
+            unsafe fn where_above_zero(mut self, y: Self) -> Self {
+                for (x, y) in self.0.iter_mut().zip(y.0) {
+                    *x = if y <= 0.0 { 0.0 } else { *x };
+                }
+                self
+            }
+            #[inline(always)]
             unsafe fn add_product(mut self, a: Self, b: Self) -> Self {
                 for (i, x) in self.0.iter_mut().enumerate() {
                     *x += a.0[i] * b.0[i];
@@ -200,7 +209,7 @@ mod x86 {
     macro_rules! vector {
         (
             $name:ident, $num:ty, $mask:ty, $len:literal, $columns:literal, $free_masks:literal, $dots:literal, $square:literal, $zero:ident, $splat:ident, $load:ident,
-            $store:ident, $add:ident, $max:ident, $fma:ident, $totals:ident, $transpose:ident, $n:ident => $make:expr,
+            $store:ident, $add:ident, $max:ident, $above:ident, $fma:ident, $totals:ident, $transpose:ident, $n:ident => $make:expr,
             $at:ident, $m:ident => $load_first:expr, $to:ident, $v:ident => $store_first:expr $(, $more:item)*
         ) => {
             // SAFETY of every block: the caller's contract.
@@ -253,6 +262,10 @@ mod x86 {
                     $name(unsafe { $max(least.0, self.0) })
                 }
                 #[inline(always)]
+                unsafe fn where_above_zero(self, y: Self) -> Self {
+                    $name(unsafe { $above(self.0, y.0) })
+                }
+                #[inline(always)]
                 unsafe fn add_product(self, a: Self, b: Self) -> Self {
                     $name(unsafe { $fma(a.0, b.0, self.0) })
                 }
@@ -279,17 +292,17 @@ mod x86 {
 
     vector!(
         Eight32, f32, __m256i, 8, 3, false, 4, 8, _mm256_setzero_ps, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps,
-        _mm256_max_ps, _mm256_fmadd_ps, eight_totals32, transpose32, n => unsafe { _mm256_loadu_si256(ONES.as_ptr().add(8 - n).cast()) },
+        _mm256_max_ps, above_zero8, _mm256_fmadd_ps, eight_totals32, transpose32, n => unsafe { _mm256_loadu_si256(ONES.as_ptr().add(8 - n).cast()) },
         at, m => _mm256_maskload_ps(at, m), to, v => _mm256_maskstore_ps(to, m, v)
     );
     vector!(
         Four64, f64, __m256i, 4, 3, false, 2, 4, _mm256_setzero_pd, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd,
-        _mm256_max_pd, _mm256_fmadd_pd, four_totals64, transpose64, n => unsafe { _mm256_loadu_si256(ONES64.as_ptr().add(4 - n).cast()) },
+        _mm256_max_pd, above_zero4, _mm256_fmadd_pd, four_totals64, transpose64, n => unsafe { _mm256_loadu_si256(ONES64.as_ptr().add(4 - n).cast()) },
         at, m => _mm256_maskload_pd(at, m), to, v => _mm256_maskstore_pd(to, m, v)
     );
     vector!(
         Sixteen32, f32, __mmask16, 16, 8, true, 16, 8, _mm512_setzero_ps, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps,
-        _mm512_max_ps, _mm512_fmadd_ps, sixteen_totals32, transpose32, n => ((1_u32 << n) - 1) as __mmask16,
+        _mm512_max_ps, above_zero16, _mm512_fmadd_ps, sixteen_totals32, transpose32, n => ((1_u32 << n) - 1) as __mmask16,
         at, m => _mm512_maskz_loadu_ps(m, at), to, v => _mm512_mask_storeu_ps(to, m, v),
         const TALL: usize = 16;,
         #[inline(always)]
@@ -316,9 +329,25 @@ mod x86 {
     );
     vector!(
         Eight64, f64, __mmask8, 8, 8, true, 8, 4, _mm512_setzero_pd, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd,
-        _mm512_max_pd, _mm512_fmadd_pd, eight_totals64, transpose64, n => ((1_u32 << n) - 1) as __mmask8,
+        _mm512_max_pd, above_zero8d, _mm512_fmadd_pd, eight_totals64, transpose64, n => ((1_u32 << n) - 1) as __mmask8,
         at, m => _mm512_maskz_loadu_pd(m, at), to, v => _mm512_mask_storeu_pd(to, m, v)
     );
+
+    macro_rules! above_zero {
+        ($name:ident, $vector:ident, $x:ident, $y:ident => $body:expr) => {
+            /// # Safety
+            /// The instruction set.
+            #[inline(always)]
+            unsafe fn $name($x: $vector, $y: $vector) -> $vector {
+                // SAFETY: the caller's contract.
+                unsafe { $body }
+            }
+        };
+    }
+    above_zero!(above_zero8, __m256, x, y => _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_NLE_UQ>(y, _mm256_setzero_ps())));
+    above_zero!(above_zero4, __m256d, x, y => _mm256_and_pd(x, _mm256_cmp_pd::<_CMP_NLE_UQ>(y, _mm256_setzero_pd())));
+    above_zero!(above_zero16, __m512, x, y => _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_NLE_UQ>(y, _mm512_setzero_ps()), x));
+    above_zero!(above_zero8d, __m512d, x, y => _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_NLE_UQ>(y, _mm512_setzero_pd()), x));
 
     /// The totals of vectors: step by step two vectors become one, whose lower and upper halves (or pairs, or neighbours) are added.
     /// The order of the vectors undoes what the steps do to that of the totals.

@@ -6,8 +6,8 @@
 //!
 //! `GEMM_ONLY=mnist` shows only the groups with that name.
 
-use super::gemm;
 use super::tests::stored;
+use super::{affine, gemm};
 use crate::random::{Key, fill_normal};
 use crate::real::Scalar;
 use std::hint::black_box;
@@ -16,7 +16,7 @@ use std::time::Instant;
 /// How a product stands in a layer `Y = X W`.
 #[derive(Clone, Copy, Debug)]
 enum Role {
-    /// `Y += X W`, as a layer with a bias does it.
+    /// `Y = max(X W + b, 0)`.
     Forward,
     /// `X' G`.
     Weights,
@@ -61,11 +61,16 @@ fn copies<T: Scalar>(n: usize, key: u64) -> Vec<Aligned<T>> {
 fn cycles<T: Scalar>((m, k, n): (usize, usize, usize), role: Role) -> (f64, f64) {
     let (mut a, mut b, mut c) = (copies::<T>(m * k, 1), copies::<T>(k * n, 2), copies::<T>(m * n, 3));
     let (ta, tb) = (matches!(role, Weights), matches!(role, Inputs));
+    let bias = vec![T::from_f64(0.5); n];
     let mut at = 0;
     let mut product = || {
         let (i, j, l) = (at % a.len(), at % b.len(), at % c.len());
         let (a, b, c) = (a[i].get(), b[j].get(), c[l].get());
-        gemm(c, stored(a, (m, k), ta), stored(b, (k, n), tb), !matches!(role, Forward));
+        let (a, b) = (stored(a, (m, k), ta), stored(b, (k, n), tb));
+        match role {
+            Forward => affine(c, a, b, &bias, true),
+            Weights | Inputs => gemm(c, a, b, true),
+        }
         black_box(c);
         at += 1;
     };

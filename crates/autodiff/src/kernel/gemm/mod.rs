@@ -69,7 +69,7 @@ impl<T> Mat<'_, T> {
 pub(crate) fn gemm<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: bool) {
     if sizes(c, a, b).1 == 0 && fresh {
         c.fill(T::from_f64(0.0));
-    } else if !fast(c, a, b, fresh, None) {
+    } else if !fast(c, a, b, fresh, Last::Nothing) {
         plain(c, a, b, fresh);
     }
 }
@@ -81,7 +81,7 @@ pub(crate) fn gemm<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: 
 pub(crate) fn affine<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, bias: &[T], rectified: bool) {
     let (m, k, n) = sizes(c, a, b);
     assert!(bias.len() == n, "affine: a bias for every column");
-    if k > 0 && fast(c, a, b, true, Some((bias, rectified))) {
+    if k > 0 && fast(c, a, b, true, Last::Affine(bias, rectified)) {
         return;
     }
     for (column, b) in c.chunks_exact_mut(m.max(1)).zip(bias) {
@@ -90,6 +90,26 @@ pub(crate) fn affine<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, bias:
     gemm(c, a, b, false);
     if rectified {
         c.iter_mut().for_each(|y| *y = T::from_num(y.num().relu()));
+    }
+}
+
+/// `c = a b`, or `c += a b` where not `fresh`, for a column and a row; but nothing where a rectifier with the values `of` lets nothing through.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub(crate) fn outer_slopes<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: bool, of: &[T]) {
+    let (m, k, _) = sizes(c, a, b);
+    let fits = k == 1 && a.steps().0 == 1 && of.len() == c.len();
+    assert!(fits, "outer_slopes: a column, a row, and a value for every entry");
+    if fast(c, a, b, fresh, Last::Slopes(of)) {
+        return;
+    }
+    let columns = c.chunks_exact_mut(m.max(1)).zip(of.chunks_exact(m.max(1))).zip(b.data);
+    for ((c, of), b) in columns {
+        for ((c, of), a) in c.iter_mut().zip(of).zip(a.data) {
+            let old = if fresh { T::Num::zero() } else { c.num() };
+            *c = T::from_num(if of.num() <= 0.0 { old } else { old + a.num() * b.num() });
+        }
     }
 }
 
@@ -102,14 +122,18 @@ fn sizes<T>(c: &[T], a: Mat<'_, T>, b: Mat<'_, T>) -> (usize, usize, usize) {
     (m, k, n)
 }
 
-/// The product of floats, with a bias and whether it is rectified; whether this could be done. With a bias only blocks and outer products can.
-fn fast<T: Scalar>(
-    c: &mut [T],
-    a: Mat<'_, T>,
-    b: Mat<'_, T>,
-    fresh: bool,
-    affine: Option<(&[T], bool)>,
-) -> bool {
+/// What is done with a product in the end.
+#[derive(Clone, Copy)]
+enum Last<'a, T> {
+    Nothing,
+    /// A bias is added, and the sum rectified or not.
+    Affine(&'a [T], bool),
+    /// Only a part counts, which a rectifier with these values lets through. For outer products.
+    Slopes(&'a [T]),
+}
+
+/// The product of floats; whether this could be done. What is done along the depth has no end.
+fn fast<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: bool, last: Last<'_, T>) -> bool {
     let (m, k, n) = sizes(c, a, b);
     macro_rules! floats {
         ($num:ty) => {
@@ -118,17 +142,21 @@ fn fast<T: Scalar>(
                     let (row, column) = x.steps();
                     View { start: x.data.as_ptr().cast::<$num>(), row, column }
                 };
-                let end = match affine {
-                    None => End::Plain,
-                    Some((bias, rectified)) => {
+                let end = match last {
+                    Last::Nothing => End::Plain,
+                    Last::Affine(bias, rectified) => {
                         let least = if rectified { 0.0 } else { <$num>::NEG_INFINITY };
                         End::Affine { bias: bias.as_ptr().cast::<$num>(), least }
                     }
+                    Last::Slopes(of) => End::Slopes { of: of.as_ptr().cast::<$num>() },
                 };
                 let c = Target { start: c.as_mut_ptr().cast::<$num>(), column: m, fresh, end };
                 let (a, b) = (view(a), view(b));
-                let way = Way::of((m, k, n), a, b);
-                if affine.is_some() && !matches!(way, Way::Blocks | Way::Outer) {
+                let way = match last {
+                    Last::Slopes(_) => Way::Outer,
+                    _ => Way::of((m, k, n), a, b),
+                };
+                if matches!(last, Last::Affine(..)) && matches!(way, Way::Dots | Way::BlocksAndDots) {
                     return false;
                 }
                 let product = Product { sizes: (m, k, n), way, a, b, c };
@@ -174,7 +202,7 @@ enum Way {
 const FEW: usize = 10;
 
 /// From so many rows on, a column by a row is fastest in the order of memory.
-const TALL: usize = 256;
+const TALL: usize = 64;
 
 impl Way {
     fn of<T>((m, k, n): (usize, usize, usize), a: View<T>, b: View<T>) -> Self {

@@ -38,13 +38,27 @@ pub(super) struct Target<T> {
     pub(super) end: End<T>,
 }
 
-/// The end of a sum: a number of its column is added, and what is below a limit becomes the limit. Only in blocks and in outer products.
+/// The end of a sum. In blocks, in tall tiles and in outer products.
 #[derive(Clone, Copy)]
 pub(super) enum End<T> {
     /// Nothing is done.
     Plain,
-    /// With the numbers of the columns, for sums that are fresh, and the limit.
+    /// A number of its column is added, if it is fresh, and what is below a limit becomes the limit.
     Affine { bias: *const T, least: T },
+    /// Nothing is added where a rectifier has the value 0. Its values stand as the target's entries do. Only in outer products.
+    Slopes { of: *const T },
+}
+
+impl<T: Copy> End<T> {
+    /// The end of one of several blocks of depth: the bias is added in the first, the limit holds in the last.
+    #[inline(always)]
+    pub(super) fn of_block(self, first: bool, last: bool, lowest: T) -> Self {
+        match self {
+            End::Affine { bias, .. } if first && !last => End::Affine { bias, least: lowest },
+            End::Affine { .. } if !last => End::Plain,
+            end => end,
+        }
+    }
 }
 
 impl<T> Target<T> {
@@ -59,6 +73,7 @@ impl<T> Target<T> {
             let end = match self.end {
                 End::Plain => End::Plain,
                 End::Affine { bias, least } => End::Affine { bias: bias.add(j), least },
+                End::Slopes { of } => End::Slopes { of: of.add(i + j * self.column) },
             };
             Self { start: self.start.add(i + j * self.column), end, ..self }
         }

@@ -1,8 +1,8 @@
 //! Matrix products.
 
-use super::reduce::column_sums;
+use super::reduce::{add, column_sums};
 use super::relu::slopes;
-use crate::kernel::gemm::{Mat, affine, gemm, outer_slopes};
+use crate::kernel::gemm::{Back, Mat, ToColumn, affine, gemm, passed};
 use crate::real::Scalar;
 use crate::tape::{Adjoints, Inputs, Op, Var, back_lane_by_lane, lane_by_lane};
 
@@ -105,32 +105,44 @@ impl Affine {
         dx: &mut Adjoints<'_, T>,
         all: bool,
     ) {
-        if !self.relu || dx.is_passed() {
-            return self.back_linear(a, w, g, dx, all);
+        let sums = dx.take_sums();
+        if !self.relu || sums.is_some() {
+            self.back_linear(a, w, g, sums.as_deref(), dx, all);
+        } else {
+            let mut passed = dx.take_scratch(g.len());
+            slopes(y, g, &mut passed, true);
+            self.back_linear(a, w, &passed, None, dx, all);
+            dx.put_scratch(passed);
         }
-        let mut passed = dx.take_scratch(g.len());
-        slopes(y, g, &mut passed, true);
-        self.back_linear(a, w, &passed, dx, all);
-        dx.put_scratch(passed);
+        if let Some(sums) = sums {
+            dx.put_sums(sums);
+        }
     }
 
+    /// From the adjoint before the rectifier, of which the sums of the columns may be known.
     fn back_linear<T: Scalar>(
         self,
         a: Mat<'_, T>,
         w: Mat<'_, T>,
         g: &[T],
+        sums: Option<&[T]>,
         dx: &mut Adjoints<'_, T>,
         all: bool,
     ) {
-        dx.add_to(2, all, |to, fresh| column_sums(g, a.rows, to, fresh));
+        dx.add_to(2, all, |to, fresh| match sums {
+            Some(sums) if fresh => to.copy_from_slice(sums),
+            Some(sums) => add(to, sums),
+            None => column_sums(g, a.rows, to, fresh),
+        });
+        if w.cols == 1
+            && let Some((h, sums)) = dx.passed(0)
+        {
+            let to = Back { w: dx.shared(1), h, sums };
+            return passed(ToColumn { h: a.data, w: w.data, g }, to);
+        }
         let g = Mat { data: g, rows: a.rows, cols: w.cols, transposed: false };
         dx.add_to(1, all, |to, fresh| gemm(to, a.t(), g, fresh));
-        if w.cols == 1 && dx.takes_passed(0) {
-            // One number for every row: the pass of the rectifier costs as much as this one, and both together no more.
-            dx.add_passed(0, |to, fresh| outer_slopes(to, g, w.t(), fresh, a.data));
-        } else {
-            dx.add(0, |to, fresh| gemm(to, g, w.t(), fresh));
-        }
+        dx.add(0, |to, fresh| gemm(to, g, w.t(), fresh));
     }
 }
 

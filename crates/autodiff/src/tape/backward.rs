@@ -113,6 +113,7 @@ impl<T: Scalar> Gradients<'_, T> {
 impl<T: Scalar> Inner<T> {
     fn sweep(&mut self, result: Option<u32>, updates: Option<Updates<'_, T>>, leaves_only: bool) {
         let zero = T::from_f64(0.0);
+        self.passed.nowhere();
         self.reached.clear();
         self.reached.resize(self.nodes.len(), Reached::NO);
         if self.adjoints.len() < self.adjoints_used {
@@ -183,6 +184,7 @@ impl<T: Scalar> Inner<T> {
             args,
             reached: &mut self.reached,
             leaves_only,
+            passed: &mut self.passed,
             arena: below,
             params: &mut self.params_grad,
             scratch: &mut self.scratch,

@@ -18,7 +18,7 @@ use crate::real::Scalar;
 use nalgebra::DMatrix;
 pub(crate) use node::Behind;
 use node::{Grad, Node, Place, Values};
-use op::Reached;
+use op::{Passed, Reached};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -61,6 +61,7 @@ struct Inner<T: Scalar> {
     /// Squares of the gradient that updates have used up.
     squares: Vec<f64>,
     scratch: Vec<T>,
+    passed: Passed<T>,
     params: Option<Arc<Vec<T>>>,
     params_grad: Vec<T>,
     /// The node of a parameter segment once it has been used, by segment.
@@ -107,6 +108,7 @@ impl<T: Scalar> Tape<T> {
                 reached: Vec::new(),
                 squares: Vec::new(),
                 scratch: Vec::new(),
+                passed: Passed::default(),
                 params: None,
                 params_grad: Vec::new(),
                 params_node: Vec::new(),
@@ -220,7 +222,7 @@ impl<T: Scalar> Tape<T> {
         (Var::node(self, node), Var::node(self, extra))
     }
 
-    /// As `record`, for an operation that ends with a rectifier. It asks [`Adjoints::is_passed`].
+    /// As `record`, for an operation that ends with a rectifier, and asks for [`Adjoints::take_sums`].
     #[track_caller]
     pub(crate) fn record_rectified(
         &self,

@@ -123,24 +123,50 @@ impl<'a, T: Scalar> Inputs<'a, T> {
 /// How far the sweep has come with the adjoint of a node: in how many lanes something has been added (1 without lanes). In the others the
 /// numbers are old.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Reached {
-    lanes: u32,
-    /// All that was added was [passed](Adjoints::add_passed) by the rectifier that gave the value.
-    passed: bool,
-}
+pub(crate) struct Reached(u32);
 
 impl Reached {
-    pub(crate) const NO: Self = Self { lanes: 0, passed: false };
+    pub(crate) const NO: Self = Self(0);
     /// It was complete, and its parameters have changed.
-    pub(crate) const FINISHED: Self = Self { lanes: u32::MAX, passed: false };
+    pub(crate) const FINISHED: Self = Self(u32::MAX);
 
     /// In so many lanes, from the first on.
     pub(crate) fn lanes(count: usize) -> Self {
-        Self { lanes: count as u32, passed: false }
+        Self(count as u32)
     }
 
     pub(crate) fn is_open(self) -> bool {
         self != Self::NO && self != Self::FINISHED
+    }
+}
+
+/// The node whose adjoint is what its rectifier lets through, and nothing else, if there is one; and the sums of that adjoint's columns.
+#[derive(Debug, Default)]
+pub(crate) struct Passed<T> {
+    node: Option<usize>,
+    sums: Vec<T>,
+}
+
+impl<T: Scalar> Passed<T> {
+    pub(super) fn nowhere(&mut self) {
+        self.node = None;
+    }
+
+    /// Something is added to the adjoint of this node.
+    fn unless_at(&mut self, node: usize) {
+        if self.node == Some(node) {
+            self.node = None;
+        }
+    }
+
+    fn columns_of(&mut self, node: usize, columns: usize) -> &mut [T] {
+        self.node = Some(node);
+        self.sums.resize(columns, T::from_f64(0.0));
+        &mut self.sums
+    }
+
+    fn take(&mut self, node: usize) -> Option<Vec<T>> {
+        self.node.take_if(|of| *of == node).map(|_| std::mem::take(&mut self.sums))
     }
 }
 
@@ -152,6 +178,7 @@ pub struct Adjoints<'a, T: Scalar> {
     pub(super) reached: &'a mut [Reached],
     /// Only the gradients of leaves are wanted.
     pub(super) leaves_only: bool,
+    pub(super) passed: &'a mut Passed<T>,
     /// Adjoints on the tape, up to that of the operation itself.
     pub(super) arena: &'a mut [T],
     /// Adjoints of the parameters.
@@ -198,23 +225,30 @@ impl<'a, T: Scalar> Adjoints<'a, T> {
         }
     }
 
-    /// Whether argument `k` is a value that was rectified, and nobody will see its adjoint: nothing need be added where the rectifier will let
-    /// nothing through.
-    pub(crate) fn takes_passed(&self, k: usize) -> bool {
-        self.leaves_only && self.nodes[self.args[k] as usize].rectified
-    }
-
-    /// As [`add`](Adjoints::add), for such an argument, when nothing is added there.
-    pub(crate) fn add_passed(&mut self, k: usize, add: impl FnOnce(&mut [T], bool)) {
+    /// The adjoint of argument `k`, and where the sums of its columns go, if the argument is a value that was rectified and nobody sees its adjoint but
+    /// that operation: it need only be what the rectifier lets through. Nothing has been added yet, and all entries must be written.
+    pub(crate) fn passed(&mut self, k: usize) -> Option<(SharedMut<T>, SharedMut<T>)> {
         let id = self.args[k] as usize;
-        let before = self.reached[id];
-        self.add(k, add);
-        self.reached[id].passed = before.passed || before == Reached::NO;
+        let node = &self.nodes[id];
+        let (Grad::Arena(at), true) = (node.grad, node.rectified && self.leaves_only) else { return None };
+        let once = self.args.iter().filter(|arg| **arg == self.args[k]).count() == 1;
+        if !once || node.laned || self.reached[id] != Reached::NO {
+            return None;
+        }
+        self.reached[id] = Reached::lanes(1);
+        let to = SharedMut::new(&mut self.arena[at..at + node.size()]);
+        Some((to, SharedMut::new(self.passed.columns_of(id, node.cols as usize))))
     }
 
-    /// Whether only such parts were added to the adjoint of the operation itself.
-    pub(crate) fn is_passed(&self) -> bool {
-        self.reached[self.node as usize].passed
+    /// The sums of the columns of the operation's own adjoint, if that is what its rectifier [lets through](Adjoints::passed). Give the memory
+    /// back by [`put_sums`](Adjoints::put_sums).
+    pub(crate) fn take_sums(&mut self) -> Option<Vec<T>> {
+        self.passed.take(self.node as usize)
+    }
+
+    /// Takes back the memory.
+    pub(crate) fn put_sums(&mut self, sums: Vec<T>) {
+        self.passed.sums = sums;
     }
 
     /// As [`add`](Adjoints::add), for contributions that only touch some entries: a fresh slice is set to zero first.
@@ -279,12 +313,12 @@ impl<'a, T: Scalar> Adjoints<'a, T> {
             Grad::Arena(at) => &mut self.arena[at + lane * node.size()..][..node.size()],
             Grad::Params(at) => &mut self.params[at..at + node.size()],
         };
-        let before = &mut self.reached[id];
-        let fresh = before.lanes as usize <= lane;
+        let Reached(before) = self.reached[id];
+        let fresh = before as usize <= lane;
         if fresh {
-            before.lanes = lane as u32 + 1;
+            self.reached[id] = Reached::lanes(lane + 1);
         }
-        before.passed = false;
+        self.passed.unless_at(id);
         Some((to, fresh))
     }
 
@@ -294,6 +328,7 @@ impl<'a, T: Scalar> Adjoints<'a, T> {
         let Grad::Arena(at) = node.grad else { return None };
         let fresh = self.reached[id] == Reached::NO;
         self.reached[id] = Reached::lanes(self.lanes);
+        self.passed.unless_at(id);
         Some((&mut self.arena[at..][..self.lanes * node.size()], fresh))
     }
 }

@@ -259,10 +259,6 @@ pub(super) unsafe fn outer<V: Vector>(
     b: View<V::Num>,
     c: Target<V::Num>,
 ) {
-    if let End::Slopes { of } = c.end {
-        // SAFETY: the caller's contract.
-        return unsafe { outer_slopes::<V>((m, n), a, b, c, of) };
-    }
     let whole = m / V::LEN * V::LEN;
     // SAFETY: the caller's contract; the last vector is masked if it is not whole.
     unsafe {
@@ -271,7 +267,7 @@ pub(super) unsafe fn outer<V: Vector>(
             let (y, c) = (V::splat(b.from(0, j).start), c.from(0, j));
             let (first, least) = match c.end {
                 End::Affine { bias, least } => (V::splat(bias), least),
-                _ => (V::zero(), V::LOWEST),
+                End::Plain => (V::zero(), V::LOWEST),
             };
             let least = V::splat(&least);
             for i in (0..whole).step_by(V::LEN) {
@@ -283,39 +279,6 @@ pub(super) unsafe fn outer<V: Vector>(
                 let (x, to) = (V::load_first(a.start.add(whole), last), c.start.add(whole));
                 let old = if c.fresh { first } else { V::load_first(to, last) };
                 old.add_product(x, y).at_least(least).store_first(to, last);
-            }
-        }
-    }
-}
-
-/// As [`outer`], where a rectifier with these values lets something through.
-///
-/// # Safety
-/// As for [`outer`]; `of` has the entries of the target.
-#[inline(always)]
-unsafe fn outer_slopes<V: Vector>(
-    (m, n): (usize, usize),
-    a: View<V::Num>,
-    b: View<V::Num>,
-    c: Target<V::Num>,
-    of: *const V::Num,
-) {
-    let whole = m / V::LEN * V::LEN;
-    // SAFETY: the caller's contract; the last vector is masked if it is not whole.
-    unsafe {
-        let last = V::mask(m - whole);
-        for j in 0..n {
-            let (y, to, of) = (V::splat(b.from(0, j).start), c.from(0, j).start, of.add(j * c.column));
-            for i in (0..whole).step_by(V::LEN) {
-                let x = V::load(a.start.add(i)).where_above_zero(V::load(of.add(i)));
-                let old = if c.fresh { V::zero() } else { V::load(to.add(i)) };
-                old.add_product(x, y).store(to.add(i));
-            }
-            if whole < m {
-                let x = V::load_first(a.start.add(whole), last);
-                let x = x.where_above_zero(V::load_first(of.add(whole), last));
-                let old = if c.fresh { V::zero() } else { V::load_first(to.add(whole), last) };
-                old.add_product(x, y).store_first(to.add(whole), last);
             }
         }
     }

@@ -9,7 +9,7 @@ use super::tile::{Columns, Target, View};
 
 /// Running sums of an entry, whatever the width of a register: the order of the additions is part of the arithmetic. Number l of the
 /// depth goes to sum l modulo 16; in the end the upper half is added to the lower one, and so on.
-const SUMS: usize = 16;
+pub(super) const SUMS: usize = 16;
 
 /// `c = a b` or `c += a b`. `V` registers of `W` hold [`SUMS`] numbers.
 ///

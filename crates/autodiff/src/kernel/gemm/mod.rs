@@ -15,6 +15,7 @@ mod lanes;
 #[cfg(test)]
 mod measure;
 mod pack;
+mod passed;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -26,6 +27,8 @@ use crate::real::{Real, Scalar};
 use crate::simd::Isa;
 use lanes::{Portable, Vector};
 use num_traits::Zero;
+use passed::Passed;
+pub(crate) use passed::{Back, ToColumn, passed};
 use std::any::TypeId;
 use std::cell::RefCell;
 use tile::{End, Target, View};
@@ -69,7 +72,7 @@ impl<T> Mat<'_, T> {
 pub(crate) fn gemm<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: bool) {
     if sizes(c, a, b).1 == 0 && fresh {
         c.fill(T::from_f64(0.0));
-    } else if !fast(c, a, b, fresh, Last::Nothing) {
+    } else if !fast(c, a, b, fresh, None) {
         plain(c, a, b, fresh);
     }
 }
@@ -81,7 +84,7 @@ pub(crate) fn gemm<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: 
 pub(crate) fn affine<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, bias: &[T], rectified: bool) {
     let (m, k, n) = sizes(c, a, b);
     assert!(bias.len() == n, "affine: a bias for every column");
-    if k > 0 && fast(c, a, b, true, Last::Affine(bias, rectified)) {
+    if k > 0 && fast(c, a, b, true, Some((bias, rectified))) {
         return;
     }
     for (column, b) in c.chunks_exact_mut(m.max(1)).zip(bias) {
@@ -90,26 +93,6 @@ pub(crate) fn affine<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, bias:
     gemm(c, a, b, false);
     if rectified {
         c.iter_mut().for_each(|y| *y = T::from_num(y.num().relu()));
-    }
-}
-
-/// `c = a b`, or `c += a b` where not `fresh`, for a column and a row; but nothing where a rectifier with the values `of` lets nothing through.
-///
-/// # Panics
-/// If the shapes do not fit.
-pub(crate) fn outer_slopes<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: bool, of: &[T]) {
-    let (m, k, _) = sizes(c, a, b);
-    let fits = k == 1 && a.steps().0 == 1 && of.len() == c.len();
-    assert!(fits, "outer_slopes: a column, a row, and a value for every entry");
-    if fast(c, a, b, fresh, Last::Slopes(of)) {
-        return;
-    }
-    let columns = c.chunks_exact_mut(m.max(1)).zip(of.chunks_exact(m.max(1))).zip(b.data);
-    for ((c, of), b) in columns {
-        for ((c, of), a) in c.iter_mut().zip(of).zip(a.data) {
-            let old = if fresh { T::Num::zero() } else { c.num() };
-            *c = T::from_num(if of.num() <= 0.0 { old } else { old + a.num() * b.num() });
-        }
     }
 }
 
@@ -122,18 +105,14 @@ fn sizes<T>(c: &[T], a: Mat<'_, T>, b: Mat<'_, T>) -> (usize, usize, usize) {
     (m, k, n)
 }
 
-/// What is done with a product in the end.
-#[derive(Clone, Copy)]
-enum Last<'a, T> {
-    Nothing,
-    /// A bias is added, and the sum rectified or not.
-    Affine(&'a [T], bool),
-    /// Only a part counts, which a rectifier with these values lets through. For outer products.
-    Slopes(&'a [T]),
-}
-
-/// The product of floats; whether this could be done. What is done along the depth has no end.
-fn fast<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: bool, last: Last<'_, T>) -> bool {
+/// The product of floats, with a bias and whether it is rectified; whether this could be done. What is done along the depth has no such end.
+fn fast<T: Scalar>(
+    c: &mut [T],
+    a: Mat<'_, T>,
+    b: Mat<'_, T>,
+    fresh: bool,
+    affine: Option<(&[T], bool)>,
+) -> bool {
     let (m, k, n) = sizes(c, a, b);
     macro_rules! floats {
         ($num:ty) => {
@@ -142,21 +121,17 @@ fn fast<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: bool, last:
                     let (row, column) = x.steps();
                     View { start: x.data.as_ptr().cast::<$num>(), row, column }
                 };
-                let end = match last {
-                    Last::Nothing => End::Plain,
-                    Last::Affine(bias, rectified) => {
+                let end = match affine {
+                    None => End::Plain,
+                    Some((bias, rectified)) => {
                         let least = if rectified { 0.0 } else { <$num>::NEG_INFINITY };
                         End::Affine { bias: bias.as_ptr().cast::<$num>(), least }
                     }
-                    Last::Slopes(of) => End::Slopes { of: of.as_ptr().cast::<$num>() },
                 };
                 let c = Target { start: c.as_mut_ptr().cast::<$num>(), column: m, fresh, end };
                 let (a, b) = (view(a), view(b));
-                let way = match last {
-                    Last::Slopes(_) => Way::Outer,
-                    _ => Way::of((m, k, n), a, b),
-                };
-                if matches!(last, Last::Affine(..)) && matches!(way, Way::Dots | Way::BlocksAndDots) {
+                let way = Way::of((m, k, n), a, b);
+                if affine.is_some() && matches!(way, Way::Dots | Way::BlocksAndDots) {
                     return false;
                 }
                 let product = Product { sizes: (m, k, n), way, a, b, c };
@@ -281,18 +256,18 @@ trait Run {
 }
 
 macro_rules! run {
-    ($num:ty, $avx2:ident, $avx2_sums:literal, $avx512:ident, $avx512_sums:literal) => {
-        impl Run for Product<$num> {
+    ($what:ident, $num:ty, $avx2:ident, $avx2_sums:literal, $avx512:ident, $avx512_sums:literal) => {
+        impl Run for $what<$num> {
             unsafe fn run(self, room: &mut Room) {
                 #[cfg(target_arch = "x86_64")]
                 {
                     #[target_feature(enable = "avx2,fma")]
-                    unsafe fn avx2(p: Product<$num>, room: &mut Room) {
+                    unsafe fn avx2(p: $what<$num>, room: &mut Room) {
                         // SAFETY: the caller's contract.
                         unsafe { p.on::<lanes::$avx2, $avx2_sums>(room) }
                     }
                     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-                    unsafe fn avx512(p: Product<$num>, room: &mut Room) {
+                    unsafe fn avx512(p: $what<$num>, room: &mut Room) {
                         // SAFETY: the caller's contract.
                         unsafe { p.on::<lanes::$avx512, $avx512_sums>(room) }
                     }
@@ -310,8 +285,10 @@ macro_rules! run {
         }
     };
 }
-run!(f32, Eight32, 2, Sixteen32, 1);
-run!(f64, Four64, 4, Eight64, 2);
+run!(Product, f32, Eight32, 2, Sixteen32, 1);
+run!(Product, f64, Four64, 4, Eight64, 2);
+run!(Passed, f32, Eight32, 2, Sixteen32, 1);
+run!(Passed, f64, Four64, 4, Eight64, 2);
 
 impl<T: Copy> Product<T> {
     /// How many rows after whole cache lines are so few that a vector of them would be mostly empty. As many in the last of several parts,

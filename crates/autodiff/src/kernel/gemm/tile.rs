@@ -45,8 +45,6 @@ pub(super) enum End<T> {
     Plain,
     /// A number of its column is added, if it is fresh, and what is below a limit becomes the limit.
     Affine { bias: *const T, least: T },
-    /// Nothing is added where a rectifier has the value 0. Its values stand as the target's entries do. Only in outer products.
-    Slopes { of: *const T },
 }
 
 impl<T: Copy> End<T> {
@@ -73,7 +71,6 @@ impl<T> Target<T> {
             let end = match self.end {
                 End::Plain => End::Plain,
                 End::Affine { bias, least } => End::Affine { bias: bias.add(j), least },
-                End::Slopes { of } => End::Slopes { of: of.add(i + j * self.column) },
             };
             Self { start: self.start.add(i + j * self.column), end, ..self }
         }

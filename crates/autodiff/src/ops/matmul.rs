@@ -1,7 +1,7 @@
 //! Matrix products.
 
 use super::reduce::{add, column_sums};
-use super::relu::slopes;
+use super::relu::{keep_slopes, slopes};
 use crate::kernel::gemm::{Back, Mat, ToColumn, affine, gemm, passed};
 use crate::real::Scalar;
 use crate::tape::{Adjoints, Inputs, Op, Var, back_lane_by_lane, lane_by_lane};
@@ -79,6 +79,18 @@ impl<T: Scalar> Op<T> for Affine {
         self.back(mat(x, 0, false), mat(x, 1, false), y, g, dx, false);
     }
 
+    fn backward_in_place(&self, x: &Inputs<'_, T>, y: &[T], g: &mut [T], dx: &mut Adjoints<'_, T>) {
+        let (a, w) = (mat(x, 0, false), mat(x, 1, false));
+        let sums = dx.take_sums();
+        if self.relu && sums.is_none() {
+            keep_slopes(y, g);
+        }
+        back_linear(a, w, g, sums.as_deref(), dx, false);
+        if let Some(sums) = sums {
+            dx.put_sums(sums);
+        }
+    }
+
     fn forward_lanes(&self, x: &Inputs<'_, T>, y: &mut [T]) {
         match side_by_side(x, 1).filter(|_| x.is_laned(2)) {
             Some(w) => affine(y, mat(x, 0, false), w, x.all(2), self.relu),
@@ -105,45 +117,39 @@ impl Affine {
         dx: &mut Adjoints<'_, T>,
         all: bool,
     ) {
-        let sums = dx.take_sums();
-        if !self.relu || sums.is_some() {
-            self.back_linear(a, w, g, sums.as_deref(), dx, all);
-        } else {
-            let mut passed = dx.take_scratch(g.len());
-            slopes(y, g, &mut passed, true);
-            self.back_linear(a, w, &passed, None, dx, all);
-            dx.put_scratch(passed);
+        if !self.relu {
+            return back_linear(a, w, g, None, dx, all);
         }
-        if let Some(sums) = sums {
-            dx.put_sums(sums);
-        }
+        let mut passed = dx.take_scratch(g.len());
+        slopes(y, g, &mut passed, true);
+        back_linear(a, w, &passed, None, dx, all);
+        dx.put_scratch(passed);
     }
+}
 
-    /// From the adjoint before the rectifier, of which the sums of the columns may be known.
-    fn back_linear<T: Scalar>(
-        self,
-        a: Mat<'_, T>,
-        w: Mat<'_, T>,
-        g: &[T],
-        sums: Option<&[T]>,
-        dx: &mut Adjoints<'_, T>,
-        all: bool,
-    ) {
-        dx.add_to(2, all, |to, fresh| match sums {
-            Some(sums) if fresh => to.copy_from_slice(sums),
-            Some(sums) => add(to, sums),
-            None => column_sums(g, a.rows, to, fresh),
-        });
-        if w.cols == 1
-            && let Some((h, sums)) = dx.passed(0)
-        {
-            let to = Back { w: dx.shared(1), h, sums };
-            return passed(ToColumn { h: a.data, w: w.data, g }, to);
-        }
-        let g = Mat { data: g, rows: a.rows, cols: w.cols, transposed: false };
-        dx.add_to(1, all, |to, fresh| gemm(to, a.t(), g, fresh));
-        dx.add(0, |to, fresh| gemm(to, g, w.t(), fresh));
+/// The derivative rule of `X W + 1 b`. The sums of the columns of the adjoint may be known.
+fn back_linear<T: Scalar>(
+    a: Mat<'_, T>,
+    w: Mat<'_, T>,
+    g: &[T],
+    sums: Option<&[T]>,
+    dx: &mut Adjoints<'_, T>,
+    all: bool,
+) {
+    dx.add_to(2, all, |to, fresh| match sums {
+        Some(sums) if fresh => to.copy_from_slice(sums),
+        Some(sums) => add(to, sums),
+        None => column_sums(g, a.rows, to, fresh),
+    });
+    if w.cols == 1
+        && let Some((h, sums)) = dx.passed(0)
+    {
+        let to = Back { w: dx.shared(1), h, sums };
+        return passed(ToColumn { h: a.data, w: w.data, g }, to);
     }
+    let g = Mat { data: g, rows: a.rows, cols: w.cols, transposed: false };
+    dx.add_to(1, all, |to, fresh| gemm(to, a.t(), g, fresh));
+    dx.add(0, |to, fresh| gemm(to, g, w.t(), fresh));
 }
 
 impl<'t, T: Scalar> Var<'t, T> {

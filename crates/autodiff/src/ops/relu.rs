@@ -43,6 +43,14 @@ pub(super) fn slopes<T: Scalar>(y: &[T], g: &[T], to: &mut [T], fresh: bool) {
     });
 }
 
+/// As [`slopes`], in the place of `g`.
+pub(super) fn keep_slopes<T: Scalar>(y: &[T], g: &mut [T]) {
+    in_chunks(g, |g, at| {
+        let y = &y[at..][..g.len()];
+        dispatch(Keep { y, g });
+    });
+}
+
 struct Value<'a, T> {
     x: &'a [T],
     y: &'a mut [T],
@@ -77,6 +85,21 @@ impl<T: Scalar> Kernel for Slope<'_, T> {
         } else {
             parts.for_each(|(to, (y, g))| *to = T::from_num(to.num() + part(*y, *g)));
         }
+    }
+}
+
+/// A kernel of its own: where the target may be what is read, LLVM does not vectorise.
+struct Keep<'a, T> {
+    y: &'a [T],
+    g: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel for Keep<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.g.iter_mut().zip(self.y).for_each(|(g, y)| *g = T::from_num(part(*y, *g)));
     }
 }
 

@@ -194,12 +194,12 @@ impl<T: Scalar> Inner<T> {
             updates: updates.map(|updates| (updates, params)),
         };
         let y = &self.arena[value..value + node.stored(self.lanes)];
-        let (op, g) = (&self.ops[op as usize], &own[..node.shown(self.lanes)]);
-        if node.laned {
-            op.backward_lanes(&inputs, y, g, &mut dx)
-        } else {
-            op.backward(&inputs, y, g, &mut dx)
-        };
+        let (op, g) = (&self.ops[op as usize], &mut own[..node.shown(self.lanes)]);
+        match (node.laned, leaves_only) {
+            (true, _) => op.backward_lanes(&inputs, y, g, &mut dx),
+            (false, true) => op.backward_in_place(&inputs, y, g, &mut dx),
+            (false, false) => op.backward(&inputs, y, g, &mut dx),
+        }
         if self.trap.armed {
             for &a in args {
                 let n = &self.nodes[a as usize];

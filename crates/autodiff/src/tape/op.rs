@@ -26,6 +26,12 @@ pub trait Op<T: Scalar>: Debug + Send + Any {
     /// Adds `gᵀ ∂y/∂xₖ` to the adjoint of every argument `k` that wants one.
     fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>);
 
+    /// As [`backward`](Op::backward), where nobody needs `g` any more: it may be changed, which can save memory that would have to come from further
+    /// away.
+    fn backward_in_place(&self, x: &Inputs<'_, T>, y: &[T], g: &mut [T], dx: &mut Adjoints<'_, T>) {
+        self.backward(x, y, g, dx);
+    }
+
     /// As [`forward`](Op::forward) on a tape with several [lanes](Tape::set_lanes): `y` holds the values of all, one after the other. An operation
     /// that has a faster way than one lane after the other says it here.
     fn forward_lanes(&self, x: &Inputs<'_, T>, y: &mut [T]) {

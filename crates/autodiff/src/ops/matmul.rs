@@ -2,7 +2,7 @@
 
 use super::reduce::{add, column_sums};
 use super::relu::{keep_slopes, slopes};
-use crate::kernel::gemm::{AboveInputs, BelowColumn, FEW_INPUTS, Mat, affine, gemm};
+use crate::kernel::gemm::{Back, Mat, ToColumn, affine, gemm, passed};
 use crate::real::Scalar;
 use crate::tape::{Adjoints, Inputs, Op, Var, back_lane_by_lane, lane_by_lane};
 
@@ -83,10 +83,6 @@ impl<T: Scalar> Op<T> for Affine {
         let (a, w) = (mat(x, 0, false), mat(x, 1, false));
         let sums = dx.take_sums();
         if self.relu && sums.is_none() {
-            if a.cols <= FEW_INPUTS && !dx.wants(0) && dx.are_distinct() {
-                let of = AboveInputs { sizes: (a.rows, a.cols, w.cols), h: y, g, x: a.data };
-                return of.back(dx.shared(1), dx.shared(2));
-            }
             keep_slopes(y, g);
         }
         back_linear(a, w, g, sums.as_deref(), dx, false);
@@ -148,7 +144,8 @@ fn back_linear<T: Scalar>(
     if w.cols == 1
         && let Some((h, sums)) = dx.passed(0)
     {
-        return BelowColumn { h: a.data, w: w.data, g }.back(dx.shared(1), h, sums);
+        let to = Back { w: dx.shared(1), h, sums };
+        return passed(ToColumn { h: a.data, w: w.data, g }, to);
     }
     let g = Mat { data: g, rows: a.rows, cols: w.cols, transposed: false };
     dx.add_to(1, all, |to, fresh| gemm(to, a.t(), g, fresh));

@@ -231,18 +231,14 @@ impl<'a, T: Scalar> Adjoints<'a, T> {
         }
     }
 
-    /// Whether no argument is there twice.
-    pub(crate) fn are_distinct(&self) -> bool {
-        self.args.iter().enumerate().all(|(i, arg)| !self.args[..i].contains(arg))
-    }
-
     /// The adjoint of argument `k`, and where the sums of its columns go, if the argument is a value that was rectified and nobody sees its adjoint but
     /// that operation: it need only be what the rectifier lets through. Nothing has been added yet, and all entries must be written.
     pub(crate) fn passed(&mut self, k: usize) -> Option<(SharedMut<T>, SharedMut<T>)> {
         let id = self.args[k] as usize;
         let node = &self.nodes[id];
         let (Grad::Arena(at), true) = (node.grad, node.rectified && self.leaves_only) else { return None };
-        if node.laned || self.reached[id] != Reached::NO || !self.are_distinct() {
+        let once = self.args.iter().filter(|arg| **arg == self.args[k]).count() == 1;
+        if !once || node.laned || self.reached[id] != Reached::NO {
             return None;
         }
         self.reached[id] = Reached::lanes(1);

@@ -15,7 +15,7 @@ mod lanes;
 #[cfg(test)]
 mod measure;
 mod pack;
-mod rectified;
+mod passed;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -27,8 +27,8 @@ use crate::real::{Real, Scalar};
 use crate::simd::Isa;
 use lanes::{Portable, Vector};
 use num_traits::Zero;
-pub(crate) use rectified::{AboveInputs, BelowColumn, FEW_INPUTS};
-use rectified::{Columns, Inputs};
+use passed::Passed;
+pub(crate) use passed::{Back, ToColumn, passed};
 use std::any::TypeId;
 use std::cell::RefCell;
 use tile::{End, Target, View};
@@ -287,10 +287,8 @@ macro_rules! run {
 }
 run!(Product, f32, Eight32, 2, Sixteen32, 1);
 run!(Product, f64, Four64, 4, Eight64, 2);
-run!(Columns, f32, Eight32, 2, Sixteen32, 1);
-run!(Columns, f64, Four64, 4, Eight64, 2);
-run!(Inputs, f32, Eight32, 2, Sixteen32, 1);
-run!(Inputs, f64, Four64, 4, Eight64, 2);
+run!(Passed, f32, Eight32, 2, Sixteen32, 1);
+run!(Passed, f64, Four64, 4, Eight64, 2);
 
 impl<T: Copy> Product<T> {
     /// How many rows after whole cache lines are so few that a vector of them would be mostly empty. As many in the last of several parts,

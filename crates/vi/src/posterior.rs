@@ -111,7 +111,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         let all = self.collect(n, |tape, layout, prefix, i| {
             let key = key.fold_in(i as u64);
             tape.bind(&self.params);
-            let joint = self.guide.joint(tape, &self.params, key.fold_in_str("guide"));
+            let joint = self.guide.joint(tape, &self.params, key.split().1);
             let mode = Mode::Predict { guide: self.guide.as_ref(), params: &self.params, joint };
             let mut how = Run::new(key, prefix);
             how.collecting = true;
@@ -151,7 +151,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         let terms = self.collect(n, |tape, layout, prefix, i| {
             let key = key.fold_in(i as u64);
             tape.bind(&self.params);
-            let joint = self.guide.joint(tape, &self.params, key.fold_in_str("guide"));
+            let joint = self.guide.joint(tape, &self.params, key.split().1);
             let mode = Mode::Elbo { guide: self.guide.as_ref(), params: &self.params, joint, draws: n };
             let out = run(&self.model, tape, layout, mode, Run::new(key, prefix))?;
             Ok(Elbo { log_likelihood: out.log_likelihood.mean(), kl: out.kl.mean() }.value())

@@ -11,6 +11,8 @@ use crate::simd::{Kernel, dispatch};
 /// `N` arguments to `M` results.
 pub(crate) trait Body<const N: usize, const M: usize>: Copy + Send + Sync {
     fn eval<R: Real>(&self, x: [R; N]) -> [R; M];
+    /// The name in errors; making it takes time.
+    fn name(&self) -> &'static str;
 }
 
 /// The two loops of a formula, each over the first `n` entries of one block. All else in a pass is compiled once for all

@@ -48,6 +48,9 @@ impl<F: Formula<N>, const N: usize> Body<N, 1> for One<F> {
     fn eval<R: Real>(&self, x: [R; N]) -> [R; 1] {
         [self.0.eval(x)]
     }
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,12 +61,14 @@ impl<F: FormulaPair<N>, const N: usize> Body<N, 2> for Two<F> {
         let (kept, summed) = self.0.eval(x);
         [kept, summed]
     }
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Fused<B, T, const N: usize, const M: usize> {
     body: B,
-    name: &'static str,
     sources: [Source<T>; N],
     shape: (usize, usize),
     kept: bool,
@@ -112,7 +117,7 @@ where
     T: Scalar,
 {
     fn name(&self) -> &'static str {
-        self.name
+        self.body.name()
     }
 
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
@@ -218,7 +223,7 @@ fn add_sums<T: Scalar, const N: usize>(dx: &mut Adjoints<'_, T>, args: [Option<u
 /// The common shape of the arguments.
 #[track_caller]
 fn broadcast<T: Scalar, const N: usize>(
-    name: &str,
+    name: impl Fn() -> &'static str,
     args: &[Arg<'_, T>; N],
     least: (usize, usize),
 ) -> (usize, usize) {
@@ -229,7 +234,7 @@ fn broadcast<T: Scalar, const N: usize>(
             let fit = |a: usize, b: usize| if a == b || b == 1 { Some(a) } else { (a == 1).then_some(b) };
             match (fit(shape.0, own.0), fit(shape.1, own.1)) {
                 (Some(r), Some(c)) => shape = (r, c),
-                _ => mismatch(name, args),
+                _ => mismatch(name(), args),
             }
         }
     }
@@ -271,7 +276,6 @@ fn stored<'t, T: Scalar>(tape: &'t Tape<T>, arg: Arg<'t, T>, (rows, cols): (usiz
 fn record<'t, B, T, const N: usize, const M: usize>(
     tape: &'t Tape<T>,
     body: B,
-    name: &'static str,
     args: [Arg<'t, T>; N],
     least: (usize, usize),
     (kept, summed): (bool, bool),
@@ -280,7 +284,7 @@ where
     B: Body<N, M> + Debug + 'static,
     T: Scalar,
 {
-    let shape = broadcast(name, &args, least);
+    let shape = broadcast(|| body.name(), &args, least);
     let args = args.map(|arg| stored(tape, arg, shape));
     let mut nodes = [Var::constant(T::default()); N];
     let mut count = 0;
@@ -298,7 +302,7 @@ where
     });
     let both = kept && summed;
     let node = |kept, summed, sum| {
-        let op = Fused { body, name, sources, shape, kept, summed };
+        let op = Fused { body, sources, shape, kept, summed };
         tape.record_op(
             op,
             &nodes[..count],
@@ -321,7 +325,7 @@ fn of_vars<'t, F: Formula<N>, T: Scalar, const N: usize>(
     sum: bool,
 ) -> Var<'t, T> {
     match args.iter().find_map(|a| a.tape()) {
-        Some(tape) => record(tape, One(f), f.name(), args.map(Arg::Var), (1, 1), (!sum, sum)).0,
+        Some(tape) => record(tape, One(f), args.map(Arg::Var), (1, 1), (!sum, sum)).0,
         None => {
             let numbers = args.map(|a| a.constant_value().unwrap_or_default().num());
             Var::constant(T::from_num(f.eval(numbers)))
@@ -361,7 +365,7 @@ impl<T: Scalar> Tape<T> {
         args: [Arg<'t, T>; N],
         least: (usize, usize),
     ) -> Var<'t, T> {
-        record(self, One(f), f.name(), args, least, (true, false)).0
+        record(self, One(f), args, least, (true, false)).0
     }
 
     /// Both results of a formula pair in one pass: the kept entries, and the sum of the second result.
@@ -375,6 +379,6 @@ impl<T: Scalar> Tape<T> {
         args: [Arg<'t, T>; N],
         least: (usize, usize),
     ) -> (Var<'t, T>, Var<'t, T>) {
-        record(self, Two(f), f.name(), args, least, (true, true))
+        record(self, Two(f), args, least, (true, true))
     }
 }

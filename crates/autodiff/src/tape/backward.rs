@@ -64,7 +64,7 @@ impl<T: Scalar> Tape<T> {
         let (mut squares, used) = (std::mem::take(&mut inner.squares), Cell::new(0));
         let sizes = (inner.params_grad.len(), 2 * inner.params_node.len() + 1);
         let updates = Updates::new(rule, sizes, memory, &mut squares, &used);
-        inner.sweep(id, Some(updates), true);
+        inner.sweep(id, Some(&updates), true);
         let norm = norm_of(&squares);
         inner.squares = squares;
         norm
@@ -111,7 +111,7 @@ impl<T: Scalar> Gradients<'_, T> {
 }
 
 impl<T: Scalar> Inner<T> {
-    fn sweep(&mut self, result: Option<u32>, updates: Option<Updates<'_, T>>, leaves_only: bool) {
+    fn sweep(&mut self, result: Option<u32>, updates: Option<&Updates<'_, T>>, leaves_only: bool) {
         let zero = T::from_f64(0.0);
         self.passed.nowhere();
         self.reached.clear();
@@ -136,8 +136,8 @@ impl<T: Scalar> Inner<T> {
         self.finish_unused(updates);
     }
 
-    fn backward_one(&mut self, id: usize, updates: Option<Updates<'_, T>>, leaves_only: bool) {
-        let node = self.nodes[id];
+    fn backward_one(&mut self, id: usize, updates: Option<&Updates<'_, T>>, leaves_only: bool) {
+        let node = &self.nodes[id];
         let (op, at) = match (node.op, node.grad) {
             (Some(op), Grad::Arena(at)) => (op, at),
             // All that use a parameter come after it on the tape, so in the sweep before it.
@@ -191,7 +191,8 @@ impl<T: Scalar> Inner<T> {
             lane: 0,
             lanes: inputs.lanes,
             node: id as u32,
-            updates: updates.map(|updates| (updates, params)),
+            updates,
+            values: params,
         };
         let y = &self.arena[value..value + node.stored(self.lanes)];
         let (op, g) = (&self.ops[op as usize], &mut own[..node.shown(self.lanes)]);
@@ -216,7 +217,7 @@ impl<T: Scalar> Inner<T> {
     }
 
     /// Parameters whose gradient is complete change, if they are to.
-    fn take_turn(&mut self, range: Range<usize>, updates: Option<Updates<'_, T>>) {
+    fn take_turn(&mut self, range: Range<usize>, updates: Option<&Updates<'_, T>>) {
         if let (Some(updates), false) = (updates, range.is_empty()) {
             let params = self.params.as_deref().map_or(&[][..], |p| p);
             updates.turn(params, SharedMut::new(&mut self.params_grad), range).all();
@@ -224,7 +225,7 @@ impl<T: Scalar> Inner<T> {
     }
 
     /// Sets the gradient of parameters that the result does not depend on to zero; then it is their turn.
-    fn finish_unused(&mut self, updates: Option<Updates<'_, T>>) {
+    fn finish_unused(&mut self, updates: Option<&Updates<'_, T>>) {
         let mut next = 0;
         // Segments stand in the order of their offsets; behind them all is the end.
         for i in 0..=self.params_node.len() {

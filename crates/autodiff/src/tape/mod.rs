@@ -329,8 +329,9 @@ impl<T: Scalar> Inner<T> {
         let laned = args.iter().any(|&a| self.nodes[a as usize].laned);
         let wants = args.iter().any(|&a| self.nodes[a as usize].grad != Grad::None);
         debug_assert!(!laned || behind == Behind::default(), "{}: lanes have nothing behind them", op.name());
-        let id = self.push(shape, Place::Arena(0), Grad::None);
-        let node = Node { behind, laned, args: (first, self.args.len() as u32), ..self.nodes[id as usize] };
+        let (rows, cols) = shape;
+        let mut node = Node::leaf((rows as u32, cols as u32), Place::Arena(0), Grad::None, self.tag);
+        (node.behind, node.laned, node.args) = (behind, laned, (first, self.args.len() as u32));
         let (shown, stored) = (node.shown(self.lanes), node.stored(self.lanes));
         let at = self.allocate(stored);
         let (old, new) = self.arena.split_at_mut(at);
@@ -347,16 +348,20 @@ impl<T: Scalar> Inner<T> {
         if self.trap.armed && !y.iter().all(|v| v.to_f64().is_finite()) {
             self.trap.caught(op.name(), shape, self.tag, false);
         }
+        let id = self.nodes.len() as u32;
         for &arg in args {
             let user = &mut self.nodes[arg as usize].first_user;
             *user = id.min(*user);
         }
-        let grad = if wants { self.allocate_adjoint(shown) } else { Grad::None };
-        let op = Some(self.store(op));
-        self.nodes[id as usize] = Node { op, place: Place::Arena(at), grad, ..node };
+        node.place = Place::Arena(at);
+        if wants {
+            node.grad = self.allocate_adjoint(shown);
+        }
+        node.op = Some(self.store(op));
+        self.nodes.push(node);
         if behind.sum {
-            let n = node.size();
-            let grad = if let Grad::Arena(g) = grad { Grad::Arena(g + n) } else { Grad::None };
+            let n = rows * cols;
+            let grad = if let Grad::Arena(g) = node.grad { Grad::Arena(g + n) } else { Grad::None };
             self.push((1, 1), Place::Arena(at + n), grad);
         }
         id

@@ -194,8 +194,9 @@ pub struct Adjoints<'a, T: Scalar> {
     pub(super) lanes: usize,
     /// The number of the operation itself.
     pub(super) node: u32,
-    /// What becomes of parameters, if they are to change during the sweep, and their values.
-    pub(super) updates: Option<(Updates<'a, T>, &'a [T])>,
+    /// What becomes of parameters, if they are to change during the sweep; and their values.
+    pub(super) updates: Option<&'a Updates<'a, T>>,
+    pub(super) values: &'a [T],
 }
 
 impl<'a, T: Scalar> Adjoints<'a, T> {
@@ -269,7 +270,7 @@ impl<'a, T: Scalar> Adjoints<'a, T> {
 
     /// The turn of argument `k`, if it is a parameter whose gradient is complete with the part of this operation. Asked once, after its adjoint.
     pub(crate) fn turn(&mut self, k: usize) -> Option<Turn<'a, T>> {
-        let (updates, values) = self.updates?;
+        let updates = self.updates?;
         let id = self.args[k] as usize;
         let node = &self.nodes[id];
         let Grad::Params(at) = node.grad else { return None };
@@ -279,7 +280,7 @@ impl<'a, T: Scalar> Adjoints<'a, T> {
             return None;
         }
         self.reached[id] = Reached::FINISHED;
-        Some(updates.turn(values, SharedMut::new(self.params), at..at + node.size()))
+        Some(updates.turn(self.values, SharedMut::new(self.params), at..at + node.size()))
     }
 
     /// As [`add`](Adjoints::add), in the lane at hand or in all.

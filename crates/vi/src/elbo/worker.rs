@@ -102,7 +102,7 @@ impl<T: Scalar> Worker<T> {
             together: self.together.as_ref(),
             prefix: &mut self.prefix,
         };
-        let joint = guide.joint(&self.tape, params, key.fold_in_str("guide"));
+        let joint = guide.joint(&self.tape, params, key.split().1);
         let mode = Mode::Elbo { guide, params, joint, draws };
         let out = run(model, &self.tape, &mut self.layout, mode, how)?;
         if out.priors_moved {

@@ -70,9 +70,10 @@ impl<T> Mat<'_, T> {
 /// # Panics
 /// If the shapes do not fit.
 pub(crate) fn gemm<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: bool) {
-    if sizes(c, a, b).1 == 0 && fresh {
+    let sizes = sizes(c, a, b);
+    if sizes.1 == 0 && fresh {
         c.fill(T::from_f64(0.0));
-    } else if !fast(c, a, b, fresh, None) {
+    } else if !fast(sizes, c, a, b, fresh, None) {
         plain(c, a, b, fresh);
     }
 }
@@ -84,7 +85,7 @@ pub(crate) fn gemm<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: 
 pub(crate) fn affine<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, bias: &[T], rectified: bool) {
     let (m, k, n) = sizes(c, a, b);
     assert!(bias.len() == n, "affine: a bias for every column");
-    if k > 0 && fast(c, a, b, true, Some((bias, rectified))) {
+    if k > 0 && fast((m, k, n), c, a, b, true, Some((bias, rectified))) {
         return;
     }
     for (column, b) in c.chunks_exact_mut(m.max(1)).zip(bias) {
@@ -105,15 +106,16 @@ fn sizes<T>(c: &[T], a: Mat<'_, T>, b: Mat<'_, T>) -> (usize, usize, usize) {
     (m, k, n)
 }
 
-/// The product of floats, with a bias and whether it is rectified; whether this could be done. What is done along the depth has no such end.
+/// The product of floats of these [sizes], with a bias and whether it is rectified; whether this could be done. What is done along the depth has
+/// no such end.
 fn fast<T: Scalar>(
+    (m, k, n): (usize, usize, usize),
     c: &mut [T],
     a: Mat<'_, T>,
     b: Mat<'_, T>,
     fresh: bool,
     affine: Option<(&[T], bool)>,
 ) -> bool {
-    let (m, k, n) = sizes(c, a, b);
     macro_rules! floats {
         ($num:ty) => {
             if TypeId::of::<T>() == TypeId::of::<$num>() {

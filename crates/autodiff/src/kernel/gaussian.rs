@@ -251,8 +251,20 @@ pub(crate) fn backward<S: ScaleMap, K: Kept, T: Scalar>(
 ) {
     let n = kept.len();
     let change = turns.iter().any(|turn| turn.is_some());
+    let noise_is_there = !K::NOISY || !left.noise.is_empty();
+    let direct = match &to {
+        [Some((loc, true)), Some((rho, true))] if !change && noise_is_there => Some([loc, rho]),
+        _ => None,
+    };
     update::pieces(n, |i| {
         let piece = i * update::PIECE..n.min((i + 1) * update::PIECE);
+        if let Some(to) = direct {
+            // SAFETY: pieces do not overlap, and the two parameters are stored, so that they are not the same memory.
+            let to = to.map(|to| unsafe { to.slice(piece.start, piece.len()) });
+            let noise = if K::NOISY { &left.noise[piece.clone()] } else { &left.scale[piece.clone()] };
+            let x = [&of.loc[piece.clone()], &left.scale[piece.clone()], noise, &kept[piece]];
+            return dispatch(Stored { prior: of.prior, x, kl, to, of_type: PhantomData::<(S, K)> });
+        }
         let mut squares = [Squares::new(); 2];
         with_arrays(|[drawn, loc, rho]: &mut [[T; update::PART]; 3]| {
             for at in piece.clone().step_by(update::PART) {
@@ -330,6 +342,25 @@ impl<S: ScaleMap, K: Kept, T: Scalar> Kernel for Slopes<'_, S, K, T> {
                 None => to.iter_mut().zip(slopes).for_each(|(to, x)| *to = *x),
             }
         }
+    }
+}
+
+/// Of parameters that had none before.
+struct Stored<'a, S, K, T> {
+    prior: Prior,
+    x: [&'a [T]; 4],
+    kl: T,
+    to: [&'a mut [T]; 2],
+    of_type: PhantomData<(S, K)>,
+}
+
+impl<S: ScaleMap, K: Kept, T: Scalar> Kernel for Stored<'_, S, K, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let [loc, rho] = self.to;
+        slopes::<S, K, T>(self.prior, self.x, self.kl.num(), loc, rho);
     }
 }
 

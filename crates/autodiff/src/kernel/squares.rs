@@ -57,9 +57,7 @@ impl Squares {
         if !(1e-20..1e30).contains(&total(lanes)) {
             lanes = self::lanes(x, |x| x.to_f64() * x.to_f64());
         }
-        for i in 0..LANES {
-            self.0[i] += lanes[i];
-        }
+        self.0.iter_mut().zip(lanes).for_each(|(sum, lane)| *sum += lane);
     }
 
     pub(super) fn total(&self) -> f64 {

@@ -1,7 +1,7 @@
 //! [`Key`]: the name of an independent stream of random numbers.
 
 use super::KeyRng;
-use super::philox::{LANES, philox, philox_lanes};
+use super::philox::{LANES, philox, philox_lanes, philox_pair};
 use serde::{Deserialize, Serialize};
 
 /// What a counter is used for: its last word. Counters of different domains never meet, so one key may serve all.
@@ -82,6 +82,13 @@ impl Key {
     pub(super) fn noise_lanes(self, domain: Domain, block: u64, part: u32) -> [[u32; LANES]; 4] {
         let counter = [part * LANES as u32, block as u32, (block >> 32) as u32, domain as u32];
         philox_lanes(counter, self.words())
+    }
+
+    /// The random bits of the first lanes of two blocks of noise, this one and the next.
+    #[inline(always)]
+    pub(super) fn noise_pair(self, domain: Domain, block: u64) -> [[[u32; LANES]; 4]; 2] {
+        let counter = |block: u64| [0, block as u32, (block >> 32) as u32, domain as u32];
+        philox_pair([counter(block), counter(block.wrapping_add(1))], self.words())
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! [`Noise`]: elements that can be drawn by address.
 
-use super::normal::normal_parts_f64;
+use super::normal::{normal_pair_f32, normal_parts_f64};
 use super::{Key, normal_block_f32, normal_block_f64, uniform_block_f32, uniform_block_f64};
 use crate::real::{Dual, F32, Real};
 
@@ -22,12 +22,23 @@ pub trait Noise: Copy + Default + Send + Sync {
         let _ = n;
         Self::normal_block(key, block)
     }
+    /// As `normal_block` for this block and the next, if that takes less time than one after the other.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn normal_pair(key: Key, block: u64) -> Option<[[Self; BLOCK]; 2]> {
+        let _ = (key, block);
+        None
+    }
 }
 
 impl Noise for f32 {
     #[inline(always)]
     fn normal_block(key: Key, block: u64) -> [f32; BLOCK] {
         normal_block_f32(key, block)
+    }
+    #[inline(always)]
+    fn normal_pair(key: Key, block: u64) -> Option<[[f32; BLOCK]; 2]> {
+        Some(normal_pair_f32(key, block))
     }
     #[inline(always)]
     fn uniform_block(key: Key, block: u64) -> [f32; BLOCK] {

@@ -42,7 +42,18 @@ fn radius_u64(n: u64) -> f64 {
 /// Radius and angle have 32 bits each: `|z|` reaches 6.76, and there is no gap around 0.
 #[inline(always)]
 pub fn normal_block_f32(key: Key, block: u64) -> [f32; BLOCK] {
-    let words = key.noise_lanes(Domain::NormalF32, block, 0);
+    of_words(key.noise_lanes(Domain::NormalF32, block, 0))
+}
+
+/// Block number `block`, and the next.
+#[inline(always)]
+pub(super) fn normal_pair_f32(key: Key, block: u64) -> [[f32; BLOCK]; 2] {
+    let [one, two] = key.noise_pair(Domain::NormalF32, block);
+    [of_words(one), of_words(two)]
+}
+
+#[inline(always)]
+fn of_words(words: [[u32; LANES]; 4]) -> [f32; BLOCK] {
     let mut out = [0.0; BLOCK];
     for half in 0..2 {
         for l in 0..LANES {

@@ -91,6 +91,13 @@ impl Key {
         philox_pair([counter(block), counter(block.wrapping_add(1))], self.words())
     }
 
+    /// The random bits of the first two parts of a block of noise.
+    #[inline(always)]
+    pub(super) fn noise_parts(self, domain: Domain, block: u64) -> [[[u32; LANES]; 4]; 2] {
+        let counter = |part: u32| [part * LANES as u32, block as u32, (block >> 32) as u32, domain as u32];
+        philox_pair([counter(0), counter(1)], self.words())
+    }
+
     #[inline(always)]
     fn words(self) -> [u32; 2] {
         [self.bits as u32, (self.bits >> 32) as u32]

@@ -78,16 +78,26 @@ pub fn normal_block_f64(key: Key, block: u64) -> [f64; BLOCK] {
 #[inline(always)]
 pub(super) fn normal_parts_f64(key: Key, block: u64, parts: usize) -> [f64; BLOCK] {
     let mut out = [0.0; BLOCK];
-    for part in 0..parts.min(2) {
-        let [a, b, c, d] = key.noise_lanes(Domain::NormalF64, block, part as u32);
-        for l in 0..LANES {
-            let r = radius_u64(u64::from(a[l]) << 32 | u64::from(b[l]));
-            let (sin, cos) = sin_cos_u64(u64::from(c[l]) << 32 | u64::from(d[l]));
-            out[2 * part * LANES + l] = r * cos;
-            out[(2 * part + 1) * LANES + l] = r * sin;
-        }
+    let (first, second) = out.split_at_mut(BLOCK / 2);
+    if parts < 2 {
+        of_words_f64(key.noise_lanes(Domain::NormalF64, block, 0), first);
+    } else {
+        let [one, two] = key.noise_parts(Domain::NormalF64, block);
+        of_words_f64(one, first);
+        of_words_f64(two, second);
     }
     out
+}
+
+#[inline(always)]
+fn of_words_f64([a, b, c, d]: [[u32; LANES]; 4], out: &mut [f64]) {
+    let (cosines, sines) = out.split_at_mut(LANES);
+    let (cosines, sines) = (&mut cosines[..LANES], &mut sines[..LANES]);
+    for l in 0..LANES {
+        let r = radius_u64(u64::from(a[l]) << 32 | u64::from(b[l]));
+        let (sin, cos) = sin_cos_u64(u64::from(c[l]) << 32 | u64::from(d[l]));
+        (cosines[l], sines[l]) = (r * cos, r * sin);
+    }
 }
 
 #[cfg(test)]

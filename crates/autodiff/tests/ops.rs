@@ -92,12 +92,14 @@ type Head<T> = for<'t> fn(&[Var<'t, T>], Var<'t, T>) -> Var<'t, T>;
 #[test]
 fn leaves_alone() {
     fn agree<T: Scalar>(n: usize, k: usize, m: usize) {
-        let shapes = [(n, k), (k, m), (1, m), (m, 1), (1, 1), (m, 1), (m, 2), (1, 2)];
+        let shapes = [(n, k), (k, m), (1, m), (m, 1), (1, 1), (m, 1), (m, 2), (1, 2), (1, 1)];
         let at: Vec<_> =
             (1..).zip(shapes).map(|(seed, (r, c))| matrix(r, c, seed).map(T::from_f64)).collect();
-        let heads: [Head<T>; 5] = [
+        let heads: [Head<T>; 6] = [
             |x, h| h.affine(x[3], x[4]).sq().sum(),
             |x, h| h.affine_relu(x[3], x[4]).sq().sum(),
+            // A layer of one unit, below which is another layer.
+            |x, h| h.affine_relu(x[3], x[4]).affine(x[8], x[4]).sq().sum(),
             |x, h| h.affine(x[3], x[4]).sq().sum() + h.affine(x[5], x[4]).sq().sum(),
             |x, h| h.affine(x[3], x[4]).sq().sum() + h.affine(x[6], x[7]).sq().sum(),
             |x, h| h.affine(x[6], x[7]).sq().sum() + h.affine(x[3], x[4]).sq().sum() + (h * h).sum(),

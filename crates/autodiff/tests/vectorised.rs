@@ -145,7 +145,7 @@ fn gaussians_are_vectorised(x: &DMatrix<f32>, one: f64) -> Result<(), String> {
     let site = |number| GaussianSite { shape: (N / 2, 1), prior: (0.0, 1.0), number };
     let sites = [site(0), site(1)].into();
     let mut tape = Tape::new();
-    let mut times = [f64::INFINITY; 6];
+    let mut times = [f64::INFINITY; 8];
     for _ in 0..30 {
         for together in [false, true] {
             tape.reset();
@@ -170,9 +170,13 @@ fn gaussians_are_vectorised(x: &DMatrix<f32>, one: f64) -> Result<(), String> {
         times[4] = times[4].min(best(1, || layer = v.affine_relu(v, bias)));
         let sum = layer.sum();
         times[5] = times[5].min(best(1, || drop(tape.backward(sum))));
+        times[6] = times[6].min(best(1, || drop(tape.backward_leaves(sum))));
+        let column = layer.affine(tape.variable(&x.columns(0, 1).into_owned()), tape.scalar(0.5)).sum();
+        times[7] = times[7].min(best(1, || drop(tape.backward_leaves(column))));
     }
     let names = ["draws", "draws backward", "sites", "sites backward", "layer", "layer backward"];
-    for ((name, time), limit) in names.iter().zip(times).zip([6.0, 4.0, 6.0, 4.0, 6.0, 12.0]) {
+    let names = names.iter().chain(&["layer backward in place", "layer below a column backward"]);
+    for ((name, time), limit) in names.zip(times).zip([6.0, 4.0, 6.0, 4.0, 6.0, 12.0, 12.0, 12.0]) {
         within(name, time / one, limit)?;
     }
     Ok(())

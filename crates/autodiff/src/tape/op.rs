@@ -151,6 +151,8 @@ impl Reached {
 pub(crate) struct Passed<T> {
     node: Option<usize>,
     sums: Vec<T>,
+    /// Memory for the next ones, while these are being used.
+    spare: Vec<T>,
 }
 
 impl<T: Scalar> Passed<T> {
@@ -172,7 +174,8 @@ impl<T: Scalar> Passed<T> {
     }
 
     fn take(&mut self, node: usize) -> Option<Vec<T>> {
-        self.node.take_if(|of| *of == node).map(|_| std::mem::take(&mut self.sums))
+        self.node.take_if(|of| *of == node)?;
+        Some(std::mem::replace(&mut self.sums, std::mem::take(&mut self.spare)))
     }
 }
 
@@ -255,7 +258,7 @@ impl<'a, T: Scalar> Adjoints<'a, T> {
 
     /// Takes back the memory.
     pub(crate) fn put_sums(&mut self, sums: Vec<T>) {
-        self.passed.sums = sums;
+        self.passed.spare = sums;
     }
 
     /// As [`add`](Adjoints::add), for contributions that only touch some entries: a fresh slice is set to zero first.

@@ -27,7 +27,7 @@ use crate::real::{Real, Scalar};
 use crate::simd::Isa;
 use lanes::{Portable, Vector};
 use num_traits::Zero;
-use passed::Passed;
+use passed::PassedColumns;
 pub(crate) use passed::{Back, ToColumn, passed};
 use std::any::TypeId;
 use std::cell::RefCell;
@@ -289,8 +289,8 @@ macro_rules! run {
 }
 run!(Product, f32, Eight32, 2, Sixteen32, 1);
 run!(Product, f64, Four64, 4, Eight64, 2);
-run!(Passed, f32, Eight32, 2, Sixteen32, 1);
-run!(Passed, f64, Four64, 4, Eight64, 2);
+run!(PassedColumns, f32, Eight32, 2, Sixteen32, 1);
+run!(PassedColumns, f64, Four64, 4, Eight64, 2);
 
 impl<T: Copy> Product<T> {
     /// How many rows after whole cache lines are so few that a vector of them would be mostly empty. As many in the last of several parts,

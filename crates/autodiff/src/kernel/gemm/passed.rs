@@ -49,7 +49,7 @@ pub(crate) fn passed<T: Scalar>(of: ToColumn<'_, T>, to: Back<T>) {
             ($num:ty) => {
                 if TypeId::of::<T>() == TypeId::of::<$num>() {
                     // SAFETY: T is this type; the sizes fit, and columns belong to one part.
-                    return unsafe { Passed::<$num>::new(of, to, part).run(&mut Room::default()) };
+                    return unsafe { PassedColumns::<$num>::new(of, to, part).run(&mut Room::default()) };
                 }
             };
         }
@@ -58,8 +58,7 @@ pub(crate) fn passed<T: Scalar>(of: ToColumn<'_, T>, to: Back<T>) {
         for j in part {
             // SAFETY: column j, which is that of one part.
             let (back, sum) = unsafe { (to.h.slice(j * m, m), to.sums.slice(j, 1)) };
-            let mut dot = T::Num::zero();
-            let mut total = T::Num::zero();
+            let (mut dot, mut total) = (T::Num::zero(), T::Num::zero());
             for ((back, h), g) in back.iter_mut().zip(&of.h[j * m..]).zip(of.g) {
                 dot += h.num() * g.num();
                 let passed = if h.num() <= 0.0 { T::Num::zero() } else { g.num() * of.w[j].num() };
@@ -78,7 +77,7 @@ pub(crate) fn passed<T: Scalar>(of: ToColumn<'_, T>, to: Back<T>) {
 
 /// Some columns of that, as the loops see them.
 #[derive(Clone, Copy)]
-pub(super) struct Passed<T> {
+pub(super) struct PassedColumns<T> {
     m: usize,
     n: usize,
     h: *const T,
@@ -90,7 +89,7 @@ pub(super) struct Passed<T> {
     fresh: bool,
 }
 
-impl<T: Copy> Passed<T> {
+impl<T: Copy> PassedColumns<T> {
     /// # Safety
     /// `S` is `T`, the sizes fit, and nothing else uses these columns of what is written.
     unsafe fn new<S: Copy>(of: ToColumn<'_, S>, to: Back<S>, part: Range<usize>) -> Self {
@@ -139,7 +138,7 @@ impl<T: Copy> Passed<T> {
     /// Writes a column of the adjoint. Its products with `g` and its entries, each in as many sums as a register has numbers.
     ///
     /// # Safety
-    /// As for [`on`](Passed::on).
+    /// As for [`on`](PassedColumns::on).
     #[inline(always)]
     unsafe fn column<V: Vector<Num = T>, const W: usize>(self, j: usize) -> [V; 2] {
         const { assert!(W * V::LEN == SUMS) };
@@ -147,26 +146,28 @@ impl<T: Copy> Passed<T> {
         unsafe {
             let (h, to, w) = (self.h.add(j * self.m), self.to_h.add(j * self.m), V::splat(self.w.add(j)));
             let (mut dot, mut sum) = ([V::zero(); W], [V::zero(); W]);
+            // Not a closure: that would be compiled without the instruction set.
+            macro_rules! step {
+                ($i:ident, $at:expr, $load:ident, $store:ident $(, $mask:ident)?) => {{
+                    let at = $at;
+                    let (h, g) = (V::$load(h.add(at) $(, $mask)?), V::$load(self.g.add(at) $(, $mask)?));
+                    let passed = V::zero().add_product(g, w).where_above_zero(h);
+                    passed.$store(to.add(at) $(, $mask)?);
+                    dot[$i] = dot[$i].add_product(h, g);
+                    sum[$i] = sum[$i].add(passed);
+                }};
+            }
             let whole = self.m / SUMS * SUMS;
             for at in (0..whole).step_by(SUMS) {
                 for i in 0..W {
-                    let at = at + i * V::LEN;
-                    let (h, g) = (V::load(h.add(at)), V::load(self.g.add(at)));
-                    let passed = V::zero().add_product(g, w).where_above_zero(h);
-                    passed.store(to.add(at));
-                    dot[i] = dot[i].add_product(h, g);
-                    sum[i] = sum[i].add(passed);
+                    step!(i, at + i * V::LEN, load, store);
                 }
             }
             for i in 0..W {
                 let at = whole + i * V::LEN;
                 if at < self.m {
                     let mask = V::mask(V::LEN.min(self.m - at));
-                    let (h, g) = (V::load_first(h.add(at), mask), V::load_first(self.g.add(at), mask));
-                    let passed = V::zero().add_product(g, w).where_above_zero(h);
-                    passed.store_first(to.add(at), mask);
-                    dot[i] = dot[i].add_product(h, g);
-                    sum[i] = sum[i].add(passed);
+                    step!(i, at, load_first, store_first, mask);
                 }
             }
             let mut half = W / 2;

@@ -261,6 +261,7 @@ pub(crate) fn backward<S: ScaleMap, K: Kept, T: Scalar>(
         if let Some(to) = direct {
             // SAFETY: pieces do not overlap, and the two parameters are stored, so that they are not the same memory.
             let to = to.map(|to| unsafe { to.slice(piece.start, piece.len()) });
+            // What is not noisy does not look at it.
             let noise = if K::NOISY { &left.noise[piece.clone()] } else { &left.scale[piece.clone()] };
             let x = [&of.loc[piece.clone()], &left.scale[piece.clone()], noise, &kept[piece]];
             return dispatch(Stored { prior: of.prior, x, kl, to, of_type: PhantomData::<(S, K)> });

@@ -198,8 +198,8 @@ unsafe fn put<V: Vector, const R: usize, const C: usize>(
         if row == 1 && fresh {
             // Column by column, not number by number.
             for s in 0..C {
-                let column_of = all.as_ptr().add(s * R).cast::<[V::Num; R]>();
-                to.add(s * column).cast::<[V::Num; R]>().write_unaligned(column_of.read_unaligned());
+                let (from, to) = (all.as_ptr().add(s * R), to.add(s * column));
+                to.cast::<[V::Num; R]>().write_unaligned(from.cast::<[V::Num; R]>().read_unaligned());
             }
             return;
         }

@@ -42,7 +42,7 @@ pub(crate) fn passed<T: Scalar>(of: ToColumn<'_, T>, to: Back<T>) {
     let (m, n) = (of.g.len(), of.w.len());
     let fits = of.h.len() == m * n && to.h.len() == m * n && to.sums.len() == n;
     assert!(fits && to.w.is_none_or(|(w, _)| w.len() == n), "passed: a column of {n}, {m} rows");
-    let columns = (PART / m.max(1)).next_multiple_of(SUMS);
+    let columns = (PART / m.max(1)).max(1).next_multiple_of(SUMS);
     for_each_chunk(n.div_ceil(columns), |i| {
         let part = i * columns..n.min((i + 1) * columns);
         macro_rules! floats {

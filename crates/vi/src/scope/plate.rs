@@ -142,13 +142,14 @@ impl<T: Scalar> Batcher<T> {
         self.step = step;
     }
 
-    /// The minibatch of this step, of `n` rows in all. Every minibatch is an unbiased picture of the whole: a shuffled epoch ends with what is left,
-    /// which may be fewer rows and is weighted by its own N / B; without shuffling, the first row comes after the last one.
+    /// The minibatch of this step, of `n` rows in all. A shuffled one is an unbiased picture of the whole: an epoch ends with what is left, which
+    /// may be fewer rows and is weighted by its own N / B. Without shuffling the first row comes after the last one, and `n` minibatches average to
+    /// the whole.
     fn deal(&mut self, n: usize) -> Arc<[usize]> {
         let Minibatches { size, shuffled } = self.how;
         if !shuffled {
             let first = self.step * size % n;
-            return self.dealt(size, |to| {
+            return self.written(size, |to| {
                 for (i, row) in to.iter_mut().enumerate() {
                     let at = first + i;
                     *row = if at < n { at } else { at - n };
@@ -169,13 +170,13 @@ impl<T: Scalar> Batcher<T> {
             order.epoch = epoch;
         }
         let rows = &order.rows[part * size..((part + 1) * size).min(n)];
-        let dealt = self.dealt(rows.len(), |to| to.copy_from_slice(rows));
+        let dealt = self.written(rows.len(), |to| to.copy_from_slice(rows));
         self.orders = orders;
         dealt
     }
 
     /// `n` rows that `fill` writes, in memory that nobody else holds.
-    fn dealt(&mut self, n: usize, fill: impl Fn(&mut [usize])) -> Arc<[usize]> {
+    fn written(&mut self, n: usize, fill: impl Fn(&mut [usize])) -> Arc<[usize]> {
         for dealt in self.dealt.iter_mut().filter(|d| d.len() == n) {
             if let Some(memory) = Arc::get_mut(dealt) {
                 fill(memory);

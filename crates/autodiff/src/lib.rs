@@ -31,6 +31,9 @@ mod value;
 
 pub use check::{GradientCheck, check_gradient};
 pub use formula::{Formula, FormulaPair, partials};
+pub use kernel::adam::AdamStep;
+#[doc(hidden)]
+pub use kernel::rows::copy_rows;
 pub use kernel::squares::norm;
 pub use kernel::update::{Update, update};
 pub use nalgebra;

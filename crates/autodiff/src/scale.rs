@@ -3,15 +3,15 @@
 use crate::real::Real;
 use std::fmt::Debug;
 
-/// How a positive scale is made of an unconstrained number, as the Gaussians of a tape want to know it: the slopes are told from the scale, which is
-/// kept for the way back.
+/// How a positive scale is made of an unconstrained number, as the Gaussians of a tape want to know it.
 pub trait ScaleMap: Copy + Debug + Send + Sync + 'static {
+    /// The scale, its slope, and the slope of its logarithm: finite also where the scale is too small for a number and becomes 0.
+    fn with_slopes<R: Real>(rho: R) -> [R; 3];
     /// The scale.
-    fn scale<R: Real>(rho: R) -> R;
-    /// The slope of the scale, told from the scale.
-    fn slope<R: Real>(scale: R) -> R;
-    /// The slope of the scale's logarithm, told from the scale: finite where that is 0.
-    fn log_slope<R: Real>(scale: R) -> R;
+    #[inline(always)]
+    fn scale<R: Real>(rho: R) -> R {
+        Self::with_slopes(rho)[0]
+    }
 }
 
 /// `scale = ln(1 + e^rho)`. Source: Blundell et al. 2015, section 3.2.
@@ -20,18 +20,8 @@ pub struct SoftplusScale;
 
 impl ScaleMap for SoftplusScale {
     #[inline(always)]
-    fn scale<R: Real>(rho: R) -> R {
-        rho.softplus()
-    }
-    /// `1 - e^-scale`, which is the logistic function of `rho`.
-    #[inline(always)]
-    fn slope<R: Real>(scale: R) -> R {
-        -(-scale).exp_m1()
-    }
-    #[inline(always)]
-    fn log_slope<R: Real>(scale: R) -> R {
-        let ratio = Self::slope(scale) / scale;
-        if scale == 0.0 { R::one() } else { ratio }
+    fn with_slopes<R: Real>(rho: R) -> [R; 3] {
+        rho.softplus_and_slopes()
     }
 }
 
@@ -41,15 +31,8 @@ pub struct ExpScale;
 
 impl ScaleMap for ExpScale {
     #[inline(always)]
-    fn scale<R: Real>(rho: R) -> R {
-        rho.exp()
-    }
-    #[inline(always)]
-    fn slope<R: Real>(scale: R) -> R {
-        scale
-    }
-    #[inline(always)]
-    fn log_slope<R: Real>(_: R) -> R {
-        R::one()
+    fn with_slopes<R: Real>(rho: R) -> [R; 3] {
+        let scale = rho.exp();
+        [scale, scale, R::one()]
     }
 }

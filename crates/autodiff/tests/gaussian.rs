@@ -153,6 +153,33 @@ fn scales_from_zero_to_huge() {
     assert!((kl.item() / want - 1.0).abs() < 1e-15, "{} {want}", kl.item());
 }
 
+/// Of many, the slopes are computed again on the way back; of few, they are kept. The bits are the same.
+#[test]
+fn many_are_as_few() {
+    fn of<T: Scalar>(n: usize, draw: bool) -> Vec<Vec<T>> {
+        let at = |a: f64| DMatrix::from_fn(n, 1, |i, _| T::from_f64(a + (i as f64 * 0.7).sin() * 2.0));
+        let tape = Tape::<T>::new();
+        let (loc, rho) = (tape.variable(&at(0.3)), tape.variable(&at(-1.0)));
+        let (kept, kl) = if draw {
+            tape.gaussian_draw::<SoftplusScale>(loc, rho, (0.2, 0.7), KEY)
+        } else {
+            tape.gaussian_variance::<SoftplusScale>(loc, rho, (0.2, 0.7))
+        };
+        let gradients = tape.backward((kept * kept).sum() * 0.3 + kl * 0.7);
+        [kept.value(), gradients.wrt(loc), gradients.wrt(rho)].map(|m| m.as_slice().to_vec()).to_vec()
+    }
+    fn same<T: Scalar>() {
+        for draw in [true, false] {
+            let (many, few) = (of::<T>((1 << 17) + 77, draw), of::<T>(1 << 17, draw));
+            for (many, few) in many.iter().zip(&few) {
+                assert!(many[..few.len()] == few[..], "draw {draw}");
+            }
+        }
+    }
+    same::<f32>();
+    same::<f64>();
+}
+
 #[test]
 #[should_panic(expected = "gaussian: locations of 2 × 1, scales of 1 × 2")]
 fn shapes_must_be_equal() {

@@ -332,3 +332,28 @@ fn the_logistic_family_is_exact_far_out() {
     assert_eq!(5e-324.log1mexp(), 5e-324_f64.ln());
     assert_eq!(1e10.log_sigmoid(), -0.0);
 }
+
+#[test]
+fn softplus_comes_with_its_slopes() {
+    // Within 5 ulp of the functions by themselves (which are within 3), at every size.
+    fn check<R: Real>(x: R, unit: impl Fn(f64) -> f64) {
+        let [y, slope, log_slope] = x.softplus_and_slopes().map(Real::re);
+        let sigmoid = x.sigmoid().re();
+        assert_eq!(y, x.softplus().re());
+        assert!((slope - sigmoid).abs() <= 6.0 * unit(sigmoid), "{x:?}: {slope} {sigmoid}");
+        let ratio = if y == 0.0 { 1.0 } else { sigmoid / y };
+        assert!((log_slope - ratio).abs() <= 8.0 * unit(ratio), "{x:?}: {log_slope} {ratio}");
+    }
+    for i in -4000..4000 {
+        for x in [i as f64 * 0.01, i as f64 * 0.2] {
+            check(x, ulp);
+            check(F32(x as f32), |x| ulp32(x as f32));
+        }
+    }
+    for x in [1e3, 1e30, -1e30, 1e300, -1e300] {
+        check(x, ulp);
+    }
+    assert_eq!(f64::INFINITY.softplus_and_slopes(), [f64::INFINITY, 1.0, 0.0]);
+    assert_eq!(f64::NEG_INFINITY.softplus_and_slopes(), [0.0, 0.0, 1.0]);
+    assert!(f64::NAN.softplus_and_slopes().iter().all(|x| x.is_nan()));
+}

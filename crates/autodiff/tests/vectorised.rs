@@ -8,9 +8,11 @@ use nalgebra::{DMatrix, Dyn};
 use probity_autodiff::random::{fill_normal, normal_at};
 use probity_autodiff::simd::{Isa, Kernel, dispatch};
 use probity_autodiff::{
-    Axis, Dual, Formula, GaussianSite, Key, Params, Scalar, SoftplusScale, Tape, Var, formula,
+    AdamStep, Axis, Dual, Formula, GaussianSite, Key, Params, Scalar, SoftplusScale, Tape, Update, Var,
+    formula,
 };
 use std::hint::black_box;
+use std::ops::Range;
 use std::time::Instant;
 
 /// Entries per round.
@@ -182,6 +184,59 @@ fn gaussians_are_vectorised(x: &DMatrix<f32>, one: f64) -> Result<(), String> {
     Ok(())
 }
 
+/// Adam, for all parameters.
+struct Adam;
+
+impl Update<f32> for Adam {
+    fn update(&self, _: usize, params: &[f32], gradient: &[f32], to: &mut [f32], memory: &mut [&mut [f32]]) {
+        let [m, v] = memory else { panic!("two arrays") };
+        STEP.apply(params, gradient, to, [m, v]);
+    }
+    fn adam(&self, _: Range<usize>) -> Option<AdamStep> {
+        Some(STEP)
+    }
+}
+const STEP: AdamStep = AdamStep { betas: (0.9, 0.999), rate: 1e-3, epsilon: 1e-8, keep: 1.0 };
+
+/// Gaussians whose parameters change on the way back: of few, slopes are kept, of many, they are computed again.
+fn changes_are_vectorised(one: f64) -> Result<(), String> {
+    for (name, columns, rounds) in [("few change", 1, 30), ("many change", 33, 5)] {
+        let x = DMatrix::<f32>::from_fn(N, columns, |i, j| (i + 7 * j) as f32 * 1e-4 - 1.0);
+        let mut params = Params::<f32>::new();
+        let [loc, rho] = ["loc", "rho"].map(|name| params.add(name, &x));
+        let mut memory = [vec![0.0; 2 * x.len()], vec![0.0; 2 * x.len()]];
+        let (mut tape, mut time) = (Tape::new(), f64::INFINITY);
+        for _ in 0..rounds {
+            tape.reset();
+            tape.bind(&params);
+            let [loc, rho] = [loc, rho].map(|id| tape.param(&params, id));
+            let (draw, kl) = tape.gaussian_draw::<SoftplusScale>(loc, rho, (0.0, 1.0), Key::new(1));
+            let objective = draw.sum() + kl;
+            let mut memory = memory.each_mut().map(|m| m.as_mut_slice());
+            time = time.min(best(1, || {
+                black_box(tape.backward_updating(objective, &Adam, &mut memory));
+            }));
+        }
+        within(name, time / columns as f64 / one, 1.5)?;
+    }
+    Ok(())
+}
+
+/// Rows of softmax, both ways.
+fn softmax_is_vectorised(x: &DMatrix<f32>, one: f64) -> Result<(), String> {
+    let (mut tape, mut times) = (Tape::new(), [f64::INFINITY; 2]);
+    for _ in 0..30 {
+        tape.reset();
+        let v = tape.variable(x);
+        let mut y = v;
+        times[0] = times[0].min(best(1, || y = v.log_softmax()));
+        let sum = y.slice(0..64, 0..1).sum();
+        times[1] = times[1].min(best(1, || drop(tape.backward(sum))));
+    }
+    within("softmax", times[0] / one, 1.5)?;
+    within("softmax backward", times[1] / one, 1.5)
+}
+
 /// Sums, products, noise: against additions.
 fn passes_are_vectorised() -> Result<(), String> {
     let x = DMatrix::<f32>::from_fn(64, 64, |i, j| ((i * 64 + j) as f32 * 0.37).sin());
@@ -207,6 +262,8 @@ fn passes_are_vectorised() -> Result<(), String> {
         within(name, time / one, limit)?;
     }
     gaussians_are_vectorised(&x, one)?;
+    changes_are_vectorised(one)?;
+    softmax_is_vectorised(&x, one)?;
     let mut out = vec![0.0_f32; N];
     let normals = best(30, || fill_normal(Key::new(1), 0, &mut out));
     // One number alone costs a block of 64.

@@ -155,33 +155,6 @@ fn schedules_go_from_one_to_their_end() {
     }
 }
 
-/// As `vectorised.rs` of the scalars' crate has it for the loops there: timed against additions one by one, in the same process.
-#[test]
-fn the_update_is_vectorised() {
-    use std::hint::black_box;
-    use std::time::Instant;
-    if Isa::detect() == Isa::Portable {
-        println!("skipped: this machine has no instruction set that the update is compiled for");
-        return;
-    }
-    let n = 4096;
-    let mut adam = Adam::new(0.01);
-    let (mut x, g) = (vec![0.5_f32; n], vec![0.1_f32; n]);
-    let mut memory = Memory::new(&adam, n);
-    let (mut update, mut additions) = (f64::INFINITY, f64::INFINITY);
-    for _ in 0..50 {
-        let start = Instant::now();
-        memory.step(&mut adam, &mut x, &g, &[(0..n, 0.01)]);
-        update = update.min(start.elapsed().as_secs_f64());
-        let start = Instant::now();
-        black_box(g.iter().fold(0.0, |sum, g| black_box(sum + black_box(*g))));
-        additions = additions.min(start.elapsed().as_secs_f64());
-    }
-    // One by one, the root and the division alone take ten additions.
-    println!("Adam: {:.2} additions", update / additions);
-    assert!(update < 2.0 * additions, "Adam: {:.2} additions per parameter", update / additions);
-}
-
 #[test]
 fn adam_is_vectorised() {
     // Against additions that wait for each other, in the same process. Measured: 0.15 of one per parameter; a loop that is not vectorised

@@ -1,5 +1,6 @@
 //! The loops: fused formula passes over memory and matrix products. The only module with `unsafe` code.
 
+pub(crate) mod adam;
 mod blocks;
 mod entries;
 pub(crate) mod gaussian;
@@ -8,6 +9,7 @@ mod loops;
 pub(crate) mod map;
 mod parallel;
 mod room;
+pub(crate) mod rows;
 pub(crate) mod squares;
 pub(crate) mod update;
 

@@ -57,10 +57,6 @@ impl<T> SharedMut<T> {
         self.len
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// The part `from..from + n`.
     ///
     /// # Safety

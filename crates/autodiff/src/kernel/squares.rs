@@ -60,6 +60,21 @@ impl Squares {
         self.0.iter_mut().zip(lanes).for_each(|(sum, lane)| *sum += lane);
     }
 
+    /// As `add`, every square in `f64`: faster for few numbers, because there is nothing to choose.
+    #[inline(always)]
+    #[allow(clippy::needless_range_loop, reason = "LLVM does not vectorise the loop over an iterator")]
+    pub(super) fn add_few<T: Scalar>(&mut self, x: &[T]) {
+        let (lines, rest) = x.as_chunks::<LANES>();
+        for x in lines {
+            for i in 0..LANES {
+                self.0[i] += x[i].to_f64() * x[i].to_f64();
+            }
+        }
+        for (sum, x) in self.0.iter_mut().zip(rest) {
+            *sum += x.to_f64() * x.to_f64();
+        }
+    }
+
     pub(super) fn total(&self) -> f64 {
         total(self.0)
     }

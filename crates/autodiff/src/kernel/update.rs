@@ -1,5 +1,6 @@
 //! Parameters that change as soon as their gradient is complete, piece by piece, while both are in the cache.
 
+use super::adam::{AdamStep, moments};
 use super::parallel::{SharedMut, for_each_chunk};
 use super::room::with_arrays;
 use super::squares::{Squares, squares};
@@ -14,6 +15,11 @@ pub trait Update<T>: Sync {
     /// Parameters `at..at + params.len()`, their gradient, and where their new values go. `memory` holds the same entries of every array that the
     /// rule remembers from step to step.
     fn update(&self, at: usize, params: &[T], gradient: &[T], to: &mut [T], memory: &mut [&mut [T]]);
+
+    /// What the rule is for these entries, if it is Adam's for all of them, the moments being the first two arrays.
+    fn adam(&self, _entries: Range<usize>) -> Option<AdamStep> {
+        None
+    }
 }
 
 /// Parameters that one thread works on.
@@ -177,6 +183,19 @@ impl<T: Scalar> Turn<'_, T> {
         unsafe { self.squares.set(self.first + i, squares) };
     }
 
+    /// What these entries of the range need to change while their gradient is made, if the rule allows that.
+    ///
+    /// # Safety
+    /// Nothing else uses these entries of the arrays or of the gradient as long as these are borrowed.
+    pub(super) unsafe fn change(&self, part: Range<usize>) -> Option<Change<'_, T>> {
+        let (at, n) = (self.range.start + part.start, part.len());
+        let step = self.rule.adam(at..at + n)?;
+        let [Some(m), Some(v), None, None] = &self.memory else { return None };
+        // SAFETY: the caller's contract.
+        let [m, v, to] = unsafe { [m.slice(at, n), v.slice(at, n), self.gradient.slice(at, n)] };
+        Some(Change { step, params: &self.params[at..at + n], to, moments: [m, v] })
+    }
+
     /// Updates the parameters that are these entries of the range.
     ///
     /// # Safety
@@ -193,6 +212,23 @@ impl<T: Scalar> Turn<'_, T> {
         // SAFETY: as above.
         let to = unsafe { self.gradient.slice(at, n) };
         self.rule.update(at, &self.params[at..at + n], gradient, to, &mut memory[..count]);
+    }
+}
+
+/// Parameters that change by Adam.
+pub(super) struct Change<'a, T> {
+    pub(super) step: AdamStep,
+    pub(super) params: &'a [T],
+    pub(super) to: &'a mut [T],
+    pub(super) moments: [&'a mut [T]; 2],
+}
+
+impl<T: Scalar> Change<'_, T> {
+    #[inline(always)]
+    pub(super) fn part(&mut self, part: Range<usize>, gradient: &[T]) {
+        let [m, v] = &mut self.moments;
+        let (params, to) = (&self.params[part.clone()], &mut self.to[part.clone()]);
+        moments(self.step, params, gradient, to, &mut m[part.clone()], &mut v[part]);
     }
 }
 

@@ -1,4 +1,4 @@
-//! `exp`, `exp_m1`, `ln`, `ln_1p`, `softplus` in double precision, branch-free.
+//! `exp`, `exp_m1`, `ln`, `ln_1p`, softplus with its slopes in double precision, branch-free.
 
 /// Adding and subtracting this rounds a small double to the nearest integer; the low bits then hold it.
 const ROUND: f64 = 6755399441055744.0; // 1.5 · 2⁵²
@@ -123,11 +123,16 @@ pub fn ln_1p(x: f64) -> f64 {
     limits(x, -1.0, if x.abs() < 1e-290 { x } else { y })
 }
 
-/// `ln(1 + eˣ)`, within 3 ulp.
+/// `ln(1 + eˣ)`, within 3 ulp, its slope `1 / (1 + e⁻ˣ)`, and the slope of its logarithm, both within 5 ulp.
 #[inline(always)]
-pub fn softplus(x: f64) -> f64 {
-    let top = if x > 0.0 { x } else { 0.0 };
-    top + ln_1p(exp_falling(-x.abs()))
+pub fn softplus_and_slopes(x: f64) -> [f64; 3] {
+    let t = exp_falling(-x.abs());
+    let (top, of_slope) = if x > 0.0 { (x, 1.0) } else { (0.0, t) };
+    let y = top + ln_1p(t);
+    // One division for both.
+    let log_slope = of_slope / ((1.0 + t) * y);
+    let log_slope = if y == 0.0 { 1.0 } else { log_slope };
+    [y, if x > 40.0 { 1.0 } else { log_slope * y }, log_slope]
 }
 
 /// Puts in the values at the pole, beyond it, at infinity and at NaN.

@@ -1,4 +1,4 @@
-//! `exp`, `exp_m1`, `ln`, `ln_1p`, `softplus` in single precision, branch-free.
+//! `exp`, `exp_m1`, `ln`, `ln_1p`, softplus with its slopes in single precision, branch-free.
 
 /// Adding and subtracting this rounds a small float to the nearest integer; the low bits then hold it.
 const ROUND: f32 = 12582912.0; // 1.5 · 2²³
@@ -132,11 +132,11 @@ pub fn ln_1p(x: f32) -> f32 {
     limits(x, -1.0, if x.abs() < 1e-30 { x } else { y })
 }
 
-/// `ln(1 + eˣ)`, within 3 ulp.
+/// `ln(1 + eˣ)`, within 3 ulp, its slope `1 / (1 + e⁻ˣ)`, and the slope of its logarithm, both within 5 ulp.
 ///
 /// With `t = e^-|x|`, `ln(1 + t) = t + t² q(t)`, `q` interpolated at the Chebyshev points of (0, 1).
 #[inline(always)]
-pub fn softplus(x: f32) -> f32 {
+pub fn softplus_and_slopes(x: f32) -> [f32; 3] {
     let t = exp_falling(-x.abs());
     let q = degree8(
         t,
@@ -152,8 +152,12 @@ pub fn softplus(x: f32) -> f32 {
             -0.004_466_211_4,
         ],
     );
-    let top = if x > 0.0 { x } else { 0.0 };
-    top + (t * t).mul_add(q, t)
+    let (top, of_slope) = if x > 0.0 { (x, 1.0) } else { (0.0, t) };
+    let y = top + (t * t).mul_add(q, t);
+    // One division for both.
+    let log_slope = of_slope / ((1.0 + t) * y);
+    let log_slope = if y == 0.0 { 1.0 } else { log_slope };
+    [y, if x > 40.0 { 1.0 } else { log_slope * y }, log_slope]
 }
 
 /// Puts in the values at the pole, beyond it, at infinity and at NaN.

@@ -1,15 +1,17 @@
 //! Gaussians with their divergence from a fixed Gaussian: draws, or variances.
 
-use super::fused::{Arg, KEPT_NOISE};
+use super::fused::Arg;
 use crate::formula::Formula;
-use crate::kernel::gaussian::{Drawn, Gaussians, Kept, Left, Prior, Scale, Variance, backward, forward};
+use crate::kernel::gaussian::{
+    Backward, Drawn, Gaussians, Kept, Left, Prior, Scale, Variance, backward, forward,
+};
 use crate::random::Key;
 use crate::real::{Real, Scalar};
 use crate::scale::ScaleMap;
 use crate::tape::{Adjoints, Behind, Inputs, Op, Tape, Var};
 use std::marker::PhantomData;
 
-/// Of a matrix of locations and one of scale parameters. Scales are kept for the way back, and the noise if it is not much.
+/// Of a matrix of locations and one of scale parameters. Slopes or noise are kept for the way back.
 #[derive(Clone, Copy, Debug)]
 struct GaussianAndKl<S, K> {
     prior: Prior,
@@ -18,11 +20,9 @@ struct GaussianAndKl<S, K> {
     of_type: PhantomData<(S, K)>,
 }
 
-impl<S: ScaleMap, K: Kept> GaussianAndKl<S, K> {
-    fn of<'a, T: Scalar>(&self, x: &Inputs<'a, T>) -> Gaussians<'a, T> {
-        Gaussians { loc: x.get(0), rho: x.get(1), prior: self.prior, key: Some(self.key) }
-    }
-}
+/// The slopes of up to this many Gaussians are kept for the way back: they are in a cache then, and reading them takes less time than computing
+/// them again.
+const KEPT_SLOPES: usize = 1 << 17;
 
 impl<S: ScaleMap, K: Kept, T: Scalar> Op<T> for GaussianAndKl<S, K> {
     fn name(&self) -> &'static str {
@@ -30,22 +30,43 @@ impl<S: ScaleMap, K: Kept, T: Scalar> Op<T> for GaussianAndKl<S, K> {
     }
 
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
-        let n = x.get(0).len();
-        let (shown, arrays) = y.split_at_mut(self.behind.array(n, 0));
-        let (kept, kl) = shown.split_at_mut(n);
-        let (scale, noise) = arrays.split_at_mut(n);
-        let skip = noise.len().saturating_sub(n);
-        kl[0] = forward::<S, K, T>(self.of(x), kept, scale, &mut noise[skip..]);
+        let of = Gaussians { loc: x.get(0), rho: x.get(1), prior: self.prior, key: Some(self.key) };
+        let (kept, kl, left) = split_mut(self.behind, of.loc.len(), y);
+        *kl = forward::<S, K, T>(of, kept, left);
     }
 
     fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        let n = x.get(0).len();
-        let array = |i: usize| &y[self.behind.array(n, i)..][..n];
-        let left = Left { scale: array(0), noise: if self.behind.arrays > 1 { array(1) } else { &[] } };
+        let (loc, rho, prior) = (x.get(0), x.get(1), self.prior);
+        let n = loc.len();
+        let of = Backward { prior, loc, rho, left: left(self.behind, n, y), kept: &g[..n], kl: g[n] };
         let to = [dx.shared(0), dx.shared(1)];
-        let turns = [dx.turn(0), dx.turn(1)];
-        backward::<S, K, T>(self.of(x), left, &g[..n], g[n], to, &turns);
+        backward::<S, K, T>(of, to, &[dx.turn(0), dx.turn(1)]);
     }
+}
+
+/// What is left of `n` Gaussians for the way back.
+pub(super) fn left<T>(behind: Behind, n: usize, y: &[T]) -> Left<&[T]> {
+    let array = |i: usize| &y[behind.array(n, i)..][..n];
+    match behind.arrays {
+        0 => Left::Nothing,
+        1 => Left::Noise(array(0)),
+        _ => Left::Slopes(array(0), array(1)),
+    }
+}
+
+/// `n` values that are shown, the sum, and what is to be left for the way back.
+pub(super) fn split_mut<T>(behind: Behind, n: usize, y: &mut [T]) -> (&mut [T], &mut T, Left<&mut [T]>) {
+    let (shown, arrays) = y.split_at_mut((n + 1).max(behind.array(n, 0).min(y.len())));
+    let (kept, sum) = shown.split_at_mut(n);
+    let left = match behind.arrays {
+        0 => Left::Nothing,
+        1 => Left::Noise(&mut arrays[..n]),
+        _ => {
+            let (first, second) = arrays.split_at_mut(behind.array(n, 1) - behind.array(n, 0));
+            Left::Slopes(&mut first[..n], &mut second[..n])
+        }
+    };
+    (kept, &mut sum[0], left)
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -117,8 +138,9 @@ impl<T: Scalar> Tape<T> {
             return (Var::map(Value::<S, K>(PhantomData), [loc, rho]), Var::map_sum(prior, [loc, rho]));
         }
         let key = self.lane_key(key, 0);
-        let stored = K::NOISY && shape.0 * shape.1 <= KEPT_NOISE;
-        let behind = Behind { sum: true, arrays: 1 + usize::from(stored), ..Behind::default() };
+        let few = shape.0 * shape.1 <= KEPT_SLOPES;
+        let behind =
+            Behind { sum: true, arrays: if few { 2 } else { usize::from(K::NOISY) }, ..Behind::default() };
         let op = GaussianAndKl::<S, K> { prior, key, behind, of_type: PhantomData };
         self.record_op(op, &[loc, rho], shape, behind)
     }

@@ -1,6 +1,7 @@
 //! Many Gaussians of few numbers, drawn in one pass.
 
-use crate::kernel::gaussian::{Drawn, Gaussians, Left, Prior, backward, forward};
+use super::gaussian::{left, split_mut};
+use crate::kernel::gaussian::{Backward, Drawn, Gaussians, Left, Prior, backward, forward};
 use crate::random::{Key, fill_normal};
 use crate::real::Scalar;
 use crate::scale::ScaleMap;
@@ -53,7 +54,7 @@ impl<'t, T: Scalar> GaussianDraws<'t, T> {
     }
 }
 
-/// Of a column of locations and one of scale parameters. Scales and noise are kept for the way back.
+/// Of a column of locations and one of scale parameters. The slopes along the latter are kept for the way back.
 #[derive(Clone, Debug)]
 struct SitesAndKl<S> {
     sites: Arc<[GaussianSite]>,
@@ -74,11 +75,6 @@ impl<S: ScaleMap> SitesAndKl<S> {
             (start..at, Prior { loc: run[0].prior.0, scale: run[0].prior.1 })
         })
     }
-
-    fn of<'a, T: Scalar>(&self, x: &Inputs<'a, T>, range: &Range<usize>, prior: Prior) -> Gaussians<'a, T> {
-        let part = |k| &x.get(k)[range.clone()];
-        Gaussians { loc: part(0), rho: part(1), prior, key: None }
-    }
 }
 
 impl<S: ScaleMap, T: Scalar> Op<T> for SitesAndKl<S> {
@@ -88,9 +84,7 @@ impl<S: ScaleMap, T: Scalar> Op<T> for SitesAndKl<S> {
 
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
         let n = x.get(0).len();
-        let (shown, arrays) = y.split_at_mut(self.behind.array(n, 0));
-        let (kept, kl) = shown.split_at_mut(n);
-        let (scale, noise) = arrays.split_at_mut(self.behind.array(n, 1) - self.behind.array(n, 0));
+        let (kept, kl, Left::Slopes(noise, slopes)) = split_mut(self.behind, n, y) else { return };
         let mut at = 0;
         for site in self.sites.iter() {
             let key = self.key.fold_in(site.number).of_lane(self.lane);
@@ -99,23 +93,32 @@ impl<S: ScaleMap, T: Scalar> Op<T> for SitesAndKl<S> {
         }
         let mut sum = T::default().num();
         for (range, prior) in self.runs() {
-            let (kept, scale) = (&mut kept[range.clone()], &mut scale[range.clone()]);
-            let of = self.of(x, &range, prior);
-            sum += forward::<S, Drawn, T>(of, kept, scale, &mut noise[range]).num();
+            let part = |k| &x.get(k)[range.clone()];
+            let of = Gaussians { loc: part(0), rho: part(1), prior, key: None };
+            let left = Left::Slopes(&mut noise[range.clone()], &mut slopes[range.clone()]);
+            sum += forward::<S, Drawn, T>(of, &mut kept[range], left).num();
         }
-        kl[0] = T::from_num(sum);
+        *kl = T::from_num(sum);
     }
 
     fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let n = x.get(0).len();
-        let array = |i: usize| &y[self.behind.array(n, i)..][..n];
-        let (scale, noise) = (array(0), array(1));
+        let left = left(self.behind, n, y);
         let to = [dx.shared(0), dx.shared(1)];
+        let one = self.runs().count() == 1;
+        let turns = if one { [dx.turn(0), dx.turn(1)] } else { [None, None] };
         for (range, prior) in self.runs() {
-            let left = Left { scale: &scale[range.clone()], noise: &noise[range.clone()] };
+            let part = range.clone();
+            let of = Backward {
+                prior,
+                loc: &x.get(0)[part.clone()],
+                rho: &x.get(1)[part.clone()],
+                left: left.map(|left| &left[part.clone()]),
+                kept: &g[part],
+                kl: g[n],
+            };
             let to = to.map(|to| to.map(|(to, fresh)| (to.part(range.clone()), fresh)));
-            let of = self.of(x, &range, prior);
-            backward::<S, Drawn, T>(of, left, &g[range], g[n], to, &[None, None]);
+            backward::<S, Drawn, T>(of, to, &turns);
         }
     }
 }

@@ -16,7 +16,11 @@ macro_rules! impl_real {
             fn re(self) -> f64 {
                 $re(self)
             }
-            impl_real!(@hot $hot, $wrap, $raw; exp exp_m1 ln ln_1p softplus);
+            impl_real!(@hot $hot, $wrap, $raw; exp exp_m1 ln ln_1p);
+            #[inline(always)]
+            fn softplus_and_slopes(self) -> [Self; 3] {
+                math::$hot::softplus_and_slopes($raw(self)).map($wrap)
+            }
             impl_real!(@std $wrap, $raw; sqrt sin cos tan atan abs);
             #[inline(always)]
             fn powi(self, n: i32) -> Self {

@@ -104,8 +104,9 @@ pub trait Real:
     fn signum(self) -> Self;
     /// The logistic function `1 / (1 + e⁻ˣ)`.
     fn sigmoid(self) -> Self;
-    /// `ln(1 + eˣ)`, without overflow.
-    fn softplus(self) -> Self;
+    /// [`softplus`](Real::softplus), its slope, which is [`sigmoid`](Real::sigmoid), and the slope of its logarithm: they have an exponential and a
+    /// division in common. Where the first is too small for a number and becomes 0, the last is 1.
+    fn softplus_and_slopes(self) -> [Self; 3];
     /// The inverse of [`softplus`](Real::softplus), `ln(eʸ - 1)`, for `y > 0`.
     fn softplus_inv(self) -> Self;
     /// `ln(1 - e⁻ˣ)` for `x > 0`.
@@ -178,6 +179,11 @@ pub trait Real:
         Self::narrow(math::beta_inc::beta_tails(self.widen(), b.widen(), x.widen()).lower)
     }
 
+    /// `ln(1 + eˣ)`, without overflow.
+    #[inline(always)]
+    fn softplus(self) -> Self {
+        self.softplus_and_slopes()[0]
+    }
     /// `ln sigmoid(x)`, without overflow.
     #[inline(always)]
     fn log_sigmoid(self) -> Self {

@@ -152,7 +152,7 @@ impl<T: Scalar> Fit<T> {
 
 /// From so many parameters on, they change during the sweep back, while they are in the cache. Fewer stay there anyway, and one pass over all
 /// of them has fewer calls.
-const MANY: usize = 1 << 17;
+const MANY: usize = 1 << 12;
 
 /// What changes during a fit.
 pub(super) struct State<T: Scalar> {

@@ -1,8 +1,7 @@
 //! Adam, with decoupled weight decay.
 
 use super::Optimizer;
-use probity_autodiff::simd::{Kernel, dispatch};
-use probity_autodiff::{Real, Scalar};
+use probity_autodiff::{AdamStep, Scalar};
 use serde::{Deserialize, Serialize};
 
 /// `m ← β₁ m + (1-β₁) g`, `v ← β₂ v + (1-β₂) g²`, `θ ← θ - rate (m̂ / (√v̂ + ε) + decay θ)`.
@@ -54,6 +53,17 @@ impl Adam {
         self.decay = decay;
         self
     }
+
+    /// What is done in the step that was begun, at this rate.
+    fn step(&self, rate: f64) -> AdamStep {
+        let (gain, root) = self.corrections;
+        AdamStep {
+            betas: (self.beta1, self.beta2),
+            rate: rate * gain,
+            epsilon: self.epsilon * root,
+            keep: 1.0 - rate * self.decay,
+        }
+    }
 }
 
 impl<T: Scalar> Optimizer<T> for Adam {
@@ -74,77 +84,10 @@ impl<T: Scalar> Optimizer<T> for Adam {
 
     fn update(&self, rate: f64, params: &[T], gradient: &[T], to: &mut [T], memory: &mut [&mut [T]]) {
         let [m, v] = memory else { unreachable!("Adam has two arrays") };
-        let (gain, root) = self.corrections;
-        let rule = Rule {
-            beta: (self.beta1, self.beta2),
-            rate: rate * gain,
-            epsilon: self.epsilon * root,
-            keep: 1.0 - rate * self.decay,
-        };
-        dispatch(Moments { params, gradient, to, m, v, rule, tiny: Tiny::of::<T>() });
+        self.step(rate).apply(params, gradient, to, [m, v]);
     }
-}
 
-/// The constants of a step.
-#[derive(Clone, Copy)]
-struct Rule {
-    beta: (f64, f64),
-    rate: f64,
-    epsilon: f64,
-    keep: f64,
-}
-
-/// Below these sizes numbers count as 0. The moments of a parameter whose gradient vanishes would decay into subnormal numbers, on which
-/// processors are up to a hundred times slower; the thresholds keep every product of the update normal.
-#[derive(Clone, Copy)]
-struct Tiny {
-    gradient: f64,
-    first: f64,
-    second: f64,
-}
-
-impl Tiny {
-    fn of<T: Scalar>() -> Self {
-        let single = T::from_f64(1e-60).to_f64() == 0.0;
-        let power =
-            |single_power: i32, double_power| 2.0_f64.powi(if single { single_power } else { double_power });
-        Self { gradient: power(-58, -500), first: power(-100, -900), second: power(-118, -1002) }
-    }
-}
-
-/// A NaN stays.
-#[inline(always)]
-fn flush<R: Real>(x: R, tiny: f64) -> R {
-    if x.abs() < tiny { R::zero() } else { x }
-}
-
-struct Moments<'a, T> {
-    params: &'a [T],
-    gradient: &'a [T],
-    to: &'a mut [T],
-    m: &'a mut [T],
-    v: &'a mut [T],
-    rule: Rule,
-    tiny: Tiny,
-}
-
-impl<T: Scalar> Kernel for Moments<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let (b1, b2) = self.rule.beta;
-        let n = self.params.len();
-        let (params, gradient, to) = (&self.params[..n], &self.gradient[..n], &mut self.to[..n]);
-        let (m, v) = (&mut self.m[..n], &mut self.v[..n]);
-        for i in 0..n {
-            let g = flush(gradient[i].num(), self.tiny.gradient);
-            let first = flush(m[i].num() * b1 + g * (1.0 - b1), self.tiny.first);
-            let second = flush(v[i].num() * b2 + g * g * (1.0 - b2), self.tiny.second);
-            m[i] = T::from_num(first);
-            v[i] = T::from_num(second);
-            let step = first * self.rule.rate / (second.sqrt() + self.rule.epsilon);
-            to[i] = T::from_num(params[i].num() * self.rule.keep - step);
-        }
+    fn adam(&self, rate: f64) -> Option<AdamStep> {
+        Some(self.step(rate))
     }
 }

@@ -1,7 +1,7 @@
 //! What an optimiser remembers of the parameters, and a step.
 
 use super::Optimizer;
-use probity_autodiff::{Scalar, Update, update};
+use probity_autodiff::{AdamStep, Scalar, Update, update};
 use std::ops::Range;
 
 /// What an optimiser remembers of every parameter: arrays beside the parameters, of their length, 0 at first.
@@ -113,5 +113,11 @@ impl<T: Scalar> Update<T> for Rule<'_, T> {
             let (params, gradient) = (&params[part.clone()], &gradient[part.clone()]);
             self.optimizer.update(*rate, params, gradient, &mut to[part], &mut parts[..count]);
         }
+    }
+
+    fn adam(&self, entries: Range<usize>) -> Option<AdamStep> {
+        let within = |range: &Range<usize>| range.start <= entries.start && entries.end <= range.end;
+        let (_, rate) = self.rates.iter().find(|(range, _)| within(range))?;
+        self.optimizer.adam(*rate)
     }
 }

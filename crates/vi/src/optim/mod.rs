@@ -13,7 +13,7 @@ pub(crate) use memory::Rule;
 pub use schedule::Schedule;
 pub use sgd::Sgd;
 
-use probity_autodiff::Scalar;
+use probity_autodiff::{AdamStep, Scalar};
 use std::fmt::Debug;
 
 /// A rule that changes parameters by their gradient. Losses are minimised.
@@ -45,4 +45,10 @@ pub trait Optimizer<T: Scalar>: Debug + Send + Sync {
     /// Some of the parameters, with their rate in this step, their gradient, and where their new values go. `memory` has the same entries of every
     /// array. The new value of a parameter may depend on nothing but what belongs to it.
     fn update(&self, rate: f64, params: &[T], gradient: &[T], to: &mut [T], memory: &mut [&mut [T]]);
+
+    /// What the step is, at this rate, if it is one of Adam with its two arrays: loops that make gradients can then use them up entry by entry, with
+    /// the result of [`update`](Optimizer::update).
+    fn adam(&self, _rate: f64) -> Option<AdamStep> {
+        None
+    }
 }

@@ -4,7 +4,7 @@ use super::by_row::ByRow;
 use super::{Data, Scope};
 use crate::error::{Error, Result};
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Key, Scalar, Tape, Var};
+use probity_autodiff::{Key, Scalar, Tape, Var, copy_rows};
 use rand::seq::SliceRandom;
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ impl<'t, T: Scalar> Batch<'t, T> {
         let Some(index) = &self.index else { return x.on(self.tape) };
         let rows = self.by_row.as_ref().map(|by_row| by_row.of(x));
         self.tape.constant_with(index.len(), x.ncols(), |y| match rows {
-            None => copy(x, index[0], index.len(), y),
+            None => copy_rows(x.as_slice(), x.nrows(), (index[0], index.len()), y),
             Some(None) => gather(x, index, y, |x| x),
             Some(Some(rows)) => ByRow::gather(&rows, x.ncols(), index, y),
         })
@@ -87,17 +87,6 @@ fn gather<E: Scalar, T>(x: &DMatrix<E>, index: &[usize], y: &mut [T], convert: i
         for (y, &i) in y.iter_mut().zip(index) {
             *y = convert(x[i]);
         }
-    }
-}
-
-/// Writes `n` rows of `x` from this one on, column by column; after the last row comes the first.
-fn copy<T: Scalar>(x: &DMatrix<T>, first: usize, n: usize, y: &mut [T]) {
-    let columns = x.as_slice().chunks_exact(x.nrows().max(1));
-    let end = n.min(x.nrows() - first);
-    for (y, x) in y.chunks_exact_mut(n.max(1)).zip(columns) {
-        let (to_end, from_start) = y.split_at_mut(end);
-        to_end.copy_from_slice(&x[first..first + end]);
-        from_start.copy_from_slice(&x[..n - end]);
     }
 }
 

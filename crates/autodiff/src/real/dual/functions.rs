@@ -89,8 +89,14 @@ impl<T: Real, const N: usize> Real for Dual<T, N> {
         self.chain(s, s * (-self.re).sigmoid())
     }
     #[inline(always)]
-    fn softplus(self) -> Self {
-        self.chain(self.re.softplus(), self.re.sigmoid())
+    fn softplus_and_slopes(self) -> [Self; 3] {
+        let [y, slope, log_slope] = self.re.softplus_and_slopes();
+        let bend = (-self.re).sigmoid();
+        [
+            self.chain(y, slope),
+            self.chain(slope, slope * bend),
+            self.chain(log_slope, log_slope * (bend - log_slope)),
+        ]
     }
     #[inline(always)]
     fn softplus_inv(self) -> Self {

@@ -1,0 +1,278 @@
+//! The way back through Gaussians: the gradients of locations and scale parameters, which may use them up at once.
+
+use super::{Kept, Left, Prior, along_rho};
+use crate::kernel::SharedMut;
+use crate::kernel::room::with_arrays;
+use crate::kernel::squares::Squares;
+use crate::kernel::update::{self, Change, PART, Turn};
+use crate::real::Scalar;
+use crate::scale::ScaleMap;
+use crate::simd::{Kernel, dispatch};
+use num_traits::Zero;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// What gradients are made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backward<'a, T> {
+    pub(crate) prior: Prior,
+    pub(crate) loc: &'a [T],
+    pub(crate) rho: &'a [T],
+    /// By the way there.
+    pub(crate) left: Left<&'a [T]>,
+    /// The adjoints of what was kept, and of the divergence.
+    pub(crate) kept: &'a [T],
+    pub(crate) kl: T,
+}
+
+/// Where the gradient of a parameter goes, and whether it is stored instead of added.
+pub(crate) type To<T> = Option<(SharedMut<T>, bool)>;
+
+/// Adds the gradients of locations and scale parameters. A parameter with a turn is then complete, and changes.
+pub(crate) fn backward<S: ScaleMap, K: Kept, T: Scalar>(
+    of: Backward<'_, T>,
+    to: [To<T>; 2],
+    turns: &[Option<Turn<'_, T>>; 2],
+) {
+    let Backward { prior, loc, rho, left, kept, kl } = of;
+    let of_type = PhantomData::<K>;
+    match left {
+        Left::Slopes(of_kept, of_kl) => {
+            go(Of { prior, loc, along: Slopes { of_kept, of_kl }, kept, kl, of_type }, to, turns);
+        }
+        Left::Noise(noise) => {
+            let along = Again { rho, noise, of_type: PhantomData::<(S, K)> };
+            go(Of { prior, loc, along, kept, kl, of_type }, to, turns);
+        }
+        Left::Nothing => {
+            let along = Again { rho, noise: rho, of_type: PhantomData::<(S, K)> };
+            go(Of { prior, loc, along, kept, kl, of_type }, to, turns);
+        }
+    }
+}
+
+fn go<A: Along<T>, K: Kept, T: Scalar>(
+    all: Of<'_, A, K, T>,
+    to: [To<T>; 2],
+    turns: &[Option<Turn<'_, T>>; 2],
+) {
+    let n = all.kept.len();
+    let change = turns.iter().any(|turn| turn.is_some());
+    let fresh = match &to {
+        [Some((loc, true)), Some((rho, true))] => Some([loc, rho]),
+        _ => None,
+    };
+    update::pieces(n, |i| {
+        let piece = i * update::PIECE..n.min((i + 1) * update::PIECE);
+        let of = all.part(piece.clone());
+        if let (Some(to), false) = (fresh, change) {
+            // SAFETY: pieces do not overlap, and the two parameters are stored, so that they are not the same memory.
+            let to = to.map(|to| unsafe { to.slice(piece.start, piece.len()) });
+            return dispatch(Stored { of, to });
+        }
+        let mut squares = [Squares::new(); 2];
+        let changes = match turns {
+            // SAFETY: the parameters have the entries of this matrix, and this piece of them is that of one thread.
+            [Some(loc), Some(rho)] if fresh.is_some() => unsafe {
+                loc.change(piece.clone()).zip(rho.change(piece.clone()))
+            },
+            _ => None,
+        };
+        if let Some((loc, rho)) = changes {
+            dispatch(Changed { of, changes: [loc, rho], squares: &mut squares });
+        } else {
+            with_arrays(|room: &mut [[T; PART]; 2]| {
+                for at in piece.clone().step_by(PART) {
+                    let at = at..piece.end.min(at + PART);
+                    let of = all.part(at.clone());
+                    dispatch(Added {
+                        of,
+                        room: &mut *room,
+                        to,
+                        turns,
+                        from: at.start,
+                        squares: &mut squares,
+                    });
+                    for (turn, gradient) in turns.iter().zip(&*room) {
+                        if let Some(turn) = turn {
+                            // SAFETY: the parameters have the entries of this matrix, and this part of them is complete.
+                            unsafe { turn.part(at.clone(), &gradient[..at.len()]) };
+                        }
+                    }
+                }
+            });
+        }
+        for (turn, squares) in turns.iter().zip(squares) {
+            if let Some(turn) = turn {
+                // SAFETY: this piece is that of one thread.
+                unsafe { turn.set_squares(i, squares.total()) };
+            }
+        }
+    });
+}
+
+/// The slopes along scale parameters, of what is kept and of the divergence.
+trait Along<T: Scalar>: Copy + Send + Sync {
+    fn part(self, part: Range<usize>) -> Self;
+    fn at(self, e: usize, prior: Prior) -> (T::Num, T::Num);
+}
+
+/// As they were left.
+#[derive(Clone, Copy)]
+struct Slopes<'a, T> {
+    of_kept: &'a [T],
+    of_kl: &'a [T],
+}
+
+impl<T: Scalar> Along<T> for Slopes<'_, T> {
+    #[inline(always)]
+    fn part(self, part: Range<usize>) -> Self {
+        Self { of_kept: &self.of_kept[part.clone()], of_kl: &self.of_kl[part] }
+    }
+    #[inline(always)]
+    fn at(self, e: usize, _: Prior) -> (T::Num, T::Num) {
+        (self.of_kept[e].num(), self.of_kl[e].num())
+    }
+}
+
+/// Computed again.
+#[derive(Clone, Copy)]
+struct Again<'a, S, K, T> {
+    rho: &'a [T],
+    /// What is not noisy does not look at it.
+    noise: &'a [T],
+    of_type: PhantomData<(S, K)>,
+}
+
+impl<S: ScaleMap, K: Kept, T: Scalar> Along<T> for Again<'_, S, K, T> {
+    #[inline(always)]
+    fn part(self, part: Range<usize>) -> Self {
+        Self { rho: &self.rho[part.clone()], noise: &self.noise[part], ..self }
+    }
+    #[inline(always)]
+    fn at(self, e: usize, prior: Prior) -> (T::Num, T::Num) {
+        along_rho::<K, T::Num>(S::with_slopes(self.rho[e].num()), self.noise[e].num(), prior.precision())
+    }
+}
+
+/// As [`Backward`], with the slopes.
+#[derive(Clone, Copy)]
+struct Of<'a, A, K, T> {
+    prior: Prior,
+    loc: &'a [T],
+    along: A,
+    kept: &'a [T],
+    kl: T,
+    of_type: PhantomData<K>,
+}
+
+impl<A: Along<T>, K: Kept, T: Scalar> Of<'_, A, K, T> {
+    #[inline(always)]
+    fn part(&self, part: Range<usize>) -> Self {
+        let (loc, kept) = (&self.loc[part.clone()], &self.kept[part.clone()]);
+        Self { loc, kept, along: self.along.part(part), ..*self }
+    }
+
+    /// The loop.
+    #[inline(always)]
+    fn gradients(&self, to_loc: &mut [T], to_rho: &mut [T]) {
+        let n = to_loc.len();
+        let (loc, kept, along, to_rho) =
+            (&self.loc[..n], &self.kept[..n], self.along.part(0..n), &mut to_rho[..n]);
+        let (prior, kl, precision) = (self.prior, self.kl.num(), self.prior.precision());
+        for e in 0..n {
+            let (loc, kept, (of_kept, of_kl)) = (loc[e].num(), kept[e].num(), along.at(e, prior));
+            let along_loc = if K::NOISY { kept } else { T::Num::zero() };
+            to_loc[e] = T::from_num(along_loc + kl * ((loc - prior.loc) * precision));
+            to_rho[e] = T::from_num(kept * of_kept + kl * of_kl);
+        }
+    }
+}
+
+/// To parameters that had no gradient before.
+struct Stored<'a, A, K, T> {
+    of: Of<'a, A, K, T>,
+    to: [&'a mut [T]; 2],
+}
+
+impl<A: Along<T>, K: Kept, T: Scalar> Kernel for Stored<'_, A, K, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let [loc, rho] = self.to;
+        self.of.gradients(loc, rho);
+    }
+}
+
+/// To parameters of any kind; for those with a turn, the gradient is left in the room.
+struct Added<'a, A, K, T> {
+    of: Of<'a, A, K, T>,
+    room: &'a mut [[T; PART]; 2],
+    to: [To<T>; 2],
+    turns: &'a [Option<Turn<'a, T>>; 2],
+    /// Where these entries are in `to`.
+    from: usize,
+    squares: &'a mut [Squares; 2],
+}
+
+impl<A: Along<T>, K: Kept, T: Scalar> Kernel for Added<'_, A, K, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let [loc, rho] = self.room;
+        let n = self.of.kept.len().min(PART);
+        self.of.gradients(&mut loc[..n], &mut rho[..n]);
+        for (k, gradient) in [&mut loc[..n], &mut rho[..n]].into_iter().enumerate() {
+            let Some((to, fresh)) = self.to[k] else { continue };
+            // SAFETY: parts do not overlap, within a piece or between pieces, and the reference ends before that to the next parameter
+            // (which may be the same memory) begins.
+            let to = unsafe { to.slice(self.from, n) };
+            if !fresh {
+                gradient.iter_mut().zip(&*to).for_each(|(x, to)| *x = T::from_num(to.num() + x.num()));
+            }
+            match self.turns[k] {
+                // What is stored is not read again: where the memory is far away, it would have to be waited for.
+                Some(_) => self.squares[k].add_few(gradient),
+                None => to.iter_mut().zip(gradient).for_each(|(to, x)| *to = *x),
+            }
+        }
+    }
+}
+
+/// To parameters that change by Adam and had no gradient before. Computing and waiting for memory take turns in strips so short that they overlap.
+struct Changed<'a, A, K, T> {
+    of: Of<'a, A, K, T>,
+    changes: [Change<'a, T>; 2],
+    squares: &'a mut [Squares; 2],
+}
+
+impl<A: Along<T>, K: Kept, T: Scalar> Changed<'_, A, K, T> {
+    #[inline(always)]
+    fn strip(&mut self, at: usize, n: usize, [loc, rho]: &mut [[T; PART]; 2]) {
+        let (part, loc, rho) = (at..at + n, &mut loc[..n], &mut rho[..n]);
+        self.of.part(part.clone()).gradients(loc, rho);
+        let ([of_loc, of_rho], [loc_squares, rho_squares]) = (&mut self.changes, &mut *self.squares);
+        loc_squares.add_few(loc);
+        rho_squares.add_few(rho);
+        of_loc.part(part.clone(), loc);
+        of_rho.part(part, rho);
+    }
+}
+
+impl<A: Along<T>, K: Kept, T: Scalar> Kernel for Changed<'_, A, K, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(mut self) {
+        let mut room = [[T::default(); PART]; 2];
+        let n = self.of.kept.len();
+        let whole = n - n % PART;
+        // Strips of a length that the compiler knows.
+        for at in (0..whole).step_by(PART) {
+            self.strip(at, PART, &mut room);
+        }
+        self.strip(whole, n - whole, &mut room);
+    }
+}

@@ -56,7 +56,7 @@ pub(super) fn left<T>(behind: Behind, n: usize, y: &[T]) -> Left<&[T]> {
 
 /// `n` values that are shown, the sum, and what is to be left for the way back.
 pub(super) fn split_mut<T>(behind: Behind, n: usize, y: &mut [T]) -> (&mut [T], &mut T, Left<&mut [T]>) {
-    let (shown, arrays) = y.split_at_mut((n + 1).max(behind.array(n, 0).min(y.len())));
+    let (shown, arrays) = y.split_at_mut(behind.array(n, 0).min(y.len()));
     let (kept, sum) = shown.split_at_mut(n);
     let left = match behind.arrays {
         0 => Left::Nothing,

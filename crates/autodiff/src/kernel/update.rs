@@ -16,7 +16,8 @@ pub trait Update<T>: Sync {
     /// rule remembers from step to step.
     fn update(&self, at: usize, params: &[T], gradient: &[T], to: &mut [T], memory: &mut [&mut [T]]);
 
-    /// What the rule is for these entries, if it is Adam's for all of them, the moments being the first two arrays.
+    /// What the rule is for these entries, if it is Adam's for all of them and the arrays are its two moments. It must then do what
+    /// [`update`](Update::update) does.
     fn adam(&self, _entries: Range<usize>) -> Option<AdamStep> {
         None
     }

@@ -105,6 +105,7 @@ impl<S: ScaleMap, T: Scalar> Op<T> for SitesAndKl<S> {
         let n = x.get(0).len();
         let left = left(self.behind, n, y);
         let to = [dx.shared(0), dx.shared(1)];
+        // A turn is for all entries of a parameter, so for those of one run or for nobody; then they change when the sweep is at the parameter.
         let one = self.runs().count() == 1;
         let turns = if one { [dx.turn(0), dx.turn(1)] } else { [None, None] };
         for (range, prior) in self.runs() {

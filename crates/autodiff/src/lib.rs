@@ -32,6 +32,7 @@ mod value;
 pub use check::{GradientCheck, check_gradient};
 pub use formula::{Formula, FormulaPair, partials};
 pub use kernel::adam::AdamStep;
+pub use kernel::awake::Threads;
 #[doc(hidden)]
 pub use kernel::rows::copy_rows;
 pub use kernel::squares::norm;

@@ -1,6 +1,7 @@
 //! The loops: fused formula passes over memory and matrix products. The only module with `unsafe` code.
 
 pub(crate) mod adam;
+pub(crate) mod awake;
 mod blocks;
 mod entries;
 pub(crate) mod gaussian;
@@ -15,4 +16,4 @@ pub(crate) mod update;
 
 pub(crate) use entries::{Dest, Input};
 pub(crate) use loops::Body;
-pub(crate) use parallel::{SharedMut, for_each_chunk, in_chunks};
+pub(crate) use parallel::{SharedMut, for_each_chunk, in_chunks, in_parts};

@@ -1,29 +1,55 @@
 //! Work split into chunks whose borders do not depend on the number of threads.
 
-use rayon::prelude::*;
+use super::awake::join;
 use std::ops::Range;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Elements per chunk. Results that are summed are summed within a chunk first, so this number is part of the
 /// arithmetic: a change of it changes last bits.
 pub(crate) const CHUNK: usize = 32 * 1024;
 
 /// Calls `f` once for every chunk index below `n`, on several threads when there are several.
+///
+/// A thread takes as many neighbours at once as would be left for it if all did the same twice: long ways through memory at first, little to wait
+/// for at the end.
 #[inline]
 pub(crate) fn for_each_chunk(n: usize, f: impl Fn(usize) + Sync + Send) {
-    if n <= 1 || rayon::current_num_threads() == 1 {
-        (0..n).for_each(f);
-    } else {
-        (0..n).into_par_iter().for_each(f);
+    let threads = if n <= 1 { 1 } else { rayon::current_num_threads() };
+    if threads == 1 {
+        return (0..n).for_each(f);
     }
+    let take = |from: usize| (n - from).div_ceil(2 * threads);
+    let next = AtomicUsize::new(0);
+    on_threads(threads, &|| {
+        while let Ok(from) = next.fetch_update(Relaxed, Relaxed, |from| (from < n).then(|| from + take(from)))
+        {
+            (from..from + take(from)).for_each(&f);
+        }
+    });
+}
+
+/// Calls `f` at most so often, on as many threads.
+fn on_threads(count: usize, f: &(impl Fn() + Sync)) {
+    if count == 1 {
+        return f();
+    }
+    let half = count / 2;
+    join(|| on_threads(half, f), || on_threads(count - half, f));
 }
 
 /// Calls `f` with parts of the slice, each with its place, on several threads if it is long.
 pub(crate) fn in_chunks<T: Send + Sync>(to: &mut [T], f: impl Fn(&mut [T], usize) + Sync + Send) {
+    in_parts(to, CHUNK, f);
+}
+
+/// The same with parts of this size.
+pub(crate) fn in_parts<T: Send + Sync>(to: &mut [T], size: usize, f: impl Fn(&mut [T], usize) + Sync + Send) {
     let (n, to) = (to.len(), SharedMut::new(to));
-    for_each_chunk(n.div_ceil(CHUNK), |i| {
-        let at = i * CHUNK;
-        // SAFETY: chunks do not overlap.
-        f(unsafe { to.slice(at, CHUNK.min(n - at)) }, at);
+    for_each_chunk(n.div_ceil(size), |i| {
+        let at = i * size;
+        // SAFETY: parts do not overlap.
+        f(unsafe { to.slice(at, size.min(n - at)) }, at);
     });
 }
 

@@ -1,8 +1,8 @@
 //! Slices of noise.
 
 use super::{BLOCK, Key, Noise};
+use crate::kernel::in_parts;
 use crate::simd::{Kernel, dispatch};
-use rayon::prelude::*;
 use std::marker::PhantomData;
 use std::slice::from_mut;
 
@@ -73,12 +73,11 @@ impl<S: Stream, T: Noise> Kernel for Fill<'_, S, T> {
 }
 
 fn fill<S: Stream, T: Noise>(key: Key, start: u64, out: &mut [T]) {
-    let run = |start, out| dispatch(Fill { key, start, out, stream: PhantomData::<S> });
+    let run = |start, out: &mut [T]| dispatch(Fill { key, start, out, stream: PhantomData::<S> });
     if out.len() <= LONG {
         return run(start, out);
     }
-    let pieces = out.par_chunks_mut(PIECE).enumerate();
-    pieces.for_each(|(i, piece)| run(start.wrapping_add((i * PIECE) as u64), piece));
+    in_parts(out, PIECE, |piece, at| run(start.wrapping_add(at as u64), piece));
 }
 
 /// Writes elements `start, start + 1, …` of the key's stream of standard normal numbers.

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::model::Model;
 use crate::scope::{Batcher, ByRow, Discovered, Estimator, Minibatches};
-use probity_autodiff::{GaussianSite, Key, Scalar, Update};
+use probity_autodiff::{GaussianSite, Key, Scalar, Threads, Update};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -48,6 +48,8 @@ pub(crate) struct Engine<T: Scalar> {
     /// The shortest time of a step on one thread, and how many were timed: a small step is not worth waking other threads.
     fastest: Duration,
     timed: usize,
+    /// Share the loops of a step with one worker.
+    threads: Threads,
 }
 
 impl<T: Scalar> Engine<T> {
@@ -67,8 +69,19 @@ impl<T: Scalar> Engine<T> {
     ) -> Self {
         let (workers, by_row, fastest) = (Vec::new(), ByRow::default(), Duration::MAX);
         let together = found.together.clone();
-        let mut engine =
-            Self { workers, draws, minibatches, by_row, together, estimator, key, fastest, timed: 0 };
+        let threads = Threads::default();
+        let mut engine = Self {
+            workers,
+            draws,
+            minibatches,
+            by_row,
+            together,
+            estimator,
+            key,
+            fastest,
+            timed: 0,
+            threads,
+        };
         engine.share_out(&found.layout, if found.size <= Self::SMALL { Self::TOGETHER } else { 1 });
         engine
     }
@@ -140,7 +153,7 @@ impl<T: Scalar> Engine<T> {
     fn work(&mut self, model: &(impl Model<T> + Sync), task: &Task<'_, T>) -> Result {
         let one = |worker: &mut Worker<T>| worker.error = worker.gradient(model, task).err();
         if let [worker] = &mut self.workers[..] {
-            one(worker);
+            self.threads.during(|| one(worker));
         } else if self.timed >= Self::TRIALS && self.fastest > Self::WORTH_SHARING {
             self.workers.par_iter_mut().for_each(one);
         } else {
@@ -163,8 +176,9 @@ impl<T: Scalar> Engine<T> {
     ) -> Result<(Elbo, f64, &mut Vec<T>)> {
         let task = self.task(at);
         let worker = &mut self.workers[0];
-        let norm =
-            worker.back(model, &task, |tape, objective| tape.backward_updating(objective, rule, memory))?;
+        let norm = self.threads.during(|| {
+            worker.back(model, &task, |tape, objective| tape.backward_updating(objective, rule, memory))
+        })?;
         Ok((worker.elbo, norm, &mut worker.gradient))
     }
 

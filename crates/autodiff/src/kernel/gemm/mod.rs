@@ -22,6 +22,7 @@ mod tile;
 #[cfg(target_arch = "x86_64")]
 mod transpose;
 
+use super::awake::join;
 use super::room::Room;
 use crate::real::{Real, Scalar};
 use crate::simd::Isa;
@@ -246,7 +247,7 @@ where
             }
         };
         // SAFETY: as above.
-        rayon::join(move || unsafe { left.shared(first) }, move || unsafe { right.shared(parts - first) });
+        join(move || unsafe { left.shared(first) }, move || unsafe { right.shared(parts - first) });
     }
 }
 

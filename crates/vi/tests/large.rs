@@ -8,7 +8,7 @@ use probity_distributions::{Distribution, Normal, Support};
 use probity_vi::{Error, Fit, Init, Model, Result, Scope, Start, StepInfo};
 use std::ops::ControlFlow;
 
-/// Two layers of weights with fixed priors, weights whose prior has a scale of its own (drawn by formulas), a parameter, and one that is used
+/// Two layers of weights with fixed priors (one of so many that its noise stands where new parameters will), weights whose prior has a scale of its own (drawn by formulas), a parameter, and one that is used
 /// by nothing.
 #[derive(Debug)]
 struct Large {
@@ -21,7 +21,7 @@ struct Large {
 
 impl Large {
     fn new(broken: bool) -> Self {
-        Self { x: normals(1, 20, 300), y: normals(2, 20, 1), one: DMatrix::from_element(1, 1, 1.0), broken }
+        Self { x: normals(1, 20, 440), y: normals(2, 20, 1), one: DMatrix::from_element(1, 1, 1.0), broken }
     }
 }
 
@@ -31,7 +31,7 @@ impl Model<f64> for Large {
         let scale = s.param("scale", &self.one, Support::Positive)?;
         let x = s.data(&self.x);
         let normal = |rows, cols, scale| Normal::new(0.0, scale).shaped(rows, cols);
-        let first = ("first", normal(300, 301, 1.0.into()), Init::default);
+        let first = ("first", normal(440, 301, 1.0.into()), Init::default);
         let h = s.linear(x, first, Some(("bias", normal(1, 301, 1.0.into()), Init::default)))?.tanh();
         let second = s.sample("second", normal(301, 1, scale))?;
         let last = s.sample("last", normal(301, 1, 0.1.into()))?;

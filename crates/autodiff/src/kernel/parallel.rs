@@ -106,3 +106,58 @@ impl<T> SharedMut<T> {
         entry[0] = value;
     }
 }
+
+/// A slice for reading whose entries may be overwritten once they have been read.
+#[derive(Debug)]
+pub(crate) struct Seen<T> {
+    start: *const T,
+    len: usize,
+}
+
+impl<T> Clone for Seen<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Seen<T> {}
+
+// SAFETY: the pointer is only followed in `slice`, whose contract speaks of all threads.
+unsafe impl<T: Sync> Send for Seen<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for Seen<T> {}
+
+impl<T> From<&[T]> for Seen<T> {
+    fn from(slice: &[T]) -> Self {
+        Self { start: slice.as_ptr(), len: slice.len() }
+    }
+}
+
+impl<T> From<SharedMut<T>> for Seen<T> {
+    fn from(slice: SharedMut<T>) -> Self {
+        Self { start: slice.start.cast_const(), len: slice.len }
+    }
+}
+
+impl<T> Seen<T> {
+    /// A part of the slice.
+    ///
+    /// # Panics
+    /// If it is not within the slice.
+    #[inline(always)]
+    pub(crate) fn part(self, range: Range<usize>) -> Self {
+        assert!(range.start <= range.end && range.end <= self.len);
+        Self { start: self.start.wrapping_add(range.start), len: range.len() }
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.len
+    }
+
+    /// # Safety
+    /// What it was made of is still borrowed, and nothing writes to it as long as this reference lives.
+    #[inline(always)]
+    pub(crate) unsafe fn slice<'a>(self) -> &'a [T] {
+        // SAFETY: within the slice that it was made of; the rest is the caller's contract.
+        unsafe { std::slice::from_raw_parts(self.start, self.len) }
+    }
+}

@@ -5,6 +5,7 @@ use crate::formula::Formula;
 use crate::kernel::gaussian::{
     Backward, Drawn, Gaussians, Kept, Left, Prior, Scale, Variance, backward, forward,
 };
+use crate::kernel::{Seen, SharedMut};
 use crate::random::Key;
 use crate::real::{Real, Scalar};
 use crate::scale::ScaleMap;
@@ -32,14 +33,20 @@ impl<S: ScaleMap, K: Kept, T: Scalar> Op<T> for GaussianAndKl<S, K> {
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
         let of = Gaussians { loc: x.get(0), rho: x.get(1), prior: self.prior, key: Some(self.key) };
         let (kept, kl, left) = split_mut(self.behind, of.loc.len(), y);
+        let left = x.lent().map_or(left.map(SharedMut::new), Left::Noise);
         *kl = forward::<S, K, T>(of, kept, left);
     }
 
     fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let (loc, rho, prior) = (x.get(0), x.get(1), self.prior);
         let n = loc.len();
-        let of = Backward { prior, loc, rho, left: left(self.behind, n, y), kept: &g[..n], kl: g[n] };
         let to = [dx.shared(0), dx.shared(1)];
+        let place = |k: usize| to[k].map(|(to, _)| Seen::from(to));
+        let adjoint = if dx.has_lent_adjoint() { place(0) } else { None };
+        let noise = if dx.has_lent_room() { place(1) } else { None };
+        let left = noise.map_or(left(self.behind, n, y).map(Seen::from), Left::Noise);
+        let kept = adjoint.unwrap_or(g[..n].into());
+        let of = Backward { prior, loc, rho, left, kept, kl: g[n] };
         backward::<S, K, T>(of, to, &[dx.turn(0), dx.turn(1)]);
     }
 }
@@ -139,8 +146,9 @@ impl<T: Scalar> Tape<T> {
         }
         let key = self.lane_key(key, 0);
         let few = shape.0 * shape.1 <= KEPT_SLOPES;
-        let behind =
-            Behind { sum: true, arrays: if few { 2 } else { usize::from(K::NOISY) }, ..Behind::default() };
+        let arrays = if few { 2 } else { usize::from(K::NOISY) };
+        let lent = K::NOISY && !few && self.lends(loc, rho);
+        let behind = Behind { sum: true, arrays, lent, ..Behind::default() };
         let op = GaussianAndKl::<S, K> { prior, key, behind, of_type: PhantomData };
         self.record_op(op, &[loc, rho], shape, behind)
     }

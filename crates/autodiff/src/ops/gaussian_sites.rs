@@ -1,6 +1,7 @@
 //! Many Gaussians of few numbers, drawn in one pass.
 
 use super::gaussian::{left, split_mut};
+use crate::kernel::SharedMut;
 use crate::kernel::gaussian::{Backward, Drawn, Gaussians, Left, Prior, backward, forward};
 use crate::random::{Key, fill_normal};
 use crate::real::Scalar;
@@ -96,7 +97,7 @@ impl<S: ScaleMap, T: Scalar> Op<T> for SitesAndKl<S> {
             let part = |k| &x.get(k)[range.clone()];
             let of = Gaussians { loc: part(0), rho: part(1), prior, key: None };
             let left = Left::Slopes(&mut noise[range.clone()], &mut slopes[range.clone()]);
-            sum += forward::<S, Drawn, T>(of, &mut kept[range], left).num();
+            sum += forward::<S, Drawn, T>(of, &mut kept[range], left.map(SharedMut::new)).num();
         }
         *kl = T::from_num(sum);
     }
@@ -114,8 +115,8 @@ impl<S: ScaleMap, T: Scalar> Op<T> for SitesAndKl<S> {
                 prior,
                 loc: &x.get(0)[part.clone()],
                 rho: &x.get(1)[part.clone()],
-                left: left.map(|left| &left[part.clone()]),
-                kept: &g[part],
+                left: left.map(|left| left[part.clone()].into()),
+                kept: g[part].into(),
                 kl: g[n],
             };
             let to = to.map(|to| to.map(|(to, fresh)| (to.part(range.clone()), fresh)));
@@ -148,7 +149,7 @@ impl<T: Scalar> Tape<T> {
             rho.shape()
         );
         assert!(self.lanes() == 1, "gaussian_sites: {} lanes", self.lanes());
-        let behind = Behind { sum: true, arrays: 2, views: sites.len() };
+        let behind = Behind { sum: true, arrays: 2, views: sites.len(), lent: false };
         let (sites, of_type) = (sites.clone(), PhantomData::<S>);
         let shapes = sites.clone();
         let op = SitesAndKl { sites, key, lane: self.lane_number(), behind, of_type };

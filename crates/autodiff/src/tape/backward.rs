@@ -24,7 +24,8 @@ impl<T: Scalar> Tape<T> {
     /// Intermediate nodes keep their gradients too. Sweeping again overwrites them.
     ///
     /// # Panics
-    /// If `result` is not 1 × 1, belongs to another tape, or gradients of this tape are still being read.
+    /// If `result` is not 1 × 1, belongs to another tape, gradients of this tape are still being read, or the parameters were bound
+    /// [for an update](Tape::bind_to_update).
     #[track_caller]
     pub fn backward(&self, result: Var<'_, T>) -> Gradients<'_, T> {
         self.swept(result, false)
@@ -51,7 +52,8 @@ impl<T: Scalar> Tape<T> {
     /// stay as they are. Returns the norm of the gradient.
     ///
     /// # Panics
-    /// As `backward`; if no parameters are bound; or as [`update`](crate::update).
+    /// If `result` is not 1 × 1 or belongs to another tape; if no parameters are bound, or they were bound [for an update](Tape::bind_to_update)
+    /// that has been; or as [`update`](crate::update).
     #[track_caller]
     pub fn backward_updating(
         &self,
@@ -113,6 +115,7 @@ impl<T: Scalar> Gradients<'_, T> {
 impl<T: Scalar> Inner<T> {
     fn sweep(&mut self, result: Option<u32>, updates: Option<&Updates<'_, T>>, leaves_only: bool) {
         let zero = T::from_f64(0.0);
+        self.lend_adjoints(updates.is_some());
         self.passed.nowhere();
         self.reached.clear();
         self.reached.resize(self.nodes.len(), Reached::NO);
@@ -138,10 +141,15 @@ impl<T: Scalar> Inner<T> {
 
     fn backward_one(&mut self, id: usize, updates: Option<&Updates<'_, T>>, leaves_only: bool) {
         let node = &self.nodes[id];
-        let (op, at) = match (node.op, node.grad) {
-            (Some(op), Grad::Arena(at)) => (op, at),
+        let (op, at, lent) = match (node.op, node.grad) {
+            (Some(op), Grad::Arena(at)) => (op, at, None),
+            (Some(op), Grad::Params(lent)) => match self.nodes.get(id + 1).map(|sum| sum.grad) {
+                // The adjoint of its sum has kept its place.
+                Some(Grad::Arena(sum)) => (op, sum - node.size(), Some(lent)),
+                _ => return,
+            },
             // All that use a parameter come after it on the tape, so in the sweep before it.
-            (_, Grad::Params(at)) if self.reached[id].is_open() => {
+            (None, Grad::Params(at)) if self.reached[id].is_open() => {
                 return self.take_turn(at..at + node.size(), updates);
             }
             _ => return,
@@ -156,7 +164,11 @@ impl<T: Scalar> Inner<T> {
         if node.behind.sum {
             // What nothing used has no gradient.
             if !own {
-                self.adjoints[at..at + node.size()].fill(zero);
+                let (memory, at) = match lent {
+                    Some(lent) => (&mut self.params_grad, lent),
+                    None => (&mut self.adjoints, at),
+                };
+                memory[at..at + node.size()].fill(zero);
             } else {
                 for view in views.filter(|view| self.reached[*view] == Reached::NO) {
                     if let Grad::Arena(at) = self.nodes[view].grad {
@@ -177,6 +189,7 @@ impl<T: Scalar> Inner<T> {
             args,
             lane: 0,
             lanes: if node.laned { self.lanes } else { 1 },
+            lent: None,
         };
         let (below, own) = self.adjoints.split_at_mut(at);
         let mut dx = Adjoints {

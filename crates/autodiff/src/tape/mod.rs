@@ -2,6 +2,7 @@
 
 mod backward;
 mod lanes;
+mod lending;
 mod node;
 mod op;
 mod params;
@@ -15,6 +16,7 @@ pub use trap::NonFinite;
 pub use var::Var;
 
 use crate::real::Scalar;
+use lending::{Lending, lent_room};
 use nalgebra::DMatrix;
 pub(crate) use node::Behind;
 use node::{Grad, Node, Place, Values};
@@ -66,6 +68,9 @@ struct Inner<T: Scalar> {
     params_grad: Vec<T>,
     /// The node of a parameter segment once it has been used, by segment.
     params_node: Vec<Option<u32>>,
+    lending: Lending,
+    /// Operations whose arrays are lent a place.
+    lent: Vec<u32>,
     shared: Vec<Arc<DMatrix<T>>>,
     tag: u32,
     trap: trap::Trap,
@@ -112,6 +117,8 @@ impl<T: Scalar> Tape<T> {
                 params: None,
                 params_grad: Vec::new(),
                 params_node: Vec::new(),
+                lending: Lending::Never,
+                lent: Vec::new(),
                 shared: Vec::new(),
                 tag: 0,
                 trap: trap::Trap::default(),
@@ -132,6 +139,8 @@ impl<T: Scalar> Tape<T> {
         inner.adjoints_used = aligned(&inner.adjoints);
         inner.params = None;
         inner.params_node.clear();
+        inner.lending = Lending::Never;
+        inner.lent.clear();
         inner.shared.clear();
         inner.tag = 0;
         inner.trap.clear();
@@ -338,7 +347,8 @@ impl<T: Scalar> Inner<T> {
         let params = self.params.as_deref().map_or(&[][..], |p| p);
         let values = Values { arena: old, params, shared: &self.shared };
         let (args, lanes) = (&self.args[first as usize..], if laned { self.lanes } else { 1 });
-        let inputs = Inputs { nodes: &self.nodes, values, args, lane: 0, lanes };
+        let lent = if behind.lent { lent_room(&self.nodes, args, &mut self.params_grad) } else { None };
+        let inputs = Inputs { nodes: &self.nodes, values, args, lane: 0, lanes, lent };
         let y = &mut new[..stored];
         if laned {
             op.forward_lanes(&inputs, y)
@@ -350,8 +360,8 @@ impl<T: Scalar> Inner<T> {
         }
         let id = self.nodes.len() as u32;
         for &arg in args {
-            let user = &mut self.nodes[arg as usize].first_user;
-            *user = id.min(*user);
+            let arg = &mut self.nodes[arg as usize];
+            (arg.first_user, arg.last_user) = (id.min(arg.first_user), id);
         }
         node.place = Place::Arena(at);
         if wants {
@@ -359,6 +369,9 @@ impl<T: Scalar> Inner<T> {
         }
         node.op = Some(self.store(op));
         self.nodes.push(node);
+        if behind.lent {
+            self.lent.push(id);
+        }
         if behind.sum {
             let n = rows * cols;
             let grad = if let Grad::Arena(g) = node.grad { Grad::Arena(g + n) } else { Grad::None };

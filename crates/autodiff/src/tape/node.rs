@@ -41,8 +41,9 @@ pub(crate) struct Node {
     pub tag: u32,
     /// What stands behind the value.
     pub behind: Behind,
-    /// The first operation that has it as an argument.
+    /// The first and the last operation that have it as an argument.
     pub first_user: u32,
+    pub last_user: u32,
     /// Every lane has a value and an adjoint of its own, one after the other.
     pub laned: bool,
     /// It was rectified: where it is at most 0, its adjoint does not matter.
@@ -61,6 +62,8 @@ pub(crate) struct Behind {
     pub views: usize,
     /// How many arrays, each as long as the value and from a cache line on, that the operation keeps for the way back.
     pub arrays: usize,
+    /// The one array stands instead in the place of the gradient of argument 1 (see [`lending`](super::lending)).
+    pub lent: bool,
 }
 
 impl Behind {
@@ -89,6 +92,7 @@ impl Node {
             tag,
             behind: Behind::default(),
             first_user: NOBODY,
+            last_user: NOBODY,
             laned: false,
             rectified: false,
         }

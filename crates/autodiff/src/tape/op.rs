@@ -76,9 +76,15 @@ pub struct Inputs<'a, T: Scalar> {
     pub(super) args: &'a [u32],
     pub(super) lane: usize,
     pub(super) lanes: usize,
+    pub(super) lent: Option<SharedMut<T>>,
 }
 
 impl<'a, T: Scalar> Inputs<'a, T> {
+    /// On the way there, the place for an array that is [lent](super::node::Behind).
+    pub(crate) fn lent(&self) -> Option<SharedMut<T>> {
+        self.lent
+    }
+
     /// How many lanes there are.
     pub fn lanes(&self) -> usize {
         self.lanes
@@ -271,12 +277,22 @@ impl<'a, T: Scalar> Adjoints<'a, T> {
         self.slot(k).map(|(to, fresh)| (SharedMut::new(to), fresh))
     }
 
+    /// Whether the operation's own adjoint stands in the place of the gradient of argument 0 (but for that of its sum).
+    pub(crate) fn has_lent_adjoint(&self) -> bool {
+        matches!(self.nodes[self.node as usize].grad, Grad::Params(_))
+    }
+
+    /// Whether what it keeps stands in the place of the gradient of argument 1.
+    pub(crate) fn has_lent_room(&self) -> bool {
+        self.nodes[self.node as usize].behind.lent
+    }
+
     /// The turn of argument `k`, if it is a parameter whose gradient is complete with the part of this operation. Asked once, after its adjoint.
     pub(crate) fn turn(&mut self, k: usize) -> Option<Turn<'a, T>> {
         let updates = self.updates?;
         let id = self.args[k] as usize;
         let node = &self.nodes[id];
-        let Grad::Params(at) = node.grad else { return None };
+        let (Grad::Params(at), None) = (node.grad, node.op) else { return None };
         // The sweep goes back, so the first to have used it is the last to add to its gradient; here, in the last place.
         let last = node.first_user == self.node && !self.args[k + 1..].contains(&self.args[k]);
         if !last {

@@ -1,5 +1,6 @@
 //! Parameters on the tape: bound, not copied.
 
+use super::lending::Lending;
 use super::node::{Grad, Node, Place};
 use super::{Inner, Tape, Var};
 use crate::params::{ParamId, Params};
@@ -10,7 +11,20 @@ impl<T: Scalar> Tape<T> {
     /// Makes these parameters readable by [`param`](Tape::param), until the next reset. Nothing is copied, and the
     /// parameters cannot change before the reset without being copied.
     pub fn bind(&self, params: &Params<T>) {
+        self.bind_for(params, Lending::Never);
+    }
+
+    /// As [`bind`](Tape::bind), for one sweep by [`backward_updating`](Tape::backward_updating) and none besides: until then, numbers that it needs may
+    /// stand where it leaves the new parameters, which saves memory that would have to come from far. The draws of many Gaussians
+    /// ([`gaussian_draw`](Tape::gaussian_draw)) whose parameters nothing else uses do so.
+    pub fn bind_to_update(&self, params: &Params<T>) {
+        self.bind_for(params, Lending::Possible);
+    }
+
+    fn bind_for(&self, params: &Params<T>, lending: Lending) {
         let mut inner = self.inner.borrow_mut();
+        assert!(inner.lent.is_empty(), "bind: after draws of other parameters, reset the tape first");
+        inner.lending = lending;
         inner.params = Some(params.shared().clone());
         inner.params_grad.resize(params.len(), T::from_f64(0.0));
         inner.params_node.clear();
@@ -25,7 +39,11 @@ impl<T: Scalar> Tape<T> {
     /// Exchanges the gradient with respect to the bound parameters (or what an update put in its place) for this buffer, so that it can be kept
     /// without a copy. The buffer serves the next parameters that are bound: [`bind`](Tape::bind) comes before the next backward sweep.
     pub fn swap_params_gradient(&mut self, with: &mut Vec<T>) {
-        std::mem::swap(&mut self.inner.get_mut().params_grad, with);
+        let inner = self.inner.get_mut();
+        std::mem::swap(&mut inner.params_grad, with);
+        if inner.lending == Lending::Possible {
+            inner.lending = Lending::Over;
+        }
     }
 
     /// A segment of the bound parameters. The same segment gives the same node, so that its gradient is the sum over uses.

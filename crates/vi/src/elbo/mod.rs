@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::model::Model;
 use crate::scope::{Batcher, ByRow, Discovered, Estimator, Minibatches};
-use probity_autodiff::{GaussianSite, Key, Scalar, Threads, Update};
+use probity_autodiff::{GaussianSite, Key, Scalar, Tape, Threads, Update};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -177,7 +177,9 @@ impl<T: Scalar> Engine<T> {
         let task = self.task(at);
         let worker = &mut self.workers[0];
         let norm = self.threads.during(|| {
-            worker.back(model, &task, |tape, objective| tape.backward_updating(objective, rule, memory))
+            worker.back(model, &task, Tape::bind_to_update, |tape, objective| {
+                tape.backward_updating(objective, rule, memory)
+            })
         })?;
         Ok((worker.elbo, norm, &mut worker.gradient))
     }

@@ -76,20 +76,22 @@ impl<T: Scalar> Worker<T> {
     }
 
     pub(super) fn gradient(&mut self, model: &impl Model<T>, task: &Task<'_, T>) -> Result {
-        self.back(model, task, |tape, objective| drop(tape.backward_leaves(objective)))
+        self.back(model, task, Tape::bind, |tape, objective| drop(tape.backward_leaves(objective)))
     }
 
-    /// Runs the model, and lets `back` sweep back from the objective. What it leaves as the gradient of the parameters is kept.
+    /// Runs the model, with parameters that `bind` binds, and lets `back` sweep back from the objective. What it leaves as the gradient of the parameters
+    /// is kept.
     pub(super) fn back<O>(
         &mut self,
         model: &impl Model<T>,
         task: &Task<'_, T>,
+        bind: impl FnOnce(&Tape<T>, &Params<T>) + Copy,
         back: impl FnOnce(&Tape<T>, Var<'_, T>) -> O,
     ) -> Result<O> {
         let Task { at: At { guide, params, step, loss }, key, draws, .. } = *task;
         self.tape.reset();
         self.tape.set_lanes(self.draws.start, self.draws.len());
-        self.tape.bind(params);
+        bind(&self.tape, params);
         if let Some(batcher) = &mut self.batcher {
             batcher.set_step(step);
         }
@@ -107,7 +109,7 @@ impl<T: Scalar> Worker<T> {
         let out = run(model, &self.tape, &mut self.layout, mode, how)?;
         if out.priors_moved {
             self.together = None;
-            return self.back(model, task, back);
+            return self.back(model, task, bind, back);
         }
         self.elbo = Elbo { log_likelihood: out.log_likelihood.mean(), kl: out.kl.mean() };
         let times = |total: &Total<'_, T>| total.terms().map(|(x, _)| x.read_lanes(|x| x.len())).max();

@@ -1,11 +1,11 @@
 //! The way back through Gaussians: the gradients of locations and scale parameters, which may use them up at once.
 
 use super::{Kept, Left, Prior, along_rho};
-use crate::kernel::SharedMut;
 use crate::kernel::room::with_arrays;
 use crate::kernel::squares::Squares;
 use crate::kernel::update::{self, Change, PART, Turn};
-use crate::real::Scalar;
+use crate::kernel::{Seen, SharedMut};
+use crate::real::{Real, Scalar};
 use crate::scale::ScaleMap;
 use crate::simd::{Kernel, dispatch};
 use num_traits::Zero;
@@ -18,10 +18,11 @@ pub(crate) struct Backward<'a, T> {
     pub(crate) prior: Prior,
     pub(crate) loc: &'a [T],
     pub(crate) rho: &'a [T],
-    /// By the way there.
-    pub(crate) left: Left<&'a [T]>,
+    /// By the way there. It and the adjoints may stand where gradients go (noise where those of the scale parameters go, adjoints where those of the
+    /// locations do), if these have a turn.
+    pub(crate) left: Left<Seen<T>>,
     /// The adjoints of what was kept, and of the divergence.
-    pub(crate) kept: &'a [T],
+    pub(crate) kept: Seen<T>,
     pub(crate) kl: T,
 }
 
@@ -35,23 +36,23 @@ pub(crate) fn backward<S: ScaleMap, K: Kept, T: Scalar>(
     turns: &[Option<Turn<'_, T>>; 2],
 ) {
     let Backward { prior, loc, rho, left, kept, kl } = of;
-    let of_type = PhantomData::<K>;
     match left {
         Left::Slopes(of_kept, of_kl) => {
-            go(Of { prior, loc, along: Slopes { of_kept, of_kl }, kept, kl, of_type }, to, turns);
+            let of_type = PhantomData::<(Known, K)>;
+            go(Of { prior, loc, along: [of_kept, of_kl], kept, kl, of_type }, to, turns);
         }
         Left::Noise(noise) => {
-            let along = Again { rho, noise, of_type: PhantomData::<(S, K)> };
-            go(Of { prior, loc, along, kept, kl, of_type }, to, turns);
+            let of_type = PhantomData::<(Again<S>, K)>;
+            go(Of { prior, loc, along: [rho.into(), noise], kept, kl, of_type }, to, turns);
         }
         Left::Nothing => {
-            let along = Again { rho, noise: rho, of_type: PhantomData::<(S, K)> };
-            go(Of { prior, loc, along, kept, kl, of_type }, to, turns);
+            let of_type = PhantomData::<(Again<S>, K)>;
+            go(Of { prior, loc, along: [rho.into(); 2], kept, kl, of_type }, to, turns);
         }
     }
 }
 
-fn go<A: Along<T>, K: Kept, T: Scalar>(
+fn go<A: Along<K>, K: Kept, T: Scalar>(
     all: Of<'_, A, K, T>,
     to: [To<T>; 2],
     turns: &[Option<Turn<'_, T>>; 2],
@@ -66,7 +67,8 @@ fn go<A: Along<T>, K: Kept, T: Scalar>(
         let piece = i * update::PIECE..n.min((i + 1) * update::PIECE);
         let of = all.part(piece.clone());
         if let (Some(to), false) = (fresh, change) {
-            // SAFETY: pieces do not overlap, and the two parameters are stored, so that they are not the same memory.
+            // SAFETY: pieces do not overlap, and the two parameters are stored, so that they are not the same memory. Without a turn, nothing
+            // else stands there.
             let to = to.map(|to| unsafe { to.slice(piece.start, piece.len()) });
             return dispatch(Stored { of, to });
         }
@@ -111,81 +113,79 @@ fn go<A: Along<T>, K: Kept, T: Scalar>(
     });
 }
 
-/// The slopes along scale parameters, of what is kept and of the divergence.
-trait Along<T: Scalar>: Copy + Send + Sync {
-    fn part(self, part: Range<usize>) -> Self;
-    fn at(self, e: usize, prior: Prior) -> (T::Num, T::Num);
+/// The slopes along a scale parameter, of what is kept and of the divergence, from two numbers.
+trait Along<K>: Copy + Send + Sync {
+    fn slopes<R: Real>(numbers: [R; 2], prior: Prior) -> (R, R);
 }
 
-/// As they were left.
-#[derive(Clone, Copy)]
-struct Slopes<'a, T> {
-    of_kept: &'a [T],
-    of_kl: &'a [T],
-}
+/// They are known.
+#[derive(Clone, Copy, Debug)]
+struct Known;
 
-impl<T: Scalar> Along<T> for Slopes<'_, T> {
+impl<K: Kept> Along<K> for Known {
     #[inline(always)]
-    fn part(self, part: Range<usize>) -> Self {
-        Self { of_kept: &self.of_kept[part.clone()], of_kl: &self.of_kl[part] }
-    }
-    #[inline(always)]
-    fn at(self, e: usize, _: Prior) -> (T::Num, T::Num) {
-        (self.of_kept[e].num(), self.of_kl[e].num())
+    fn slopes<R: Real>([of_kept, of_kl]: [R; 2], _: Prior) -> (R, R) {
+        (of_kept, of_kl)
     }
 }
 
-/// Computed again.
-#[derive(Clone, Copy)]
-struct Again<'a, S, K, T> {
-    rho: &'a [T],
-    /// What is not noisy does not look at it.
-    noise: &'a [T],
-    of_type: PhantomData<(S, K)>,
-}
+/// Computed again from the scale parameter and the noise. (What is not noisy does not look at that.)
+#[derive(Clone, Copy, Debug)]
+struct Again<S>(PhantomData<S>);
 
-impl<S: ScaleMap, K: Kept, T: Scalar> Along<T> for Again<'_, S, K, T> {
+impl<S: ScaleMap, K: Kept> Along<K> for Again<S> {
     #[inline(always)]
-    fn part(self, part: Range<usize>) -> Self {
-        Self { rho: &self.rho[part.clone()], noise: &self.noise[part], ..self }
-    }
-    #[inline(always)]
-    fn at(self, e: usize, prior: Prior) -> (T::Num, T::Num) {
-        along_rho::<K, T::Num>(S::with_slopes(self.rho[e].num()), self.noise[e].num(), prior.precision())
+    fn slopes<R: Real>([rho, noise]: [R; 2], prior: Prior) -> (R, R) {
+        along_rho::<K, R>(S::with_slopes(rho), noise, prior.precision())
     }
 }
 
-/// As [`Backward`], with the slopes.
+/// As [`Backward`], with what the slopes come from.
 #[derive(Clone, Copy)]
 struct Of<'a, A, K, T> {
     prior: Prior,
     loc: &'a [T],
-    along: A,
-    kept: &'a [T],
+    along: [Seen<T>; 2],
+    kept: Seen<T>,
     kl: T,
-    of_type: PhantomData<K>,
+    of_type: PhantomData<(A, K)>,
 }
 
-impl<A: Along<T>, K: Kept, T: Scalar> Of<'_, A, K, T> {
+impl<A: Along<K>, K: Kept, T: Scalar> Of<'_, A, K, T> {
     #[inline(always)]
     fn part(&self, part: Range<usize>) -> Self {
-        let (loc, kept) = (&self.loc[part.clone()], &self.kept[part.clone()]);
-        Self { loc, kept, along: self.along.part(part), ..*self }
+        let along = self.along.map(|x| x.part(part.clone()));
+        Self { loc: &self.loc[part.clone()], kept: self.kept.part(part), along, ..*self }
     }
 
-    /// The loop.
+    /// # Safety
+    /// Nothing writes to what these are made of meanwhile.
     #[inline(always)]
-    fn gradients(&self, to_loc: &mut [T], to_rho: &mut [T]) {
-        let n = to_loc.len();
-        let (loc, kept, along, to_rho) =
-            (&self.loc[..n], &self.kept[..n], self.along.part(0..n), &mut to_rho[..n]);
-        let (prior, kl, precision) = (self.prior, self.kl.num(), self.prior.precision());
-        for e in 0..n {
-            let (loc, kept, (of_kept, of_kl)) = (loc[e].num(), kept[e].num(), along.at(e, prior));
-            let along_loc = if K::NOISY { kept } else { T::Num::zero() };
-            to_loc[e] = T::from_num(along_loc + kl * ((loc - prior.loc) * precision));
-            to_rho[e] = T::from_num(kept * of_kept + kl * of_kl);
-        }
+    unsafe fn gradients(&self, to_loc: &mut [T], to_rho: &mut [T]) {
+        // SAFETY: the caller's contract.
+        let (kept, along) = unsafe { (self.kept.slice(), self.along.map(|x| x.slice())) };
+        gradients::<A, K, T>((self.prior, self.kl), self.loc, along, kept, [to_loc, to_rho]);
+    }
+}
+
+/// The loop.
+#[inline(always)]
+fn gradients<A: Along<K>, K: Kept, T: Scalar>(
+    (prior, kl): (Prior, T),
+    loc: &[T],
+    [first, second]: [&[T]; 2],
+    kept: &[T],
+    [to_loc, to_rho]: [&mut [T]; 2],
+) {
+    let n = to_loc.len();
+    let (loc, kept, first, second) = (&loc[..n], &kept[..n], &first[..n], &second[..n]);
+    let (kl, precision, to_rho) = (kl.num(), prior.precision(), &mut to_rho[..n]);
+    for e in 0..n {
+        let (loc, kept) = (loc[e].num(), kept[e].num());
+        let (of_kept, of_kl) = A::slopes([first[e].num(), second[e].num()], prior);
+        let along_loc = if K::NOISY { kept } else { T::Num::zero() };
+        to_loc[e] = T::from_num(along_loc + kl * ((loc - prior.loc) * precision));
+        to_rho[e] = T::from_num(kept * of_kept + kl * of_kl);
     }
 }
 
@@ -195,13 +195,14 @@ struct Stored<'a, A, K, T> {
     to: [&'a mut [T]; 2],
 }
 
-impl<A: Along<T>, K: Kept, T: Scalar> Kernel for Stored<'_, A, K, T> {
+impl<A: Along<K>, K: Kept, T: Scalar> Kernel for Stored<'_, A, K, T> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         let [loc, rho] = self.to;
-        self.of.gradients(loc, rho);
+        // SAFETY: targets of their own.
+        unsafe { self.of.gradients(loc, rho) };
     }
 }
 
@@ -216,14 +217,15 @@ struct Added<'a, A, K, T> {
     squares: &'a mut [Squares; 2],
 }
 
-impl<A: Along<T>, K: Kept, T: Scalar> Kernel for Added<'_, A, K, T> {
+impl<A: Along<K>, K: Kept, T: Scalar> Kernel for Added<'_, A, K, T> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         let [loc, rho] = self.room;
         let n = self.of.kept.len().min(PART);
-        self.of.gradients(&mut loc[..n], &mut rho[..n]);
+        // SAFETY: this part of the parameters is written to afterwards.
+        unsafe { self.of.gradients(&mut loc[..n], &mut rho[..n]) };
         for (k, gradient) in [&mut loc[..n], &mut rho[..n]].into_iter().enumerate() {
             let Some((to, fresh)) = self.to[k] else { continue };
             // SAFETY: parts do not overlap, within a piece or between pieces, and the reference ends before that to the next parameter
@@ -248,11 +250,12 @@ struct Changed<'a, A, K, T> {
     squares: &'a mut [Squares; 2],
 }
 
-impl<A: Along<T>, K: Kept, T: Scalar> Changed<'_, A, K, T> {
+impl<A: Along<K>, K: Kept, T: Scalar> Changed<'_, A, K, T> {
     #[inline(always)]
     fn strip(&mut self, at: usize, n: usize, [loc, rho]: &mut [[T; PART]; 2]) {
         let (part, loc, rho) = (at..at + n, &mut loc[..n], &mut rho[..n]);
-        self.of.part(part.clone()).gradients(loc, rho);
+        // SAFETY: this part of the parameters changes afterwards.
+        unsafe { self.of.part(part.clone()).gradients(loc, rho) };
         let ([of_loc, of_rho], [loc_squares, rho_squares]) = (&mut self.changes, &mut *self.squares);
         loc_squares.add_few(loc);
         rho_squares.add_few(rho);
@@ -261,7 +264,7 @@ impl<A: Along<T>, K: Kept, T: Scalar> Changed<'_, A, K, T> {
     }
 }
 
-impl<A: Along<T>, K: Kept, T: Scalar> Kernel for Changed<'_, A, K, T> {
+impl<A: Along<K>, K: Kept, T: Scalar> Kernel for Changed<'_, A, K, T> {
     type Output = ();
 
     #[inline(always)]

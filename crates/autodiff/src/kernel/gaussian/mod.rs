@@ -143,16 +143,16 @@ fn along_rho<K: Kept, R: Real>([scale, slope, log_slope]: [R; 3], noise: R, prec
 /// Entries that are worked on at once: their noise, and what is summed, stay in the first cache.
 const PIECE: usize = 8 * BLOCK;
 
-/// Fills what is kept and what is left for the way back; where there is no key, the noise stands there (in the place of the first slopes).
-/// Returns the sum of the divergences.
+/// Fills what is kept and what is left for the way back, memory that nothing else uses meanwhile; where there is no key, the noise stands there (in
+/// the place of the first slopes). Returns the sum of the divergences.
 pub(crate) fn forward<S: ScaleMap, K: Kept, T: Scalar>(
     of: Gaussians<'_, T>,
     kept: &mut [T],
-    left: Left<&mut [T]>,
+    left: Left<SharedMut<T>>,
 ) -> T {
     let segments = Segments { count: 1, len: kept.len() };
     let (size, count) = segments.chunks();
-    let (kept, left) = (SharedMut::new(kept), left.map(SharedMut::new));
+    let kept = SharedMut::new(kept);
     let mut sums = [T::default(); MAX_CHUNKS];
     let out = SharedMut::new(&mut sums);
     for_each_chunk(count, |i| {

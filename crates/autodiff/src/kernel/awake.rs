@@ -4,22 +4,18 @@
 //! each time, and waking it takes longer than that.
 
 use std::cell::Cell;
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 thread_local! {
     /// How often work was shared by this thread.
     static SHARED: Cell<usize> = const { Cell::new(0) };
-    /// Whether this thread is in the midst of something that others wait for.
+    /// Whether this thread stays awake, or is in the midst of something that others wait for.
     static BUSY: Cell<bool> = const { Cell::new(false) };
 }
-
-/// How many threads are in [`Threads::during`], with company.
-static ACTIVE: AtomicUsize = AtomicUsize::new(0);
 
 /// A thread without work falls asleep after this time.
 const PATIENCE: Duration = Duration::from_micros(200);
@@ -38,14 +34,16 @@ const PATIENCE: Duration = Duration::from_micros(200);
 pub struct Threads {
     /// How often the work was shared last time.
     shared: usize,
+    /// How many threads stay awake, or will.
+    awake: Arc<AtomicUsize>,
 }
 
 impl Threads {
     /// With less, there is nothing to stay awake for.
     const OFTEN: usize = 2;
 
-    /// Calls `f`. If last time the work was shared several times, the threads of the rayon pool stay awake meanwhile (each for at most 200 µs without work);
-    /// and `f` is called by one of them, should this thread be none.
+    /// Calls `f`. If last time the work was shared several times, the threads of the rayon pool stay awake until they have had nothing to do for 200 µs; and
+    /// `f` is called by one of them, should this thread be none.
     pub fn during<O: Send>(&mut self, f: impl FnOnce() -> O + Send) -> O {
         let counted = || {
             let before = SHARED.get();
@@ -53,58 +51,52 @@ impl Threads {
             (result, SHARED.get().wrapping_sub(before))
         };
         let threads = rayon::current_num_threads();
-        let worth_it = self.shared >= Self::OFTEN && threads > 1 && threads <= cores();
         let result;
-        (result, self.shared) = if worth_it { with_company(threads - 1, counted) } else { counted() };
+        (result, self.shared) = if self.shared >= Self::OFTEN && threads > 1 && threads <= cores() {
+            self.with_company(threads - 1, counted)
+        } else {
+            counted()
+        };
         result
     }
-}
 
-/// Calls `f` while so many threads wait for work.
-fn with_company<O: Send>(count: usize, f: impl FnOnce() -> O + Send) -> O {
-    let done = AtomicBool::new(false);
-    let work = || {
-        // Also after a panic.
-        let _end = OnDrop(|| {
-            done.store(true, Relaxed);
-            ACTIVE.fetch_sub(1, Relaxed);
-        });
-        // Where several work at once, all threads have enough to do.
-        if ACTIVE.fetch_add(1, Relaxed) > 0 {
-            done.store(true, Relaxed);
-        }
-        busy(f)
-    };
-    rayon::join(work, || stay_awake(count, &done)).0
-}
-
-/// Waits for work on so many threads.
-fn stay_awake(count: usize, done: &AtomicBool) {
-    if count > 1 {
-        rayon::join(|| wait_for_work(done), || stay_awake(count - 1, done));
-    } else {
-        wait_for_work(done);
+    /// Calls `f` while so many other threads stay awake.
+    fn with_company<O: Send>(&self, count: usize, f: impl FnOnce() -> O + Send) -> O {
+        let work = || {
+            while self.awake.load(Relaxed) < count {
+                self.awake.fetch_add(1, Relaxed);
+                // Nobody waits for its end: it may find work that has nothing to do with this, and takes long.
+                let awake = self.awake.clone();
+                rayon::spawn(move || {
+                    stay_awake();
+                    awake.fetch_sub(1, Relaxed);
+                });
+            }
+            busy(f)
+        };
+        if rayon::current_thread_index().is_some() { work() } else { rayon::join(work, || ()).0 }
     }
 }
 
-/// Does what there is to do until it is `done` or there was nothing for a while. The latter also ends the waiting of a thread for whose work
-/// somebody else waits.
-fn wait_for_work(done: &AtomicBool) {
+/// Does what there is to do until there was nothing for a while.
+fn stay_awake() {
     /// Looks for work between two looks at the clock.
     const LOOKS: usize = 16;
-    let mut idle: Option<Instant> = None;
-    while !done.load(Relaxed) && !BUSY.get() {
-        for _ in 0..LOOKS {
-            if rayon::yield_now() == Some(rayon::Yield::Executed) {
-                idle = None;
-            }
-            std::hint::spin_loop();
-        }
-        if idle.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
-            return;
-        }
-        thread::yield_now();
+    if BUSY.get() {
+        return;
     }
+    busy(|| {
+        let mut idle: Option<Instant> = None;
+        while idle.get_or_insert_with(Instant::now).elapsed() < PATIENCE {
+            for _ in 0..LOOKS {
+                if rayon::yield_now() == Some(rayon::Yield::Executed) {
+                    idle = None;
+                }
+                std::hint::spin_loop();
+            }
+            thread::yield_now();
+        }
+    });
 }
 
 /// Both, on two threads if there is another one.
@@ -113,7 +105,7 @@ pub(super) fn join(a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
     rayon::join(|| busy(a), || busy(b));
 }
 
-/// Calls `f`, for which somebody waits: this thread must not [stay awake](stay_awake) for anything else in between.
+/// Calls `f`, for which somebody may wait: this thread must not [stay awake](stay_awake) for anything else in between.
 fn busy<O>(f: impl FnOnce() -> O) -> O {
     let before = BUSY.replace(true);
     let _end = OnDrop(|| BUSY.set(before));
@@ -184,22 +176,49 @@ mod tests {
     }
 
     #[test]
-    fn waiting_ends_when_others_wait() {
+    fn threads_that_stay_awake_are_in_nobodys_way() {
         // Three threads stay awake however many cores there are; then loops of the user's, in whose midst threads wait for each other.
         let sum = || (0..1000_usize).into_par_iter().with_max_len(10).map(|i| i + work()).sum::<usize>();
-        pool(3).install(|| assert_eq!(with_company(2, sum), 499_500 + 1000 * 4950));
+        let threads = Threads::default();
+        pool(3).install(|| assert_eq!(threads.with_company(2, sum), 499_500 + 1000 * 4950));
     }
 
     #[test]
-    fn a_panic_is_passed_on_and_ends_the_waiting() {
-        let pool = pool(2);
+    fn work_of_others_is_not_waited_for() {
+        const LONG: Duration = Duration::from_secs(2);
+        let threads = Threads::default();
+        pool(2).install(|| {
+            let start = Instant::now();
+            threads.with_company(1, || {
+                rayon::spawn(|| thread::sleep(LONG));
+                // Until the other thread has fallen for it.
+                thread::sleep(LONG / 20);
+                assert_eq!(work(), 4950);
+            });
+            assert!(start.elapsed() < LONG / 2);
+        });
+    }
+
+    #[test]
+    fn a_panic_is_passed_on() {
+        let (pool, threads) = (pool(2), Threads::default());
         for _ in 0..3 {
             let caught = catch_unwind(AssertUnwindSafe(|| {
-                pool.install(|| with_company(1, || assert_eq!(work(), 0, "on purpose")));
+                pool.install(|| threads.with_company(1, || assert_eq!(work(), 0, "on purpose")));
             }));
             assert!(caught.is_err());
-            assert!(!pool.install(|| BUSY.get()));
-            assert_eq!(pool.install(|| with_company(1, work)), 4950);
+            assert_eq!(pool.install(|| threads.with_company(1, work)), 4950);
+        }
+    }
+
+    #[test]
+    fn they_fall_asleep() {
+        let (pool, threads) = (pool(2), Threads::default());
+        assert_eq!(pool.install(|| threads.with_company(1, work)), 4950);
+        let start = Instant::now();
+        while threads.awake.load(Relaxed) > 0 {
+            assert!(start.elapsed() < Duration::from_secs(20));
+            thread::yield_now();
         }
     }
 }

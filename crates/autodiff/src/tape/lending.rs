@@ -24,12 +24,11 @@ impl<T: Scalar> Tape<T> {
     /// Whether the places of the gradients of two parameters may be lent to an operation on them, the first to use them.
     pub(crate) fn lends(&self, first: Var<'_, T>, second: Var<'_, T>) -> bool {
         let inner = self.inner.borrow();
-        let unused = |var: Var<'_, T>| {
-            let node = &inner.nodes[var.on(self)? as usize];
-            let is_parameter = node.op.is_none() && node.first_user == NOBODY;
-            if let Grad::Params(at) = node.grad { Some(at).filter(|_| is_parameter) } else { None }
+        let free = |var: Var<'_, T>| match inner.nodes[var.on(self)? as usize] {
+            Node { grad: Grad::Params(at), op: None, first_user: NOBODY, .. } => Some(at),
+            _ => None,
         };
-        inner.lending == Lending::Possible && unused(first).zip(unused(second)).is_some_and(|(a, b)| a != b)
+        inner.lending == Lending::Possible && free(first).zip(free(second)).is_some_and(|(a, b)| a != b)
     }
 }
 
@@ -54,21 +53,17 @@ impl<T: Scalar> Inner<T> {
             _ => panic!("backward: the parameters were bound for a single sweep, by backward_updating"),
         }
         for id in self.lent.drain(..) {
-            let node = self.nodes[id as usize];
-            let first = node.args.0 as usize;
-            let [a, b] = [0, 1].map(|k| &self.nodes[self.args[first + k] as usize]);
-            let (alone, size) = ([a, b].map(|arg| arg.last_user == id), node.size());
-            let (Grad::Params(a), Grad::Params(b), Place::Arena(value)) = (a.grad, b.grad, node.place) else {
-                continue;
-            };
-            let node = &mut self.nodes[id as usize];
-            if alone[0] && node.grad != Grad::None {
-                node.grad = Grad::Params(a);
+            let node = &self.nodes[id as usize];
+            let args = [0, 1].map(|k| self.nodes[self.args[node.args.0 as usize + k] as usize]);
+            let [Grad::Params(first), Grad::Params(second)] = args.map(|arg| arg.grad) else { continue };
+            let [first_alone, second_alone] = args.map(|arg| arg.last_user == id);
+            if let (Place::Arena(value), false) = (node.place, second_alone) {
+                let (n, own) = (node.size(), value + node.behind.array(node.size(), 0));
+                self.arena[own..own + n].copy_from_slice(&self.params_grad[second..second + n]);
+                self.nodes[id as usize].behind.lent = false;
             }
-            if !alone[1] {
-                node.behind.lent = false;
-                let own = value + node.behind.array(size, 0);
-                self.arena[own..own + size].copy_from_slice(&self.params_grad[b..b + size]);
+            if first_alone {
+                self.nodes[id as usize].grad = Grad::Params(first);
             }
         }
     }

@@ -26,6 +26,14 @@ pub(crate) struct Backward<'a, T> {
     pub(crate) kl: T,
 }
 
+impl<'a, T: Scalar> Backward<'a, T> {
+    /// The slopes along scale parameters come from these numbers.
+    fn with<A, K>(self, along: [Seen<T>; 2]) -> Of<'a, A, K, T> {
+        let Backward { prior, loc, kept, kl, .. } = self;
+        Of { prior, loc, along, kept, kl, of_type: PhantomData }
+    }
+}
+
 /// Where the gradient of a parameter goes, and whether it is stored instead of added.
 pub(crate) type To<T> = Option<(SharedMut<T>, bool)>;
 
@@ -35,20 +43,11 @@ pub(crate) fn backward<S: ScaleMap, K: Kept, T: Scalar>(
     to: [To<T>; 2],
     turns: &[Option<Turn<'_, T>>; 2],
 ) {
-    let Backward { prior, loc, rho, left, kept, kl } = of;
+    let Backward { rho, left, .. } = of;
     match left {
-        Left::Slopes(of_kept, of_kl) => {
-            let of_type = PhantomData::<(Known, K)>;
-            go(Of { prior, loc, along: [of_kept, of_kl], kept, kl, of_type }, to, turns);
-        }
-        Left::Noise(noise) => {
-            let of_type = PhantomData::<(Again<S>, K)>;
-            go(Of { prior, loc, along: [rho.into(), noise], kept, kl, of_type }, to, turns);
-        }
-        Left::Nothing => {
-            let of_type = PhantomData::<(Again<S>, K)>;
-            go(Of { prior, loc, along: [rho.into(); 2], kept, kl, of_type }, to, turns);
-        }
+        Left::Slopes(of_kept, of_kl) => go(of.with::<Known, K>([of_kept, of_kl]), to, turns),
+        Left::Noise(noise) => go(of.with::<Again<S>, K>([rho.into(), noise]), to, turns),
+        Left::Nothing => go(of.with::<Again<S>, K>([rho.into(); 2]), to, turns),
     }
 }
 

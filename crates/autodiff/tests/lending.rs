@@ -172,21 +172,42 @@ fn drawn(then: impl for<'t> FnOnce(&'t Tape, Var<'t, f64>)) {
     then(&tape, x.sum() + kl);
 }
 
-#[test]
-#[should_panic(expected = "bound for a single sweep, by backward_updating")]
-fn another_sweep_panics() {
-    drawn(|tape, objective| drop(tape.backward(objective)));
+fn updated(tape: &Tape, objective: Var<'_, f64>) -> ([Vec<f64>; 2], f64) {
+    let [mut m, mut v] = start::<f64>(3 * SHAPE.0 * SHAPE.1).0;
+    let norm = tape.backward_updating(objective, &Adam { says: true }, &mut [&mut m, &mut v]);
+    ([m, v], norm)
 }
 
 #[test]
-#[should_panic(expected = "bound for a single sweep, by backward_updating")]
-fn a_second_sweep_panics() {
+fn sweeps_before_the_update_are_as_ever() {
+    let mut expected = None;
+    drawn(|tape, objective| expected = Some(updated(tape, objective)));
+    let (moments, norm) = expected.unwrap();
     drawn(|tape, objective| {
-        let n = 3 * SHAPE.0 * SHAPE.1;
-        let [mut m, mut v] = start::<f64>(n).0;
-        let mut sweep = || tape.backward_updating(objective, &Adam { says: true }, &mut [&mut m, &mut v]);
-        sweep();
-        sweep();
+        let gradient = tape.backward(objective).params().to_vec();
+        let sum: f64 = gradient.iter().map(|g| g * g).sum();
+        assert!((sum.sqrt() / norm - 1.0).abs() < 1e-13);
+        assert!(tape.backward_leaves(objective).params() == gradient);
+        let (again, same) = updated(tape, objective);
+        assert!(again == moments && (same / norm - 1.0).abs() < 1e-13);
+    });
+}
+
+#[test]
+#[should_panic(expected = "bound for one update (Tape::bind_to_update), which has been")]
+fn a_second_update_panics() {
+    drawn(|tape, objective| {
+        updated(tape, objective);
+        updated(tape, objective);
+    });
+}
+
+#[test]
+#[should_panic(expected = "bound for one update (Tape::bind_to_update), which has been")]
+fn a_sweep_after_the_update_panics() {
+    drawn(|tape, objective| {
+        updated(tape, objective);
+        tape.backward(objective);
     });
 }
 
@@ -194,4 +215,25 @@ fn a_second_sweep_panics() {
 #[should_panic(expected = "reset the tape first")]
 fn other_parameters_after_a_draw_panic() {
     drawn(|tape, _| tape.bind(&params()));
+}
+
+#[test]
+#[should_panic(expected = "reset the tape first")]
+fn parameters_bound_again_after_the_update_panic() {
+    drawn(|tape, objective| {
+        updated(tape, objective);
+        tape.bind_to_update(&params());
+    });
+}
+
+#[test]
+fn memory_that_is_not_used_is_not_blamed() {
+    let (params, mut tape) = (params::<f64>(), Tape::new());
+    tape.constant(&DMatrix::from_element(3 * SHAPE.0, SHAPE.1, f64::NAN));
+    tape.reset();
+    tape.trap_non_finite(true);
+    tape.bind_to_update(&params);
+    let [loc, rho] = ["loc", "rho"].map(|x| tape.param(&params, params.find(x).unwrap()));
+    draw(&tape, loc, rho);
+    assert!(tape.first_non_finite().is_none());
 }

@@ -9,7 +9,7 @@ use crate::model::Model;
 use crate::observer::StepInfo;
 use crate::report::Report;
 use crate::scope::{Mode, Run, run};
-use probity_autodiff::{Key, Params, Scalar, Tape};
+use probity_autodiff::{Key, Params, Scalar, Tape, Threads};
 use probity_distributions::Estimate;
 use rayon::prelude::*;
 use std::fmt;
@@ -173,18 +173,17 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         f: impl Fn(&Tape<T>, &mut Layout, &mut String, usize) -> Result<O> + Sync,
     ) -> Result<Vec<O>> {
         const PIECE: usize = 16;
-        let pieces: Vec<Result<Vec<O>>> = (0..n.div_ceil(PIECE))
-            .into_par_iter()
-            .map(|piece| {
-                let (mut tape, mut layout, mut prefix) = (Tape::new(), self.layout.clone(), String::new());
-                (piece * PIECE..((piece + 1) * PIECE).min(n))
-                    .map(|i| {
-                        tape.reset();
-                        f(&tape, &mut layout, &mut prefix, i)
-                    })
-                    .collect()
-            })
-            .collect();
+        let piece = |piece: usize| {
+            let (mut tape, mut layout, mut prefix) = (Tape::new(), self.layout.clone(), String::new());
+            (piece * PIECE..((piece + 1) * PIECE).min(n))
+                .map(|i| {
+                    tape.reset();
+                    f(&tape, &mut layout, &mut prefix, i)
+                })
+                .collect()
+        };
+        let pieces: Vec<Result<Vec<O>>> =
+            Threads::default().during(|| (0..n.div_ceil(PIECE)).into_par_iter().map(piece).collect());
         let mut all = Vec::with_capacity(n);
         for piece in pieces {
             all.extend(piece?);

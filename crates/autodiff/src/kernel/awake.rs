@@ -20,6 +20,9 @@ thread_local! {
 /// A thread without work falls asleep after this time.
 const PATIENCE: Duration = Duration::from_micros(200);
 
+/// A thread stays awake for so long at once, then it is asked again: it may be one that waits for something else than work.
+const STAY: Duration = Duration::from_millis(20);
+
 /// The threads that share the work of something that is done again and again, such as the steps of a fit.
 ///
 /// ```
@@ -47,17 +50,24 @@ impl Threads {
     pub fn during<O: Send>(&mut self, f: impl FnOnce() -> O + Send) -> O {
         let counted = || {
             let before = SHARED.get();
-            let result = f();
+            let result = busy(f);
             (result, SHARED.get().wrapping_sub(before))
         };
-        let threads = rayon::current_num_threads();
         let result;
-        (result, self.shared) = if self.shared >= Self::OFTEN && threads > 1 && threads <= cores() {
-            self.with_company(threads - 1, counted)
-        } else {
-            counted()
+        (result, self.shared) = match self.company() {
+            0 => counted(),
+            count => self.with_company(count, counted),
         };
         result
+    }
+
+    /// How many threads are to stay awake.
+    fn company(&self) -> usize {
+        if self.shared < Self::OFTEN {
+            return 0;
+        }
+        let threads = rayon::current_num_threads();
+        if threads <= cores() { threads - 1 } else { 0 }
     }
 
     /// Calls `f` while so many other threads stay awake.
@@ -72,7 +82,7 @@ impl Threads {
                     awake.fetch_sub(1, Relaxed);
                 });
             }
-            busy(f)
+            f()
         };
         if rayon::current_thread_index().is_some() { work() } else { rayon::join(work, || ()).0 }
     }
@@ -86,8 +96,9 @@ fn stay_awake() {
         return;
     }
     busy(|| {
-        let mut idle: Option<Instant> = None;
-        while idle.get_or_insert_with(Instant::now).elapsed() < PATIENCE {
+        let start = Instant::now();
+        let mut idle = Some(start);
+        while start.elapsed() < STAY && idle.get_or_insert_with(Instant::now).elapsed() < PATIENCE {
             for _ in 0..LOOKS {
                 if rayon::yield_now() == Some(rayon::Yield::Executed) {
                     idle = None;
@@ -99,10 +110,14 @@ fn stay_awake() {
     });
 }
 
+/// The work at hand is about to be shared.
+pub(super) fn share() {
+    SHARED.set(SHARED.get().wrapping_add(1));
+}
+
 /// Both, on two threads if there is another one.
 pub(super) fn join(a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
-    SHARED.set(SHARED.get().wrapping_add(1));
-    rayon::join(|| busy(a), || busy(b));
+    busy(|| rayon::join(a, || busy(b)));
 }
 
 /// Calls `f`, for which somebody may wait: this thread must not [stay awake](stay_awake) for anything else in between.
@@ -209,6 +224,21 @@ mod tests {
             assert!(caught.is_err());
             assert_eq!(pool.install(|| threads.with_company(1, work)), 4950);
         }
+    }
+
+    #[test]
+    fn nobody_stays_for_ever() {
+        // A thread that is caught in the midst of waiting for something else comes back to it, though there is always work.
+        let threads = Threads::default();
+        pool(2).install(|| {
+            threads.with_company(1, || {
+                let start = Instant::now();
+                while threads.awake.load(Relaxed) > 0 {
+                    assert_eq!(work(), 4950);
+                    assert!(start.elapsed() < Duration::from_secs(20));
+                }
+            });
+        });
     }
 
     #[test]

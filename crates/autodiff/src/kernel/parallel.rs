@@ -1,6 +1,6 @@
 //! Work split into chunks whose borders do not depend on the number of threads.
 
-use super::awake::join;
+use super::awake::{join, share};
 use std::ops::Range;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -15,10 +15,11 @@ pub(crate) const CHUNK: usize = 32 * 1024;
 /// for at the end.
 #[inline]
 pub(crate) fn for_each_chunk(n: usize, f: impl Fn(usize) + Sync + Send) {
-    let threads = if n <= 1 { 1 } else { rayon::current_num_threads() };
+    let threads = if n <= 1 { 1 } else { rayon::current_num_threads().min(n) };
     if threads == 1 {
         return (0..n).for_each(f);
     }
+    share();
     let take = |from: usize| (n - from).div_ceil(2 * threads);
     let next = AtomicUsize::new(0);
     on_threads(threads, &|| {

@@ -25,7 +25,7 @@ impl<T: Scalar> Tape<T> {
     ///
     /// # Panics
     /// If `result` is not 1 × 1, belongs to another tape, gradients of this tape are still being read, or the parameters were bound
-    /// [for an update](Tape::bind_to_update).
+    /// [for an update](Tape::bind_to_update) that has been.
     #[track_caller]
     pub fn backward(&self, result: Var<'_, T>) -> Gradients<'_, T> {
         self.swept(result, false)
@@ -113,6 +113,7 @@ impl<T: Scalar> Gradients<'_, T> {
 }
 
 impl<T: Scalar> Inner<T> {
+    #[track_caller]
     fn sweep(&mut self, result: Option<u32>, updates: Option<&Updates<'_, T>>, leaves_only: bool) {
         let zero = T::from_f64(0.0);
         self.lend_adjoints(updates.is_some());

@@ -16,15 +16,16 @@ pub(super) enum Lending {
     Never,
     /// For one sweep that updates.
     Possible,
-    /// That sweep has been.
+    /// What stood in places that were lent is no longer there.
     Over,
 }
 
 impl<T: Scalar> Tape<T> {
     /// Whether the places of the gradients of two parameters may be lent to an operation on them, the first to use them.
+    #[track_caller]
     pub(crate) fn lends(&self, first: Var<'_, T>, second: Var<'_, T>) -> bool {
-        let inner = self.inner.borrow();
-        let free = |var: Var<'_, T>| match inner.nodes[var.on(self)? as usize] {
+        let (first, second, inner) = (first.on(self), second.on(self), self.inner.borrow());
+        let free = |id: Option<u32>| match inner.nodes[id? as usize] {
             Node { grad: Grad::Params(at), op: None, first_user: NOBODY, .. } => Some(at),
             _ => None,
         };
@@ -40,31 +41,46 @@ pub(super) fn lent_room<T: Scalar>(nodes: &[Node], args: &[u32], gradient: &mut 
 }
 
 impl<T: Scalar> Inner<T> {
-    /// Before the sweep: operations to which a place is lent have their adjoints in the other, if nothing else uses these parameters. If something does,
-    /// they get back what is theirs.
+    /// Before a sweep. If it updates, operations to which a place is lent have their adjoints in the other, if nothing else uses these parameters. What
+    /// does not suit the sweep or the other users goes home.
     ///
     /// # Panics
-    /// If the parameters were bound for another sweep than this.
+    /// If it is too late for that.
     #[track_caller]
     pub(super) fn lend_adjoints(&mut self, updating: bool) {
-        match self.lending {
-            Lending::Never => return,
-            Lending::Possible if updating => self.lending = Lending::Over,
-            _ => panic!("backward: the parameters were bound for a single sweep, by backward_updating"),
+        if self.lent.is_empty() {
+            return;
         }
-        for id in self.lent.drain(..) {
-            let node = &self.nodes[id as usize];
-            let args = [0, 1].map(|k| self.nodes[self.args[node.args.0 as usize + k] as usize]);
-            let [Grad::Params(first), Grad::Params(second)] = args.map(|arg| arg.grad) else { continue };
-            let [first_alone, second_alone] = args.map(|arg| arg.last_user == id);
-            if let (Place::Arena(value), false) = (node.place, second_alone) {
-                let (n, own) = (node.size(), value + node.behind.array(node.size(), 0));
-                self.arena[own..own + n].copy_from_slice(&self.params_grad[second..second + n]);
-                self.nodes[id as usize].behind.lent = false;
+        assert!(
+            self.lending == Lending::Possible,
+            "backward: the parameters were bound for one update (Tape::bind_to_update), which has been"
+        );
+        for i in 0..self.lent.len() {
+            let id = self.lent[i];
+            let Node { args: (first, _), .. } = self.nodes[id as usize];
+            let args = [0, 1].map(|k| self.nodes[self.args[first as usize + k] as usize]);
+            let [first_alone, second_alone] = args.map(|arg| updating && arg.last_user == id);
+            if !second_alone {
+                self.bring_home(id, args[1].grad);
             }
             if first_alone {
-                self.nodes[id as usize].grad = Grad::Params(first);
+                self.nodes[id as usize].grad = args[0].grad;
             }
+        }
+        if updating {
+            self.lending = Lending::Over;
+        } else {
+            self.lent.clear();
+        }
+    }
+
+    /// The array that an operation keeps, from this place.
+    fn bring_home(&mut self, id: u32, from: Grad) {
+        let node = &mut self.nodes[id as usize];
+        node.behind.lent = false;
+        if let (Grad::Params(from), Place::Arena(value)) = (from, node.place) {
+            let (n, to) = (node.size(), value + node.behind.array(node.size(), 0));
+            self.arena[to..to + n].copy_from_slice(&self.params_grad[from..from + n]);
         }
     }
 }

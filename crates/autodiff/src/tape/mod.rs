@@ -355,7 +355,8 @@ impl<T: Scalar> Inner<T> {
         } else {
             op.forward(&inputs, y)
         };
-        if self.trap.armed && !y.iter().all(|v| v.to_f64().is_finite()) {
+        let written = if behind.lent { shown } else { stored };
+        if self.trap.armed && !y[..written].iter().all(|v| v.to_f64().is_finite()) {
             self.trap.caught(op.name(), shape, self.tag, false);
         }
         let id = self.nodes.len() as u32;

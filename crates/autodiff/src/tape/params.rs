@@ -10,20 +10,32 @@ use std::sync::Arc;
 impl<T: Scalar> Tape<T> {
     /// Makes these parameters readable by [`param`](Tape::param), until the next reset. Nothing is copied, and the
     /// parameters cannot change before the reset without being copied.
+    ///
+    /// # Panics
+    /// After draws of parameters bound [for an update](Tape::bind_to_update), if the tape was not reset.
+    #[track_caller]
     pub fn bind(&self, params: &Params<T>) {
         self.bind_for(params, Lending::Never);
     }
 
-    /// As [`bind`](Tape::bind), for one sweep by [`backward_updating`](Tape::backward_updating) and none besides: until then, numbers that it needs may
-    /// stand where it leaves the new parameters, which saves memory that would have to come from far. The draws of many Gaussians
-    /// ([`gaussian_draw`](Tape::gaussian_draw)) whose parameters nothing else uses do so.
+    /// As [`bind`](Tape::bind), for one sweep by [`backward_updating`](Tape::backward_updating), which is then the last before the next
+    /// reset: numbers that it needs may stand where it leaves the new parameters, which saves memory that would have to come from far. The draws of many
+    /// Gaussians ([`gaussian_draw`](Tape::gaussian_draw)) whose parameters nothing else uses do so.
+    ///
+    /// # Panics
+    /// As `bind`.
+    #[track_caller]
     pub fn bind_to_update(&self, params: &Params<T>) {
         self.bind_for(params, Lending::Possible);
     }
 
+    #[track_caller]
     fn bind_for(&self, params: &Params<T>, lending: Lending) {
         let mut inner = self.inner.borrow_mut();
-        assert!(inner.lent.is_empty(), "bind: after draws of other parameters, reset the tape first");
+        assert!(
+            inner.lent.is_empty(),
+            "bind: after draws of parameters bound for an update, reset the tape first"
+        );
         inner.lending = lending;
         inner.params = Some(params.shared().clone());
         inner.params_grad.resize(params.len(), T::from_f64(0.0));
@@ -41,9 +53,8 @@ impl<T: Scalar> Tape<T> {
     pub fn swap_params_gradient(&mut self, with: &mut Vec<T>) {
         let inner = self.inner.get_mut();
         std::mem::swap(&mut inner.params_grad, with);
-        if inner.lending == Lending::Possible {
-            inner.lending = Lending::Over;
-        }
+        // With it goes what stood there.
+        inner.lending = if inner.lent.is_empty() { inner.lending } else { Lending::Over };
     }
 
     /// A segment of the bound parameters. The same segment gives the same node, so that its gradient is the sum over uses.

@@ -155,7 +155,7 @@ impl<T: Scalar> Engine<T> {
         if let [worker] = &mut self.workers[..] {
             self.threads.during(|| one(worker));
         } else if self.timed >= Self::TRIALS && self.fastest > Self::WORTH_SHARING {
-            self.workers.par_iter_mut().for_each(one);
+            self.threads.during(|| self.workers.par_iter_mut().for_each(one));
         } else {
             let start = Instant::now();
             self.workers.iter_mut().for_each(one);

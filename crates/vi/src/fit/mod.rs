@@ -194,6 +194,9 @@ impl<T: Scalar> Fit<T> {
 
     /// Fits the model: a closure, or a struct that implements [`Model`], given away or as [`ByRef(&model)`](crate::ByRef).
     ///
+    /// Draws of a step, and the loops of a large one, are shared by the threads of the rayon pool (that of the calling thread, or the global one), and
+    /// the model may run on any of them.
+    ///
     /// # Errors
     /// What the model reports, a setting that cannot be used, or the site and operation of a number that is not finite.
     pub fn run<M: Model<T> + Sync>(self, model: M) -> Result<Posterior<M, T>> {

@@ -258,8 +258,11 @@ impl<A: Along<K>, K: Kept, T: Scalar> Changed<'_, A, K, T> {
         let ([of_loc, of_rho], [loc_squares, rho_squares]) = (&mut self.changes, &mut *self.squares);
         loc_squares.add_few(loc);
         rho_squares.add_few(rho);
-        of_loc.part(part.clone(), loc);
-        of_rho.part(part, rho);
+        // SAFETY: this strip is that of one thread, and what was read from these places has been.
+        unsafe {
+            of_loc.part(part.clone(), loc);
+            of_rho.part(part, rho);
+        }
     }
 }
 

@@ -22,7 +22,7 @@ mod tile;
 #[cfg(target_arch = "x86_64")]
 mod transpose;
 
-use super::awake::join;
+use super::awake::{join, share};
 use super::room::Room;
 use crate::real::{Real, Scalar};
 use crate::simd::Isa;
@@ -137,9 +137,12 @@ fn fast<T: Scalar>(
                 if affine.is_some() && matches!(way, Way::Dots | Way::BlocksAndDots) {
                     return false;
                 }
-                let product = Product { sizes: (m, k, n), way, a, b, c };
+                let (product, parts) = (Product { sizes: (m, k, n), way, a, b, c }, parts(m, k, n));
+                if parts > 1 {
+                    share();
+                }
                 // SAFETY: T is this type, `sizes` and the caller put every index within its slice, and `c` is borrowed mutably.
-                unsafe { product.shared(parts(m, k, n)) };
+                unsafe { product.shared(parts) };
                 return true;
             }
         };

@@ -16,4 +16,4 @@ pub(crate) mod update;
 
 pub(crate) use entries::{Dest, Input};
 pub(crate) use loops::Body;
-pub(crate) use parallel::{Seen, SharedMut, for_each_chunk, in_chunks, in_parts};
+pub(crate) use parallel::{SharedMut, for_each_chunk, in_chunks, in_parts};

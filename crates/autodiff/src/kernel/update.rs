@@ -187,15 +187,14 @@ impl<T: Scalar> Turn<'_, T> {
     /// What these entries of the range need to change while their gradient is made, if the rule allows that.
     ///
     /// # Safety
-    /// Nothing else uses these entries of the arrays as long as these are borrowed.
+    /// Nothing else uses these entries of the arrays or of the gradient as long as these are borrowed.
     pub(super) unsafe fn change(&self, part: Range<usize>) -> Option<Change<'_, T>> {
         let (at, n) = (self.range.start + part.start, part.len());
         let step = self.rule.adam(at..at + n)?;
         let [Some(m), Some(v), None, None] = &self.memory else { return None };
         // SAFETY: the caller's contract.
-        let [m, v] = unsafe { [m.slice(at, n), v.slice(at, n)] };
-        let (params, to) = (&self.params[at..at + n], self.gradient.part(at..at + n));
-        Some(Change { step, params, to, moments: [m, v] })
+        let [m, v, to] = unsafe { [m.slice(at, n), v.slice(at, n), self.gradient.slice(at, n)] };
+        Some(Change { step, params: &self.params[at..at + n], to, moments: [m, v] })
     }
 
     /// Updates the parameters that are these entries of the range.
@@ -221,19 +220,15 @@ impl<T: Scalar> Turn<'_, T> {
 pub(super) struct Change<'a, T> {
     pub(super) step: AdamStep,
     pub(super) params: &'a [T],
-    pub(super) to: SharedMut<T>,
+    pub(super) to: &'a mut [T],
     pub(super) moments: [&'a mut [T]; 2],
 }
 
 impl<T: Scalar> Change<'_, T> {
-    /// # Safety
-    /// Nothing else uses these entries of the gradient meanwhile.
     #[inline(always)]
-    pub(super) unsafe fn part(&mut self, part: Range<usize>, gradient: &[T]) {
+    pub(super) fn part(&mut self, part: Range<usize>, gradient: &[T]) {
         let [m, v] = &mut self.moments;
-        let params = &self.params[part.clone()];
-        // SAFETY: the caller's contract; the gradient is borrowed as long as the turn is.
-        let to = unsafe { self.to.slice(part.start, part.len()) };
+        let (params, to) = (&self.params[part.clone()], &mut self.to[part.clone()]);
         moments(self.step, params, gradient, to, &mut m[part.clone()], &mut v[part]);
     }
 }

@@ -2,10 +2,10 @@
 
 use super::fused::Arg;
 use crate::formula::Formula;
+use crate::kernel::SharedMut;
 use crate::kernel::gaussian::{
     Backward, Drawn, Gaussians, Kept, Left, Prior, Scale, Variance, backward, forward,
 };
-use crate::kernel::{Seen, SharedMut};
 use crate::random::Key;
 use crate::real::{Real, Scalar};
 use crate::scale::ScaleMap;
@@ -40,13 +40,9 @@ impl<S: ScaleMap, K: Kept, T: Scalar> Op<T> for GaussianAndKl<S, K> {
     fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let (loc, rho, prior) = (x.get(0), x.get(1), self.prior);
         let n = loc.len();
+        let (left, lent) = (left(self.behind, n, y), dx.lent());
+        let of = Backward { prior, loc, rho, left, kept: &g[..n], kl: g[n], lent };
         let to = [dx.shared(0), dx.shared(1)];
-        let place = |k: usize| to[k].map(|(to, _)| Seen::from(to));
-        let adjoint = if dx.has_lent_adjoint() { place(0) } else { None };
-        let noise = if dx.has_lent_room() { place(1) } else { None };
-        let left = noise.map_or(left(self.behind, n, y).map(Seen::from), Left::Noise);
-        let kept = adjoint.unwrap_or(g[..n].into());
-        let of = Backward { prior, loc, rho, left, kept, kl: g[n] };
         backward::<S, K, T>(of, to, &[dx.turn(0), dx.turn(1)]);
     }
 }

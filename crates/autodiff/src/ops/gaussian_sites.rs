@@ -115,9 +115,10 @@ impl<S: ScaleMap, T: Scalar> Op<T> for SitesAndKl<S> {
                 prior,
                 loc: &x.get(0)[part.clone()],
                 rho: &x.get(1)[part.clone()],
-                left: left.map(|left| left[part.clone()].into()),
-                kept: g[part].into(),
+                left: left.map(|left| &left[part.clone()]),
+                kept: &g[part],
                 kl: g[n],
+                lent: [false; 2],
             };
             let to = to.map(|to| to.map(|(to, fresh)| (to.part(range.clone()), fresh)));
             backward::<S, Drawn, T>(of, to, &turns);

@@ -277,14 +277,11 @@ impl<'a, T: Scalar> Adjoints<'a, T> {
         self.slot(k).map(|(to, fresh)| (SharedMut::new(to), fresh))
     }
 
-    /// Whether the operation's own adjoint stands in the place of the gradient of argument 0 (but for that of its sum).
-    pub(crate) fn has_lent_adjoint(&self) -> bool {
-        matches!(self.nodes[self.node as usize].grad, Grad::Params(_))
-    }
-
-    /// Whether what it keeps stands in the place of the gradient of argument 1.
-    pub(crate) fn has_lent_room(&self) -> bool {
-        self.nodes[self.node as usize].behind.lent
+    /// Whether the operation's own adjoint (but for that of its sum) stands in the place of the gradient of argument 0; and what it keeps, in that of
+    /// argument 1.
+    pub(crate) fn lent(&self) -> [bool; 2] {
+        let node = &self.nodes[self.node as usize];
+        [matches!(node.grad, Grad::Params(_)), node.behind.lent]
     }
 
     /// The turn of argument `k`, if it is a parameter whose gradient is complete with the part of this operation. Asked once, after its adjoint.

@@ -1,10 +1,10 @@
 //! The way back through Gaussians: the gradients of locations and scale parameters, which may use them up at once.
 
 use super::{Kept, Left, Prior, along_rho};
+use crate::kernel::SharedMut;
 use crate::kernel::room::with_arrays;
 use crate::kernel::squares::Squares;
 use crate::kernel::update::{self, Change, PART, Turn};
-use crate::kernel::{Seen, SharedMut};
 use crate::real::{Real, Scalar};
 use crate::scale::ScaleMap;
 use crate::simd::{Kernel, dispatch};
@@ -18,19 +18,21 @@ pub(crate) struct Backward<'a, T> {
     pub(crate) prior: Prior,
     pub(crate) loc: &'a [T],
     pub(crate) rho: &'a [T],
-    /// By the way there. It and the adjoints may stand where gradients go (noise where those of the scale parameters go, adjoints where those of the
-    /// locations do), if these have a turn.
-    pub(crate) left: Left<Seen<T>>,
+    /// By the way there.
+    pub(crate) left: Left<&'a [T]>,
     /// The adjoints of what was kept, and of the divergence.
-    pub(crate) kept: Seen<T>,
+    pub(crate) kept: &'a [T],
     pub(crate) kl: T,
+    /// Whether the adjoints are not in their slice, but where the gradient of the locations goes; and the noise, where that of the scale parameters
+    /// does.
+    pub(crate) lent: [bool; 2],
 }
 
 impl<'a, T: Scalar> Backward<'a, T> {
     /// The slopes along scale parameters come from these numbers.
-    fn with<A, K>(self, along: [Seen<T>; 2]) -> Of<'a, A, K, T> {
-        let Backward { prior, loc, kept, kl, .. } = self;
-        Of { prior, loc, along, kept, kl, of_type: PhantomData }
+    fn with<A, K>(self, along: [&'a [T]; 2]) -> Of<'a, A, K, T> {
+        let Backward { prior, loc, kept, kl, lent, .. } = self;
+        Of { prior, loc, along, kept, kl, lent, of_type: PhantomData }
     }
 }
 
@@ -43,11 +45,10 @@ pub(crate) fn backward<S: ScaleMap, K: Kept, T: Scalar>(
     to: [To<T>; 2],
     turns: &[Option<Turn<'_, T>>; 2],
 ) {
-    let Backward { rho, left, .. } = of;
-    match left {
+    match of.left {
         Left::Slopes(of_kept, of_kl) => go(of.with::<Known, K>([of_kept, of_kl]), to, turns),
-        Left::Noise(noise) => go(of.with::<Again<S>, K>([rho.into(), noise]), to, turns),
-        Left::Nothing => go(of.with::<Again<S>, K>([rho.into(); 2]), to, turns),
+        Left::Noise(noise) => go(of.with::<Again<S>, K>([of.rho, noise]), to, turns),
+        Left::Nothing => go(of.with::<Again<S>, K>([of.rho; 2]), to, turns),
     }
 }
 
@@ -56,7 +57,7 @@ fn go<A: Along<K>, K: Kept, T: Scalar>(
     to: [To<T>; 2],
     turns: &[Option<Turn<'_, T>>; 2],
 ) {
-    let n = all.kept.len();
+    let n = all.loc.len();
     let change = turns.iter().any(|turn| turn.is_some());
     let fresh = match &to {
         [Some((loc, true)), Some((rho, true))] => Some([loc, rho]),
@@ -65,9 +66,8 @@ fn go<A: Along<K>, K: Kept, T: Scalar>(
     update::pieces(n, |i| {
         let piece = i * update::PIECE..n.min((i + 1) * update::PIECE);
         let of = all.part(piece.clone());
-        if let (Some(to), false) = (fresh, change) {
-            // SAFETY: pieces do not overlap, and the two parameters are stored, so that they are not the same memory. Without a turn, nothing
-            // else stands there.
+        if let (Some(to), false, [false, false]) = (fresh, change, of.lent) {
+            // SAFETY: pieces do not overlap, and the two parameters are stored, so that they are not the same memory.
             let to = to.map(|to| unsafe { to.slice(piece.start, piece.len()) });
             return dispatch(Stored { of, to });
         }
@@ -144,47 +144,45 @@ impl<S: ScaleMap, K: Kept> Along<K> for Again<S> {
 struct Of<'a, A, K, T> {
     prior: Prior,
     loc: &'a [T],
-    along: [Seen<T>; 2],
-    kept: Seen<T>,
+    along: [&'a [T]; 2],
+    kept: &'a [T],
     kl: T,
+    lent: [bool; 2],
     of_type: PhantomData<(A, K)>,
 }
 
 impl<A: Along<K>, K: Kept, T: Scalar> Of<'_, A, K, T> {
     #[inline(always)]
     fn part(&self, part: Range<usize>) -> Self {
-        let along = self.along.map(|x| x.part(part.clone()));
-        Self { loc: &self.loc[part.clone()], kept: self.kept.part(part), along, ..*self }
+        let along = self.along.map(|x| &x[part.clone()]);
+        Self { loc: &self.loc[part.clone()], kept: &self.kept[part], along, ..*self }
     }
 
-    /// # Safety
-    /// Nothing writes to what these are made of meanwhile.
+    /// The gradients of at most a part, in the room, before something is written to their places: what is lent these is read from there.
     #[inline(always)]
-    unsafe fn gradients(&self, to_loc: &mut [T], to_rho: &mut [T]) {
-        // SAFETY: the caller's contract.
-        let (kept, along) = unsafe { (self.kept.slice(), self.along.map(|x| x.slice())) };
-        gradients::<A, K, T>((self.prior, self.kl), self.loc, along, kept, [to_loc, to_rho]);
+    fn gradients_from<'b>(&self, places: [&[T]; 2], [loc, rho]: &'b mut [[T; PART]; 2]) -> [&'b mut [T]; 2] {
+        let (n, [first, second]) = (self.loc.len(), self.along);
+        let kept = if self.lent[0] { places[0] } else { self.kept };
+        let second = if self.lent[1] { places[1] } else { second };
+        let (loc, rho) = (&mut loc[..n], &mut rho[..n]);
+        self.gradients([first, second, kept], [&mut *loc, &mut *rho]);
+        [loc, rho]
     }
-}
 
-/// The loop.
-#[inline(always)]
-fn gradients<A: Along<K>, K: Kept, T: Scalar>(
-    (prior, kl): (Prior, T),
-    loc: &[T],
-    [first, second]: [&[T]; 2],
-    kept: &[T],
-    [to_loc, to_rho]: [&mut [T]; 2],
-) {
-    let n = to_loc.len();
-    let (loc, kept, first, second) = (&loc[..n], &kept[..n], &first[..n], &second[..n]);
-    let (kl, precision, to_rho) = (kl.num(), prior.precision(), &mut to_rho[..n]);
-    for e in 0..n {
-        let (loc, kept) = (loc[e].num(), kept[e].num());
-        let (of_kept, of_kl) = A::slopes([first[e].num(), second[e].num()], prior);
-        let along_loc = if K::NOISY { kept } else { T::Num::zero() };
-        to_loc[e] = T::from_num(along_loc + kl * ((loc - prior.loc) * precision));
-        to_rho[e] = T::from_num(kept * of_kept + kl * of_kl);
+    /// The loop.
+    #[inline(always)]
+    fn gradients(&self, [first, second, kept]: [&[T]; 3], [to_loc, to_rho]: [&mut [T]; 2]) {
+        let n = to_loc.len();
+        let (loc, kept, first, second) = (&self.loc[..n], &kept[..n], &first[..n], &second[..n]);
+        let (prior, to_rho) = (self.prior, &mut to_rho[..n]);
+        let (kl, precision) = (self.kl.num(), prior.precision());
+        for e in 0..n {
+            let (loc, kept) = (loc[e].num(), kept[e].num());
+            let (of_kept, of_kl) = A::slopes([first[e].num(), second[e].num()], prior);
+            let along_loc = if K::NOISY { kept } else { T::Num::zero() };
+            to_loc[e] = T::from_num(along_loc + kl * ((loc - prior.loc) * precision));
+            to_rho[e] = T::from_num(kept * of_kept + kl * of_kl);
+        }
     }
 }
 
@@ -199,9 +197,8 @@ impl<A: Along<K>, K: Kept, T: Scalar> Kernel for Stored<'_, A, K, T> {
 
     #[inline(always)]
     fn run(self) {
-        let [loc, rho] = self.to;
-        // SAFETY: targets of their own.
-        unsafe { self.of.gradients(loc, rho) };
+        let Of { along: [first, second], kept, .. } = self.of;
+        self.of.gradients([first, second, kept], self.to);
     }
 }
 
@@ -221,11 +218,14 @@ impl<A: Along<K>, K: Kept, T: Scalar> Kernel for Added<'_, A, K, T> {
 
     #[inline(always)]
     fn run(self) {
-        let [loc, rho] = self.room;
-        let n = self.of.kept.len().min(PART);
-        // SAFETY: this part of the parameters is written to afterwards.
-        unsafe { self.of.gradients(&mut loc[..n], &mut rho[..n]) };
-        for (k, gradient) in [&mut loc[..n], &mut rho[..n]].into_iter().enumerate() {
+        let n = self.of.loc.len();
+        let place = |k: usize| match &self.to[k] {
+            // SAFETY: parts do not overlap, within a piece or between pieces, and nothing is written as long as this is used.
+            Some((to, _)) => unsafe { &*to.slice(self.from, n) },
+            None => &[],
+        };
+        let gradients = self.of.gradients_from([place(0), place(1)], self.room);
+        for (k, gradient) in gradients.into_iter().enumerate() {
             let Some((to, fresh)) = self.to[k] else { continue };
             // SAFETY: parts do not overlap, within a piece or between pieces, and the reference ends before that to the next parameter
             // (which may be the same memory) begins.
@@ -251,18 +251,15 @@ struct Changed<'a, A, K, T> {
 
 impl<A: Along<K>, K: Kept, T: Scalar> Changed<'_, A, K, T> {
     #[inline(always)]
-    fn strip(&mut self, at: usize, n: usize, [loc, rho]: &mut [[T; PART]; 2]) {
-        let (part, loc, rho) = (at..at + n, &mut loc[..n], &mut rho[..n]);
-        // SAFETY: this part of the parameters changes afterwards.
-        unsafe { self.of.part(part.clone()).gradients(loc, rho) };
-        let ([of_loc, of_rho], [loc_squares, rho_squares]) = (&mut self.changes, &mut *self.squares);
+    fn strip(&mut self, at: usize, n: usize, room: &mut [[T; PART]; 2]) {
+        let (part, [of_loc, of_rho]) = (at..at + n, &mut self.changes);
+        let places = [&of_loc.to[part.clone()], &of_rho.to[part.clone()]];
+        let [loc, rho] = self.of.part(part.clone()).gradients_from(places, room);
+        let [loc_squares, rho_squares] = &mut *self.squares;
         loc_squares.add_few(loc);
         rho_squares.add_few(rho);
-        // SAFETY: this strip is that of one thread, and what was read from these places has been.
-        unsafe {
-            of_loc.part(part.clone(), loc);
-            of_rho.part(part, rho);
-        }
+        of_loc.part(part.clone(), loc);
+        of_rho.part(part, rho);
     }
 }
 
@@ -272,7 +269,7 @@ impl<A: Along<K>, K: Kept, T: Scalar> Kernel for Changed<'_, A, K, T> {
     #[inline(always)]
     fn run(mut self) {
         let mut room = [[T::default(); PART]; 2];
-        let n = self.of.kept.len();
+        let n = self.of.loc.len();
         let whole = n - n % PART;
         // Strips of a length that the compiler knows.
         for at in (0..whole).step_by(PART) {

@@ -85,7 +85,7 @@ impl<T: Scalar> Worker<T> {
         &mut self,
         model: &impl Model<T>,
         task: &Task<'_, T>,
-        bind: fn(&Tape<T>, &Params<T>),
+        bind: impl FnOnce(&Tape<T>, &Params<T>) + Copy,
         back: impl FnOnce(&Tape<T>, Var<'_, T>) -> O,
     ) -> Result<O> {
         let Task { at: At { guide, params, step, loss }, key, draws, .. } = *task;

@@ -48,7 +48,7 @@ pub(crate) struct Engine<T: Scalar> {
     /// The shortest time of a step on one thread, and how many were timed: a small step is not worth waking other threads.
     fastest: Duration,
     timed: usize,
-    /// Share the loops of a step with one worker.
+    /// Share the workers of a step, or the loops of the one.
     threads: Threads,
 }
 

@@ -47,6 +47,7 @@ fn agree_with_num_dual() {
     against_num_dual! { [-4.1, -0.6, -0.02, 0.3, 1.1, 5.5];
         "exp" Real::exp, |x| x.exp();
         "exp_m1" Real::exp_m1, |x| x.exp_m1();
+        "exp_minus_abs" Real::exp_minus_abs, |x| (-x * x.re.signum()).exp();
         "sin" Real::sin, |x| x.sin();
         "cos" Real::cos, |x| x.cos();
         "tan" Real::tan, |x| x.tan();

@@ -123,10 +123,15 @@ pub fn ln_1p(x: f64) -> f64 {
     limits(x, -1.0, if x.abs() < 1e-290 { x } else { y })
 }
 
-/// `ln(1 + eˣ)`, within 3 ulp, its slope `1 / (1 + e⁻ˣ)`, and the slope of its logarithm, both within 5 ulp.
+/// `e^-|x|`, within 2 ulp.
 #[inline(always)]
-pub fn softplus_and_slopes(x: f64) -> [f64; 3] {
-    let t = exp_falling(-x.abs());
+pub fn exp_minus_abs(x: f64) -> f64 {
+    exp_falling(-x.abs())
+}
+
+/// `ln(1 + eˣ)`, within 3 ulp, its slope `1 / (1 + e⁻ˣ)`, and the slope of its logarithm, both within 5 ulp, from `x` and `t = e^-|x|`.
+#[inline(always)]
+pub fn softplus_and_slopes_from(x: f64, t: f64) -> [f64; 3] {
     let (top, of_slope) = if x > 0.0 { (x, 1.0) } else { (0.0, t) };
     let y = top + ln_1p(t);
     // One division for both.

@@ -132,12 +132,17 @@ pub fn ln_1p(x: f32) -> f32 {
     limits(x, -1.0, if x.abs() < 1e-30 { x } else { y })
 }
 
-/// `ln(1 + eˣ)`, within 3 ulp, its slope `1 / (1 + e⁻ˣ)`, and the slope of its logarithm, both within 5 ulp.
-///
-/// With `t = e^-|x|`, `ln(1 + t) = t + t² q(t)`, `q` interpolated at the Chebyshev points of (0, 1).
+/// `e^-|x|`, within 2 ulp.
 #[inline(always)]
-pub fn softplus_and_slopes(x: f32) -> [f32; 3] {
-    let t = exp_falling(-x.abs());
+pub fn exp_minus_abs(x: f32) -> f32 {
+    exp_falling(-x.abs())
+}
+
+/// `ln(1 + eˣ)`, within 3 ulp, its slope `1 / (1 + e⁻ˣ)`, and the slope of its logarithm, both within 5 ulp, from `x` and `t = e^-|x|`.
+///
+/// `ln(1 + t) = t + t² q(t)`, `q` interpolated at the Chebyshev points of (0, 1).
+#[inline(always)]
+pub fn softplus_and_slopes_from(x: f32, t: f32) -> [f32; 3] {
     let q = degree8(
         t,
         [

@@ -16,10 +16,10 @@ macro_rules! impl_real {
             fn re(self) -> f64 {
                 $re(self)
             }
-            impl_real!(@hot $hot, $wrap, $raw; exp exp_m1 ln ln_1p);
+            impl_real!(@hot $hot, $wrap, $raw; exp exp_m1 exp_minus_abs ln ln_1p);
             #[inline(always)]
-            fn softplus_and_slopes(self) -> [Self; 3] {
-                math::$hot::softplus_and_slopes($raw(self)).map($wrap)
+            fn softplus_and_slopes_from(self, exp_minus_abs: Self) -> [Self; 3] {
+                math::$hot::softplus_and_slopes_from($raw(self), $raw(exp_minus_abs)).map($wrap)
             }
             impl_real!(@std $wrap, $raw; sqrt sin cos tan atan abs);
             #[inline(always)]

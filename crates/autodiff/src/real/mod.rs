@@ -106,7 +106,14 @@ pub trait Real:
     fn sigmoid(self) -> Self;
     /// [`softplus`](Real::softplus), its slope, which is [`sigmoid`](Real::sigmoid), and the slope of its logarithm: they have an exponential and a
     /// division in common. Where the first is too small for a number and becomes 0, the last is 1.
-    fn softplus_and_slopes(self) -> [Self; 3];
+    #[inline(always)]
+    fn softplus_and_slopes(self) -> [Self; 3] {
+        self.softplus_and_slopes_from(self.exp_minus_abs())
+    }
+    /// `e^-|x|`.
+    fn exp_minus_abs(self) -> Self;
+    /// [`softplus_and_slopes`](Real::softplus_and_slopes), where [`exp_minus_abs`](Real::exp_minus_abs) is known. Its derivatives are those along `self`.
+    fn softplus_and_slopes_from(self, exp_minus_abs: Self) -> [Self; 3];
     /// The inverse of [`softplus`](Real::softplus), `ln(eʸ - 1)`, for `y > 0`.
     fn softplus_inv(self) -> Self;
     /// `ln(1 - e⁻ˣ)` for `x > 0`.

@@ -114,7 +114,11 @@ fn go<A: Along<K>, K: Kept, T: Scalar>(
 
 /// The slopes along a scale parameter, of what is kept and of the divergence, from two numbers.
 trait Along<K>: Copy + Send + Sync {
-    fn slopes<R: Real>(numbers: [R; 2], prior: Prior) -> (R, R);
+    /// Whether they need an exponential.
+    const EXPONENTIAL: bool;
+    /// That exponential, from the first number.
+    fn exponential<R: Real>(first: R) -> R;
+    fn slopes<R: Real>(numbers: [R; 2], exponential: R, prior: Prior) -> (R, R);
 }
 
 /// They are known.
@@ -122,8 +126,15 @@ trait Along<K>: Copy + Send + Sync {
 struct Known;
 
 impl<K: Kept> Along<K> for Known {
+    const EXPONENTIAL: bool = false;
+
     #[inline(always)]
-    fn slopes<R: Real>([of_kept, of_kl]: [R; 2], _: Prior) -> (R, R) {
+    fn exponential<R: Real>(_: R) -> R {
+        R::one()
+    }
+
+    #[inline(always)]
+    fn slopes<R: Real>([of_kept, of_kl]: [R; 2], _: R, _: Prior) -> (R, R) {
         (of_kept, of_kl)
     }
 }
@@ -133,9 +144,16 @@ impl<K: Kept> Along<K> for Known {
 struct Again<S>(PhantomData<S>);
 
 impl<S: ScaleMap, K: Kept> Along<K> for Again<S> {
+    const EXPONENTIAL: bool = true;
+
     #[inline(always)]
-    fn slopes<R: Real>([rho, noise]: [R; 2], prior: Prior) -> (R, R) {
-        along_rho::<K, R>(S::with_slopes(rho), noise, prior.precision())
+    fn exponential<R: Real>(rho: R) -> R {
+        S::exponential(rho)
+    }
+
+    #[inline(always)]
+    fn slopes<R: Real>([rho, noise]: [R; 2], exponential: R, prior: Prior) -> (R, R) {
+        along_rho::<K, R>(S::with_slopes(rho, exponential), noise, prior.precision())
     }
 }
 
@@ -169,16 +187,22 @@ impl<A: Along<K>, K: Kept, T: Scalar> Of<'_, A, K, T> {
         [loc, rho]
     }
 
-    /// The loop.
+    /// The loops. The exponentials stand for a moment where the gradient of the scale parameters goes.
     #[inline(always)]
     fn gradients(&self, [first, second, kept]: [&[T]; 3], [to_loc, to_rho]: [&mut [T]; 2]) {
         let n = to_loc.len();
         let (loc, kept, first, second) = (&self.loc[..n], &kept[..n], &first[..n], &second[..n]);
         let (prior, to_rho) = (self.prior, &mut to_rho[..n]);
         let (kl, precision) = (self.kl.num(), prior.precision());
+        if A::EXPONENTIAL {
+            for e in 0..n {
+                to_rho[e] = T::from_num(A::exponential(first[e].num()));
+            }
+        }
         for e in 0..n {
             let (loc, kept) = (loc[e].num(), kept[e].num());
-            let (of_kept, of_kl) = A::slopes([first[e].num(), second[e].num()], prior);
+            let exponential = if A::EXPONENTIAL { to_rho[e].num() } else { T::Num::zero() };
+            let (of_kept, of_kl) = A::slopes([first[e].num(), second[e].num()], exponential, prior);
             let along_loc = if K::NOISY { kept } else { T::Num::zero() };
             to_loc[e] = T::from_num(along_loc + kl * ((loc - prior.loc) * precision));
             to_rho[e] = T::from_num(kept * of_kept + kl * of_kl);
@@ -197,8 +221,14 @@ impl<A: Along<K>, K: Kept, T: Scalar> Kernel for Stored<'_, A, K, T> {
 
     #[inline(always)]
     fn run(self) {
-        let Of { along: [first, second], kept, .. } = self.of;
-        self.of.gradients([first, second, kept], self.to);
+        let [to_loc, to_rho] = self.to;
+        let strips = to_loc.chunks_mut(PART).zip(to_rho.chunks_mut(PART));
+        for (i, (to_loc, to_rho)) in strips.enumerate() {
+            let at = i * PART;
+            let of = self.of.part(at..at + to_loc.len());
+            let [first, second] = of.along;
+            of.gradients([first, second, of.kept], [to_loc, to_rho]);
+        }
     }
 }
 

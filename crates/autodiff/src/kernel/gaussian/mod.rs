@@ -143,6 +143,10 @@ fn along_rho<K: Kept, R: Real>([scale, slope, log_slope]: [R; 3], noise: R, prec
 /// Entries that are worked on at once: their noise, and what is summed, stay in the first cache.
 const PIECE: usize = 8 * BLOCK;
 
+/// Entries that pass one loop after the other. An entry is a long chain of operations, of which each waits for the one before, and of both halves of
+/// that chain in one loop too few fit where the processor looks for work. In longer strips, computing would overlap less with waiting for memory.
+const STRIP: usize = 128;
+
 /// Fills what is kept and what is left for the way back, memory that nothing else uses meanwhile; where there is no key, the noise stands there (in
 /// the place of the first slopes). Returns the sum of the divergences.
 pub(crate) fn forward<S: ScaleMap, K: Kept, T: Scalar>(
@@ -205,22 +209,36 @@ struct Values<'a, S, K, T: Scalar> {
     of_type: PhantomData<(S, K)>,
 }
 
+impl<S: ScaleMap, K: Kept, T: Scalar> Values<'_, S, K, T> {
+    #[inline(always)]
+    fn strip(&mut self, strip: Range<usize>) {
+        let [squares, ratios] = &mut self.room;
+        let sums = [&mut squares[strip.clone()], &mut ratios[strip.clone()]];
+        let x = self.x.map(|x| &x[strip.clone()]);
+        let (kept, (first, second)) = (&mut self.kept[strip.clone()], &mut self.left);
+        let first = if K::NOISY || second.is_some() { &mut first[strip.clone()] } else { &mut [] };
+        match second {
+            Some(second) => {
+                values::<S, K, T, true>(self.prior, x, kept, [first, &mut second[strip]], sums);
+            }
+            None => values::<S, K, T, false>(self.prior, x, kept, [first, &mut []], sums),
+        }
+    }
+}
+
 impl<S: ScaleMap, K: Kept, T: Scalar> Kernel for Values<'_, S, K, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
-        let [squares, ratios] = self.room;
+    fn run(mut self) {
         let n = self.kept.len().min(PIECE);
-        let sums = [&mut squares[..n], &mut ratios[..n]];
-        match self.left {
-            (first, Some(second)) => {
-                values::<S, K, T, true>(self.prior, self.x, self.kept, [first, second], sums);
-            }
-            (noise, None) => {
-                values::<S, K, T, false>(self.prior, self.x, self.kept, [noise, &mut []], sums);
-            }
+        let whole = n - n % STRIP;
+        // Strips of a length that the compiler knows.
+        for at in (0..whole).step_by(STRIP) {
+            self.strip(at..at + STRIP);
         }
+        self.strip(whole..n);
+        let [squares, ratios] = self.room;
         self.sum.add_all(&squares[..n]);
         let (blocks, rest) = ratios[..n].as_chunks::<BLOCK>();
         for block in blocks {
@@ -256,7 +274,7 @@ fn minus_logs<T: Scalar>(x: &[T; BLOCK]) -> [T::Num; LANES] {
     logs
 }
 
-/// This loop and those of the way back are what LLVM must vectorise.
+/// These loops and those of the way back are what LLVM must vectorise.
 #[inline(always)]
 fn values<S: ScaleMap, K: Kept, T: Scalar, const SLOPES: bool>(
     prior: Prior,
@@ -271,7 +289,10 @@ fn values<S: ScaleMap, K: Kept, T: Scalar, const SLOPES: bool>(
     let second = if SLOPES { &mut second[..n] } else { second };
     let (inverse, precision) = (1.0 / prior.scale, prior.precision());
     for e in 0..n {
-        let (loc, scale) = (loc[e].num(), S::with_slopes(rho[e].num()));
+        ratios[e] = T::from_num(S::exponential(rho[e].num()));
+    }
+    for e in 0..n {
+        let (loc, scale) = (loc[e].num(), S::with_slopes(rho[e].num(), ratios[e].num()));
         let noise = if K::NOISY { first[e].num() } else { T::Num::zero() };
         let (shift, ratio) = ((loc - prior.loc) * inverse, scale[0] * inverse);
         kept[e] = T::from_num(K::value(loc, scale[0], noise));

@@ -89,8 +89,13 @@ impl<T: Real, const N: usize> Real for Dual<T, N> {
         self.chain(s, s * (-self.re).sigmoid())
     }
     #[inline(always)]
-    fn softplus_and_slopes(self) -> [Self; 3] {
-        let [y, slope, log_slope] = self.re.softplus_and_slopes();
+    fn exp_minus_abs(self) -> Self {
+        let e = self.re.exp_minus_abs();
+        self.chain(e, -self.re.signum() * e)
+    }
+    #[inline(always)]
+    fn softplus_and_slopes_from(self, exp_minus_abs: Self) -> [Self; 3] {
+        let [y, slope, log_slope] = self.re.softplus_and_slopes_from(exp_minus_abs.re);
         let bend = (-self.re).sigmoid();
         [
             self.chain(y, slope),

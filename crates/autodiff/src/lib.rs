@@ -16,6 +16,7 @@
 //! * The [`Tape`], its copyable handles [`Var`], and [`Op`] for a user's own operations; [`check_gradient`] tests them.
 //! * [`Params`]: named matrices in one flat buffer.
 //! * [`random`]: keys in the place of generators, so that noise is a pure function of a [`Key`].
+mod aligned;
 mod check;
 mod formula;
 mod kernel;
@@ -29,6 +30,7 @@ pub mod simd;
 mod tape;
 mod value;
 
+pub use aligned::AlignedVec;
 pub use check::{GradientCheck, check_gradient};
 pub use formula::{Formula, FormulaPair, partials};
 pub use kernel::adam::AdamStep;

@@ -1,5 +1,6 @@
 //! Parameters: one flat buffer with named, shaped segments.
 
+use crate::aligned::AlignedVec;
 use crate::real::Scalar;
 use nalgebra::{DMatrix, DMatrixView};
 use serde::{Deserialize, Serialize};
@@ -9,11 +10,11 @@ use std::sync::Arc;
 ///
 /// Segments stand in the order in which they were added; a matrix is stored column by column.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(bound(serialize = "T: Serialize", deserialize = "T: Deserialize<'de>"))]
+#[serde(bound(serialize = "T: Clone + Serialize", deserialize = "T: Clone + Deserialize<'de>"))]
 pub struct Params<T> {
     segments: Vec<Segment>,
     // Shared with the tape during a step, so that reading needs no copy.
-    values: Arc<Vec<T>>,
+    values: Arc<AlignedVec<T>>,
 }
 
 /// The handle of a segment.
@@ -50,7 +51,7 @@ impl Segment {
 impl<T: Scalar> Params<T> {
     /// No parameters.
     pub fn new() -> Self {
-        Self { segments: Vec::new(), values: Arc::new(Vec::new()) }
+        Self { segments: Vec::new(), values: Arc::default() }
     }
 
     /// Adds a segment.
@@ -84,7 +85,8 @@ impl<T: Scalar> Params<T> {
 
     /// All entries, to change. Copies them first if a tape is still bound to them.
     pub fn as_mut_slice(&mut self) -> &mut [T] {
-        Arc::make_mut(&mut self.values).as_mut_slice()
+        let values: &mut AlignedVec<T> = Arc::make_mut(&mut self.values);
+        values
     }
 
     /// Exchanges all entries for these, without a copy unless a tape is still bound to them.
@@ -92,7 +94,7 @@ impl<T: Scalar> Params<T> {
     /// # Panics
     /// If the lengths differ.
     #[track_caller]
-    pub fn exchange(&mut self, values: &mut Vec<T>) {
+    pub fn exchange(&mut self, values: &mut AlignedVec<T>) {
         assert!(values.len() == self.len(), "Params::exchange: {} entries for {}", values.len(), self.len());
         std::mem::swap(Arc::make_mut(&mut self.values), values);
     }
@@ -136,7 +138,7 @@ impl<T: Scalar> Params<T> {
         &mut Arc::make_mut(&mut self.values)[range]
     }
 
-    pub(crate) fn shared(&self) -> &Arc<Vec<T>> {
+    pub(crate) fn shared(&self) -> &Arc<AlignedVec<T>> {
         &self.values
     }
 }

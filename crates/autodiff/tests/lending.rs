@@ -2,7 +2,9 @@
 
 use nalgebra::DMatrix;
 use probity_autodiff::random::fill_normal;
-use probity_autodiff::{AdamStep, ExpScale, Key, Params, Scalar, SoftplusScale, Tape, Update, Var, update};
+use probity_autodiff::{
+    AdamStep, AlignedVec, ExpScale, Key, Params, Scalar, SoftplusScale, Tape, Update, Var, update,
+};
 use std::ops::Range;
 
 struct Adam {
@@ -101,11 +103,11 @@ fn objectives<T: Scalar>() -> Vec<(&'static str, Objective<T>)> {
 }
 
 /// New parameters, moments, and the norm of the gradient.
-type Step<T> = (Vec<T>, [Vec<T>; 2], f64);
+type Step<T> = (AlignedVec<T>, [Vec<T>; 2], f64);
 
-fn start<T: Scalar>(n: usize) -> ([Vec<T>; 2], Vec<T>) {
+fn start<T: Scalar>(n: usize) -> ([Vec<T>; 2], AlignedVec<T>) {
     let zeros = || vec![T::from_f64(0.0); n];
-    ([zeros(), zeros()], zeros())
+    ([zeros(), zeros()], zeros().into())
 }
 
 /// During the sweep, on a tape that may have been used before.

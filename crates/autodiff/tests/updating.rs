@@ -2,7 +2,7 @@
 
 use nalgebra::DMatrix;
 use probity_autodiff::random::fill_normal;
-use probity_autodiff::{AdamStep, Key, Params, Scalar, SoftplusScale, Tape, Update, update};
+use probity_autodiff::{AdamStep, AlignedVec, Key, Params, Scalar, SoftplusScale, Tape, Update, update};
 use std::ops::Range;
 
 const STEP: AdamStep = AdamStep { betas: (0.9, 0.99), rate: 0.01, epsilon: 1e-6, keep: 0.999 };
@@ -46,7 +46,7 @@ fn two_steps<T: Scalar>(rule: Option<Rule>, threads: usize) -> (Vec<T>, [Vec<T>;
         let mut tape = Tape::<T>::new();
         let n = params.len();
         let mut moments = [vec![T::from_f64(0.0); n], vec![T::from_f64(0.0); n]];
-        let (mut buffer, mut scratch) = (vec![T::from_f64(0.0); n], Vec::new());
+        let (mut buffer, mut scratch) = (AlignedVec::new(n, T::from_f64(0.0)), Vec::new());
         let norms = [1, 2].map(|step| {
             tape.reset();
             tape.bind(&params);

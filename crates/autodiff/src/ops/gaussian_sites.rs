@@ -3,7 +3,7 @@
 use super::gaussian::{left, split_mut};
 use crate::kernel::SharedMut;
 use crate::kernel::gaussian::{Backward, Drawn, Gaussians, Left, Prior, backward, forward};
-use crate::random::{Key, fill_normal};
+use crate::random::{Key, fill_normals};
 use crate::real::Scalar;
 use crate::scale::ScaleMap;
 use crate::tape::{Adjoints, Behind, Inputs, Op, Tape, Var};
@@ -86,12 +86,8 @@ impl<S: ScaleMap, T: Scalar> Op<T> for SitesAndKl<S> {
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
         let n = x.get(0).len();
         let (kept, kl, Left::Slopes(noise, slopes)) = split_mut(self.behind, n, y) else { return };
-        let mut at = 0;
-        for site in self.sites.iter() {
-            let key = self.key.fold_in(site.number).of_lane(self.lane);
-            fill_normal(key, 0, &mut noise[at..at + site.size()]);
-            at += site.size();
-        }
+        let stream = |site: &GaussianSite| (self.key.fold_in(site.number).of_lane(self.lane), site.size());
+        fill_normals(self.sites.iter().map(stream), noise);
         let mut sum = T::default().num();
         for (range, prior) in self.runs() {
             let part = |k| &x.get(k)[range.clone()];

@@ -15,9 +15,9 @@ const PIECE: usize = 1 << 14;
 trait Stream {
     /// Of which the first `n` elements are wanted.
     fn block<T: Noise>(key: Key, block: u64, n: usize) -> [T; BLOCK];
-    /// This block and the next, if both at once take less time.
+    /// Two blocks, if both at once take less time.
     #[inline(always)]
-    fn pair<T: Noise>(_: Key, _: u64) -> Option<[[T; BLOCK]; 2]> {
+    fn pair<T: Noise>(_: [(Key, u64); 2]) -> Option<[[T; BLOCK]; 2]> {
         None
     }
 }
@@ -28,8 +28,8 @@ impl Stream for Normal {
         T::normal_start(key, block, n)
     }
     #[inline(always)]
-    fn pair<T: Noise>(key: Key, block: u64) -> Option<[[T; BLOCK]; 2]> {
-        T::normal_pair(key, block)
+    fn pair<T: Noise>(blocks: [(Key, u64); 2]) -> Option<[[T; BLOCK]; 2]> {
+        T::normal_pair(blocks)
     }
 }
 struct Uniform;
@@ -40,44 +40,131 @@ impl Stream for Uniform {
     }
 }
 
-struct Fill<'a, S, T> {
+/// What is wanted of a stream: the elements from `start` on.
+struct Part<'a, T> {
     key: Key,
     start: u64,
-    out: &'a mut [T],
+    to: &'a mut [T],
+}
+
+/// What is wanted of a block: the elements from `skip` on.
+struct Piece<'a, T> {
+    key: Key,
+    block: u64,
+    skip: usize,
+    to: &'a mut [T],
+}
+
+impl<'a, T: Noise> Part<'a, T> {
+    /// Takes the first block off.
+    #[inline(always)]
+    fn next(&mut self) -> Option<Piece<'a, T>> {
+        if self.to.is_empty() {
+            return None;
+        }
+        let (block, skip) = (self.start / BLOCK as u64, (self.start % BLOCK as u64) as usize);
+        let n = self.to.len().min(BLOCK - skip);
+        self.start = self.start.wrapping_add(n as u64);
+        Some(Piece { key: self.key, block, skip, to: self.to.split_off_mut(..n)? })
+    }
+}
+
+impl<T: Noise> Part<'_, T> {
+    /// Fills pairs of whole blocks, whose values go to their place without a copy, as long as there are any.
+    #[inline(always)]
+    fn fill_pairs<S: Stream>(&mut self) {
+        while self.start.is_multiple_of(BLOCK as u64) && self.to.len() >= 2 * BLOCK {
+            let block = self.start / BLOCK as u64;
+            let Some(values) = S::pair::<T>([(self.key, block), (self.key, block.wrapping_add(1))]) else {
+                return;
+            };
+            let Some(two) = self.to.split_off_mut(..2 * BLOCK) else { return };
+            two.copy_from_slice(values.as_flattened());
+            self.start = self.start.wrapping_add(2 * BLOCK as u64);
+        }
+    }
+}
+
+impl<T: Noise> Piece<'_, T> {
+    #[inline(always)]
+    fn write(self, values: [T; BLOCK]) {
+        match <&mut [T; BLOCK]>::try_from(&mut *self.to) {
+            Ok(whole) => *whole = values,
+            Err(_) => self.to.copy_from_slice(&values[self.skip..self.skip + self.to.len()]),
+        }
+    }
+
+    #[inline(always)]
+    fn fill<S: Stream>(self) {
+        let values = S::block(self.key, self.block, self.skip + self.to.len());
+        self.write(values);
+    }
+
+    /// Fills both, or the first one: then the other is left.
+    #[inline(always)]
+    fn fill_both<S: Stream>(self, other: Self) -> Option<Self> {
+        let Some([one, two]) = S::pair([(self.key, self.block), (other.key, other.block)]) else {
+            self.fill::<S>();
+            return Some(other);
+        };
+        self.write(one);
+        other.write(two);
+        None
+    }
+}
+
+/// Parts of streams, two blocks at once where that takes less time: also of different streams, which helps short parts.
+struct Fill<S, P> {
+    parts: P,
     stream: PhantomData<S>,
 }
 
-impl<S: Stream, T: Noise> Kernel for Fill<'_, S, T> {
+impl<'a, S: Stream, T: Noise + 'a, P: Iterator<Item = Part<'a, T>>> Kernel for Fill<S, P> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let mut rest = self.out;
-        let mut block = self.start / BLOCK as u64;
-        let mut skip = (self.start % BLOCK as u64) as usize;
-        while skip == 0 && rest.len() >= 2 * BLOCK {
-            let Some(values) = S::pair::<T>(self.key, block) else { break };
-            let (two, later) = rest.split_at_mut(2 * BLOCK);
-            two.copy_from_slice(values.as_flattened());
-            (rest, block) = (later, block + 2);
-        }
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at_mut(rest.len().min(BLOCK - skip));
-            let values = S::block::<T>(self.key, block, skip + now.len());
-            match <&mut [T; BLOCK]>::try_from(&mut *now) {
-                Ok(whole) => *whole = values,
-                Err(_) => now.copy_from_slice(&values[skip..skip + now.len()]),
+        let mut waiting: Option<Piece<'a, T>> = None;
+        for mut part in self.parts {
+            loop {
+                if waiting.is_none() {
+                    part.fill_pairs::<S>();
+                }
+                let Some(piece) = part.next() else { break };
+                waiting = match waiting {
+                    Some(before) => before.fill_both::<S>(piece),
+                    None => Some(piece),
+                };
             }
-            (rest, block, skip) = (later, block + 1, 0);
+        }
+        if let Some(last) = waiting {
+            last.fill::<S>();
         }
     }
 }
 
 fn fill<S: Stream, T: Noise>(key: Key, start: u64, out: &mut [T]) {
-    let run = |start, out: &mut [T]| dispatch(Fill { key, start, out, stream: PhantomData::<S> });
+    let run = |start, to: &mut [T]| {
+        let parts = std::iter::once(Part { key, start, to });
+        dispatch(Fill { parts, stream: PhantomData::<S> });
+    };
     if out.len() <= LONG {
         return run(start, out);
     }
     in_parts(out, PIECE, |piece, at| run(start.wrapping_add(at as u64), piece));
+}
+
+/// Fills the slice with the beginnings of several keys' streams of standard normal numbers, one after the other: of each key so many elements. As
+/// [`fill_normal`] for each of them, in less time if they are short. What is beyond their sum stays.
+///
+/// # Panics
+/// If the slice is shorter than their sum.
+pub(crate) fn fill_normals<T: Noise>(streams: impl Iterator<Item = (Key, usize)>, mut out: &mut [T]) {
+    let parts = streams.map(|(key, n)| {
+        let (to, rest) = std::mem::take(&mut out).split_at_mut(n);
+        out = rest;
+        Part { key, start: 0, to }
+    });
+    dispatch(Fill { parts, stream: PhantomData::<Normal> });
 }
 
 /// Writes elements `start, start + 1, …` of the key's stream of standard normal numbers.
@@ -147,6 +234,27 @@ mod tests {
         splits_agree::<f64>(fill_normal);
         splits_agree::<f32>(fill_uniform);
         splits_agree::<f64>(fill_uniform);
+    }
+
+    #[test]
+    fn several_streams_are_each_their_own() {
+        fn check<T: Scalar>() {
+            let sizes = [50, 0, 50, 1, 650, 64, 128, 3];
+            let keys = |i: usize| Key::new(7).fold_in(i as u64);
+            let sum = sizes.iter().sum::<usize>();
+            let mut all = vec![T::from_f64(9.0); sum + 2];
+            fill_normals(sizes.into_iter().enumerate().map(|(i, n)| (keys(i), n)), &mut all);
+            let mut want = Vec::new();
+            for (i, n) in sizes.into_iter().enumerate() {
+                let mut one = vec![T::default(); n];
+                fill_normal(keys(i), 0, &mut one);
+                want.extend(one);
+            }
+            want.extend([T::from_f64(9.0); 2]);
+            assert!(all == want);
+        }
+        check::<f32>();
+        check::<f64>();
     }
 
     #[test]

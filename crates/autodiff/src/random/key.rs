@@ -84,18 +84,18 @@ impl Key {
         philox_lanes(counter, self.words())
     }
 
-    /// The random bits of the first lanes of two blocks of noise, this one and the next.
+    /// The random bits of the first lanes of two blocks of noise, each of a key.
     #[inline(always)]
-    pub(super) fn noise_pair(self, domain: Domain, block: u64) -> [[[u32; LANES]; 4]; 2] {
-        let counter = |block: u64| [0, block as u32, (block >> 32) as u32, domain as u32];
-        philox_pair([counter(block), counter(block.wrapping_add(1))], self.words())
+    pub(super) fn noise_pair(domain: Domain, blocks: [(Self, u64); 2]) -> [[[u32; LANES]; 4]; 2] {
+        let counters = blocks.map(|(_, block)| [0, block as u32, (block >> 32) as u32, domain as u32]);
+        philox_pair(counters, blocks.map(|(key, _)| key.words()))
     }
 
     /// The random bits of the first two parts of a block of noise.
     #[inline(always)]
     pub(super) fn noise_parts(self, domain: Domain, block: u64) -> [[[u32; LANES]; 4]; 2] {
         let counter = |part: u32| [part * LANES as u32, block as u32, (block >> 32) as u32, domain as u32];
-        philox_pair([counter(0), counter(1)], self.words())
+        philox_pair([counter(0), counter(1)], [self.words(); 2])
     }
 
     #[inline(always)]

@@ -22,6 +22,7 @@ mod uniform;
 #[cfg(test)]
 mod quality;
 
+pub(crate) use fill::fill_normals;
 pub use fill::{fill_normal, fill_uniform, normal_at, uniform_at};
 pub use key::Key;
 pub use noise::{BLOCK, Noise};

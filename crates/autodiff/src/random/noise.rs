@@ -22,11 +22,11 @@ pub trait Noise: Copy + Default + Send + Sync {
         let _ = n;
         Self::normal_block(key, block)
     }
-    /// As `normal_block` for this block and the next, if that takes less time than one after the other.
+    /// As `normal_block` for two blocks, each of a key, if that takes less time than one after the other.
     #[doc(hidden)]
     #[inline(always)]
-    fn normal_pair(key: Key, block: u64) -> Option<[[Self; BLOCK]; 2]> {
-        let _ = (key, block);
+    fn normal_pair(blocks: [(Key, u64); 2]) -> Option<[[Self; BLOCK]; 2]> {
+        let _ = blocks;
         None
     }
 }
@@ -37,8 +37,8 @@ impl Noise for f32 {
         normal_block_f32(key, block)
     }
     #[inline(always)]
-    fn normal_pair(key: Key, block: u64) -> Option<[[f32; BLOCK]; 2]> {
-        Some(normal_pair_f32(key, block))
+    fn normal_pair(blocks: [(Key, u64); 2]) -> Option<[[f32; BLOCK]; 2]> {
+        Some(normal_pair_f32(blocks))
     }
     #[inline(always)]
     fn uniform_block(key: Key, block: u64) -> [f32; BLOCK] {

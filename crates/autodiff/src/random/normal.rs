@@ -45,10 +45,11 @@ pub fn normal_block_f32(key: Key, block: u64) -> [f32; BLOCK] {
     of_words(key.noise_lanes(Domain::NormalF32, block, 0))
 }
 
-/// Block number `block`, and the next.
+/// Two blocks, each of a key.
 #[inline(always)]
-pub(super) fn normal_pair_f32(key: Key, block: u64) -> [[f32; BLOCK]; 2] {
-    let [one, two] = key.noise_pair(Domain::NormalF32, block);
+pub(super) fn normal_pair_f32(blocks: [(Key, u64); 2]) -> [[f32; BLOCK]; 2] {
+    // Not by `map`, into which LLVM does not inline it.
+    let [one, two] = Key::noise_pair(Domain::NormalF32, blocks);
     [of_words(one), of_words(two)]
 }
 

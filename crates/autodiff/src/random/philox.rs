@@ -24,13 +24,18 @@ fn round([c0, c1, c2, c3]: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     [h1 ^ c1 ^ key[0], l1, h0 ^ c3 ^ key[1], l0]
 }
 
+#[inline(always)]
+fn next_key(key: [u32; 2]) -> [u32; 2] {
+    [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])]
+}
+
 /// The 128 random bits that belong to `counter` under `key`.
 #[inline(always)]
 pub fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     let (mut c, mut k) = (counter, key);
     for _ in 0..ROUNDS {
         c = round(c, k);
-        k = [k[0].wrapping_add(WEYL[0]), k[1].wrapping_add(WEYL[1])];
+        k = next_key(k);
     }
     c
 }
@@ -49,10 +54,11 @@ pub fn philox_lanes(counter: [u32; 4], key: [u32; 2]) -> [[u32; LANES]; 4] {
     out
 }
 
-/// As [`philox_lanes`] for two counters, of which each has its lanes: twice as many chains of multiplications, which do not wait for each other.
+/// As [`philox_lanes`] for two counters, of which each has its key and its lanes: twice as many chains of multiplications, which do not wait for each
+/// other.
 #[inline(always)]
 #[expect(clippy::needless_range_loop, reason = "a lane runs through four arrays")]
-pub fn philox_pair(counters: [[u32; 4]; 2], key: [u32; 2]) -> [[[u32; LANES]; 4]; 2] {
+pub fn philox_pair(counters: [[u32; 4]; 2], keys: [[u32; 2]; 2]) -> [[[u32; LANES]; 4]; 2] {
     const BOTH: usize = 2 * LANES;
     let mut c = [[0_u64; BOTH]; 4];
     for l in 0..BOTH {
@@ -62,18 +68,21 @@ pub fn philox_pair(counters: [[u32; 4]; 2], key: [u32; 2]) -> [[[u32; LANES]; 4]
         c[2][l] = u64::from(of[2]);
         c[3][l] = u64::from(of[3]);
     }
-    let mut k = key;
+    // Two variables and not an array, which LLVM would not keep in registers.
+    let [mut one, mut two] = keys;
     for _ in 0..ROUNDS {
-        for l in 0..BOTH {
-            // The upper halves of the words hold what does not matter.
-            let p0 = u64::from(c[0][l] as u32) * u64::from(MULTIPLIERS[0]);
-            let p1 = u64::from(c[2][l] as u32) * u64::from(MULTIPLIERS[1]);
-            c[0][l] = (p1 >> 32) ^ c[1][l] ^ u64::from(k[0]);
-            c[1][l] = p1;
-            c[2][l] = (p0 >> 32) ^ c[3][l] ^ u64::from(k[1]);
-            c[3][l] = p0;
+        for (half, key) in [one, two].into_iter().enumerate() {
+            for l in half * LANES..(half + 1) * LANES {
+                // The upper halves of the words hold what does not matter.
+                let p0 = u64::from(c[0][l] as u32) * u64::from(MULTIPLIERS[0]);
+                let p1 = u64::from(c[2][l] as u32) * u64::from(MULTIPLIERS[1]);
+                c[0][l] = (p1 >> 32) ^ c[1][l] ^ u64::from(key[0]);
+                c[1][l] = p1;
+                c[2][l] = (p0 >> 32) ^ c[3][l] ^ u64::from(key[1]);
+                c[3][l] = p0;
+            }
         }
-        k = [k[0].wrapping_add(WEYL[0]), k[1].wrapping_add(WEYL[1])];
+        (one, two) = (next_key(one), next_key(two));
     }
     let mut out = [[[0; LANES]; 4]; 2];
     for w in 0..4 {
@@ -106,8 +115,8 @@ mod tests {
     #[test]
     fn pairs_are_two_times_lanes() {
         let (a, b) = ([u32::MAX - 5, 7, 8, 9], [3, 1 << 31, 0, 5]);
-        let key = [0xa4093822, 0x299f31d0];
-        assert_eq!(philox_pair([a, b], key), [philox_lanes(a, key), philox_lanes(b, key)]);
+        let (one, two) = ([0xa4093822, 0x299f31d0], [u32::MAX, 8]);
+        assert_eq!(philox_pair([a, b], [one, two]), [philox_lanes(a, one), philox_lanes(b, two)]);
     }
 
     #[test]

@@ -165,7 +165,7 @@ impl<T: Scalar> Inner<T> {
         if node.behind.sum {
             // What nothing used has no gradient.
             if !own {
-                let (memory, at) = match lent {
+                let (memory, at): (&mut [T], usize) = match lent {
                     Some(lent) => (&mut self.params_grad, lent),
                     None => (&mut self.adjoints, at),
                 };

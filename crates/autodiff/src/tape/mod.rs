@@ -15,6 +15,7 @@ pub(crate) use op::{back_lane_by_lane, lane_by_lane};
 pub use trap::NonFinite;
 pub use var::Var;
 
+use crate::aligned::AlignedVec;
 use crate::real::Scalar;
 use lending::{Lending, lent_room};
 use nalgebra::DMatrix;
@@ -64,8 +65,8 @@ struct Inner<T: Scalar> {
     squares: Vec<f64>,
     scratch: Vec<T>,
     passed: Passed<T>,
-    params: Option<Arc<Vec<T>>>,
-    params_grad: Vec<T>,
+    params: Option<Arc<AlignedVec<T>>>,
+    params_grad: AlignedVec<T>,
     /// The node of a parameter segment once it has been used, by segment.
     params_node: Vec<Option<u32>>,
     lending: Lending,
@@ -115,7 +116,7 @@ impl<T: Scalar> Tape<T> {
                 scratch: Vec::new(),
                 passed: Passed::default(),
                 params: None,
-                params_grad: Vec::new(),
+                params_grad: AlignedVec::default(),
                 params_node: Vec::new(),
                 lending: Lending::Never,
                 lent: Vec::new(),

@@ -3,6 +3,7 @@
 use super::lending::Lending;
 use super::node::{Grad, Node, Place};
 use super::{Inner, Tape, Var};
+use crate::aligned::AlignedVec;
 use crate::params::{ParamId, Params};
 use crate::real::Scalar;
 use std::sync::Arc;
@@ -50,7 +51,7 @@ impl<T: Scalar> Tape<T> {
 
     /// Exchanges the gradient with respect to the bound parameters (or what an update put in its place) for this buffer, so that it can be kept
     /// without a copy. The buffer serves the next parameters that are bound: [`bind`](Tape::bind) comes before the next backward sweep.
-    pub fn swap_params_gradient(&mut self, with: &mut Vec<T>) {
+    pub fn swap_params_gradient(&mut self, with: &mut AlignedVec<T>) {
         let inner = self.inner.get_mut();
         std::mem::swap(&mut inner.params_grad, with);
         // With it goes what stood there.

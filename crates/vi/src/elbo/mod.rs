@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::model::Model;
 use crate::scope::{Batcher, ByRow, Discovered, Estimator, Minibatches};
-use probity_autodiff::{GaussianSite, Key, Scalar, Tape, Threads, Update};
+use probity_autodiff::{AlignedVec, GaussianSite, Key, Scalar, Tape, Threads, Update};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -119,7 +119,7 @@ impl<T: Scalar> Engine<T> {
         &mut self,
         model: &(impl Model<T> + Sync),
         at: At<'_, T>,
-    ) -> Result<(Elbo, &mut Vec<T>)> {
+    ) -> Result<(Elbo, &mut AlignedVec<T>)> {
         let task = self.task(at);
         self.work(model, &task)?;
         if self.workers.iter().any(|w| w.tape.has_peeked()) {
@@ -173,7 +173,7 @@ impl<T: Scalar> Engine<T> {
         at: At<'_, T>,
         rule: &dyn Update<T>,
         memory: &mut [&mut [T]],
-    ) -> Result<(Elbo, f64, &mut Vec<T>)> {
+    ) -> Result<(Elbo, f64, &mut AlignedVec<T>)> {
         let task = self.task(at);
         let worker = &mut self.workers[0];
         let norm = self.threads.during(|| {

@@ -31,7 +31,7 @@ fn batches(rows: usize, how: Option<Minibatches>, steps: usize, key: Key) -> Vec
                 Task { key: Key::new(7), ..engine.task(At { guide: &guide, params: &params, step, loss }) };
             let worker = &mut engine.workers[0];
             worker.gradient(&model, &task).unwrap();
-            (worker.elbo, worker.gradient.clone())
+            (worker.elbo, worker.gradient.to_vec())
         })
         .collect()
 }
@@ -132,7 +132,7 @@ fn two_steps(looks: bool, estimator: Estimator, draws: usize, small: bool) -> (V
     let steps = (0..2).map(|step| {
         let (elbo, gradient) =
             engine.step(&model, At { guide: &guide, params: &params, step, loss }).unwrap();
-        (elbo, gradient.clone())
+        (elbo, gradient.to_vec())
     });
     let steps = steps.collect();
     (steps, engine.workers.len())
@@ -208,7 +208,7 @@ fn fixed_priors(together: bool, moves: usize) -> (Vec<Step>, bool) {
         }
         let (elbo, gradient) =
             engine.step(&model, At { guide: &guide, params: &params, step, loss }).unwrap();
-        (elbo, gradient.clone())
+        (elbo, gradient.to_vec())
     });
     (steps.collect(), engine.workers[0].together.is_some())
 }

@@ -6,7 +6,7 @@ use crate::guide::Guide;
 use crate::layout::Layout;
 use crate::model::Model;
 use crate::scope::{Batcher, Estimator, Mode, Run, Total, run};
-use probity_autodiff::{GaussianSite, Key, Params, Scalar, Tape, Var};
+use probity_autodiff::{AlignedVec, GaussianSite, Key, Params, Scalar, Tape, Var};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub(super) struct Worker<T: Scalar> {
     pub(super) together: Option<Arc<[GaussianSite]>>,
     prefix: String,
     /// The sum over the draws.
-    pub(super) gradient: Vec<T>,
+    pub(super) gradient: AlignedVec<T>,
     /// The mean over the draws.
     pub(super) elbo: Elbo,
     pub(super) error: Option<Error>,
@@ -69,7 +69,7 @@ impl<T: Scalar> Worker<T> {
             batcher,
             together,
             prefix: String::new(),
-            gradient: Vec::new(),
+            gradient: AlignedVec::default(),
             elbo: Elbo::default(),
             error: None,
         }

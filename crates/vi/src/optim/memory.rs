@@ -1,7 +1,7 @@
 //! What an optimiser remembers of the parameters, and a step.
 
 use super::Optimizer;
-use probity_autodiff::{AdamStep, Scalar, Update, update};
+use probity_autodiff::{AdamStep, AlignedVec, Scalar, Update, update};
 use std::ops::Range;
 
 /// What an optimiser remembers of every parameter: arrays beside the parameters, of their length, 0 at first.
@@ -9,14 +9,14 @@ use std::ops::Range;
 pub struct Memory<T> {
     arrays: Vec<Array<T>>,
     /// The parameters after a step.
-    next: Vec<T>,
+    next: AlignedVec<T>,
     scratch: Vec<f64>,
 }
 
 /// An array that begins somewhere in its memory.
 #[derive(Clone, Debug)]
 struct Array<T> {
-    memory: Vec<T>,
+    memory: AlignedVec<T>,
     start: usize,
 }
 
@@ -26,7 +26,7 @@ impl<T: Scalar> Array<T> {
     fn new(i: usize, n: usize) -> Self {
         const APART: usize = 5 * 16;
         let start = (i + 1) * APART;
-        Self { memory: vec![T::from_f64(0.0); start + n], start }
+        Self { memory: AlignedVec::new(start + n, T::from_f64(0.0)), start }
     }
 }
 
@@ -39,7 +39,7 @@ impl<T: Scalar> Memory<T> {
         let count = optimizer.memory();
         assert!(count <= MOST, "Memory: {count} arrays, of at most {MOST}");
         let arrays = (0..count).map(|i| Array::new(i, parameters)).collect();
-        Self { arrays, next: vec![T::from_f64(0.0); parameters], scratch: Vec::new() }
+        Self { arrays, next: AlignedVec::new(parameters, T::from_f64(0.0)), scratch: Vec::new() }
     }
 
     /// The arrays, in the order of the optimiser.
@@ -77,7 +77,7 @@ impl<T: Scalar> Memory<T> {
         params: &[T],
         gradient: &[T],
         rates: &[(Range<usize>, f64)],
-    ) -> (f64, &mut Vec<T>) {
+    ) -> (f64, &mut AlignedVec<T>) {
         optimizer.begin();
         let (mut parts, count) = (Default::default(), self.arrays.len());
         fill(&mut parts, self.arrays.iter_mut().map(|a| &mut a.memory[a.start..]));

@@ -67,9 +67,7 @@ impl<'a, T: Noise> Part<'a, T> {
         self.start = self.start.wrapping_add(n as u64);
         Some(Piece { key: self.key, block, skip, to: self.to.split_off_mut(..n)? })
     }
-}
 
-impl<T: Noise> Part<'_, T> {
     /// Fills pairs of whole blocks, whose values go to their place without a copy, as long as there are any.
     #[inline(always)]
     fn fill_pairs<S: Stream>(&mut self) {

@@ -14,26 +14,28 @@ pub struct AlignedVec<T> {
     start: usize,
 }
 
-impl<T: Clone> AlignedVec<T> {
-    const LINE: usize = 64;
+/// Bytes.
+const LINE: usize = 64;
 
+/// The first element that begins at a cache line; or the very first, if there is none.
+pub(crate) fn first_at_line<T>(memory: &[T]) -> usize {
+    // The largest number stands for "never".
+    let offset = memory.as_ptr().align_offset(LINE);
+    if offset < memory.len() { offset } else { 0 }
+}
+
+impl<T: Clone> AlignedVec<T> {
     /// So many times the same number.
     pub fn new(n: usize, value: T) -> Self {
         let mut new = Self { memory: vec![value; n + Self::apart()], start: 0 };
-        new.start = new.first();
+        new.start = first_at_line(&new.memory);
         new.memory.truncate(new.start + n);
         new
     }
 
-    /// How many elements may lie before the first that begins at a line.
+    /// From one element that begins at a line to the next.
     fn apart() -> usize {
-        Self::LINE / size_of::<T>().max(1)
-    }
-
-    /// The first element that begins at a line; or the very first, if the size of elements does not divide that of a line.
-    fn first(&self) -> usize {
-        let first = self.memory.as_ptr().align_offset(Self::LINE);
-        if first <= Self::apart() { first } else { 0 }
+        LINE >> size_of::<T>().trailing_zeros().min(LINE.ilog2())
     }
 
     /// Cuts off what is too much, or adds this number until there are `n`.

@@ -15,7 +15,7 @@ pub(crate) use op::{back_lane_by_lane, lane_by_lane};
 pub use trap::NonFinite;
 pub use var::Var;
 
-use crate::aligned::AlignedVec;
+use crate::aligned::{AlignedVec, first_at_line};
 use crate::real::Scalar;
 use lending::{Lending, lent_room};
 use nalgebra::DMatrix;
@@ -85,13 +85,6 @@ struct Inner<T: Scalar> {
 /// Values start at multiples of this many entries, so that vector loads rarely cross a cache line.
 const ALIGN: usize = 16;
 
-/// The first entry at the start of a cache line.
-fn aligned<T>(memory: &[T]) -> usize {
-    // The largest number stands for "never".
-    let offset = memory.as_ptr().align_offset(64);
-    if offset < memory.len() { offset } else { 0 }
-}
-
 impl<T: Scalar> Default for Tape<T> {
     fn default() -> Self {
         Self::new()
@@ -136,8 +129,8 @@ impl<T: Scalar> Tape<T> {
         inner.nodes.clear();
         inner.args.clear();
         inner.ops_used = 0;
-        inner.used = aligned(&inner.arena);
-        inner.adjoints_used = aligned(&inner.adjoints);
+        inner.used = first_at_line(&inner.arena);
+        inner.adjoints_used = first_at_line(&inner.adjoints);
         inner.params = None;
         inner.params_node.clear();
         inner.lending = Lending::Never;

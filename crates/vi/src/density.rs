@@ -32,6 +32,15 @@ impl<M, T: Scalar> fmt::Debug for LogJoint<M, T> {
     }
 }
 
+/// With a tape of its own.
+impl<M: Clone, T: Scalar> Clone for LogJoint<M, T> {
+    fn clone(&self) -> Self {
+        let (model, layout, starts) = (self.model.clone(), self.layout.clone(), self.starts.clone());
+        let (tape, prefix) = (Tape::new(), String::new());
+        Self { model, layout, tape, prefix, point: self.point.clone(), u: self.u, starts }
+    }
+}
+
 impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
     /// Of this model.
     ///

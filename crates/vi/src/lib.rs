@@ -33,7 +33,8 @@
 //!   tempering, [`Estimator`] the ways to draw a linear map; an [`Observer`] watches and may stop.
 //! * A guide: [`MeanField`], or any [`Guide`].
 //! * The result: [`Posterior`] with its [`Report`], [`Draws`] and [`Summary`].
-//! * The log joint density and its gradient, for other methods: [`LogJoint`].
+//! * What methods work on: a [`Target`], which a model is by [`LogJoint`], its log joint density with the gradient, and a function by
+//!   [`LogDensity`].
 //! * What can go wrong: [`Error`], which names the site, and for a number that is not finite the step and the operation.
 //!
 //! # What holds always
@@ -56,6 +57,7 @@ pub mod optim;
 mod posterior;
 mod report;
 mod scope;
+mod target;
 mod weight;
 
 pub use density::LogJoint;
@@ -73,4 +75,5 @@ pub use observer::{Observer, StepInfo};
 pub use posterior::Posterior;
 pub use report::{Report, Stopped};
 pub use scope::{Batch, Data, Estimator, Scope};
+pub use target::{LogDensity, Target};
 pub use weight::KlWeight;

@@ -1,0 +1,87 @@
+//! What inference works on: an unnormalised log density with its gradient.
+
+use crate::density::LogJoint;
+use crate::error::Result;
+use crate::model::Model;
+
+/// An unnormalised log density on d unconstrained numbers, with its gradient.
+///
+/// Samplers, deterministic fits and diagnostics work on every target. A model is one by [`LogJoint`]; a function with a gradient
+/// written by hand is one by [`LogDensity`]; a density that another program computes is one by this trait.
+///
+/// A clone is an independent evaluator of the same density, for another thread.
+///
+/// ```
+/// use probity_vi::{LogDensity, Target};
+///
+/// // A standard normal distribution in three dimensions.
+/// let mut normal = LogDensity::new(3, |u: &[f64], gradient: &mut [f64]| {
+///     gradient.iter_mut().zip(u).for_each(|(g, u)| *g = -u);
+///     -0.5 * u.iter().map(|u| u * u).sum::<f64>()
+/// });
+/// let mut gradient = [0.0; 3];
+/// assert_eq!(normal.gradient(&[1.0, 0.0, 2.0], &mut gradient)?, -2.5);
+/// assert_eq!(gradient, [-1.0, 0.0, -2.0]);
+/// # Ok::<(), probity_vi::Error>(())
+/// ```
+pub trait Target: Clone + Send {
+    /// The number of coordinates, d.
+    fn dim(&self) -> usize;
+
+    /// The log density at `u`; its gradient is written to `gradient`. Both have d entries.
+    ///
+    /// A value that is not finite says that `u` is outside the support or that the arithmetic failed there; the gradient does not
+    /// matter then. Methods take such a point as one that is not accepted.
+    ///
+    /// # Errors
+    /// For what no other point would mend, such as a model that changes between runs. It ends the method.
+    fn gradient(&mut self, u: &[f64], gradient: &mut [f64]) -> Result<f64>;
+
+    /// As [`gradient`](Target::gradient) at `values.len()` points, which stand one after the other in `points`, as their gradients do in
+    /// `gradients`.
+    ///
+    /// # Errors
+    /// As `gradient`.
+    fn gradients(&mut self, points: &[f64], values: &mut [f64], gradients: &mut [f64]) -> Result {
+        let d = self.dim().max(1);
+        let each = points.chunks_exact(d).zip(gradients.chunks_exact_mut(d));
+        for (value, (point, gradient)) in values.iter_mut().zip(each) {
+            *value = self.gradient(point, gradient)?;
+        }
+        Ok(())
+    }
+}
+
+/// A log density and its gradient as one function: `f(u, gradient)` returns the value and writes the gradient.
+#[derive(Clone, Debug)]
+pub struct LogDensity<F> {
+    dim: usize,
+    f: F,
+}
+
+impl<F: FnMut(&[f64], &mut [f64]) -> f64 + Clone + Send> LogDensity<F> {
+    /// On `dim` numbers.
+    pub fn new(dim: usize, f: F) -> Self {
+        Self { dim, f }
+    }
+}
+
+impl<F: FnMut(&[f64], &mut [f64]) -> f64 + Clone + Send> Target for LogDensity<F> {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn gradient(&mut self, u: &[f64], gradient: &mut [f64]) -> Result<f64> {
+        Ok((self.f)(u, gradient))
+    }
+}
+
+impl<M: Model<f64> + Clone + Send> Target for LogJoint<M, f64> {
+    fn dim(&self) -> usize {
+        LogJoint::dim(self)
+    }
+
+    fn gradient(&mut self, u: &[f64], gradient: &mut [f64]) -> Result<f64> {
+        LogJoint::gradient(self, u, gradient)
+    }
+}

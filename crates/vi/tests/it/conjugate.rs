@@ -1,8 +1,6 @@
 //! Fits of conjugate models reach the answer that algebra gives. Seeds are fixed: a correct build never fails.
 
-mod common;
-
-use common::{Regression, normals};
+use crate::common::{Regression, normals};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Real, Scalar};
 use probity_distributions::{Distribution, KlMethod, LogNormal, Normal};

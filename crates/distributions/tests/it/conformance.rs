@@ -2,9 +2,7 @@
 //!
 //! The bound is in units of what rounding the arguments does to a result, see [`common::Comparison`].
 
-mod common;
-
-use common::{cdf, density, distribution, entropy, kl, moments};
+use crate::common::{cdf, density, distribution, entropy, kl, moments};
 use probity_distributions::*;
 
 /// One line per family: the test's name, the family, its table, the bound, and what is compared.

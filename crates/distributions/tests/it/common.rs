@@ -1,5 +1,4 @@
 //! What several test files share: reference tables, and how far a result may be from them.
-#![allow(dead_code)]
 
 use probity_distributions::laws::Family;
 use probity_distributions::{Cdf, Distribution, Entropy, KlDivergence, Moments};

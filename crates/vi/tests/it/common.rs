@@ -1,5 +1,4 @@
 //! Models that several tests share.
-#![allow(dead_code)]
 
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::fill_normal;

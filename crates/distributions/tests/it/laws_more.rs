@@ -143,7 +143,8 @@ fn draws_on_a_tape_are_addressed_by_entry() {
     assert_eq!(at(500).rows(0, 20), at(20));
     let t = |n: usize| StudentT::<Var<'_>>::new(a, 0.0, 2.0).rows(n).sample(&tape, key(3)).value();
     assert_eq!(t(500).rows(0, 20), t(20));
-    assert_eq!(at(1)[0], Gamma::new(0.7, 2.0).sample((), key(3)));
+    let one: f64 = Gamma::new(0.7, 2.0).sample((), key(3));
+    assert_eq!(at(1)[0], one);
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! What goes wrong is said with the site, the operation, the shapes and the step.
 
-mod common;
-
 use probity_autodiff::Var;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::{Bernoulli, Distribution, Gamma, HalfNormal, Normal, Support, Uniform};

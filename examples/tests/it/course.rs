@@ -5,13 +5,13 @@ use probity::prelude::*;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-#[path = "../01_gradients.rs"]
+#[path = "../../01_gradients.rs"]
 mod gradients;
 
-#[path = "../02_distributions_and_kl.rs"]
+#[path = "../../02_distributions_and_kl.rs"]
 mod distributions_and_kl;
 
-#[path = "../03_eight_schools.rs"]
+#[path = "../../03_eight_schools.rs"]
 mod eight_schools;
 
 #[test]

@@ -45,7 +45,7 @@ fn check_draw_slopes(name: &str, args: &[f64], want: &[f64]) {
 #[test]
 fn golden_values_and_derivatives() {
     let mut worst = (0.0, 0.0);
-    for line in include_str!("golden/gamma.csv").lines() {
+    for line in include_str!("../golden/gamma.csv").lines() {
         let (name, rest) = line.split_once(',').unwrap();
         let numbers: Vec<f64> = rest.split(',').map(|x| x.parse().unwrap()).collect();
         let count = match name {
@@ -230,7 +230,7 @@ fn edges_and_nonsense() {
 fn golden_second_derivatives() {
     type D2 = Dual<Dual<f64, 2>, 2>;
     let mut worst = [0.0; 2];
-    for line in include_str!("golden/gamma_second.csv").lines() {
+    for line in include_str!("../golden/gamma_second.csv").lines() {
         let (name, rest) = line.split_once(',').unwrap();
         let numbers: Vec<f64> = rest.split(',').map(|x| x.parse().unwrap()).collect();
         let shapes = if name == "beta_inc" { 2 } else { 1 };

@@ -1,5 +1,4 @@
 //! What several test files share: ulps, and the comparison with reference tables.
-#![allow(dead_code)]
 
 use probity_autodiff::Dual;
 use serde_json::Value;

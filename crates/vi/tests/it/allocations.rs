@@ -1,8 +1,6 @@
-//! A fit in steady state allocates nothing. Alone in its binary, for the allocator counts for the whole process.
+//! A fit in steady state allocates nothing. The allocator counts by thread, so that the tests beside it do not matter.
 
-mod common;
-
-use common::{EightSchools, Regression, normals};
+use crate::common::{EightSchools, Regression, normals};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::{Distribution, Normal, Support};
 use probity_vi::optim::Adam;

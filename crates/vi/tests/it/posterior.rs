@@ -1,8 +1,6 @@
 //! Draws, summaries, predictions and what is saved. Seeds are fixed: a correct build never fails.
 
-mod common;
-
-use common::{EightSchools, normals};
+use crate::common::{EightSchools, normals};
 use probity_autodiff::Params;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::{Distribution, LogNormal, Normal, Support};

@@ -1,8 +1,6 @@
 //! Values and derivatives against the reference tables, where the environment names them.
 
-mod common;
-
-use common::check;
+use crate::common::check;
 use probity_autodiff::Real;
 
 macro_rules! conform {

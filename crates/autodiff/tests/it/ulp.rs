@@ -1,8 +1,6 @@
 //! The error bounds that the table in the documentation of `Real` promises, measured.
 
-mod common;
-
-use common::{ulp, ulp32};
+use crate::common::{ulp, ulp32};
 use probity_autodiff::{F32, Real};
 
 /// Looks a function up by name, for any number.
@@ -61,7 +59,7 @@ fn bound(name: &str) -> (f64, f64) {
 #[test]
 fn doubles_hold_the_documented_bounds() {
     let mut worst = std::collections::BTreeMap::<&str, (f64, f64, usize)>::new();
-    for line in include_str!("golden/elementary.csv").lines() {
+    for line in include_str!("../golden/elementary.csv").lines() {
         let mut cells = line.split(',');
         let name = cells.next().unwrap();
         let numbers: Vec<f64> = cells.map(|c| c.parse().unwrap()).collect();

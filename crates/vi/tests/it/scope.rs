@@ -1,8 +1,6 @@
 //! Plates, scopes of names, and the site table.
 
-mod common;
-
-use common::{EightSchools, Regression, normals};
+use crate::common::{EightSchools, Regression, normals};
 use probity_autodiff::Scalar;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::{Distribution, Normal, Support};

@@ -1,8 +1,6 @@
 //! The automatic fit comes within a small part of a nat of a long, careful fit, on models of unlike scales.
 
-mod common;
-
-use common::{EightSchools, Regression, normals};
+use crate::common::{EightSchools, Regression, normals};
 use probity_autodiff::Scalar;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::{Bernoulli, Distribution, Exponential, Gamma, Normal};

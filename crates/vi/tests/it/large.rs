@@ -1,8 +1,6 @@
 //! Many parameters change during the sweep back instead of after it: with the same result, to the bit.
 
-mod common;
-
-use common::normals;
+use crate::common::normals;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::{Distribution, Normal, Support};
 use probity_vi::{Error, Fit, Init, Model, Result, Scope, Start, StepInfo};

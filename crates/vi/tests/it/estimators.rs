@@ -1,7 +1,5 @@
 //! The estimators of a linear map with Gaussian weights agree with closed forms. Seeds are fixed: a correct build never fails.
 
-mod common;
-
 use probity_autodiff::Real;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::{Distribution, HalfNormal, Normal, Uniform};

@@ -6,8 +6,8 @@ use probity_distributions::quadrature::{NormalScaleMixtureKl, NormalStudentTKl};
 use std::hint::black_box;
 use std::time::Instant;
 
-const SCALE_MIXTURE: &str = include_str!("golden/kl_scale_mixture.csv");
-const STUDENT_T: &str = include_str!("golden/kl_student_t.csv");
+const SCALE_MIXTURE: &str = include_str!("../golden/kl_scale_mixture.csv");
+const STUDENT_T: &str = include_str!("../golden/kl_student_t.csv");
 
 fn rows(table: &str) -> Vec<[f64; 11]> {
     let row = |line: &str| {

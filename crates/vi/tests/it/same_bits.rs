@@ -1,8 +1,6 @@
 //! Same seed, same bits, for any number of threads.
 
-mod common;
-
-use common::{EightSchools, Regression, normals};
+use crate::common::{EightSchools, Regression, normals};
 use probity_autodiff::Scalar;
 use probity_vi::{Draws, Fit, Model, Report};
 

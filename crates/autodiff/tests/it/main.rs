@@ -1,0 +1,16 @@
+//! The tests of this crate in one binary: a module a file.
+
+mod common;
+mod conformance;
+mod conformance_gamma;
+mod derivatives;
+mod gaussian;
+mod golden_gamma;
+mod lanes;
+mod lending;
+mod ops;
+mod product_bits;
+mod same_bits;
+mod softmax;
+mod ulp;
+mod updating;

@@ -1,0 +1,14 @@
+//! The tests of this crate in one binary: a module a file.
+
+mod common;
+mod conformance;
+mod conformance_more;
+mod edges;
+mod gaussian;
+mod kl_quadrature;
+mod laws;
+mod laws_discrete;
+mod laws_fail;
+mod laws_more;
+mod rand_draws;
+mod scale_mixture;

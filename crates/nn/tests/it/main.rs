@@ -1,0 +1,5 @@
+//! The tests of this crate in one binary: a module a file.
+
+mod networks;
+mod prediction;
+mod scores;

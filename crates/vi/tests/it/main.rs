@@ -1,0 +1,16 @@
+//! The tests of this crate in one binary: a module a file.
+
+mod allocations;
+mod automatic;
+mod common;
+mod conjugate;
+mod density;
+mod errors;
+mod estimators;
+mod fits;
+mod large;
+mod optimizers;
+mod posterior;
+mod reference;
+mod same_bits;
+mod scope;

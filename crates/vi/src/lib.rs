@@ -43,7 +43,6 @@
 //! * The same seed gives the same bits, for any number of threads.
 #![forbid(unsafe_code)]
 mod auto;
-mod density;
 mod draws;
 mod elbo;
 mod error;
@@ -51,7 +50,9 @@ mod fit;
 mod gaussian;
 mod guide;
 mod guides;
+mod kl_weight;
 mod layout;
+mod log_joint;
 mod model;
 mod observer;
 pub mod optim;
@@ -59,9 +60,7 @@ mod posterior;
 mod report;
 mod scope;
 mod target;
-mod weight;
 
-pub use density::LogJoint;
 pub use draws::{Draws, SiteDraws, Summary, SummaryRow};
 pub use elbo::Elbo;
 pub use error::{Error, Result};
@@ -69,7 +68,9 @@ pub use fit::{Fit, fit};
 pub use gaussian::{Covariance, Gaussian};
 pub use guide::{Guide, Joint, Marginal, ScaleForm};
 pub use guides::*;
+pub use kl_weight::KlWeight;
 pub use layout::{Init, Layout, ScaleStart, Site, SiteKind, Start, Transform};
+pub use log_joint::LogJoint;
 pub use model::{ByRef, Model};
 #[cfg(feature = "progress")]
 pub use observer::Progress;
@@ -78,4 +79,3 @@ pub use posterior::Posterior;
 pub use report::{Report, Stopped};
 pub use scope::{Batch, Data, Estimator, Scope};
 pub use target::{LogDensity, Target};
-pub use weight::KlWeight;

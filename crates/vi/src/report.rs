@@ -1,7 +1,7 @@
 //! What a fit did.
 
+use crate::kl_weight::KlWeight;
 use crate::scope::Estimator;
-use crate::weight::KlWeight;
 use probity_distributions::Estimate;
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -1,6 +1,6 @@
 //! What inference works on: an unnormalised log density with its gradient.
 
-use crate::density::LogJoint;
+use crate::log_joint::LogJoint;
 use crate::error::Result;
 use crate::model::Model;
 

@@ -1,6 +1,6 @@
 //! Linear maps with Gaussian weights, and the estimators of their output.
 
-use super::together::fixed_normal;
+use super::batched_draw::fixed_normal;
 use super::{Mode, Scope};
 use crate::error::Result;
 use crate::guide::ScaleForm;

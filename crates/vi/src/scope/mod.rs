@@ -1,26 +1,26 @@
 //! `Scope`: what a model sees, and what `sample` and `observe` mean in each kind of run.
 
-mod by_row;
+mod batched_draw;
 mod data;
 mod linear;
 mod plate;
+mod row_major;
 mod run;
 mod site;
-mod together;
 
-pub(crate) use by_row::ByRow;
 pub use data::Data;
 pub use linear::Estimator;
 pub use plate::Batch;
 pub(crate) use plate::{Batcher, Minibatches};
+pub(crate) use row_major::ByRow;
 pub(crate) use run::{Discovered, Mode, Outcome, Run, Total, discover, run};
 
 use crate::error::{Error, Result};
 use crate::layout::{Init, Layout, Site, SiteKind, Start, Transform};
+use batched_draw::{Together, fixed_normal};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Scalar, Tape, Var};
 use probity_distributions::{Distribution, Sample, Support};
-use together::{Together, fixed_normal};
 
 /// The view that a model has of its run: it names sites here.
 ///

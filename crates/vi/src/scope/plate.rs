@@ -1,6 +1,6 @@
 //! Plates: independent data, whole or by minibatch, with the scale N / B applied in one place.
 
-use super::by_row::ByRow;
+use super::row_major::ByRow;
 use super::{Data, Scope};
 use crate::error::{Error, Result};
 use probity_autodiff::nalgebra::DMatrix;

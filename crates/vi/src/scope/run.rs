@@ -1,6 +1,6 @@
 //! The kinds of runs, and what a run leaves behind.
 
-use super::together::{self, Together};
+use super::batched_draw::{self, Together};
 use super::{Batcher, Estimator, Scope};
 use crate::error::{Error, Result};
 use crate::guide::{Guide, Joint};
@@ -170,6 +170,6 @@ pub(crate) struct Discovered {
 pub(crate) fn discover<T: Scalar>(model: &(impl Model<T> + ?Sized), key: Key) -> Result<Discovered> {
     let (tape, mut layout, mut prefix) = (Tape::new(), Layout::default(), String::new());
     let priors = run(model, &tape, &mut layout, Mode::Start, Run::new(key, &mut prefix))?.priors;
-    let together = together::sites(&layout, &priors);
+    let together = batched_draw::sites(&layout, &priors);
     Ok(Discovered { layout, size: tape.size(), together })
 }

@@ -1,6 +1,6 @@
 //! What `sample`, `observe` and `param` do in each kind of run.
 
-use super::together::fixed_normal;
+use super::batched_draw::fixed_normal;
 use super::{Data, Mode, Scope};
 use crate::error::{Error, Result};
 use crate::guide::{Marginal, ScaleForm};

@@ -41,8 +41,14 @@ pub trait Distribution<V: Value>: Copy + Debug {
     /// The values that have a density.
     fn support(&self) -> Support<V>;
 
-    /// Rows and columns of one draw.
+    /// Rows and columns of one draw; 0 × 0 if the parameters do not broadcast with each other.
     fn shape(&self) -> (usize, usize);
+
+    /// Rows and columns that the parameters by themselves give a draw: those of [`shape`](Distribution::shape), but for independent
+    /// copies ([`rows`](Distribution::rows), [`shaped`](Distribution::shaped)), to whose shape they must broadcast.
+    fn parameter_shape(&self) -> (usize, usize) {
+        self.shape()
+    }
 
     /// Whether the parameters are in their range.
     ///
@@ -80,13 +86,13 @@ pub trait Distribution<V: Value>: Copy + Debug {
     }
 
     /// Independent copies: draws have `n` rows. A parameter with more than one row must have `n`.
-    fn rows(self, n: usize) -> Shaped<Self> {
+    fn rows(self, n: usize) -> Shaped<Self, V> {
         let cols = self.shape().1;
         self.shaped(n, cols)
     }
 
     /// Independent copies: draws are `rows` × `cols`.
-    fn shaped(self, rows: usize, cols: usize) -> Shaped<Self> {
+    fn shaped(self, rows: usize, cols: usize) -> Shaped<Self, V> {
         Shaped::new(self, rows, cols)
     }
 

@@ -24,7 +24,7 @@ impl<V: Value> GaussianPrior<V> for Normal<V> {
     }
 }
 
-impl<V: Value, D: GaussianPrior<V>> GaussianPrior<V> for Shaped<D> {
+impl<V: Value, D: GaussianPrior<V>> GaussianPrior<V> for Shaped<D, V> {
     fn loc(&self) -> V {
         self.base().loc()
     }

@@ -5,19 +5,30 @@ use crate::error::ParameterError;
 use crate::kl::KlMethod;
 use crate::support::Support;
 use probity_autodiff::{Key, Terms, Value};
+use std::fmt::{self, Debug};
+use std::marker::PhantomData;
 
-/// A distribution whose draws have a given shape, by independent copies. Made by [`Distribution::rows`] and
+/// A distribution on values of type `V` whose draws have a given shape, by independent copies. Made by [`Distribution::rows`] and
 /// [`Distribution::shaped`].
-#[derive(Clone, Copy, Debug)]
-pub struct Shaped<D> {
+///
+/// The type of the values is a parameter, so that it need not be known where a family without parameters is copied.
+#[derive(Clone, Copy)]
+pub struct Shaped<D, V> {
     base: D,
     rows: usize,
     cols: usize,
+    value: PhantomData<V>,
 }
 
-impl<D> Shaped<D> {
+impl<D: Debug, V> Debug for Shaped<D, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} of {} × {}", self.base, self.rows, self.cols)
+    }
+}
+
+impl<D, V> Shaped<D, V> {
     pub(crate) fn new(base: D, rows: usize, cols: usize) -> Self {
-        Self { base, rows, cols }
+        Self { base, rows, cols, value: PhantomData }
     }
 
     /// The distribution that is copied.
@@ -26,7 +37,7 @@ impl<D> Shaped<D> {
     }
 }
 
-impl<V: Value, D: Distribution<V>> Distribution<V> for Shaped<D> {
+impl<V: Value, D: Distribution<V>> Distribution<V> for Shaped<D, V> {
     const NAME: &'static str = D::NAME;
 
     fn event(&self) -> Event {
@@ -37,6 +48,9 @@ impl<V: Value, D: Distribution<V>> Distribution<V> for Shaped<D> {
     }
     fn shape(&self) -> (usize, usize) {
         (self.rows, self.cols)
+    }
+    fn parameter_shape(&self) -> (usize, usize) {
+        self.base.parameter_shape()
     }
     fn check(&self) -> Result<(), ParameterError> {
         self.base.check()
@@ -52,15 +66,15 @@ impl<V: Value, D: Distribution<V>> Distribution<V> for Shaped<D> {
     }
 }
 
-impl<V: Value, D: Sample<V>> Sample<V> for Shaped<D> {
+impl<V: Value, D: Sample<V>> Sample<V> for Shaped<D, V> {
     fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
         self.base.sample_shaped(cx, key, (least.0.max(self.rows), least.1.max(self.cols)))
     }
 }
 
-impl<V: Value, D: Reparameterized<V>> Reparameterized<V> for Shaped<D> {}
+impl<V: Value, D: Reparameterized<V>> Reparameterized<V> for Shaped<D, V> {}
 
-impl<V: Value, D: Moments<V>> Moments<V> for Shaped<D> {
+impl<V: Value, D: Moments<V>> Moments<V> for Shaped<D, V> {
     /// The mean of one copy; it broadcasts.
     fn mean(&self) -> V {
         self.base.mean()

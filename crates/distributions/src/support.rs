@@ -1,6 +1,6 @@
 //! Supports, and the bijectors that carry unconstrained numbers into them.
 
-use crate::bijectors::{Bijector, Exp, Identity, Interval};
+use crate::bijectors::{Above, Below, Bijector, Exp, Identity, Interval};
 use probity_autodiff::{Terms, Value};
 
 /// The values for which a distribution has a density (or mass).
@@ -13,6 +13,10 @@ pub enum Support<V> {
     Positive,
     /// Numbers between two limits.
     Interval(V, V),
+    /// Numbers greater than a limit (which may belong to them).
+    GreaterThan(V),
+    /// Numbers less than a limit (which may belong to them).
+    LessThan(V),
     /// 0 or 1.
     Boolean,
     /// 0, 1, 2, ...
@@ -36,10 +40,22 @@ impl<V: Value> Support<V> {
             Support::Real => x.is_finite(),
             Support::Positive => (0.0..f64::INFINITY).contains(&x),
             Support::Interval(low, high) => low.into() <= x && x <= high.into(),
+            Support::GreaterThan(low) => low.into() <= x && x < f64::INFINITY,
+            Support::LessThan(high) => f64::NEG_INFINITY < x && x <= high.into(),
             Support::Boolean => x == 0.0 || x == 1.0,
             Support::NonNegativeInteger => x >= 0.0 && x.fract() == 0.0,
             Support::Category(n) => x >= 0.0 && x < n as f64 && x.fract() == 0.0,
         }
+    }
+
+    /// The limits of the support that are parameters of their own.
+    pub fn limits(&self) -> impl Iterator<Item = V> {
+        let (a, b) = match *self {
+            Support::Interval(low, high) => (Some(low), Some(high)),
+            Support::GreaterThan(limit) | Support::LessThan(limit) => (Some(limit), None),
+            _ => (None, None),
+        };
+        a.into_iter().chain(b)
     }
 
     /// The value in the support for an unconstrained `u`; none for a discrete support.
@@ -48,6 +64,8 @@ impl<V: Value> Support<V> {
             Support::Real => Identity.forward(u),
             Support::Positive => Exp.forward(u),
             Support::Interval(low, high) => Interval { low, high }.forward(u),
+            Support::GreaterThan(low) => Above { low }.forward(u),
+            Support::LessThan(high) => Below { high }.forward(u),
             _ => return None,
         })
     }
@@ -58,6 +76,8 @@ impl<V: Value> Support<V> {
             Support::Real => Identity.inverse(x),
             Support::Positive => Exp.inverse(x),
             Support::Interval(low, high) => Interval { low, high }.inverse(x),
+            Support::GreaterThan(low) => Above { low }.inverse(x),
+            Support::LessThan(high) => Below { high }.inverse(x),
             _ => return None,
         })
     }
@@ -67,6 +87,8 @@ impl<V: Value> Support<V> {
         match *self {
             Support::Positive => Some(Exp.log_det(u, terms)),
             Support::Interval(low, high) => Some(Interval { low, high }.log_det(u, terms)),
+            Support::GreaterThan(low) => Some(Above { low }.log_det(u, terms)),
+            Support::LessThan(high) => Some(Below { high }.log_det(u, terms)),
             _ => None,
         }
     }

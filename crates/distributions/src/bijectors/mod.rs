@@ -1,11 +1,13 @@
 //! Smooth one-to-one maps from unconstrained numbers `u` into a support, entry by entry.
 
 mod exp;
+mod half_line;
 mod identity;
 mod interval;
 mod softplus;
 
 pub use exp::Exp;
+pub use half_line::{Above, Below};
 pub use identity::Identity;
 pub use interval::Interval;
 pub use softplus::Softplus;

@@ -4,6 +4,7 @@ mod bernoulli;
 mod categorical;
 mod diagonal_normal;
 mod exponential;
+mod flat;
 mod gamma;
 mod half_cauchy;
 mod half_normal;
@@ -20,6 +21,7 @@ pub use bernoulli::Bernoulli;
 pub use categorical::Categorical;
 pub use diagonal_normal::DiagonalNormal;
 pub use exponential::Exponential;
+pub use flat::Flat;
 pub use gamma::Gamma;
 pub use half_cauchy::HalfCauchy;
 pub use half_normal::HalfNormal;
@@ -35,12 +37,18 @@ pub use uniform::Uniform;
 
 use probity_autodiff::{Real, Value};
 
-/// The common shape of parameters that broadcast.
+/// The common shape of parameters that broadcast; 0 × 0 if they do not.
 pub(crate) fn common_shape<V: Value>(parameters: &[V]) -> (usize, usize) {
-    parameters.iter().fold((1, 1), |(r, c), p| {
+    let join = |a: usize, b: usize| match (a, b) {
+        (a, b) if a == b || b == 1 => Some(a),
+        (1, b) => Some(b),
+        _ => None,
+    };
+    let joined = parameters.iter().try_fold((1, 1), |(r, c), p| {
         let (pr, pc) = p.shape();
-        (r.max(pr), c.max(pc))
-    })
+        Some((join(r, pr)?, join(c, pc)?))
+    });
+    joined.unwrap_or((0, 0))
 }
 
 /// A scale or rate as it is, NaN if it is not positive: for formulas that a bad one would not show in.

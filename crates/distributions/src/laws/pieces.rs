@@ -45,6 +45,8 @@ impl Pieces {
             Support::Real => (points, Some((f64::NEG_INFINITY, f64::INFINITY))),
             Support::Positive => (points, Some((0.0, f64::INFINITY))),
             Support::Interval(low, high) => (points, Some((low, high))),
+            Support::GreaterThan(low) => (points, Some((low, f64::INFINITY))),
+            Support::LessThan(high) => (points, Some((f64::NEG_INFINITY, high))),
         };
         Self { points, limits, rule: legendre(16) }
     }

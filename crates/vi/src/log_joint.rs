@@ -3,9 +3,9 @@
 use crate::error::{Error, Result};
 use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
-use crate::scope::{Mode, Run, discover, run};
+use crate::scope::{Discovered, Mode, Run, discover, run};
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Key, ParamId, Params, Scalar, Tape, Var};
+use probity_autodiff::{Key, Scalar, Tape, Var};
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,9 +18,8 @@ pub struct LogJoint<M, T: Scalar = f64> {
     layout: Layout,
     tape: Tape<T>,
     prefix: String,
-    /// The flat vector, as the tape reads it.
-    point: Params<T>,
-    u: ParamId,
+    /// The most points that are computed together.
+    lanes: usize,
     /// The starts of the model's point parameters, by site number.
     starts: Vec<Option<Arc<DMatrix<T>>>>,
 }
@@ -36,21 +35,29 @@ impl<M, T: Scalar> fmt::Debug for LogJoint<M, T> {
 impl<M: Clone, T: Scalar> Clone for LogJoint<M, T> {
     fn clone(&self) -> Self {
         let (model, layout, starts) = (self.model.clone(), self.layout.clone(), self.starts.clone());
-        let (tape, prefix) = (Tape::new(), String::new());
-        Self { model, layout, tape, prefix, point: self.point.clone(), u: self.u, starts }
+        Self { model, layout, tape: Tape::new(), prefix: String::new(), lanes: self.lanes, starts }
     }
 }
 
 impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
+    /// The most points on one tape, and the most numbers of one of them for which several share a tape: with more, what a node costs
+    /// by itself does not count, and the numbers would not stay in the cache.
+    const LANES: usize = 16;
+    const SMALL: usize = 4096;
+
     /// Of this model.
     ///
     /// # Errors
     /// What the model's first run reports.
     pub fn new(model: M) -> Result<Self> {
         let key = Key::new(0);
-        let layout = discover(&model, key)?.layout;
-        let mut point = Params::new();
-        let u = point.add("u", &DMatrix::from_element(layout.dim, 1, T::from_f64(0.0)));
+        let found = discover(&model, key)?;
+        Self::of(model, &found, key)
+    }
+
+    /// Of this model, whose first run has been.
+    pub(crate) fn of(model: M, found: &Discovered, key: Key) -> Result<Self> {
+        let layout = found.layout.clone();
         let mut starts = Vec::with_capacity(layout.sites.len());
         for (i, site) in layout.sites.iter().enumerate() {
             starts.push(if site.kind == SiteKind::Param {
@@ -60,7 +67,8 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
                 None
             });
         }
-        Ok(Self { model, layout, tape: Tape::new(), prefix: String::new(), point, u, starts })
+        let lanes = if found.size <= Self::SMALL { Self::LANES } else { 1 };
+        Ok(Self { model, layout, tape: Tape::new(), prefix: String::new(), lanes, starts })
     }
 
     /// The site table.
@@ -78,7 +86,9 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
     /// # Errors
     /// What the model reports, or if `u` does not have `dim` entries.
     pub fn value(&mut self, u: &[T]) -> Result<T> {
-        self.evaluate(u, None)
+        let mut value = [T::from_f64(0.0)];
+        self.evaluate(u, &mut value, None)?;
+        Ok(value[0])
     }
 
     /// The density at `u`; its gradient is written to `gradient`.
@@ -86,28 +96,70 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
     /// # Errors
     /// As `value`, or if `gradient` does not have `dim` entries.
     pub fn gradient(&mut self, u: &[T], gradient: &mut [T]) -> Result<T> {
-        self.evaluate(u, Some(gradient))
+        let mut value = [T::from_f64(0.0)];
+        self.evaluate(u, &mut value, Some(gradient))?;
+        Ok(value[0])
     }
 
-    fn evaluate(&mut self, u: &[T], gradient: Option<&mut [T]>) -> Result<T> {
+    /// The density at `values.len()` points, which stand one after the other in `points`, and their gradients in the same order. Points of a small
+    /// model are computed several at once: what does not depend on the point is computed once for all of them.
+    ///
+    /// # Errors
+    /// As `gradient`, for the first point that fails.
+    pub fn gradients(&mut self, points: &[T], values: &mut [T], gradients: &mut [T]) -> Result {
         let d = self.dim();
-        if u.len() != d || gradient.as_ref().is_some_and(|g| g.len() != d) {
-            let length = if u.len() == d { gradient.map_or(d, |g| g.len()) } else { u.len() };
+        if points.len() != d * values.len() || gradients.len() != points.len() {
+            let problem = format!(
+                "{} and {} entries for {} points of dimension {d}",
+                points.len(),
+                gradients.len(),
+                values.len()
+            );
+            return Err(Error::Setting { setting: "points", problem });
+        }
+        let (mut at, n) = (0, values.len());
+        while at < n {
+            let to = n.min(at + self.lanes);
+            let (points, gradients) = (&points[d * at..d * to], &mut gradients[d * at..d * to]);
+            match self.evaluate(points, &mut values[at..to], Some(gradients)) {
+                // A model that looks at values, or fails at some point, is run point by point.
+                Ok(()) if to - at > 1 && self.tape.has_peeked() => self.lanes = 1,
+                Ok(()) => at = to,
+                Err(error) if to - at == 1 => return Err(error),
+                Err(_) => {
+                    for (i, value) in (0..to - at).zip(&mut values[at..to]) {
+                        let (u, gradient) = (&points[d * i..d * (i + 1)], &mut gradients[d * i..d * (i + 1)]);
+                        *value = self.gradient(u, gradient)?;
+                    }
+                    at = to;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The density at as many points as there are values, in lanes of the tape.
+    fn evaluate(&mut self, u: &[T], values: &mut [T], gradients: Option<&mut [T]>) -> Result {
+        let (d, lanes) = (self.dim(), values.len());
+        if u.len() != d * lanes || gradients.as_ref().is_some_and(|g| g.len() != d * lanes) {
+            let length = if u.len() == d { gradients.map_or(d, |g| g.len()) } else { u.len() };
             let problem = format!("{length} entries for a model of dimension {d}");
             return Err(Error::Setting { setting: "u", problem });
         }
         self.tape.reset();
-        // After the reset the tape shares the vector no more, so that it changes in place.
-        self.point.as_mut_slice().copy_from_slice(u);
-        self.tape.bind(&self.point);
-        let u = self.tape.param(&self.point, self.u);
+        self.tape.set_lanes(0, lanes);
+        let u = self.tape.variable_by_lane(d, 1, u);
         let mode = Mode::Point { u, starts: &self.starts };
         let how = Run::new(Key::new(0), &mut self.prefix);
         let out = run(&self.model, &self.tape, &mut self.layout, mode, how)?;
         let density = Var::linear_combination(out.log_prior.terms().chain(out.log_likelihood.terms()));
-        if let Some(gradient) = gradient {
-            gradient.copy_from_slice(self.tape.backward_leaves(density).params());
+        density.read_lanes(|x| match x {
+            [same] => values.fill(*same),
+            each => values.copy_from_slice(each),
+        });
+        if let Some(to) = gradients {
+            self.tape.backward_leaves(density).of_lanes(u, to);
         }
-        Ok(density.item())
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! What inference works on: an unnormalised log density with its gradient.
 
-use crate::log_joint::LogJoint;
 use crate::error::Result;
+use crate::log_joint::LogJoint;
 use crate::model::Model;
 
 /// An unnormalised log density on d unconstrained numbers, with its gradient.
@@ -83,5 +83,9 @@ impl<M: Model<f64> + Clone + Send> Target for LogJoint<M, f64> {
 
     fn gradient(&mut self, u: &[f64], gradient: &mut [f64]) -> Result<f64> {
         LogJoint::gradient(self, u, gradient)
+    }
+
+    fn gradients(&mut self, points: &[f64], values: &mut [f64], gradients: &mut [f64]) -> Result {
+        LogJoint::gradients(self, points, values, gradients)
     }
 }

@@ -106,6 +106,34 @@ impl<T: Scalar> Gradients<'_, T> {
         }
     }
 
+    /// The gradients with respect to `x` in all lanes, one lane after the other (one, if `x` is the same in all of them). Zero where the result
+    /// does not depend on it.
+    ///
+    /// # Panics
+    /// As [`wrt`](Gradients::wrt), or if `to` does not have an entry for every number.
+    #[track_caller]
+    pub fn of_lanes(&self, x: Var<'_, T>, to: &mut [T]) {
+        let inner = &*self.inner;
+        let node = x.on(self.tape).map(|id| (id as usize, &inner.nodes[id as usize]));
+        let zero = T::from_f64(0.0);
+        let Some((id, node)) = node else { return to.fill(zero) };
+        assert!(
+            !self.leaves_only || node.op.is_none(),
+            "of_lanes: backward_leaves keeps no gradient of a result"
+        );
+        let size = node.shown(inner.lanes);
+        assert!(to.len() == size, "of_lanes: {} entries for a gradient of {size}", to.len());
+        match node.grad {
+            Grad::Arena(at) if inner.reached[id] != Reached::NO => {
+                to.copy_from_slice(&inner.adjoints[at..at + size])
+            }
+            Grad::Params(at) if inner.reached[id] != Reached::NO => {
+                to.copy_from_slice(&inner.params_grad[at..at + size])
+            }
+            _ => to.fill(zero),
+        }
+    }
+
     /// The gradient with respect to all bound parameters, in their order; zero for segments that were not used.
     pub fn params(&self) -> &[T] {
         &self.inner.params_grad

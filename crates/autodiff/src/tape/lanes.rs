@@ -67,6 +67,31 @@ impl<T: Scalar> Tape<T> {
         Var::node(self, id)
     }
 
+    /// An r × c matrix that wants a gradient and has a value for every lane: those of lane after lane, each column by column.
+    ///
+    /// After a backward pass from a result with a value for every lane, [`Gradients::of_lanes`](super::Gradients::of_lanes) has the gradient of
+    /// every lane's result with respect to that lane's value.
+    ///
+    /// # Panics
+    /// If `values` does not have r × c entries for every lane.
+    #[track_caller]
+    pub fn variable_by_lane(&self, rows: usize, cols: usize, values: &[T]) -> Var<'_, T> {
+        let (lanes, size) = (self.lanes(), rows * cols);
+        assert!(
+            values.len() == lanes * size,
+            "variable_by_lane: {} entries for {lanes} lanes of {rows} × {cols}",
+            values.len()
+        );
+        let mut inner = self.inner.borrow_mut();
+        let at = inner.allocate(values.len());
+        inner.arena[at..at + values.len()].copy_from_slice(values);
+        let grad = inner.allocate_adjoint(values.len());
+        let id = inner.push((rows, cols), Place::Arena(at), grad);
+        inner.nodes[id as usize].laned = lanes > 1;
+        drop(inner);
+        Var::node(self, id)
+    }
+
     /// Calls `read` with the values of a node in all lanes, or the one that it has.
     pub(crate) fn read_lanes<O>(&self, id: u32, read: impl FnOnce(&[T]) -> O) -> O {
         let inner = self.inner.borrow();

@@ -1,18 +1,11 @@
 //! From a start towards the mode by Newton steps, keeping the point whose Laplace approximation has the highest ELBO.
 
-use super::newton::{Evaluate, Point, damping};
-use super::{Gaussian, fixed_draws};
+use super::ascent::{Surface, damping};
+use super::full_rank::FullRank;
+use super::{Evaluate, Gaussian, fixed_draws};
 use crate::error::Result;
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::{DMatrix, DVector, SymmetricEigen};
-
-/// What a path found, and what it cost.
-#[derive(Clone, Debug)]
-pub(super) struct Path {
-    /// The best Laplace approximation on the path.
-    pub(super) best: Option<Gaussian>,
-    pub(super) gradients: usize,
-}
 
 /// The most Newton steps.
 const MOST_STEPS: usize = 100;
@@ -30,12 +23,14 @@ const PATIENCE: usize = 5;
 ///
 /// Source: Zhang, Carpenter, Gelman, Vehtari 2022, "Pathfinder" (the choice by ELBO along an optimiser's path); Dauphin et al. 2014 (absolute
 /// eigenvalues where the density is not concave).
-pub(super) fn path(start: &Gaussian, key: Key, evaluate: &mut Evaluate<'_>) -> Result<Path> {
+///
+/// None if the density is not finite at the start.
+pub(super) fn path(start: &Gaussian, key: Key, evaluate: &mut Evaluate<'_>) -> Result<Option<Gaussian>> {
     let d = start.dim();
     let z = fixed_draws(d, 8.max(d), key);
-    let mut search = Search { evaluate, gradients: 0 };
-    let mut found = Path { best: None, gradients: 0 };
-    let Some(mut here) = search.here(&start.mean)? else { return Ok(found) };
+    let mut search = Search { evaluate };
+    let mut best = None;
+    let Some(mut here) = search.here(&start.mean)? else { return Ok(None) };
     let mut scale = start.sd();
     let (mut radius, mut best_elbo, mut below) = (f64::INFINITY, f64::NEG_INFINITY, 0);
     let mut bend = search.scaled_hessian(&here, &mut scale)?;
@@ -51,10 +46,10 @@ pub(super) fn path(start: &Gaussian, key: Key, evaluate: &mut Evaluate<'_>) -> R
                 * &q
                 * DMatrix::from_diagonal(&size.map(|w| 1.0 / w.sqrt())),
         };
-        search.gradients += z.ncols();
-        let elbo = Point::new(laplace.clone(), &z, search.evaluate)?.map_or(f64::NEG_INFINITY, |p| p.value);
-        if elbo > best_elbo || found.best.is_none() {
-            (best_elbo, found.best) = (elbo.max(best_elbo), Some(laplace));
+        let point = FullRank.at(laplace.clone(), &z, search.evaluate)?;
+        let elbo = point.map_or(f64::NEG_INFINITY, |point| FullRank::value(&point).0);
+        if elbo > best_elbo || best.is_none() {
+            (best_elbo, best) = (elbo.max(best_elbo), Some(laplace));
         }
         below = if elbo < best_elbo - BELOW { below + 1 } else { 0 };
         if below >= PATIENCE {
@@ -94,13 +89,11 @@ pub(super) fn path(start: &Gaussian, key: Key, evaluate: &mut Evaluate<'_>) -> R
         }
         bend = search.scaled_hessian(&here, &mut scale)?;
     }
-    found.gradients = search.gradients;
-    Ok(found)
+    Ok(best.or_else(|| Some(start.clone())))
 }
 
 struct Search<'a, 'b> {
     evaluate: &'a mut Evaluate<'b>,
-    gradients: usize,
 }
 
 /// A point with its log density and gradient.
@@ -113,7 +106,6 @@ struct Here {
 impl Search<'_, '_> {
     fn here(&mut self, u: &DVector<f64>) -> Result<Option<Here>> {
         let (mut value, mut gradient) = ([0.0], DVector::zeros(u.len()));
-        self.gradients += 1;
         (self.evaluate)(u.as_slice(), &mut value, gradient.as_mut_slice())?;
         let finite = value[0].is_finite() && gradient.iter().all(|g| g.is_finite());
         Ok(finite.then(|| Here { u: u.clone(), value: value[0], gradient }))
@@ -157,7 +149,6 @@ impl Search<'_, '_> {
             width[j] = (u[(j, 2 * j)] - u[(j, 2 * j + 1)]) / scale[j];
         }
         let (mut values, mut gradients) = (vec![0.0; 2 * d], DMatrix::zeros(d, 2 * d));
-        self.gradients += 2 * d;
         (self.evaluate)(u.as_slice(), &mut values, gradients.as_mut_slice())?;
         let half = DMatrix::from_fn(d, d, |i, j| {
             (gradients[(i, 2 * j + 1)] - gradients[(i, 2 * j)]) / width[j] * scale[i]

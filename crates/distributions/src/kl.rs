@@ -18,6 +18,11 @@ pub enum KlMethod {
         /// The number of draws.
         draws: usize,
     },
+    /// Within the log joint density, averaged over draws that are held fixed.
+    FixedDraws {
+        /// The number of draws.
+        draws: usize,
+    },
 }
 
 impl fmt::Display for KlMethod {
@@ -26,6 +31,7 @@ impl fmt::Display for KlMethod {
             KlMethod::Closed => write!(f, "closed form"),
             KlMethod::Quadrature => write!(f, "quadrature"),
             KlMethod::MonteCarlo { draws } => write!(f, "Monte Carlo ({draws} draws)"),
+            KlMethod::FixedDraws { draws } => write!(f, "fixed draws ({draws})"),
         }
     }
 }

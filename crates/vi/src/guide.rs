@@ -1,6 +1,7 @@
 //! What a guide is: a family of distributions over the unconstrained latent variables.
 
 use crate::error::Result;
+use crate::gaussian::{Covariance, Gaussian};
 use crate::layout::Layout;
 use probity_autodiff::{Key, ParamId, Params, Scalar, Tape, Var};
 use serde::{Deserialize, Serialize};
@@ -92,6 +93,16 @@ pub trait Guide<T: Scalar>: Debug + Send + Sync {
     fn joint<'t>(&self, tape: &'t Tape<T>, params: &Params<T>, key: Key) -> Option<Joint<'t, T>> {
         let _ = (tape, params, key);
         None
+    }
+
+    /// Which Gaussians over the flat unconstrained vector the guide can be, if it is one: a fit on all data solves for the best of them.
+    fn covariance(&self) -> Option<Covariance> {
+        None
+    }
+
+    /// Sets the guide's parameters so that it is this Gaussian, one of those of its [`covariance`](Guide::covariance).
+    fn assign(&self, gaussian: &Gaussian, layout: &Layout, params: &mut Params<T>) {
+        let _ = (gaussian, layout, params);
     }
 
     /// The natural length of a step of every parameter, written to `units` (given as ones): for a mean, the standard deviation; for

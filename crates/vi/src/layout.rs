@@ -1,8 +1,8 @@
 //! The site table: what the first run of a model found.
 
 use crate::error::{Error, Result};
-use probity_autodiff::Key;
 use probity_autodiff::random::{fill_normal, fill_uniform};
+use probity_autodiff::{Key, Real};
 use probity_distributions::KlMethod;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -131,6 +131,19 @@ impl Site {
             setting: "init",
             problem: format!("site {:?} has {} entries, its start another number", self.name, self.size()),
         })
+    }
+}
+
+impl Site {
+    /// The standard deviation with which a guide starts, entry by entry.
+    pub(crate) fn start_scale(&self, key: Key) -> Vec<f64> {
+        match self.init.scale {
+            ScaleStart::Constant(scale) => vec![scale; self.size()],
+            ScaleStart::SoftplusUniform(low, high) => {
+                let rho = Start::Uniform(low, high).numbers(self.size(), key).unwrap_or_default();
+                rho.into_iter().map(Real::softplus).collect()
+            }
+        }
     }
 }
 

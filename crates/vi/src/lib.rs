@@ -76,6 +76,6 @@ pub use model::{ByRef, Model};
 pub use observer::Progress;
 pub use observer::{Observer, StepInfo};
 pub use posterior::Posterior;
-pub use report::{Report, Stopped};
+pub use report::{Method, Report, Stopped};
 pub use scope::{Batch, Data, Estimator, Scope};
 pub use target::{LogDensity, Target};

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
-use crate::scope::{Discovered, Mode, Run, discover, run};
+use crate::scope::{Discovered, Mode, PointParam, Run, discover, run};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Scalar, Tape, Var};
 use std::fmt;
@@ -20,8 +20,12 @@ pub struct LogJoint<M, T: Scalar = f64> {
     prefix: String,
     /// The most points that are computed together.
     lanes: usize,
-    /// The starts of the model's point parameters, by site number.
-    starts: Vec<Option<Arc<DMatrix<T>>>>,
+    /// Where the model's point parameters stand, by site number.
+    params: Vec<PointParam<T>>,
+    /// The number of coordinates.
+    dim: usize,
+    /// Points, values and gradients in the precision of the tape.
+    buffers: [Vec<T>; 3],
 }
 
 // Closures are models and have no Debug form.
@@ -34,15 +38,25 @@ impl<M, T: Scalar> fmt::Debug for LogJoint<M, T> {
 /// With a tape of its own.
 impl<M: Clone, T: Scalar> Clone for LogJoint<M, T> {
     fn clone(&self) -> Self {
-        let (model, layout, starts) = (self.model.clone(), self.layout.clone(), self.starts.clone());
-        Self { model, layout, tape: Tape::new(), prefix: String::new(), lanes: self.lanes, starts }
+        let (model, layout, params) = (self.model.clone(), self.layout.clone(), self.params.clone());
+        let (tape, prefix) = (Tape::new(), String::new());
+        Self {
+            model,
+            layout,
+            tape,
+            prefix,
+            lanes: self.lanes,
+            params,
+            dim: self.dim,
+            buffers: Default::default(),
+        }
     }
 }
 
 impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
     /// The most points on one tape, and the most numbers of one of them for which several share a tape: with more, what a node costs
     /// by itself does not count, and the numbers would not stay in the cache.
-    const LANES: usize = 16;
+    pub(crate) const LANES: usize = 16;
     const SMALL: usize = 4096;
 
     /// Of this model.
@@ -52,23 +66,47 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
     pub fn new(model: M) -> Result<Self> {
         let key = Key::new(0);
         let found = discover(&model, key)?;
-        Self::of(model, &found, key)
-    }
-
-    /// Of this model, whose first run has been.
-    pub(crate) fn of(model: M, found: &Discovered, key: Key) -> Result<Self> {
         let layout = found.layout.clone();
-        let mut starts = Vec::with_capacity(layout.sites.len());
+        let mut params = Vec::with_capacity(layout.sites.len());
         for (i, site) in layout.sites.iter().enumerate() {
-            starts.push(if site.kind == SiteKind::Param {
+            params.push(if site.kind == SiteKind::Param {
                 let start = site.start(key.fold_in(i as u64))?.into_iter().map(T::from_f64);
-                Some(Arc::new(DMatrix::from_iterator(site.shape.0, site.shape.1, start)))
+                PointParam::Fixed(Arc::new(DMatrix::from_iterator(site.shape.0, site.shape.1, start)))
             } else {
-                None
+                PointParam::None
             });
         }
+        Ok(Self::of(model, &found, params))
+    }
+
+    /// Of a model whose first run has been, with the unconstrained point parameters after the latent variables in the flat vector.
+    pub(crate) fn with_params(model: M, found: &Discovered) -> Self {
+        let mut end = found.layout.dim;
+        let params = found.layout.sites.iter().map(|site| match site.kind {
+            SiteKind::Param => {
+                end += site.size();
+                PointParam::From(end - site.size())
+            }
+            _ => PointParam::None,
+        });
+        let params = params.collect();
+        Self { dim: end, ..Self::of(model, found, params) }
+    }
+
+    fn of(model: M, found: &Discovered, params: Vec<PointParam<T>>) -> Self {
         let lanes = if found.size <= Self::SMALL { Self::LANES } else { 1 };
-        Ok(Self { model, layout, tape: Tape::new(), prefix: String::new(), lanes, starts })
+        let layout = found.layout.clone();
+        let dim = layout.dim;
+        Self {
+            model,
+            layout,
+            tape: Tape::new(),
+            prefix: String::new(),
+            lanes,
+            params,
+            dim,
+            buffers: Default::default(),
+        }
     }
 
     /// The site table.
@@ -78,7 +116,7 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
 
     /// The number of unconstrained latent numbers.
     pub fn dim(&self) -> usize {
-        self.layout.dim
+        self.dim
     }
 
     /// The density at `u`.
@@ -138,6 +176,27 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         Ok(())
     }
 
+    /// As [`gradients`](LogJoint::gradients), on numbers in double precision.
+    pub(crate) fn gradients_f64(
+        &mut self,
+        points: &[f64],
+        values: &mut [f64],
+        gradients: &mut [f64],
+    ) -> Result {
+        let mut own = std::mem::take(&mut self.buffers);
+        own[0].clear();
+        own[0].extend(points.iter().map(|x| T::from_f64(*x)));
+        own[1].resize(values.len(), T::from_f64(0.0));
+        own[2].resize(gradients.len(), T::from_f64(0.0));
+        let [from, value, gradient] = &mut own;
+        let result = self.gradients(from, value, gradient);
+        let copy = |from: &[T], to: &mut [f64]| to.iter_mut().zip(from).for_each(|(to, x)| *to = x.to_f64());
+        copy(value, values);
+        copy(gradient, gradients);
+        self.buffers = own;
+        result
+    }
+
     /// The density at as many points as there are values, in lanes of the tape.
     fn evaluate(&mut self, u: &[T], values: &mut [T], gradients: Option<&mut [T]>) -> Result {
         let (d, lanes) = (self.dim(), values.len());
@@ -149,7 +208,7 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         self.tape.reset();
         self.tape.set_lanes(0, lanes);
         let u = self.tape.variable_by_lane(d, 1, u);
-        let mode = Mode::Point { u, starts: &self.starts };
+        let mode = Mode::Point { u, params: &self.params };
         let how = Run::new(Key::new(0), &mut self.prefix);
         let out = run(&self.model, &self.tape, &mut self.layout, mode, how)?;
         let density = Var::linear_combination(out.log_prior.terms().chain(out.log_likelihood.terms()));

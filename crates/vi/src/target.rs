@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::log_joint::LogJoint;
 use crate::model::Model;
+use probity_autodiff::Scalar;
 
 /// An unnormalised log density on d unconstrained numbers, with its gradient.
 ///
@@ -76,16 +77,18 @@ impl<F: FnMut(&[f64], &mut [f64]) -> f64 + Clone + Send> Target for LogDensity<F
     }
 }
 
-impl<M: Model<f64> + Clone + Send> Target for LogJoint<M, f64> {
+impl<T: Scalar, M: Model<T> + Clone + Send> Target for LogJoint<M, T> {
     fn dim(&self) -> usize {
         LogJoint::dim(self)
     }
 
     fn gradient(&mut self, u: &[f64], gradient: &mut [f64]) -> Result<f64> {
-        LogJoint::gradient(self, u, gradient)
+        let mut value = [0.0];
+        self.gradients_f64(u, &mut value, gradient)?;
+        Ok(value[0])
     }
 
     fn gradients(&mut self, points: &[f64], values: &mut [f64], gradients: &mut [f64]) -> Result {
-        LogJoint::gradients(self, points, values, gradients)
+        self.gradients_f64(points, values, gradients)
     }
 }

@@ -1,6 +1,7 @@
 //! Fitting a guide to a model by stochastic gradients of the ELBO.
 
 mod run;
+mod solved;
 
 use crate::auto::Auto;
 use crate::elbo::Engine;
@@ -12,11 +13,11 @@ use crate::model::Model;
 use crate::observer::Observer;
 use crate::optim::{Adam, Memory, Optimizer, Schedule};
 use crate::posterior::Posterior;
-use crate::report::Report;
+use crate::report::{Method, Report};
 use crate::scope::{Estimator, Minibatches, discover};
 use probity_autodiff::{Key, Scalar};
 use run::State;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Fits a mean-field Gaussian posterior, choosing rate and number of steps by itself.
 ///
@@ -60,6 +61,9 @@ pub struct Fit<T: Scalar = f64> {
     loss_scale: f64,
     elbo_draws: usize,
     history_every: usize,
+    time_limit: Option<Duration>,
+    /// Something was set that only makes sense for steps by stochastic gradients.
+    stochastic: bool,
 }
 
 impl<T: Scalar> Default for Fit<T> {
@@ -81,6 +85,8 @@ impl<T: Scalar> Default for Fit<T> {
             loss_scale: 1.0,
             elbo_draws: 1000,
             history_every: 1,
+            time_limit: None,
+            stochastic: false,
         }
     }
 }
@@ -103,6 +109,7 @@ impl<T: Scalar> Fit<T> {
     /// The draws per step, computed in parallel. Default 8.
     pub fn draws(mut self, draws: usize) -> Self {
         self.draws = draws;
+        self.stochastic = true;
         self
     }
 
@@ -121,6 +128,7 @@ impl<T: Scalar> Fit<T> {
     /// The optimiser. Default Adam with rate 0.05.
     pub fn optimizer(mut self, optimizer: impl Optimizer<T> + 'static) -> Self {
         self.optimizer = Box::new(optimizer);
+        self.stochastic = true;
         self
     }
 
@@ -145,12 +153,14 @@ impl<T: Scalar> Fit<T> {
     /// A multiplier of the rate for parameters that set scales. Default 1.
     pub fn scale_rate(mut self, multiplier: f64) -> Self {
         self.scale_rate = multiplier;
+        self.stochastic = true;
         self
     }
 
     /// Limits the norm of the gradient.
     pub fn clip_norm(mut self, norm: f64) -> Self {
         self.clip = Some(norm);
+        self.stochastic = true;
         self
     }
 
@@ -177,12 +187,20 @@ impl<T: Scalar> Fit<T> {
     /// Multiplies the loss. It changes nothing but the numbers that the optimiser sees.
     pub fn loss_scale(mut self, scale: f64) -> Self {
         self.loss_scale = scale;
+        self.stochastic = true;
         self
     }
 
     /// The draws of the final ELBO estimate. Default 1000.
     pub fn elbo_draws(mut self, draws: usize) -> Self {
         self.elbo_draws = draws;
+        self
+    }
+
+    /// Ends the fit after this time, wherever it is; the report says [`Stopped::TimeLimit`](crate::Stopped::TimeLimit) if it was not done. Default: no
+    /// limit but that of the steps.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = Some(limit);
         self
     }
 
@@ -228,16 +246,29 @@ impl<T: Scalar> Fit<T> {
             memory: Memory::new(self.optimizer.as_ref(), params.len()),
             params,
         };
-        let taken = self.steps_taken(&model, &mut state, observers);
+        let covariance = self.solves_for(&found.layout);
+        let solved = match covariance {
+            Some(c) => self.solved(&model, &found, &mut state, observers, c, key)?,
+            None => None,
+        };
+        let taken = match &solved {
+            Some(solved) => Ok((solved.outcome.iterations, solved.stopped)),
+            None => self.steps_taken(&model, &mut state, observers),
+        };
         observers.iter_mut().for_each(|o| o.done());
         let (steps, stopped) = taken?;
-        let layout = state.engine.layout().clone();
+        let mut layout = state.engine.layout().clone();
+        if let Some(solved) = &solved {
+            solved.note_methods(&mut layout);
+        }
         let drawn = layout.sites.iter().filter(|s| s.weights_drawn);
         let report = Report {
             guide: self.guide.name().into(),
+            method: if solved.is_some() { Method::Solved } else { Method::Stochastic },
             steps,
             stopped,
-            draws: self.draws,
+            draws: solved.as_ref().map_or(self.draws, |s| s.outcome.draws),
+            gradients: solved.as_ref().map_or(steps * self.draws, |s| s.outcome.gradients),
             seed: self.seed,
             minibatch: self.minibatch,
             shuffled: self.shuffle,

@@ -12,6 +12,7 @@ use crate::report::Stopped;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Params, Scalar};
 use std::ops::{ControlFlow, Range};
+use std::time::Instant;
 
 impl<T: Scalar> Fit<T> {
     /// The guide's parameters and the model's own, at their start.
@@ -55,7 +56,8 @@ impl<T: Scalar> Fit<T> {
         state: &mut State<T>,
         observers: &mut [&mut dyn Observer],
     ) -> Result<(usize, Stopped)> {
-        let Some(steps) = self.steps else { return self.automatic(model, state, observers) };
+        let deadline = self.time_limit.map(|limit| Instant::now() + limit);
+        let Some(steps) = self.steps else { return self.automatic(model, state, observers, deadline) };
         let averaged = ((steps as f64 * self.average).ceil() as usize).min(steps);
         let mut average = Average::new(if averaged > 0 { state.params.len() } else { 0 });
         let (mut taken, mut stopped) = (steps, Stopped::AllSteps);
@@ -70,6 +72,10 @@ impl<T: Scalar> Fit<T> {
                 (taken, stopped) = (step + 1, Stopped::ByObserver);
                 break;
             }
+            if late(deadline) {
+                (taken, stopped) = (step + 1, Stopped::TimeLimit);
+                break;
+            }
         }
         average.finish(state.params.as_mut_slice());
         Ok((taken, stopped))
@@ -81,6 +87,7 @@ impl<T: Scalar> Fit<T> {
         model: &M,
         state: &mut State<T>,
         observers: &mut [&mut dyn Observer],
+        deadline: Option<Instant>,
     ) -> Result<(usize, Stopped)> {
         let mut auto = Auto::new(state.params.len());
         let (mut taken, mut stopped) = (Auto::MOST, Stopped::Limit);
@@ -88,10 +95,13 @@ impl<T: Scalar> Fit<T> {
             let (factor, kl_weight) = (auto.factor(), self.kl_weight.last());
             let info = self.one_step(model, state, (step, Auto::MOST), factor, kl_weight, Some(&mut auto))?;
             if auto.finished_after(info.elbo.value(), state.params.as_slice()) {
-                (taken, stopped) = (step + 1, Stopped::Stationary);
+                (taken, stopped) = (step + 1, Stopped::Plateau);
             }
             if told(observers, &info).is_break() && stopped == Stopped::Limit {
                 (taken, stopped) = (step + 1, Stopped::ByObserver);
+            }
+            if stopped == Stopped::Limit && late(deadline) {
+                (taken, stopped) = (step + 1, Stopped::TimeLimit);
             }
             if stopped != Stopped::Limit {
                 break;
@@ -150,6 +160,11 @@ impl<T: Scalar> Fit<T> {
     }
 }
 
+/// Whether the time is over.
+fn late(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| Instant::now() >= deadline)
+}
+
 /// From so many parameters on, they change during the sweep back, while they are in the cache. Fewer stay there anyway, and one pass over all
 /// of them has fewer calls.
 const MANY: usize = 1 << 12;
@@ -167,7 +182,7 @@ pub(super) struct State<T: Scalar> {
 }
 
 /// Tells every observer of the step; whether one of them wants to end the fit.
-fn told(observers: &mut [&mut dyn Observer], info: &StepInfo) -> ControlFlow<()> {
+pub(super) fn told(observers: &mut [&mut dyn Observer], info: &StepInfo) -> ControlFlow<()> {
     // All are told, also after one has had enough.
     let mut ended = false;
     for observer in observers {

@@ -19,6 +19,8 @@ pub(crate) use draws::fixed_draws;
 pub(crate) use solve::{Outcome, Settings, solve};
 
 use crate::error::Result;
+use crate::layout::{Layout, SiteKind};
+use probity_autodiff::Key;
 use probity_autodiff::nalgebra::{DMatrix, DVector};
 
 /// Computes log densities and gradients: of points, one after the other, to values and gradients.
@@ -51,6 +53,20 @@ impl Gaussian {
         assert_eq!(mean.len(), sd.len(), "Gaussian: a mean and a standard deviation for every coordinate");
         let factor = DMatrix::from_diagonal(&DVector::from_column_slice(sd));
         Self { mean: DVector::from_column_slice(mean), factor }
+    }
+
+    /// Where guides start: the start of every latent site, in the order of the layout.
+    ///
+    /// # Errors
+    /// If a site's start does not fit its shape.
+    pub(crate) fn start(layout: &Layout, key: Key) -> Result<Self> {
+        let (mut mean, mut sd) = (Vec::with_capacity(layout.dim()), Vec::with_capacity(layout.dim()));
+        for (i, site) in layout.sites().iter().enumerate().filter(|(_, site)| site.kind == SiteKind::Latent) {
+            let key = key.fold_in(i as u64);
+            mean.extend(site.start(key.fold_in(0))?);
+            sd.extend(site.start_scale(key.fold_in(1)));
+        }
+        Ok(Self::diagonal(&mean, &sd))
     }
 
     /// The number of coordinates, d.

@@ -1,8 +1,9 @@
 //! Mean field: an independent Gaussian for every unconstrained number.
 
 use crate::error::{Error, Result};
+use crate::gaussian::{Covariance, Gaussian};
 use crate::guide::{Guide, Marginal, ScaleForm};
-use crate::layout::{Layout, ScaleStart, Site, SiteKind, Start};
+use crate::layout::{Layout, Site, SiteKind};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, ParamId, Params, Real, Scalar, Tape};
 
@@ -63,14 +64,8 @@ impl<T: Scalar> Guide<T> for MeanField {
         }
         self.ids.clear();
         for (i, (site, loc)) in layout.sites().iter().zip(loc).enumerate() {
-            let rho = match site.init.scale {
-                ScaleStart::Constant(scale) => vec![self.form.rho(scale); site.size()],
-                ScaleStart::SoftplusUniform(low, high) => {
-                    let key = key.fold_in(i as u64).fold_in(1);
-                    let rho = Start::Uniform(low, high).numbers(site.size(), key).unwrap_or_default();
-                    rho.into_iter().map(|r: f64| self.form.rho(r.softplus())).collect()
-                }
-            };
+            let scales = site.start_scale(key.fold_in(i as u64).fold_in(1));
+            let rho = scales.into_iter().map(|scale| self.form.rho(scale)).collect();
             self.ids.push(loc.map(|loc| (loc, add(site, "rho", rho))));
         }
         self.find_whole(params);
@@ -102,6 +97,23 @@ impl<T: Scalar> Guide<T> for MeanField {
     fn marginal<'t>(&self, tape: &'t Tape<T>, params: &Params<T>, index: usize) -> Option<Marginal<'t, T>> {
         let (loc, rho) = (*self.ids.get(index)?)?;
         Some(Marginal { loc: tape.param(params, loc), rho: tape.param(params, rho), form: self.form })
+    }
+
+    fn covariance(&self) -> Option<Covariance> {
+        Some(Covariance::Diagonal)
+    }
+
+    fn assign(&self, gaussian: &Gaussian, layout: &Layout, params: &mut Params<T>) {
+        for (site, ids) in layout.sites().iter().zip(&self.ids) {
+            let Some((loc, rho)) = *ids else { continue };
+            let (loc, rho) = (params.segment(loc).range(), params.segment(rho).range());
+            let x = params.as_mut_slice();
+            for i in 0..site.size() {
+                let at = site.offset + i;
+                x[loc.start + i] = T::from_f64(gaussian.mean[at]);
+                x[rho.start + i] = T::from_f64(self.form.rho(gaussian.factor[(at, at)]));
+            }
+        }
     }
 
     fn units(&self, params: &Params<T>, units: &mut [f64]) {

@@ -1,7 +1,7 @@
 //! What `sample`, `observe` and `param` do in each kind of run.
 
 use super::batched_draw::fixed_normal;
-use super::{Data, Mode, Scope};
+use super::{Data, Mode, PointParam, Scope};
 use crate::error::{Error, Result};
 use crate::guide::{Marginal, ScaleForm};
 use crate::layout::{Init, ScaleStart, SiteKind, Start, Transform};
@@ -268,7 +268,14 @@ impl<'t, T: Scalar> Scope<'t, T> {
         let site = &self.layout.sites[index];
         let u = match self.mode {
             Mode::Start => None,
-            Mode::Point { starts, .. } => starts[index].as_ref().map(|start| self.tape.share(start)),
+            Mode::Point { u, params } => match &params[index] {
+                PointParam::None => None,
+                PointParam::Fixed(value) => Some(self.tape.share(value)),
+                PointParam::From(at) => {
+                    let (rows, cols) = site.shape;
+                    Some(u.rows(*at..at + rows * cols).reshape(rows, cols))
+                }
+            },
             Mode::Elbo { params: p, .. } | Mode::Predict { params: p, .. } => {
                 p.find(&site.name).map(|id| self.tape.param(p, id))
             }

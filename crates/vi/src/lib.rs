@@ -43,6 +43,8 @@
 //! * The same seed gives the same bits, for any number of threads.
 #![forbid(unsafe_code)]
 mod auto;
+mod density;
+pub mod diagnostics;
 mod draws;
 mod elbo;
 mod error;
@@ -53,6 +55,7 @@ mod guides;
 mod kl_weight;
 mod layout;
 mod log_joint;
+pub mod linalg;
 mod model;
 mod observer;
 pub mod optim;

@@ -39,6 +39,11 @@ impl Chains {
         Ok(Self { draws, chains: chains.len() })
     }
 
+    /// From the draws of chains of equal length, one after the other.
+    pub(crate) fn of_equal(chains: usize, draws: Vec<f64>) -> Self {
+        Self { draws, chains }
+    }
+
     /// The number of chains.
     pub fn chains(&self) -> usize {
         self.chains

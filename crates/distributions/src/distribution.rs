@@ -96,6 +96,33 @@ pub trait Distribution<V: Value>: Copy + Debug {
         Shaped::new(self, rows, cols)
     }
 
+    /// The log density of every unconstrained `u`, whose image under the bijector of the support has this distribution, or their sum:
+    /// `ln p(x(u)) + ln |dx/du|`.
+    ///
+    /// By default the two terms. A family on the positive numbers should write it in terms of `u = ln x`, because `eᵘ` leaves the range of
+    /// numbers long before the density of `u` does.
+    ///
+    /// # Panics
+    /// If `u` does not broadcast with the parameters.
+    #[track_caller]
+    fn log_prob_unconstrained(&self, u: V, terms: Terms) -> V {
+        let support = self.support();
+        let log_prob = self.log_prob_terms(support.constrain(u).unwrap_or(u), terms);
+        support.log_det(u, terms).map_or(log_prob, |log_det| log_prob + log_det)
+    }
+
+    /// The exact KL divergence to this distribution from that of `x` whose unconstrained `u` is Gaussian with this mean and standard
+    /// deviation, if it is known: the terms of the entries, or their sum, and how they were computed.
+    ///
+    /// By default that of [`kl_from_normal`](Distribution::kl_from_normal) on the real line, where `u` is `x`.
+    #[track_caller]
+    fn kl_from_unconstrained_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
+        match self.support() {
+            Support::Real => self.kl_from_normal(loc, scale, terms),
+            _ => None,
+        }
+    }
+
     /// The exact KL divergence from a Gaussian `q` with this mean and standard deviation to this distribution, if it is known:
     /// the terms of the entries, or their sum, and how they were computed.
     ///

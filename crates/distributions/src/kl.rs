@@ -72,17 +72,17 @@ pub trait KlDivergence<P> {
     }
 }
 
-/// An infinite KL divergence: the first family has mass outside the support of the second.
+/// An infinite KL divergence: the first family has mass outside the support of the second. The list has what is NaN for bad parameters.
 macro_rules! infinite_kl {
-    ($q:ident { $($a:ident),+ } || $p:ident { $($b:ident),+ }) => {
+    ($q:ident { $($a:ident),+ } || $p:ident { $($b:ident),+ }, [$($checked:expr),+]) => {
         /// Infinite.
         impl<V: Value> KlDivergence<$p<V>> for $q<V> {
             type Value = V;
             const METHOD: KlMethod = KlMethod::Closed;
             #[track_caller]
             fn kl_terms(&self, p: &$p<V>, terms: Terms) -> V {
-                // A product with 0 keeps the shape and every NaN.
-                let f = formula!(|$($a,)+ $($b),+| ($($a * 0.0 +)+ $($b * 0.0 +)+ R::zero()) + f64::INFINITY);
+                // A product with 0 keeps every NaN.
+                let f = formula!(|$($a,)+ $($b),+| ($($checked * 0.0 +)+ R::zero()) + f64::INFINITY);
                 V::apply_as(terms, f, [$(self.$a,)+ $(p.$b),+])
             }
         }
@@ -93,9 +93,9 @@ pub(crate) use infinite_kl;
 /// A Monte Carlo mean and its standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
-    /// The mean.
+    /// The mean; NaN of no draws.
     pub value: f64,
-    /// Its standard error; NaN for a single draw.
+    /// Its standard error; NaN for a single draw or none.
     pub standard_error: f64,
     /// The number of draws.
     pub draws: usize,
@@ -115,11 +115,13 @@ impl Estimate {
         for x in x {
             n += 1;
             let d = x - mean;
-            mean += d / n as f64;
+            // A mean that has become infinite stays so, unless the other infinity meets it.
+            mean = if mean == x { mean } else { mean + d / n as f64 };
             squares += d * (x - mean);
         }
         let variance = squares / (n as f64 - 1.0);
-        Self { value: mean, standard_error: (variance / n as f64).sqrt(), draws: n }
+        let value = if n == 0 { f64::NAN } else { mean };
+        Self { value, standard_error: (variance / n as f64).sqrt(), draws: n }
     }
 }
 

@@ -5,9 +5,12 @@
 //! stops being analytic or grows (Trefethen and Weideman 2014, *The Exponentially Convergent Trapezoidal Rule*). Steps and ranges are plain numbers; only the integrand
 //! carries derivatives, so that the derivatives of the sum are the sums of the derivatives, equally accurate.
 
-use crate::families::{HALF_LN_TAU, NormalNormalKl};
+use crate::families::{
+    HALF_LN_TAU, NormalNormalKl, finite_or_nan, ln_ratio, not_negative, positive_or_nan, standardized,
+    valid_mixture,
+};
 use probity_autodiff::{Formula, Real};
-use std::f64::consts::PI;
+use std::f64::consts::{LN_2, PI};
 
 /// The error of a trapezoidal rule, as `-ln`, relative to the largest value of the integrand.
 const DIGITS: f64 = 37.0;
@@ -27,7 +30,7 @@ fn total<R: Real>(sums: [R; LANES]) -> R {
 }
 
 /// `E ln(1 + exp(a - b x²))` for `x ~ N(loc, scale)`, `b >= 0`; for `|x| > limit` the integrand is taken as 0. NaN for
-/// an infinite `a`: a component without mass, or scales with a ratio beyond 1e308.
+/// an infinite `a`: a component without mass.
 #[inline(always)]
 fn expected_softplus<R: Real>(loc: R, scale: R, a: R, b: R, limit: f64) -> R {
     if !a.is_finite() {
@@ -36,6 +39,10 @@ fn expected_softplus<R: Real>(loc: R, scale: R, a: R, b: R, limit: f64) -> R {
     // Beyond 9.2 standard deviations lies 4e-20 of the mass.
     const TAIL: f64 = 9.2;
     let (l, s) = (loc.re(), scale.re());
+    if l.is_infinite() || s.is_infinite() {
+        // Nothing of the mass is near 0.
+        return R::zero();
+    }
     let step = softplus_step(l, s, a.re(), b.re());
     let h = step * s;
     // Nodes are placed from `loc`, or from 0 if only the tail of the Normal is in the range: x and its distance
@@ -86,21 +93,23 @@ pub struct NormalScaleMixtureKl;
 impl Formula<5> for NormalScaleMixtureKl {
     #[inline(always)]
     fn eval<R: Real>(&self, x: [R; 5]) -> R {
-        R::narrow(normal_scale_mixture_kl(x.map(R::widen)))
+        R::narrow(not_negative(normal_scale_mixture_kl(x.map(R::widen))))
     }
 }
 
 #[inline(always)]
 fn normal_scale_mixture_kl<R: Real>([loc, scale, mix, scale1, scale2]: [R; 5]) -> R {
+    let (loc, scale) = (finite_or_nan(loc), positive_or_nan(scale));
+    let [mix, scale1, scale2] = valid_mixture([mix, scale1, scale2]);
     let (ln1, ln2) = (mix.ln(), (-mix).ln_1p());
     let (wide, ln_wide, narrow, ln_narrow) =
         if scale2 > scale1 { (scale2, ln2, scale1, ln1) } else { (scale1, ln1, scale2, ln2) };
     // In units of the narrow scale, where no square overflows.
-    let ratio = wide / narrow;
-    let a = ln_narrow - ln_wide + ratio.ln();
+    let log_ratio = ln_ratio(wide, narrow);
+    let a = ln_narrow - ln_wide + log_ratio;
     let b = (wide - narrow) / wide * (narrow / wide + 1.0) * 0.5;
     // The slope in `loc` is 2b E[x sigmoid], to be negligible beside that of the wide component, x / ratio².
-    let limit = ((a.re().max(0.0) + 41.0 + 2.0 * ratio.ln().re()) / b.re()).sqrt();
+    let limit = ((a.re().max(0.0) + 41.0 + 2.0 * log_ratio.re()) / b.re()).sqrt();
     let softplus = expected_softplus(loc / narrow, scale / narrow, a, b, limit);
     NormalNormalKl.eval([loc, scale, R::zero(), wide]) - ln_wide - softplus
 }
@@ -127,18 +136,32 @@ pub struct NormalStudentTKl;
 impl Formula<5> for NormalStudentTKl {
     #[inline(always)]
     fn eval<R: Real>(&self, x: [R; 5]) -> R {
-        R::narrow(normal_student_t_kl(x.map(R::widen)))
+        R::narrow(not_negative(normal_student_t_kl(x.map(R::widen))))
     }
 }
 
 #[inline(always)]
 fn normal_student_t_kl<R: Real>([loc, scale, df, t_loc, t_scale]: [R; 5]) -> R {
-    let unit = t_scale * df.sqrt();
-    let log = expected_log_1p_sq((loc - t_loc) / unit, scale / unit);
+    let (loc, scale) = (finite_or_nan(loc), positive_or_nan(scale));
+    let (df, t_loc, t_scale) = (positive_or_nan(df), finite_or_nan(t_loc), positive_or_nan(t_scale));
+    // In units of t_scale √df, which may itself be out of range.
+    let (root, log_unit) = (df.sqrt(), t_scale.ln() + df.ln() * 0.5);
+    let (l, s) = (standardized(loc, t_loc, t_scale) / root, scale / t_scale / root);
+    let log = if l.re().hypot(s.re()) > LARGE {
+        // The 1 has no part any more, and a constant factor can be taken out of the squares.
+        let (gap, half) = (loc * 0.5 - t_loc * 0.5, scale * 0.5);
+        let factor = gap.re().abs().max(half.re()) / LARGE;
+        (-log_unit + (factor.ln() + LN_2)) * 2.0 + expected_log_1p_sq(gap / factor, half / factor)
+    } else {
+        expected_log_1p_sq(l, s)
+    };
     // The t density at its centre is 1 / (t_scale √df B(df/2, 1/2)).
-    let centre = (df * 0.5).ln_beta(R::of(0.5)) - (scale / unit).ln();
+    let centre = (df * 0.5).ln_beta(R::of(0.5)) - scale.ln() + log_unit;
     centre + (df + 1.0) * 0.5 * log - (HALF_LN_TAU + 0.5)
 }
+
+/// Beyond this size `ln(1 + v²)` is `ln v²`, in the mean as well.
+const LARGE: f64 = 1e100;
 
 /// `E ln(1 + v²)` for `v ~ N(loc, scale)`.
 ///

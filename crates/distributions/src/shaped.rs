@@ -61,6 +61,13 @@ impl<V: Value, D: Distribution<V>> Distribution<V> for Shaped<D, V> {
     fn kl_from_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
         self.base.kl_from_normal(loc, scale, terms)
     }
+    #[track_caller]
+    fn log_prob_unconstrained(&self, u: V, terms: Terms) -> V {
+        self.base.log_prob_unconstrained(u, terms)
+    }
+    fn kl_from_unconstrained_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
+        self.base.kl_from_unconstrained_normal(loc, scale, terms)
+    }
     fn as_normal(&self) -> Option<(V, V)> {
         self.base.as_normal()
     }

@@ -9,8 +9,10 @@ use probity_autodiff::{Terms, Value};
 pub enum Support<V> {
     /// All real numbers, in every entry.
     Real,
-    /// Numbers greater than 0 (the border may belong to it).
+    /// Numbers of 0 or more: the density at 0 is a positive number.
     Positive,
+    /// Numbers greater than 0: the density at 0 is 0 or infinite.
+    StrictlyPositive,
     /// Numbers between two limits.
     Interval(V, V),
     /// Numbers greater than a limit (which may belong to them).
@@ -39,11 +41,12 @@ impl<V: Value> Support<V> {
         match *self {
             Support::Real => x.is_finite(),
             Support::Positive => (0.0..f64::INFINITY).contains(&x),
+            Support::StrictlyPositive => x > 0.0 && x < f64::INFINITY,
             Support::Interval(low, high) => low.into() <= x && x <= high.into(),
             Support::GreaterThan(low) => low.into() <= x && x < f64::INFINITY,
             Support::LessThan(high) => f64::NEG_INFINITY < x && x <= high.into(),
             Support::Boolean => x == 0.0 || x == 1.0,
-            Support::NonNegativeInteger => x >= 0.0 && x.fract() == 0.0,
+            Support::NonNegativeInteger => x >= 0.0 && x < f64::INFINITY && x.fract() == 0.0,
             Support::Category(n) => x >= 0.0 && x < n as f64 && x.fract() == 0.0,
         }
     }
@@ -62,7 +65,7 @@ impl<V: Value> Support<V> {
     pub fn constrain(&self, u: V) -> Option<V> {
         Some(match *self {
             Support::Real => Identity.forward(u),
-            Support::Positive => Exp.forward(u),
+            Support::Positive | Support::StrictlyPositive => Exp.forward(u),
             Support::Interval(low, high) => Interval { low, high }.forward(u),
             Support::GreaterThan(low) => Above { low }.forward(u),
             Support::LessThan(high) => Below { high }.forward(u),
@@ -74,7 +77,7 @@ impl<V: Value> Support<V> {
     pub fn unconstrain(&self, x: V) -> Option<V> {
         Some(match *self {
             Support::Real => Identity.inverse(x),
-            Support::Positive => Exp.inverse(x),
+            Support::Positive | Support::StrictlyPositive => Exp.inverse(x),
             Support::Interval(low, high) => Interval { low, high }.inverse(x),
             Support::GreaterThan(low) => Above { low }.inverse(x),
             Support::LessThan(high) => Below { high }.inverse(x),
@@ -85,7 +88,7 @@ impl<V: Value> Support<V> {
     /// `ln |dx/du|` at `u`; none where it is 0 everywhere (the real line) or there is no bijector.
     pub fn log_det(&self, u: V, terms: Terms) -> Option<V> {
         match *self {
-            Support::Positive => Some(Exp.log_det(u, terms)),
+            Support::Positive | Support::StrictlyPositive => Some(Exp.log_det(u, terms)),
             Support::Interval(low, high) => Some(Interval { low, high }.log_det(u, terms)),
             Support::GreaterThan(low) => Some(Above { low }.log_det(u, terms)),
             Support::LessThan(high) => Some(Below { high }.log_det(u, terms)),

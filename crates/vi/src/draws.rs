@@ -86,7 +86,16 @@ pub(crate) fn quantile_of_sorted(sorted: &[f64], p: f64) -> f64 {
     let at = p.clamp(0.0, 1.0) * last as f64;
     let low = at.floor() as usize;
     let high = (low + 1).min(last);
-    sorted[low] + (sorted[high] - sorted[low]) * (at - low as f64)
+    let (below, above, part) = (sorted[low], sorted[high], at - low as f64);
+    let gap = above - below;
+    if gap.is_finite() {
+        below + gap * part
+    } else if below == above || part == 0.0 {
+        below
+    } else {
+        // The difference overflows, or one of the two is infinite.
+        below * (1.0 - part) + above * part
+    }
 }
 
 impl Draws {

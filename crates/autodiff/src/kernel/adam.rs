@@ -2,9 +2,10 @@
 
 use crate::real::{Real, Scalar};
 use crate::simd::{Kernel, dispatch};
+use num_traits::Zero;
 
 /// What Adam does in one step: `m ← β₁ m + (1-β₁) g`, `v ← β₂ v + (1-β₂) g²`, `θ ← keep θ - rate m / (√v + ε)`. The corrections of the moments for
-/// their start are in `rate` and `epsilon`.
+/// their start are in `rate` and `epsilon`. Where `g²` overflows, the step is `θ ← keep θ - rate sign(g)`, and both moments become 0.
 ///
 /// Source: Kingma, Ba 2015, "Adam", algorithm 1 with the reordering at the end of section 2.
 #[derive(Clone, Copy, Debug)]
@@ -102,9 +103,16 @@ pub(super) fn moments<T: Scalar>(
         let g = flush(gradient[i].num(), tiny.gradient);
         let first = flush(m[i].num() * b1 + g * (1.0 - b1), tiny.first);
         let second = flush(v[i].num() * b2 + g * g * (1.0 - b2), tiny.second);
-        m[i] = T::from_num(first);
-        v[i] = T::from_num(second);
-        let moved = first * step.rate / (second.sqrt() + step.epsilon);
+        // A square that overflows would stay infinite for ever. The step is then one of the rate, the limit for large gradients, and the
+        // moments begin anew. An infinite gradient is no such case: it is to be noticed.
+        let overflown = second == f64::INFINITY && g.abs() < f64::INFINITY;
+        let moved = if overflown {
+            g.signum() * step.rate
+        } else {
+            first * step.rate / (second.sqrt() + step.epsilon)
+        };
+        m[i] = T::from_num(if overflown { T::Num::zero() } else { first });
+        v[i] = T::from_num(if overflown { T::Num::zero() } else { second });
         to[i] = T::from_num(params[i].num() * step.keep - moved);
     }
 }

@@ -6,14 +6,39 @@ use crate::real::{Real, Scalar};
 use crate::tape::{Adjoints, Inputs, Op, Var};
 use num_traits::Zero;
 
-/// A matrix that should be positive definite is not.
+/// A matrix that should be symmetric and positive definite is not.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("the {size} × {size} matrix is not positive definite: pivot {pivot} is not greater than 0")]
-pub struct NotPositiveDefinite {
-    /// The first pivot that is not positive (zero-based).
-    pub pivot: usize,
-    /// Rows and columns of the matrix.
-    pub size: usize,
+#[non_exhaustive]
+pub enum NotPositiveDefinite {
+    /// A pivot of the Cholesky factorisation is not greater than 0.
+    #[error("the {size} × {size} matrix is not positive definite: pivot {pivot} is not greater than 0")]
+    Pivot {
+        /// The first such pivot (zero-based).
+        pivot: usize,
+        /// Rows and columns of the matrix.
+        size: usize,
+    },
+    /// An entry differs from the one on the other side of the diagonal.
+    #[error(
+        "the {size} × {size} matrix is not symmetric: {above:e} in row {row}, column {col}, {below:e} opposite"
+    )]
+    Asymmetric {
+        /// The row of the entry above the diagonal (zero-based).
+        row: usize,
+        /// Its column.
+        col: usize,
+        /// The entry.
+        above: f64,
+        /// The entry below the diagonal that should be its equal.
+        below: f64,
+        /// Rows and columns of the matrix.
+        size: usize,
+    },
+}
+
+/// The distance from 1 to the next number.
+fn rounding<T: Scalar>() -> f64 {
+    if T::from_f64(1.0 + f64::EPSILON).to_f64() > 1.0 { f64::EPSILON } else { f64::from(f32::EPSILON) }
 }
 
 /// Overwrites the lower triangle of `a` (n × n) with its Cholesky factor and the rest with zeros. A pivot that is not positive
@@ -203,8 +228,39 @@ impl<'t, T: Scalar> Var<'t, T> {
             all.chunks_exact((size * size).max(1)).find_map(pivots)
         });
         match bad {
-            Some(pivot) => Err(NotPositiveDefinite { pivot, size }),
+            Some(pivot) => Err(NotPositiveDefinite::Pivot { pivot, size }),
             None => Ok(l),
+        }
+    }
+
+    /// [`cholesky`](Var::cholesky) of a matrix whose upper triangle is read as well: it must be that of a symmetric matrix. Entries may
+    /// differ by rounding, up to the root of the precision in units of the root of the diagonal entries' product.
+    ///
+    /// # Errors
+    /// If `A` is not symmetric or not positive definite (NaN included).
+    ///
+    /// # Panics
+    /// If `A` is not square.
+    #[track_caller]
+    pub fn symmetric_cholesky(self) -> Result<Self, NotPositiveDefinite> {
+        let size = self.square_size("cholesky");
+        let asymmetric = self.read_lanes(|all| {
+            all.chunks_exact((size * size).max(1)).find_map(|a| {
+                let at = |i: usize, j: usize| a[i + j * size].to_f64();
+                let pairs = (0..size).flat_map(|col| (0..col).map(move |row| (row, col)));
+                pairs.map(|(row, col)| (row, col, at(row, col), at(col, row))).find(
+                    |(row, col, above, below)| {
+                        let unit = at(*row, *row).abs().sqrt() * at(*col, *col).abs().sqrt();
+                        !((above - below).abs() <= rounding::<T>().sqrt() * unit)
+                    },
+                )
+            })
+        });
+        match asymmetric {
+            Some((row, col, above, below)) => {
+                Err(NotPositiveDefinite::Asymmetric { row, col, above, below, size })
+            }
+            None => self.cholesky(),
         }
     }
 
@@ -240,26 +296,26 @@ impl<'t, T: Scalar> Var<'t, T> {
     /// `A⁻¹ B` for this symmetric positive-definite `A`.
     ///
     /// # Errors
-    /// If `A` is not positive definite.
+    /// If `A` is not symmetric or not positive definite.
     ///
     /// # Panics
     /// If `A` is not square or the sizes differ.
     #[track_caller]
     pub fn spd_solve(self, b: Self) -> Result<Self, NotPositiveDefinite> {
-        let l = self.cholesky()?;
+        let l = self.symmetric_cholesky()?;
         Ok(l.solve_lower_tr(l.solve_lower(b)))
     }
 
     /// `ln det A` for this symmetric positive-definite `A`, 1 × 1.
     ///
     /// # Errors
-    /// If `A` is not positive definite.
+    /// If `A` is not symmetric or not positive definite.
     ///
     /// # Panics
     /// If `A` is not square.
     #[track_caller]
     pub fn spd_log_det(self) -> Result<Self, NotPositiveDefinite> {
-        Ok(self.cholesky()?.triangular_log_det() * 2.0)
+        Ok(self.symmetric_cholesky()?.triangular_log_det() * 2.0)
     }
 
     /// `ln |det L|` for this triangular `L`, 1 × 1.

@@ -43,7 +43,7 @@ impl<T: Scalar> Tape<T> {
     #[track_caller]
     fn swept(&self, result: Var<'_, T>, leaves_only: bool) -> Gradients<'_, T> {
         let id = self.scalar_node(result);
-        self.inner.borrow_mut().sweep(id, None, leaves_only);
+        self.inner_mut().sweep(id, None, leaves_only);
         Gradients { tape: self, leaves_only, inner: self.inner.borrow() }
     }
 
@@ -62,7 +62,7 @@ impl<T: Scalar> Tape<T> {
         memory: &mut [&mut [T]],
     ) -> f64 {
         let id = self.scalar_node(result);
-        let mut inner = self.inner.borrow_mut();
+        let mut inner = self.inner_mut();
         let (mut squares, used) = (std::mem::take(&mut inner.squares), Cell::new(0));
         let sizes = (inner.params_grad.len(), 2 * inner.params_node.len() + 1);
         let updates = Updates::new(rule, sizes, memory, &mut squares, &used);

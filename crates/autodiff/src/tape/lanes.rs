@@ -55,7 +55,7 @@ impl<T: Scalar> Tape<T> {
         fill: impl Fn(Key, &mut [T]),
     ) -> Var<'_, T> {
         let (lanes, size) = (self.lanes(), rows * cols);
-        let mut inner = self.inner.borrow_mut();
+        let mut inner = self.inner_mut();
         let at = inner.allocate(lanes * size);
         for lane in 0..lanes {
             let key = inner.lane_key(key, lane);

@@ -23,7 +23,7 @@ pub(crate) use node::Behind;
 use node::{Grad, Node, Place, Values};
 use op::{Passed, Reached};
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::sync::Arc;
 
 /// A record of operations on matrices, from which gradients are computed.
@@ -142,6 +142,20 @@ impl<T: Scalar> Tape<T> {
         inner.peeked.set(false);
     }
 
+    /// The tape, to be changed.
+    ///
+    /// # Panics
+    /// While [`Gradients`] are alive, which read it.
+    #[track_caller]
+    fn inner_mut(&self) -> RefMut<'_, Inner<T>> {
+        match self.inner.try_borrow_mut() {
+            Ok(inner) => inner,
+            Err(_) => panic!(
+                "Tape: nothing can be recorded or swept while Gradients of the tape are alive; drop them first"
+            ),
+        }
+    }
+
     /// The number of values on the tape.
     pub fn size(&self) -> usize {
         self.inner.borrow().used
@@ -158,33 +172,42 @@ impl<T: Scalar> Tape<T> {
     }
 
     /// A matrix that wants a gradient.
+    ///
+    /// # Panics
+    /// As everything that records: while [`Gradients`] of this tape are alive.
+    #[track_caller]
     pub fn variable(&self, x: &DMatrix<T>) -> Var<'_, T> {
         self.leaf(x.nrows(), x.ncols(), true, |y| y.copy_from_slice(x.as_slice()))
     }
 
     /// A matrix without a gradient (copied; see [`share`](Tape::share)).
+    #[track_caller]
     pub fn constant(&self, x: &DMatrix<T>) -> Var<'_, T> {
         self.leaf(x.nrows(), x.ncols(), false, |y| y.copy_from_slice(x.as_slice()))
     }
 
     /// An r × c matrix without a gradient, whose entries `fill` writes column by column.
+    #[track_caller]
     pub fn constant_with(&self, rows: usize, cols: usize, fill: impl FnOnce(&mut [T])) -> Var<'_, T> {
         self.leaf(rows, cols, false, fill)
     }
 
     /// A column without a gradient.
+    #[track_caller]
     pub fn column(&self, x: &[T]) -> Var<'_, T> {
         self.leaf(x.len(), 1, false, |y| y.copy_from_slice(x))
     }
 
     /// A number that wants a gradient.
+    #[track_caller]
     pub fn scalar(&self, x: T) -> Var<'_, T> {
         self.leaf(1, 1, true, |y| y[0] = x)
     }
 
     /// A matrix without a gradient, not copied.
+    #[track_caller]
     pub fn share(&self, x: &Arc<DMatrix<T>>) -> Var<'_, T> {
-        let mut inner = self.inner.borrow_mut();
+        let mut inner = self.inner_mut();
         inner.shared.push(x.clone());
         let place = Place::Shared(inner.shared.len() - 1);
         let id = inner.push(x.shape(), place, Grad::None);
@@ -210,7 +233,7 @@ impl<T: Scalar> Tape<T> {
         shape: (usize, usize),
         behind: Behind,
     ) -> (Var<'_, T>, Var<'_, T>) {
-        let mut inner = self.inner.borrow_mut();
+        let mut inner = self.inner_mut();
         let first = inner.args.len() as u32;
         for var in args {
             let id = match var.on(self) {
@@ -235,13 +258,14 @@ impl<T: Scalar> Tape<T> {
     ) -> Var<'_, T> {
         let (value, _) = self.record_op(op, args, shape, Behind::default());
         if let Some(id) = value.on(self) {
-            self.inner.borrow_mut().nodes[id as usize].rectified = true;
+            self.inner_mut().nodes[id as usize].rectified = true;
         }
         value
     }
 
+    #[track_caller]
     fn leaf(&self, rows: usize, cols: usize, wants: bool, fill: impl FnOnce(&mut [T])) -> Var<'_, T> {
-        let mut inner = self.inner.borrow_mut();
+        let mut inner = self.inner_mut();
         let at = inner.allocate(rows * cols);
         fill(&mut inner.arena[at..at + rows * cols]);
         let grad = if wants { inner.allocate_adjoint(rows * cols) } else { Grad::None };
@@ -252,7 +276,7 @@ impl<T: Scalar> Tape<T> {
 
     /// Nodes that show parts of a value, one after the other, of these shapes. The number of the first.
     pub(crate) fn show_parts(&self, of: Var<'_, T>, shapes: impl Iterator<Item = (usize, usize)>) -> u32 {
-        let mut inner = self.inner.borrow_mut();
+        let mut inner = self.inner_mut();
         let (first, mut at) = (inner.nodes.len() as u32, 0);
         let Some(Node { place: Place::Arena(value), grad, .. }) =
             of.on(self).map(|id| inner.nodes[id as usize])
@@ -269,7 +293,7 @@ impl<T: Scalar> Tape<T> {
 
     /// A node that shows the value of `id` in the same memory, without a gradient.
     pub(crate) fn detached(&self, id: u32) -> Var<'_, T> {
-        let mut inner = self.inner.borrow_mut();
+        let mut inner = self.inner_mut();
         let Node { rows, cols, place, laned, .. } = inner.nodes[id as usize];
         let id = inner.push((rows as usize, cols as usize), place, Grad::None);
         inner.nodes[id as usize].laned = laned;

@@ -32,7 +32,7 @@ impl<T: Scalar> Tape<T> {
 
     #[track_caller]
     fn bind_for(&self, params: &Params<T>, lending: Lending) {
-        let mut inner = self.inner.borrow_mut();
+        let mut inner = self.inner_mut();
         assert!(
             inner.lent.is_empty(),
             "bind: after draws of parameters bound for an update, reset the tape first"
@@ -64,7 +64,7 @@ impl<T: Scalar> Tape<T> {
     /// If the parameters are not bound to this tape.
     #[track_caller]
     pub fn param(&self, params: &Params<T>, id: ParamId) -> Var<'_, T> {
-        let mut inner = self.inner.borrow_mut();
+        let mut inner = self.inner_mut();
         inner.assert_bound(params);
         let s = params.segment(id);
         if let Some(node) = inner.params_node[id.index()] {
@@ -87,7 +87,7 @@ impl<T: Scalar> Tape<T> {
     /// If the parameters are not bound to this tape, or a segment was used by itself (or with others).
     #[track_caller]
     pub fn param_range(&self, params: &Params<T>, first: ParamId, last: ParamId) -> Var<'_, T> {
-        let mut inner = self.inner.borrow_mut();
+        let mut inner = self.inner_mut();
         inner.assert_bound(params);
         let offset = params.segment(first).offset;
         let n = params.segment(last).range().end - offset;

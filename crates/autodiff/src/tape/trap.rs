@@ -43,7 +43,7 @@ impl Trap {
 impl<T: Scalar> Tape<T> {
     /// Checks every result from now on, at the cost of a pass over it. Meant for the replay of a step that failed.
     pub fn trap_non_finite(&self, on: bool) {
-        self.inner.borrow_mut().trap.armed = on;
+        self.inner_mut().trap.armed = on;
     }
 
     /// The first non-finite number since the last reset, if the trap was on.
@@ -53,6 +53,6 @@ impl<T: Scalar> Tape<T> {
 
     /// Marks the operations recorded from now on, for [`NonFinite`] reports. The meaning is the caller's.
     pub fn set_tag(&self, tag: u32) {
-        self.inner.borrow_mut().tag = tag;
+        self.inner_mut().tag = tag;
     }
 }

@@ -2,7 +2,8 @@
 
 use nalgebra::DMatrix;
 use probity_autodiff::{
-    Arg, Axis, Dual, Formula, FormulaPair, Key, Real, Scalar, Tape, Var, check_gradient, formula,
+    Arg, Axis, Dual, Formula, FormulaPair, Key, NotPositiveDefinite, Real, Scalar, Tape, Var, check_gradient,
+    formula,
 };
 
 fn matrix(rows: usize, cols: usize, seed: u64) -> DMatrix<f64> {
@@ -302,7 +303,7 @@ fn positive_definite() {
     let tape = Tape::<f64>::new();
     let bad = tape.constant(&DMatrix::from_row_slice(2, 2, &[1.0, 2.0, 2.0, 1.0]));
     let error = bad.cholesky().unwrap_err();
-    assert_eq!(error.pivot, 1);
+    assert_eq!(error, NotPositiveDefinite::Pivot { pivot: 1, size: 2 });
     assert_eq!(error.to_string(), "the 2 × 2 matrix is not positive definite: pivot 1 is not greater than 0");
 }
 

@@ -1,6 +1,6 @@
 //! Bernoulli distribution on 0 and 1.
 
-use super::common_shape;
+use super::{common_shape, infinite, not_negative, probability};
 use crate::distribution::{Distribution, Entropy, Moments, Sample};
 use crate::error::{ParameterError, require};
 use crate::kl::{KlDivergence, KlMethod};
@@ -40,7 +40,7 @@ impl<V: Value> Bernoulli<V> {
     pub fn probs(&self) -> V {
         match *self {
             Logits(l) => V::apply(formula!(|l| l.sigmoid()), [l]),
-            Probs(p) => p,
+            Probs(p) => V::apply(formula!(|p| probability(p)), [p]),
         }
     }
 
@@ -48,7 +48,7 @@ impl<V: Value> Bernoulli<V> {
     pub fn logits(&self) -> V {
         match *self {
             Logits(l) => l,
-            Probs(p) => V::apply(formula!(|p| p.ln() - (-p).ln_1p()), [p]),
+            Probs(p) => V::apply(formula!(|p| probability(p).ln() - (-p).ln_1p()), [p]),
         }
     }
 
@@ -74,10 +74,11 @@ impl Family for Bernoulli<f64> {
     }
 }
 
-/// The mass at a value that is neither 0 nor 1; NaN stays.
+/// The mass at a value that is neither 0 nor 1; a NaN, also one of the parameter, stays.
 #[inline(always)]
-fn outside<R: Real>(x: R) -> R {
-    R::of(if x.re().is_nan() { f64::NAN } else { f64::NEG_INFINITY })
+fn outside<R: Real>(x: R, parameter: R) -> R {
+    let nan = x.re().is_nan() || parameter.re().is_nan();
+    R::of(if nan { f64::NAN } else { f64::NEG_INFINITY })
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +87,7 @@ impl Formula<2> for LogitsLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, l]: [R; 2]) -> R {
         let inside = (l * (x * 2.0 - 1.0)).log_sigmoid();
-        if x == 0.0 || x == 1.0 { inside } else { outside(x) }
+        if x == 0.0 || x == 1.0 { inside } else { outside(x, l) }
     }
 }
 
@@ -95,12 +96,13 @@ struct ProbsLogProb;
 impl Formula<2> for ProbsLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, p]: [R; 2]) -> R {
+        let p = probability(p);
         if x == 1.0 {
             p.ln()
         } else if x == 0.0 {
             (-p).ln_1p()
         } else {
-            outside(x)
+            outside(x, p)
         }
     }
 }
@@ -143,7 +145,9 @@ impl<V: Value> Sample<V> for Bernoulli<V> {
                 V::draw(cx, f, args(l), least)
             }
             Probs(p) => {
-                let f = formula!(|p, u| R::of(if p.re().is_nan() { f64::NAN } else { f64::from(u < p) }));
+                let f = formula!(|p, u| {
+                    R::of(if probability(p).re().is_nan() { f64::NAN } else { f64::from(u < p) })
+                });
                 V::draw(cx, f, args(p), least)
             }
         }
@@ -158,7 +162,7 @@ impl<V: Value> Moments<V> for Bernoulli<V> {
     fn variance(&self) -> V {
         match *self {
             Logits(l) => V::apply(formula!(|l| l.sigmoid() * (-l).sigmoid()), [l]),
-            Probs(p) => V::apply(formula!(|p| p * (-p + 1.0)), [p]),
+            Probs(p) => V::apply(formula!(|p| probability(p) * (-p + 1.0)), [p]),
         }
     }
 }
@@ -180,6 +184,7 @@ struct ProbsEntropy;
 impl Formula<1> for ProbsEntropy {
     #[inline(always)]
     fn eval<R: Real>(&self, [p]: [R; 1]) -> R {
+        let p = probability(p);
         let q = -p + 1.0;
         let log_q = if q == 0.0 { R::zero() } else { (-p).ln_1p() };
         -p.xlogy(p) - q * log_q
@@ -203,15 +208,18 @@ impl Formula<2> for LogitsKl {
     fn eval<R: Real>(&self, [a, b]: [R; 2]) -> R {
         // The same for 1 - x; with a probability of at most one half nothing below cancels.
         let (a, b) = if a > 0.0 { (-a, -b) } else { (a, b) };
+        if infinite(b) && b != a && !a.re().is_nan() {
+            return R::of(f64::INFINITY);
+        }
         if a == f64::NEG_INFINITY {
             return b.softplus();
         }
         let (p, h) = (a.sigmoid(), b - a);
         if h.re().abs() < 1.0 {
             // ln(1 + p (eʰ - 1)) - p h.
-            return ln_1p_minus(p * h.exp_m1()) + p * exp_minus_line(h);
+            return not_negative(ln_1p_minus(p * h.exp_m1()) + p * exp_minus_line(h));
         }
-        b.softplus() - a.softplus() - p * h
+        not_negative(b.softplus() - a.softplus() - p * h)
     }
 }
 
@@ -221,6 +229,10 @@ struct ProbsKl;
 impl Formula<2> for ProbsKl {
     #[inline(always)]
     fn eval<R: Real>(&self, [p, q]: [R; 2]) -> R {
+        let (p, q) = (probability(p), probability(q));
+        if (q == 0.0 || q == 1.0) && p != q && !p.re().is_nan() {
+            return R::of(f64::INFINITY);
+        }
         if p == 0.0 {
             return -(-q).ln_1p() + p;
         }
@@ -229,7 +241,7 @@ impl Formula<2> for ProbsKl {
         }
         // The first-order parts of both logarithms cancel; without them each term is positive.
         let (d, rest) = (q - p, -p + 1.0);
-        -p * ln_bend(d / p, q / p) - rest * ln_bend(-d / rest, (-q + 1.0) / rest)
+        not_negative(-p * ln_bend(d / p, q / p) - rest * ln_bend(-d / rest, (-q + 1.0) / rest))
     }
 }
 

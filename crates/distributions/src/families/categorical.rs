@@ -1,5 +1,6 @@
 //! Categorical distribution: one of the columns, by its zero-based index.
 
+use super::finite_or_nan;
 use crate::distribution::{Distribution, Entropy, Event, Sample};
 use crate::error::{ParameterError, require};
 use crate::kl::{KlDivergence, KlMethod};
@@ -151,8 +152,18 @@ impl<'t, T: Scalar> KlDivergence<Categorical<Var<'t, T>>> for Categorical<Var<'t
     #[track_caller]
     fn kl_terms(&self, p: &Categorical<Var<'t, T>>, terms: Terms) -> Var<'t, T> {
         let (log_p, size) = (self.logits.log_softmax(), self.logits.logsumexp());
+        // Where a class has probability and p has none for it, the divergence is infinite and has no slope. The rows are marked, and
+        // computed as if it were not so: derivatives of infinite terms would be NaN.
+        let hit = formula!(|l, b| {
+            let possible = l > f64::NEG_INFINITY;
+            if possible && b == f64::NEG_INFINITY { R::one() } else { R::zero() }
+        });
+        let hits = Var::map(hit, [log_p, p.logits]).sum_axis(Axis::Cols);
         // A class without probability has no part in the mean, but in the sum it has.
-        let gap = formula!(|l, a, b| if l == f64::NEG_INFINITY { R::zero() } else { b - a });
+        let gap = formula!(|l, a, b| {
+            let none = f64::NEG_INFINITY;
+            if l == none || b == none { R::zero() } else { b - a }
+        });
         let gap = Var::map(gap, [log_p, self.logits, p.logits]);
         let weighted = formula!(|l, d| if l == f64::NEG_INFINITY { R::zero() } else { l.exp() * d });
         let mean = Var::map(weighted, [log_p, gap]).sum_axis(Axis::Cols);
@@ -174,13 +185,17 @@ impl<'t, T: Scalar> KlDivergence<Categorical<Var<'t, T>>> for Categorical<Var<'t
             }
         });
         let excess = Var::map(excess, [log_term, log_p, gap, mean]).sum_axis(Axis::Cols);
-        let chosen = formula!(|close, far, mean| if mean == f64::NEG_INFINITY {
-            R::of(f64::INFINITY)
-        } else if far < 100.0 {
-            close.ln_1p()
-        } else {
-            far
+        let chosen = formula!(|close, far, hits, size, p_size| {
+            let rest = finite_or_nan(size) * 0.0 + finite_or_nan(p_size) * 0.0;
+            rest + if hits > 0.0 {
+                R::of(f64::INFINITY)
+            } else if far < 100.0 {
+                close.ln_1p()
+            } else {
+                far
+            }
         });
-        total(Var::map(chosen, [excess, log_term.logsumexp(), mean]), terms)
+        let args = [excess, log_term.logsumexp(), hits, size, p.logits.logsumexp()];
+        total(Var::map(chosen, args), terms)
     }
 }

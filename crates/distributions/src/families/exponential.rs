@@ -1,6 +1,10 @@
 //! Exponential distribution on the positive numbers.
 
-use super::{Laplace, Normal, Uniform, clamped, not_negative, outside, positive_or_nan, probability};
+use super::uniform::above;
+use super::{
+    Laplace, Normal, Uniform, clamped, finite_or_nan, flat, infinite, ln_ratio, not_negative, outside,
+    overflown, positive_or_nan, probability,
+};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod, infinite_kl};
@@ -33,7 +37,37 @@ impl Formula<2> for ExponentialLogProb {
     fn eval<R: Real>(&self, [x, rate]: [R; 2]) -> R {
         let inside = positive_or_nan(rate).ln() - rate * x;
         let outside = outside(rate);
-        if x < 0.0 { outside } else { inside }
+        if x < 0.0 || infinite(x) { outside } else { inside }
+    }
+}
+
+/// `rate x`; 0 below the support.
+#[inline(always)]
+fn argument<R: Real>(x: R, rate: R) -> R {
+    flat(positive_or_nan(rate) * clamped(x))
+}
+
+/// The log density of `u = ln x`.
+#[derive(Clone, Copy, Debug)]
+struct ExponentialLogProbOfLog;
+impl Formula<2> for ExponentialLogProbOfLog {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [u, rate]: [R; 2]) -> R {
+        let log = u + positive_or_nan(rate).ln();
+        let y = log.exp();
+        let (inside, overflown) = (log - y, overflown(log));
+        if y == f64::INFINITY { overflown } else { inside }
+    }
+}
+
+/// `E rate x - E ln(rate x)` less the entropy, for `ln x ~ N(m, s)`.
+#[derive(Clone, Copy, Debug)]
+struct LogNormalExponentialKl;
+impl Formula<3> for LogNormalExponentialKl {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [m, s, rate]: [R; 3]) -> R {
+        let (s, log) = (positive_or_nan(s), finite_or_nan(m) + positive_or_nan(rate).ln());
+        not_negative((log + s * s * 0.5).exp() - log - s.ln() - (HALF_LN_TAU + 0.5))
     }
 }
 
@@ -53,15 +87,28 @@ impl<V: Value> Distribution<V> for Exponential<V> {
     fn log_prob_terms(&self, x: V, terms: Terms) -> V {
         V::apply_as(terms, ExponentialLogProb, [x, self.rate])
     }
+    #[track_caller]
+    fn log_prob_unconstrained(&self, u: V, terms: Terms) -> V {
+        V::apply_as(terms, ExponentialLogProbOfLog, [u, self.rate])
+    }
+    #[track_caller]
+    fn kl_from_unconstrained_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
+        Some((V::apply_as(terms, LogNormalExponentialKl, [loc, scale, self.rate]), KlMethod::Closed))
+    }
 }
 
 impl<V: Value> Sample<V> for Exponential<V> {
     fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
-        V::draw(cx, formula!(|rate, u| -u.ln() / rate), [Draw::Value(self.rate), Draw::Uniform(key)], least)
+        V::draw(
+            cx,
+            formula!(|rate, u| -u.ln() / positive_or_nan(rate)),
+            [Draw::Value(self.rate), Draw::Uniform(key)],
+            least,
+        )
     }
 }
 impl<V: Value> Reparameterized<V> for Exponential<V> {}
-rand_draws!(Exponential, |d, rng| exponential(rng) / d.rate);
+rand_draws!(Exponential, |d, rng| exponential(rng) / positive_or_nan(d.rate));
 
 impl<V: Value> Moments<V> for Exponential<V> {
     fn mean(&self) -> V {
@@ -74,16 +121,16 @@ impl<V: Value> Moments<V> for Exponential<V> {
 
 impl<V: Value> Cdf<V> for Exponential<V> {
     fn cdf(&self, x: V) -> V {
-        V::apply(formula!(|x, rate| -(-positive_or_nan(rate) * clamped(x)).exp_m1()), [x, self.rate])
+        V::apply(formula!(|x, rate| -(-argument(x, rate)).exp_m1()), [x, self.rate])
     }
     fn sf(&self, x: V) -> V {
-        V::apply(formula!(|x, rate| (-positive_or_nan(rate) * clamped(x)).exp()), [x, self.rate])
+        V::apply(formula!(|x, rate| (-argument(x, rate)).exp()), [x, self.rate])
     }
     fn log_cdf(&self, x: V) -> V {
-        V::apply(formula!(|x, rate| (positive_or_nan(rate) * clamped(x)).log1mexp()), [x, self.rate])
+        V::apply(formula!(|x, rate| argument(x, rate).log1mexp()), [x, self.rate])
     }
     fn log_sf(&self, x: V) -> V {
-        V::apply(formula!(|x, rate| -positive_or_nan(rate) * clamped(x)), [x, self.rate])
+        V::apply(formula!(|x, rate| -argument(x, rate)), [x, self.rate])
     }
     fn quantile(&self, p: V) -> V {
         V::apply(formula!(|p, rate| -(-probability(p)).ln_1p() / positive_or_nan(rate)), [p, self.rate])
@@ -102,7 +149,8 @@ struct ExponentialExponentialKl;
 impl Formula<2> for ExponentialExponentialKl {
     #[inline(always)]
     fn eval<R: Real>(&self, [a, b]: [R; 2]) -> R {
-        not_negative((b - a) / a - (b / a).ln())
+        let (a, b) = (positive_or_nan(a), positive_or_nan(b));
+        not_negative((b - a) / a - ln_ratio(b, a))
     }
 }
 
@@ -121,9 +169,10 @@ struct ExponentialNormalKl;
 impl Formula<3> for ExponentialNormalKl {
     #[inline(always)]
     fn eval<R: Real>(&self, [a, b, t]: [R; 3]) -> R {
+        let (a, b, t) = (positive_or_nan(a), finite_or_nan(b), positive_or_nan(t));
         let mean = a.recip();
         let squares = ((mean - b) / t).sq() + (mean / t).sq();
-        squares * 0.5 + a.ln() + t.ln() + (HALF_LN_TAU - 1.0)
+        not_negative(squares * 0.5 + a.ln() + t.ln() + (HALF_LN_TAU - 1.0))
     }
 }
 
@@ -136,8 +185,14 @@ impl<V: Value> KlDivergence<Normal<V>> for Exponential<V> {
     }
 }
 
-infinite_kl!(Exponential { rate } || Uniform { low, high });
-infinite_kl!(Normal { loc, scale } || Exponential { rate });
-infinite_kl!(Laplace { loc, scale } || Exponential { rate });
+infinite_kl!(Exponential { rate } || Uniform { low, high }, [positive_or_nan(rate), above(low, high)]);
+infinite_kl!(
+    Normal { loc, scale } || Exponential { rate },
+    [finite_or_nan(loc), positive_or_nan(scale), positive_or_nan(rate)]
+);
+infinite_kl!(
+    Laplace { loc, scale } || Exponential { rate },
+    [finite_or_nan(loc), positive_or_nan(scale), positive_or_nan(rate)]
+);
 
 crate::family!(Exponential { rate });

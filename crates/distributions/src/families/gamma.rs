@@ -1,14 +1,16 @@
 //! Gamma distribution on the positive numbers.
 
 use super::normal::HALF_LN_TAU;
-use super::{Exponential, Laplace, Normal, Uniform, common_shape, not_negative, positive_or_nan};
+use super::uniform::above;
+use super::{
+    Exponential, Laplace, Normal, Uniform, common_shape, finite_or_nan, ln_ratio, not_negative, outside,
+    overflown, positive_or_nan,
+};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod, infinite_kl};
 use crate::random::{gamma, rand_draws};
-use crate::special::{
-    entry_key, implicit_draw, implicit_root, lgamma_above_tangent, ln_bend, log_gamma_draw,
-};
+use crate::special::{entry_key, implicit_draw, implicit_root, lgamma_above_tangent, log_gamma_draw};
 use crate::support::Support;
 use probity_autodiff::math::gamma_inc::{gamma_log_draw_slope, gamma_p_inv, gamma_pdf, log_density};
 use probity_autodiff::math::{ln_1p_minus, stirling};
@@ -37,16 +39,23 @@ struct GammaLogProb;
 impl Formula<3> for GammaLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, a, rate]: [R; 3]) -> R {
-        let valid = a > 0.0 && rate > 0.0;
-        if x < 0.0 && valid {
-            return R::of(f64::NEG_INFINITY);
-        }
-        if x == 0.0 && a == 1.0 {
-            // Where `0 ln 0` would be NaN.
-            return rate.ln() - x * rate;
-        }
+        let (a, rate) = (positive_or_nan(a), positive_or_nan(rate));
         let y = x * rate;
-        if a < 10.0 || !valid {
+        let outside = outside(rate) + a * 0.0;
+        if x < 0.0 || y == f64::INFINITY {
+            return outside;
+        }
+        if x == 0.0 && a > 0.0 {
+            // Where products with `ln 0` would be NaN.
+            return if a == 1.0 {
+                rate.ln() - y
+            } else if a < 1.0 {
+                -outside
+            } else {
+                outside
+            };
+        }
+        if !(a >= 10.0) {
             return (a - 1.0) * x.ln() + a * rate.ln() - y - a.lgamma();
         }
         // For a large concentration the parts cancel; the logarithm of the product must survive its underflow.
@@ -55,11 +64,41 @@ impl Formula<3> for GammaLogProb {
     }
 }
 
+/// The log density of `u = ln x`.
+#[derive(Clone, Copy, Debug)]
+struct GammaLogProbOfLog;
+impl Formula<3> for GammaLogProbOfLog {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [u, a, rate]: [R; 3]) -> R {
+        let (a, log) = (positive_or_nan(a), u + positive_or_nan(rate).ln());
+        let y = log.exp();
+        if y == f64::INFINITY { overflown(log) + a * 0.0 } else { log_density(a, y, log) }
+    }
+}
+
+/// `E y - a E ln y + ln Γ(a)` less the entropy, for `ln x ~ N(m, s)` and `y = rate x`.
+#[derive(Clone, Copy, Debug)]
+struct LogNormalGammaKl;
+impl Formula<4> for LogNormalGammaKl {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [m, s, a, rate]: [R; 4]) -> R {
+        let (s, a) = (positive_or_nan(s), positive_or_nan(a));
+        let log = finite_or_nan(m) + positive_or_nan(rate).ln();
+        let (y, half) = (log.exp(), s * s * 0.5);
+        if y == f64::INFINITY {
+            return -overflown(log) + a * 0.0 + s * 0.0;
+        }
+        // E y - y.
+        let more = if half < 1.0 { y * half.exp_m1() } else { (log + half).exp() - y };
+        not_negative(more - log_density(a, y, log) - s.ln() - (HALF_LN_TAU + 0.5))
+    }
+}
+
 impl<V: Value> Distribution<V> for Gamma<V> {
     const NAME: &'static str = "Gamma";
 
     fn support(&self) -> Support<V> {
-        Support::Positive
+        Support::StrictlyPositive
     }
     fn shape(&self) -> (usize, usize) {
         common_shape(&[self.concentration, self.rate])
@@ -72,6 +111,15 @@ impl<V: Value> Distribution<V> for Gamma<V> {
     fn log_prob_terms(&self, x: V, terms: Terms) -> V {
         V::apply_as(terms, GammaLogProb, [x, self.concentration, self.rate])
     }
+    #[track_caller]
+    fn log_prob_unconstrained(&self, u: V, terms: Terms) -> V {
+        V::apply_as(terms, GammaLogProbOfLog, [u, self.concentration, self.rate])
+    }
+    #[track_caller]
+    fn kl_from_unconstrained_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
+        let args = [loc, scale, self.concentration, self.rate];
+        Some((V::apply_as(terms, LogNormalGammaKl, args), KlMethod::Closed))
+    }
 }
 
 /// A draw, from two uniform numbers that name the entry's own stream: rejection takes a number of draws that is not known
@@ -82,7 +130,7 @@ impl Formula<4> for GammaDraw {
     #[inline]
     fn eval<R: Real>(&self, [a, rate, u, v]: [R; 4]) -> R {
         let log_z = log_gamma_draw(entry_key(u, v), a.re());
-        let x = (implicit_draw(log_z, a, gamma_log_draw_slope) - rate.ln()).exp();
+        let x = (implicit_draw(log_z, a, gamma_log_draw_slope) - positive_or_nan(rate).ln()).exp();
         let least = R::of(f64::MIN_POSITIVE);
         let least = if least > 0.0 { least } else { R::of(f64::from(f32::MIN_POSITIVE)) };
         if x < least { least } else { x }
@@ -99,16 +147,22 @@ impl<V: Value> Sample<V> for Gamma<V> {
 }
 impl<V: Value> Reparameterized<V> for Gamma<V> {}
 rand_draws!(Gamma, |d, rng| {
-    let x = gamma(d.concentration, rng) / positive_or_nan(d.rate);
+    let x = gamma(positive_or_nan(d.concentration), rng) / positive_or_nan(d.rate);
     if x < f64::MIN_POSITIVE { f64::MIN_POSITIVE } else { x }
 });
 
 impl<V: Value> Moments<V> for Gamma<V> {
     fn mean(&self) -> V {
-        V::apply(formula!(|a, rate| a / rate), [self.concentration, self.rate])
+        V::apply(
+            formula!(|a, rate| positive_or_nan(a) / positive_or_nan(rate)),
+            [self.concentration, self.rate],
+        )
     }
     fn variance(&self) -> V {
-        V::apply(formula!(|a, rate| a / rate / rate), [self.concentration, self.rate])
+        V::apply(
+            formula!(|a, rate| positive_or_nan(a) / positive_or_nan(rate) / rate),
+            [self.concentration, self.rate],
+        )
     }
 }
 
@@ -117,27 +171,46 @@ struct GammaQuantile;
 impl Formula<3> for GammaQuantile {
     #[inline]
     fn eval<R: Real>(&self, [p, a, rate]: [R; 3]) -> R {
+        let (a, rate) = (positive_or_nan(a), positive_or_nan(rate));
         let z = gamma_p_inv(a.re(), p.re());
         implicit_root(z, |z| a.gamma_p(z) - p, |z| gamma_pdf(a, z)) / rate
     }
 }
 
+/// The concentration, 0 (NaN for bad parameters), and `rate x` unless `x` lies below the support.
+#[inline(always)]
+fn point<R: Real>(x: R, a: R, rate: R) -> (R, R, Option<R>) {
+    let (a, rate) = (positive_or_nan(a), positive_or_nan(rate));
+    (a, a * 0.0 + rate * 0.0, if x < 0.0 { None } else { Some(x * rate) })
+}
+
 impl<V: Value> Cdf<V> for Gamma<V> {
     fn cdf(&self, x: V) -> V {
-        let f = formula!(|x, a, rate| if x < 0.0 { R::zero() } else { a.gamma_p(x * rate) });
+        let f = formula!(|x, a, rate| match point(x, a, rate) {
+            (a, rest, Some(y)) => a.gamma_p(y) + rest,
+            (_, rest, None) => rest,
+        });
         V::apply(f, [x, self.concentration, self.rate])
     }
     fn sf(&self, x: V) -> V {
-        let f = formula!(|x, a, rate| if x < 0.0 { R::one() } else { a.gamma_q(x * rate) });
+        let f = formula!(|x, a, rate| match point(x, a, rate) {
+            (a, rest, Some(y)) => a.gamma_q(y) + rest,
+            (_, rest, None) => rest + 1.0,
+        });
         V::apply(f, [x, self.concentration, self.rate])
     }
     fn log_cdf(&self, x: V) -> V {
-        let f =
-            formula!(|x, a, rate| if x < 0.0 { R::of(f64::NEG_INFINITY) } else { a.log_gamma_p(x * rate) });
+        let f = formula!(|x, a, rate| match point(x, a, rate) {
+            (a, rest, Some(y)) => a.log_gamma_p(y) + rest,
+            (_, rest, None) => rest - f64::INFINITY,
+        });
         V::apply(f, [x, self.concentration, self.rate])
     }
     fn log_sf(&self, x: V) -> V {
-        let f = formula!(|x, a, rate| if x < 0.0 { R::zero() } else { a.log_gamma_q(x * rate) });
+        let f = formula!(|x, a, rate| match point(x, a, rate) {
+            (a, rest, Some(y)) => a.log_gamma_q(y) + rest,
+            (_, rest, None) => rest,
+        });
         V::apply(f, [x, self.concentration, self.rate])
     }
     fn quantile(&self, p: V) -> V {
@@ -161,7 +234,7 @@ struct GammaEntropy;
 impl Formula<2> for GammaEntropy {
     #[inline]
     fn eval<R: Real>(&self, [a, rate]: [R; 2]) -> R {
-        entropy(a, rate)
+        entropy(positive_or_nan(a), positive_or_nan(rate))
     }
 }
 
@@ -177,12 +250,18 @@ struct GammaGammaKl;
 impl Formula<4> for GammaGammaKl {
     #[inline]
     fn eval<R: Real>(&self, [a, r, b, s]: [R; 4]) -> R {
-        if !(a > 0.0 && r > 0.0 && b > 0.0 && s > 0.0 && a.is_finite() && b.is_finite()) {
+        let valid = |x: R| x > 0.0 && x < f64::INFINITY;
+        if ![a, r, b, s].into_iter().all(valid) {
             return R::of(f64::NAN);
         }
-        let (excess, ratio) = ((s - r) / r, s / r);
-        let log_ratio = if excess.re().abs() < 0.35 { excess.ln_1p() } else { ratio.ln() };
-        not_negative(lgamma_above_tangent(b, a) - a * ln_bend(excess, ratio) + (a - b) * log_ratio)
+        let excess = (s - r) / r;
+        if excess == f64::INFINITY || b / a == f64::INFINITY {
+            return R::of(f64::INFINITY);
+        }
+        let near = excess.re().abs() < 0.35;
+        let log_ratio = if near { excess.ln_1p() } else { ln_ratio(s, r) };
+        let bend = if near { ln_1p_minus(excess) } else { log_ratio - excess };
+        not_negative(lgamma_above_tangent(b, a) - a * bend + (a - b) * log_ratio)
     }
 }
 
@@ -201,9 +280,13 @@ struct GammaNormalKl;
 impl Formula<4> for GammaNormalKl {
     #[inline]
     fn eval<R: Real>(&self, [a, rate, loc, scale]: [R; 4]) -> R {
+        let (a, rate) = (positive_or_nan(a), positive_or_nan(rate));
+        let (loc, scale) = (finite_or_nan(loc), positive_or_nan(scale));
         let shift = (a / rate - loc) / scale;
         let spread = (rate * scale).recip();
-        (shift * shift + a * spread * spread) * 0.5 + scale.ln() + HALF_LN_TAU - entropy(a, rate)
+        not_negative(
+            (shift * shift + a * spread * spread) * 0.5 + scale.ln() + HALF_LN_TAU - entropy(a, rate),
+        )
     }
 }
 
@@ -240,15 +323,13 @@ struct UniformGammaKl;
 impl Formula<4> for UniformGammaKl {
     #[inline]
     fn eval<R: Real>(&self, [a, b, c, r]: [R; 4]) -> R {
-        let width = b - a;
-        if !(width > 0.0) {
-            return width * f64::NAN;
-        }
+        let (b, c, r) = (above(a, b), positive_or_nan(c), positive_or_nan(r));
         if a < 0.0 {
-            return (a + b + c + r) * 0.0 + f64::INFINITY;
+            return a * 0.0 + b * 0.0 + c * 0.0 + r * 0.0 + f64::INFINITY;
         }
+        let width = b - a;
         let stretch = width / a;
-        let mean_log = if stretch < 1.0 {
+        let mean_log = if a > 0.0 && stretch < 1.0 {
             // ln a + (1 + 1/s) ln(1 + s) - 1, without the first order.
             let bend = ln_1p_minus(stretch);
             a.ln() + stretch + bend + bend / stretch
@@ -257,7 +338,7 @@ impl Formula<4> for UniformGammaKl {
         } else {
             b.ln() - 1.0
         };
-        c.lgamma() - c * r.ln() - width.ln() + r * (a + width * 0.5) - (c - 1.0) * mean_log
+        not_negative(c.lgamma() - c * r.ln() - width.ln() + r * (a + width * 0.5) - (c - 1.0) * mean_log)
     }
 }
 
@@ -270,8 +351,17 @@ impl<V: Value> KlDivergence<Gamma<V>> for Uniform<V> {
     }
 }
 
-infinite_kl!(Normal { loc, scale } || Gamma { concentration, rate });
-infinite_kl!(Laplace { loc, scale } || Gamma { concentration, rate });
-infinite_kl!(Gamma { concentration, rate } || Uniform { low, high });
+infinite_kl!(
+    Normal { loc, scale } || Gamma { concentration, rate },
+    [finite_or_nan(loc), positive_or_nan(scale), positive_or_nan(concentration), positive_or_nan(rate)]
+);
+infinite_kl!(
+    Laplace { loc, scale } || Gamma { concentration, rate },
+    [finite_or_nan(loc), positive_or_nan(scale), positive_or_nan(concentration), positive_or_nan(rate)]
+);
+infinite_kl!(
+    Gamma { concentration, rate } || Uniform { low, high },
+    [positive_or_nan(concentration), positive_or_nan(rate), above(low, high)]
+);
 
 crate::family!(Gamma { concentration, rate });

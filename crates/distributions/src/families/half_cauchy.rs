@@ -1,6 +1,6 @@
 //! Half-Cauchy distribution on the positive numbers.
 
-use super::{clamped, outside, positive_or_nan, probability};
+use super::{clamped, infinite, outside, positive_or_nan, probability};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, positive};
 use crate::random::{cauchy, rand_draws};
@@ -43,7 +43,7 @@ impl Formula<2> for HalfCauchyLogProb {
         let lead = if far { far_lead } else { near_lead };
         let inside = lead - ratio.sq().ln_1p() + LN_2_OVER_PI;
         let outside = outside(scale);
-        if x < 0.0 { outside } else { inside }
+        if x < 0.0 || infinite(x) { outside } else { inside }
     }
 }
 
@@ -79,16 +79,26 @@ impl<V: Value> Distribution<V> for HalfCauchy<V> {
     fn log_prob_terms(&self, x: V, terms: Terms) -> V {
         V::apply_as(terms, HalfCauchyLogProb, [x, self.scale])
     }
+    #[track_caller]
+    fn log_prob_unconstrained(&self, u: V, terms: Terms) -> V {
+        // (2/π) / (w + 1/w) with w = eᵘ / scale.
+        let f = formula!(|u, scale| {
+            let log = u - positive_or_nan(scale).ln();
+            let (below, above) = (log - (log * 2.0).softplus(), -log - (log * -2.0).softplus());
+            (if log < 0.0 { below } else { above }) + LN_2_OVER_PI
+        });
+        V::apply_as(terms, f, [u, self.scale])
+    }
 }
 
 impl<V: Value> Sample<V> for HalfCauchy<V> {
     fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
         let args = [Draw::Value(self.scale), Draw::Uniform(key)];
-        V::draw(cx, formula!(|scale, u| scale * quantile(u)), args, least)
+        V::draw(cx, formula!(|scale, u| positive_or_nan(scale) * quantile(u)), args, least)
     }
 }
 impl<V: Value> Reparameterized<V> for HalfCauchy<V> {}
-rand_draws!(HalfCauchy, |d, rng| cauchy(d.scale, rng).abs());
+rand_draws!(HalfCauchy, |d, rng| cauchy(positive_or_nan(d.scale), rng).abs());
 
 impl<V: Value> Moments<V> for HalfCauchy<V> {
     /// Infinite.

@@ -1,6 +1,9 @@
 //! Half-Normal distribution on the positive numbers.
 
-use super::{clamped, not_negative, outside, positive_or_nan, probability};
+use super::{
+    clamped, finite_or_nan, flat, infinite, ln_ratio, not_negative, outside, overflown, positive_or_nan,
+    probability,
+};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod};
@@ -35,17 +38,44 @@ struct HalfNormalLogProb;
 impl Formula<2> for HalfNormalLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, scale]: [R; 2]) -> R {
+        let scale = positive_or_nan(scale);
         let z = x / scale;
         let inside = z * z * -0.5 - scale.ln() - (HALF_LN_TAU - LN_2);
         let outside = outside(scale);
-        if x < 0.0 { outside } else { inside }
+        if x < 0.0 || infinite(x) { outside } else { inside }
+    }
+}
+
+/// The log density of `u = ln x`.
+#[derive(Clone, Copy, Debug)]
+struct HalfNormalLogProbOfLog;
+impl Formula<2> for HalfNormalLogProbOfLog {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [u, scale]: [R; 2]) -> R {
+        let log = u - positive_or_nan(scale).ln();
+        let square = (log * 2.0).exp();
+        let inside = log - square * 0.5 - (HALF_LN_TAU - LN_2);
+        let overflown = overflown(log);
+        if square == f64::INFINITY { overflown } else { inside }
+    }
+}
+
+/// `½ E (x/t)² - E ln(x/t) + ½ ln(π/2)` less the entropy, for `ln x ~ N(m, s)`.
+#[derive(Clone, Copy, Debug)]
+struct LogNormalHalfNormalKl;
+impl Formula<3> for LogNormalHalfNormalKl {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [m, s, t]: [R; 3]) -> R {
+        let (s, log) = (positive_or_nan(s), finite_or_nan(m) - positive_or_nan(t).ln());
+        let square = (log * 2.0 + s * s * 2.0).exp();
+        not_negative(square * 0.5 - log - s.ln() - (LN_2 + 0.5))
     }
 }
 
 /// `x / scale / √2`, the argument of the error function.
 #[inline(always)]
 fn argument<R: Real>(x: R, scale: R) -> R {
-    clamped(x) / positive_or_nan(scale) * FRAC_1_SQRT_2
+    flat(clamped(x) / positive_or_nan(scale) * FRAC_1_SQRT_2)
 }
 
 impl<V: Value> Distribution<V> for HalfNormal<V> {
@@ -64,15 +94,28 @@ impl<V: Value> Distribution<V> for HalfNormal<V> {
     fn log_prob_terms(&self, x: V, terms: Terms) -> V {
         V::apply_as(terms, HalfNormalLogProb, [x, self.scale])
     }
+    #[track_caller]
+    fn log_prob_unconstrained(&self, u: V, terms: Terms) -> V {
+        V::apply_as(terms, HalfNormalLogProbOfLog, [u, self.scale])
+    }
+    #[track_caller]
+    fn kl_from_unconstrained_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
+        Some((V::apply_as(terms, LogNormalHalfNormalKl, [loc, scale, self.scale]), KlMethod::Closed))
+    }
 }
 
 impl<V: Value> Sample<V> for HalfNormal<V> {
     fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
-        V::draw(cx, formula!(|scale, z| scale * z.abs()), [Draw::Value(self.scale), Draw::Normal(key)], least)
+        V::draw(
+            cx,
+            formula!(|scale, z| positive_or_nan(scale) * z.abs()),
+            [Draw::Value(self.scale), Draw::Normal(key)],
+            least,
+        )
     }
 }
 impl<V: Value> Reparameterized<V> for HalfNormal<V> {}
-rand_draws!(HalfNormal, |d, rng| d.scale * normal(rng).abs());
+rand_draws!(HalfNormal, |d, rng| positive_or_nan(d.scale) * normal(rng).abs());
 
 impl<V: Value> Moments<V> for HalfNormal<V> {
     fn mean(&self) -> V {
@@ -128,9 +171,10 @@ struct HalfNormalHalfNormalKl;
 impl Formula<2> for HalfNormalHalfNormalKl {
     #[inline(always)]
     fn eval<R: Real>(&self, [s, t]: [R; 2]) -> R {
+        let (s, t) = (positive_or_nan(s), positive_or_nan(t));
         // s - t is exact near s = t, where the terms cancel.
         let d = (s - t) / t;
-        not_negative((d * (d + 2.0)) * 0.5 - (s / t).ln())
+        not_negative((d * (d + 2.0)) * 0.5 - ln_ratio(s, t))
     }
 }
 

@@ -1,6 +1,10 @@
 //! Laplace distribution on the real line.
 
-use super::{Normal, common_shape, not_negative, positive_or_nan, probability};
+use super::normal::z_score;
+use super::{
+    Normal, common_shape, finite_or_nan, infinite, ln_ratio, not_negative, outside, positive_or_nan,
+    probability, standardized,
+};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite, positive};
 use crate::kl::{KlDivergence, KlMethod};
@@ -37,7 +41,10 @@ struct LaplaceLogProb;
 impl Formula<3> for LaplaceLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, loc, scale]: [R; 3]) -> R {
-        -(x - loc).abs() / scale - scale.ln() - LN_2
+        let (loc, scale) = (finite_or_nan(loc), positive_or_nan(scale));
+        let inside = -standardized(x, loc, scale).abs() - scale.ln() - LN_2;
+        let outside = outside(scale) + loc * 0.0;
+        if infinite(x) { outside } else { inside }
     }
 }
 
@@ -87,40 +94,49 @@ impl<V: Value> Distribution<V> for Laplace<V> {
 impl<V: Value> Sample<V> for Laplace<V> {
     fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
         let args = [Draw::Value(self.loc), Draw::Value(self.scale), Draw::Uniform(key)];
-        V::draw(cx, formula!(|loc, scale, u| loc + scale * quantile(u)), args, least)
+        V::draw(
+            cx,
+            formula!(|loc, scale, u| finite_or_nan(loc) + positive_or_nan(scale) * quantile(u)),
+            args,
+            least,
+        )
     }
 }
 impl<V: Value> Reparameterized<V> for Laplace<V> {}
 rand_draws!(Laplace, |d, rng| {
     let sign = if uniform(rng) < 0.5 { -1.0 } else { 1.0 };
-    d.loc + d.scale * sign * exponential(rng)
+    finite_or_nan(d.loc) + positive_or_nan(d.scale) * sign * exponential(rng)
 });
 
 impl<V: Value> Moments<V> for Laplace<V> {
     fn mean(&self) -> V {
-        V::apply(formula!(|loc, scale| loc + positive_or_nan(scale) * 0.0), [self.loc, self.scale])
+        V::apply(
+            formula!(|loc, scale| finite_or_nan(loc) + positive_or_nan(scale) * 0.0),
+            [self.loc, self.scale],
+        )
     }
     fn variance(&self) -> V {
-        let f = formula!(|loc, scale| positive_or_nan(scale).sq() * 2.0 + loc * 0.0);
+        let f = formula!(|loc, scale| positive_or_nan(scale).sq() * 2.0 + finite_or_nan(loc) * 0.0);
         V::apply(f, [self.loc, self.scale])
     }
 }
 
 impl<V: Value> Cdf<V> for Laplace<V> {
     fn cdf(&self, x: V) -> V {
-        V::apply(formula!(|x, a, s| cdf((x - a) / positive_or_nan(s))), [x, self.loc, self.scale])
+        V::apply(formula!(|x, a, s| cdf(z_score(x, a, s))), [x, self.loc, self.scale])
     }
     fn sf(&self, x: V) -> V {
-        V::apply(formula!(|x, a, s| cdf((a - x) / positive_or_nan(s))), [x, self.loc, self.scale])
+        V::apply(formula!(|x, a, s| cdf(-z_score(x, a, s))), [x, self.loc, self.scale])
     }
     fn log_cdf(&self, x: V) -> V {
-        V::apply(formula!(|x, a, s| log_cdf((x - a) / positive_or_nan(s))), [x, self.loc, self.scale])
+        V::apply(formula!(|x, a, s| log_cdf(z_score(x, a, s))), [x, self.loc, self.scale])
     }
     fn log_sf(&self, x: V) -> V {
-        V::apply(formula!(|x, a, s| log_cdf((a - x) / positive_or_nan(s))), [x, self.loc, self.scale])
+        V::apply(formula!(|x, a, s| log_cdf(-z_score(x, a, s))), [x, self.loc, self.scale])
     }
     fn quantile(&self, p: V) -> V {
-        let f = formula!(|p, loc, scale| loc + positive_or_nan(scale) * quantile(probability(p)));
+        let f =
+            formula!(|p, loc, scale| finite_or_nan(loc) + positive_or_nan(scale) * quantile(probability(p)));
         V::apply(f, [p, self.loc, self.scale])
     }
 }
@@ -128,7 +144,7 @@ impl<V: Value> Cdf<V> for Laplace<V> {
 impl<V: Value> Entropy<V> for Laplace<V> {
     fn entropy(&self) -> V {
         V::apply(
-            formula!(|loc, scale| positive_or_nan(scale).ln() + loc * 0.0 + (LN_2 + 1.0)),
+            formula!(|loc, scale| positive_or_nan(scale).ln() + finite_or_nan(loc) * 0.0 + (LN_2 + 1.0)),
             [self.loc, self.scale],
         )
     }
@@ -140,9 +156,13 @@ struct LaplaceLaplaceKl;
 impl Formula<4> for LaplaceLaplaceKl {
     #[inline(always)]
     fn eval<R: Real>(&self, [a, s, b, t]: [R; 4]) -> R {
-        let (ratio, shift) = (s / t, (a - b).abs());
-        let moved = shift / t + ratio * (-shift / s).exp_m1();
-        not_negative(moved + ((s - t) / t - ratio.ln()))
+        let (a, b) = (finite_or_nan(a), finite_or_nan(b));
+        let (s, t) = (positive_or_nan(s), positive_or_nan(t));
+        let ratio = s / t;
+        let moved = standardized(a, b, t).abs() + ratio * (-standardized(a, b, s).abs()).exp_m1();
+        // Where the second scale is negligible, both parts are infinite, of opposite sign, and less than what follows.
+        let moved = if ratio == f64::INFINITY { a * 0.0 + b * 0.0 } else { moved };
+        not_negative(moved + ((s - t) / t - ln_ratio(s, t)))
     }
 }
 
@@ -161,8 +181,10 @@ struct LaplaceNormalKl;
 impl Formula<4> for LaplaceNormalKl {
     #[inline(always)]
     fn eval<R: Real>(&self, [a, s, b, t]: [R; 4]) -> R {
-        let ratio = s / t;
-        ratio.sq() + ((a - b) / t).sq() * 0.5 - ratio.ln() + (HALF_LN_TAU - LN_2 - 1.0)
+        let (a, b) = (finite_or_nan(a), finite_or_nan(b));
+        let (s, t) = (positive_or_nan(s), positive_or_nan(t));
+        let squares = (s / t).sq() + standardized(a, b, t).sq() * 0.5;
+        not_negative(squares - ln_ratio(s, t) + (HALF_LN_TAU - LN_2 - 1.0))
     }
 }
 
@@ -182,10 +204,14 @@ struct NormalLaplaceKl;
 impl Formula<4> for NormalLaplaceKl {
     #[inline(always)]
     fn eval<R: Real>(&self, [a, s, b, t]: [R; 4]) -> R {
-        let (ratio, d) = (s / t, (a - b) / s);
+        let (a, b) = (finite_or_nan(a), finite_or_nan(b));
+        let (s, t) = (positive_or_nan(s), positive_or_nan(t));
+        let (ratio, d) = (s / t, standardized(a, b, s));
         let near = (d.sq() * -0.5).exp() * SQRT_2_OVER_PI;
-        let far = (a - b) / t * (d * FRAC_1_SQRT_2).erf();
-        ratio * near + far - ratio.ln() - (HALF_LN_TAU - LN_2 + 0.5)
+        // Far away nothing of it is left, whatever the ratio.
+        let near = if near == 0.0 { R::zero() } else { ratio * near };
+        let far = standardized(a, b, t) * (d * FRAC_1_SQRT_2).erf();
+        not_negative(near + far - ln_ratio(s, t) - (HALF_LN_TAU - LN_2 + 0.5))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Log-normal distribution on the positive numbers.
 
-use super::{Normal, clamped, common_shape, outside, positive_or_nan};
+use super::{Normal, clamped, common_shape, finite_or_nan, flat, infinite, outside, positive_or_nan};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite, positive};
 use crate::kl::{KlDivergence, KlMethod};
@@ -8,7 +8,7 @@ use crate::random::{normal, rand_draws};
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 
-use super::normal::HALF_LN_TAU;
+use super::normal::{HALF_LN_TAU, NormalLogProb};
 
 /// `p(x) = exp(-½ ((ln x - loc) / scale)²) / (x scale √(2π))`, `x > 0`: `ln x` is Normal.
 ///
@@ -38,25 +38,25 @@ struct LogNormalLogProb;
 impl Formula<3> for LogNormalLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, loc, scale]: [R; 3]) -> R {
-        let log_x = x.ln();
+        let (log_x, loc, scale) = (x.ln(), finite_or_nan(loc), positive_or_nan(scale));
         let z = (log_x - loc) / scale;
         let inside = z * z * -0.5 - scale.ln() - log_x - HALF_LN_TAU;
         let outside = outside(scale) + loc * 0.0;
-        if x <= 0.0 { outside } else { inside }
+        if x <= 0.0 || infinite(x) { outside } else { inside }
     }
 }
 
 /// `ln x` in units of the Normal; `-∞` up to 0.
 #[inline(always)]
 fn standard<R: Real>(x: R, loc: R, scale: R) -> R {
-    (clamped(x).ln() - loc) / positive_or_nan(scale)
+    flat((clamped(x).ln() - finite_or_nan(loc)) / positive_or_nan(scale))
 }
 
 impl<V: Value> Distribution<V> for LogNormal<V> {
     const NAME: &'static str = "LogNormal";
 
     fn support(&self) -> Support<V> {
-        Support::Positive
+        Support::StrictlyPositive
     }
     fn shape(&self) -> (usize, usize) {
         common_shape(&[self.loc, self.scale])
@@ -69,26 +69,42 @@ impl<V: Value> Distribution<V> for LogNormal<V> {
     fn log_prob_terms(&self, x: V, terms: Terms) -> V {
         V::apply_as(terms, LogNormalLogProb, [x, self.loc, self.scale])
     }
+    #[track_caller]
+    fn log_prob_unconstrained(&self, u: V, terms: Terms) -> V {
+        // `ln x` is Normal.
+        V::apply_as(terms, NormalLogProb, [u, self.loc, self.scale])
+    }
+    fn kl_from_unconstrained_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
+        Some((Normal { loc, scale }.kl_terms(&self.normal(), terms), KlMethod::Closed))
+    }
 }
 
 impl<V: Value> Sample<V> for LogNormal<V> {
     fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
         let args = [Draw::Value(self.loc), Draw::Value(self.scale), Draw::Normal(key)];
-        V::draw(cx, formula!(|loc, scale, z| (loc + scale * z).exp()), args, least)
+        V::draw(
+            cx,
+            formula!(|loc, scale, z| (finite_or_nan(loc) + positive_or_nan(scale) * z).exp()),
+            args,
+            least,
+        )
     }
 }
 impl<V: Value> Reparameterized<V> for LogNormal<V> {}
-rand_draws!(LogNormal, |d, rng| (d.loc + d.scale * normal(rng)).exp());
+rand_draws!(LogNormal, |d, rng| (finite_or_nan(d.loc) + positive_or_nan(d.scale) * normal(rng)).exp());
 
 impl<V: Value> Moments<V> for LogNormal<V> {
     fn mean(&self) -> V {
-        let f = formula!(|loc, scale| (loc + positive_or_nan(scale).sq() * 0.5).exp());
+        let f = formula!(|loc, scale| (finite_or_nan(loc) + positive_or_nan(scale).sq() * 0.5).exp());
         V::apply(f, [self.loc, self.scale])
     }
     fn variance(&self) -> V {
         let f = formula!(|loc, scale| {
-            let s2 = positive_or_nan(scale).sq();
-            s2.exp_m1() * (loc * 2.0 + s2).exp()
+            let (s2, twice) = (positive_or_nan(scale).sq(), finite_or_nan(loc) * 2.0);
+            // In the form whose first factor is at most 1 where the other one could make it 0 · ∞.
+            let (narrow, wide) =
+                (s2.exp_m1() * (twice + s2).exp(), -(-s2).exp_m1() * (twice + s2 * 2.0).exp());
+            if s2 < 1.0 { narrow } else { wide }
         });
         V::apply(f, [self.loc, self.scale])
     }
@@ -108,7 +124,7 @@ impl<V: Value> Cdf<V> for LogNormal<V> {
         V::apply(formula!(|x, loc, scale| (-standard(x, loc, scale)).log_ndtr()), [x, self.loc, self.scale])
     }
     fn quantile(&self, p: V) -> V {
-        let f = formula!(|p, loc, scale| (loc + positive_or_nan(scale) * p.ndtri()).exp());
+        let f = formula!(|p, loc, scale| (finite_or_nan(loc) + positive_or_nan(scale) * p.ndtri()).exp());
         V::apply(f, [p, self.loc, self.scale])
     }
 }
@@ -116,7 +132,7 @@ impl<V: Value> Cdf<V> for LogNormal<V> {
 impl<V: Value> Entropy<V> for LogNormal<V> {
     fn entropy(&self) -> V {
         V::apply(
-            formula!(|loc, scale| loc + positive_or_nan(scale).ln() + (HALF_LN_TAU + 0.5)),
+            formula!(|loc, scale| finite_or_nan(loc) + positive_or_nan(scale).ln() + (HALF_LN_TAU + 0.5)),
             [self.loc, self.scale],
         )
     }

@@ -31,6 +31,7 @@ pub use multivariate_normal::MultivariateNormal;
 pub use normal::Normal;
 pub(crate) use normal::{HALF_LN_TAU, NormalNormalKl};
 pub use scale_mixture::ScaleMixture;
+pub(crate) use scale_mixture::valid as valid_mixture;
 pub use softplus_normal::SoftplusNormal;
 pub use student_t::StudentT;
 pub use uniform::Uniform;
@@ -51,11 +52,41 @@ pub(crate) fn common_shape<V: Value>(parameters: &[V]) -> (usize, usize) {
     joined.unwrap_or((0, 0))
 }
 
-/// A scale or rate as it is, NaN if it is not positive: for formulas that a bad one would not show in.
+/// A scale or rate as it is, NaN if it is not positive and finite: for formulas that a bad one would not show in.
 #[inline(always)]
 pub(crate) fn positive_or_nan<R: Real>(x: R) -> R {
     let nan = x * f64::NAN;
-    if x > 0.0 { x } else { nan }
+    if x > 0.0 && x < f64::INFINITY { x } else { nan }
+}
+
+/// A location as it is, NaN if it is infinite.
+#[inline(always)]
+pub(crate) fn finite_or_nan<R: Real>(x: R) -> R {
+    let nan = x * f64::NAN;
+    if x > f64::NEG_INFINITY && x < f64::INFINITY { x } else { nan }
+}
+
+/// Whether a value is infinite: no density there, and no slope.
+#[inline(always)]
+pub(crate) fn infinite<R: Real>(x: R) -> bool {
+    x == f64::INFINITY || x == f64::NEG_INFINITY
+}
+
+/// `(x - loc) / scale`, also where the difference overflows and the quotient does not.
+#[inline(always)]
+pub(crate) fn standardized<R: Real>(x: R, loc: R, scale: R) -> R {
+    let part = if infinite(x - loc) { 0.5 } else { 1.0 };
+    (x * part - loc * part) / (scale * part)
+}
+
+/// `ln(a / b)` of positive numbers, also where the quotient or its derivatives leave the range of numbers.
+#[inline(always)]
+pub(crate) fn ln_ratio<R: Real>(a: R, b: R) -> R {
+    // The quotient loses no digits near 1; far from it the logarithms differ by more than their own rounding.
+    let ratio = a / b;
+    let near = ratio > 1e-8 && ratio < 1e8;
+    let (over, under) = if near { (ratio, R::one()) } else { (a, b) };
+    over.ln() - under.ln()
 }
 
 /// A probability as it is, NaN if it is none.
@@ -71,15 +102,29 @@ pub(crate) fn clamped<R: Real>(x: R) -> R {
     if x < 0.0 { R::zero() } else { x }
 }
 
-/// The log density outside the support: `-∞`, NaN if the scale (rate, width) is not positive.
+/// The log density outside the support and at infinity: `-∞`, NaN if the scale (rate, width) is not positive.
 #[inline(always)]
 pub(crate) fn outside<R: Real>(scale: R) -> R {
     positive_or_nan(scale) * 0.0 - f64::INFINITY
 }
 
-/// A KL divergence whose value rounding took below 0: 0, with the derivatives as they are.
+/// The log density of `ln x` where `eᵘ` overflows: `-∞`, with a slope as steep as the numbers allow. `log` is `u` with what moves it.
+#[inline(always)]
+pub(crate) fn overflown<R: Real>(log: R) -> R {
+    let single = R::of(f64::MIN_POSITIVE) == 0.0;
+    log.abs() * if single { -f64::from(f32::MAX) } else { -f64::MAX }
+}
+
+/// An infinite number without derivatives, which would be products of 0 and infinity; all others as they are.
+#[inline(always)]
+pub(crate) fn flat<R: Real>(x: R) -> R {
+    let constant = R::of(x.re());
+    if infinite(x) { constant } else { x }
+}
+
+/// A KL divergence. What rounding took below 0 is 0, with the derivatives as they are; what is infinite has none.
 #[inline(always)]
 pub(crate) fn not_negative<R: Real>(kl: R) -> R {
     let zero = kl - kl.re();
-    if kl < 0.0 { zero } else { kl }
+    flat(if kl < 0.0 { zero } else { kl })
 }

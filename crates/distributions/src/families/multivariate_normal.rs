@@ -2,6 +2,7 @@
 
 use super::diagonal_normal::DiagonalNormal;
 use super::normal::{HALF_LN_TAU, Normal};
+use super::{finite_or_nan, infinite, positive_or_nan};
 use crate::distribution::{Distribution, Entropy, Event, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite};
 use crate::kl::{KlDivergence, KlMethod};
@@ -88,7 +89,7 @@ impl<'t, T: Scalar> MultivariateNormal<Var<'t, T>> {
     /// With this mean and covariance.
     ///
     /// # Errors
-    /// If the covariance is not positive definite.
+    /// If the covariance is not symmetric (beyond rounding) or not positive definite.
     ///
     /// # Panics
     /// If the covariance is not square, or the mean has another number of columns.
@@ -97,7 +98,7 @@ impl<'t, T: Scalar> MultivariateNormal<Var<'t, T>> {
         loc: impl Into<Var<'t, T>>,
         covariance: impl Into<Var<'t, T>>,
     ) -> Result<Self, NotPositiveDefinite> {
-        Ok(Self::from_cholesky(loc, covariance.into().cholesky()?))
+        Ok(Self::from_cholesky(loc, covariance.into().symmetric_cholesky()?))
     }
 
     /// The mean.
@@ -120,6 +121,17 @@ impl<'t, T: Scalar> MultivariateNormal<Var<'t, T>> {
         self.scale_tril.diagonal().transpose()
     }
 
+    /// The logarithm of the root of the covariance's determinant; NaN for a factor that is none.
+    fn log_det(&self) -> Var<'t, T> {
+        let log = Var::map_sum(formula!(|l| positive_or_nan(l).ln()), [self.scale_tril.diagonal()]);
+        log + Var::map_sum(formula!(|l| l * 0.0), [self.scale_tril])
+    }
+
+    /// 0; NaN for parameters that are none.
+    fn zero(&self) -> Var<'t, T> {
+        self.log_det() * 0.0 + Var::map_sum(formula!(|loc| finite_or_nan(loc) * 0.0), [self.loc])
+    }
+
     /// The inverse of the Cholesky factor.
     fn inverse(&self) -> Var<'t, T> {
         let (l, d) = (self.scale_tril, self.scale_tril.nrows());
@@ -134,7 +146,8 @@ impl<'t, T: Scalar> MultivariateNormal<Var<'t, T>> {
 
     /// For every row the same number, which depends on the covariance alone.
     fn for_rows(&self, x: Var<'t, T>) -> Var<'t, T> {
-        if self.loc.nrows() == 1 { x } else { self.loc.cols(0..1) * 0.0 + x }
+        let finite = Var::map(formula!(|loc| finite_or_nan(loc) * 0.0), [self.loc]).sum_axis(Axis::Cols);
+        finite + x
     }
 }
 
@@ -167,9 +180,17 @@ impl<'t, T: Scalar> Distribution<Var<'t, T>> for MultivariateNormal<Var<'t, T>> 
     }
     #[track_caller]
     fn log_prob_terms(&self, x: Var<'t, T>, terms: Terms) -> Var<'t, T> {
-        let distance = mahalanobis(self.scale_tril, x - self.loc);
-        let normaliser = self.scale_tril.triangular_log_det() + HALF_LN_TAU * self.loc.ncols() as f64;
-        Var::apply_as(terms, formula!(|square, c| square * -0.5 - c), [distance, normaliser])
+        // An infinite entry gives an infinite distance, but not by a solution, where it would meet a 0.
+        let gap = formula!(|x, loc| {
+            let gap = x - finite_or_nan(loc);
+            if infinite(x) { R::zero() } else { gap }
+        });
+        let distance = mahalanobis(self.scale_tril, Var::map(gap, [x, self.loc]));
+        let outside = formula!(|x| if infinite(x) { R::of(f64::INFINITY) } else { R::zero() });
+        let outside = Var::map(outside, [x]).sum_axis(Axis::Cols);
+        let normaliser = self.log_det() + HALF_LN_TAU * self.loc.ncols() as f64;
+        let f = formula!(|square, outside, c| square * -0.5 - outside - c);
+        Var::apply_as(terms, f, [distance, outside, normaliser])
     }
 }
 
@@ -194,7 +215,7 @@ impl<'t, T: Scalar> Moments<Var<'t, T>> for MultivariateNormal<Var<'t, T>> {
 
 impl<'t, T: Scalar> Entropy<Var<'t, T>> for MultivariateNormal<Var<'t, T>> {
     fn entropy(&self) -> Var<'t, T> {
-        self.for_rows(self.scale_tril.triangular_log_det() + (HALF_LN_TAU + 0.5) * self.loc.ncols() as f64)
+        self.for_rows(self.log_det() + (HALF_LN_TAU + 0.5) * self.loc.ncols() as f64)
     }
 }
 
@@ -219,7 +240,8 @@ impl<'t, T: Scalar> KlDivergence<MultivariateNormal<Var<'t, T>>> for Multivariat
         let zero = Var::from(0.0);
         let diagonals = (Normal::new(zero, self.diagonal()), Normal::new(zero, p.diagonal()));
         let ratio = lower_triangle(p.scale_tril.solve_lower(self.scale_tril), true);
-        let beside = mahalanobis(p.scale_tril, self.loc - p.loc) + ratio.sq().sum();
+        let beside =
+            mahalanobis(p.scale_tril, self.loc - p.loc) + (ratio.sq().sum() + self.zero() + p.zero());
         gaussian_kl(terms, diagonals, beside)
     }
 }
@@ -234,7 +256,7 @@ impl<'t, T: Scalar> KlDivergence<MultivariateNormal<Var<'t, T>>> for DiagonalNor
         // Column j of the inverse factor is stretched by the standard deviation j.
         let inverse = lower_triangle(p.inverse(), true);
         let columns = inverse.sq().sum_axis(Axis::Rows);
-        let beside = mahalanobis(p.scale_tril, self.loc - p.loc) + scale.sq().matmul_tr(columns);
+        let beside = mahalanobis(p.scale_tril, self.loc - p.loc) + scale.sq().matmul_tr(columns) + p.zero();
         gaussian_kl(terms, diagonals, beside)
     }
 }
@@ -246,7 +268,8 @@ impl<'t, T: Scalar> KlDivergence<DiagonalNormal<Var<'t, T>>> for MultivariateNor
     fn kl_terms(&self, p: &DiagonalNormal<Var<'t, T>>, terms: Terms) -> Var<'t, T> {
         let diagonals = (Normal::new(self.loc, self.diagonal()), p.entries());
         let variance = lower_triangle(self.scale_tril, true).sq().sum_axis(Axis::Cols).transpose();
-        let beside = Var::map(formula!(|v, s| v / s / s), [variance, p.scale]).sum_axis(Axis::Cols);
+        let beside =
+            Var::map(formula!(|v, s| v / s / s), [variance, p.scale]).sum_axis(Axis::Cols) + self.zero();
         gaussian_kl(terms, diagonals, beside)
     }
 }

@@ -1,6 +1,9 @@
 //! Normal (Gaussian) distribution on the real line.
 
-use super::{common_shape, not_negative, positive_or_nan};
+use super::{
+    common_shape, finite_or_nan, flat, infinite, ln_ratio, not_negative, outside, positive_or_nan,
+    standardized,
+};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite, positive};
 use crate::kl::{KlDivergence, KlMethod};
@@ -35,12 +38,14 @@ impl<V: Value> Normal<V> {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct NormalLogProb;
+pub(super) struct NormalLogProb;
 impl Formula<3> for NormalLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, loc, scale]: [R; 3]) -> R {
-        let z = (x - loc) / scale;
-        z * z * -0.5 - scale.ln() - HALF_LN_TAU
+        let (loc, scale) = (finite_or_nan(loc), positive_or_nan(scale));
+        let z = standardized(x, loc, scale);
+        let (inside, outside) = (z * z * -0.5 - scale.ln() - HALF_LN_TAU, outside(scale) + loc * 0.0);
+        if infinite(x) { outside } else { inside }
     }
 }
 
@@ -54,13 +59,26 @@ struct FixedScale {
 impl Formula<2> for FixedScale {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, loc]: [R; 2]) -> R {
-        let z = (x - loc) * self.inverse;
-        z * z * -0.5 - self.log
+        let z = (x - finite_or_nan(loc)) * self.inverse;
+        let (inside, outside) = (z * z * -0.5 - self.log, z * 0.0 - f64::INFINITY);
+        if infinite(x) { R::of(outside.re()) } else { inside }
     }
 }
 
 /// For so many terms with one scale it pays to take its logarithm once.
 const ONE_LOGARITHM: usize = 128;
+
+/// `-½ ((x - loc) / scale)²`.
+#[derive(Clone, Copy, Debug)]
+struct Squares;
+impl Formula<3> for Squares {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [x, loc, scale]: [R; 3]) -> R {
+        let loc = finite_or_nan(loc);
+        let (inside, outside) = (standardized(x, loc, scale).sq() * -0.5, outside(scale) + loc * 0.0);
+        if infinite(x) { outside } else { inside }
+    }
+}
 
 /// `squares - count (ln scale + ½ ln 2π)`.
 #[derive(Clone, Copy, Debug)]
@@ -70,8 +88,14 @@ struct LogScales {
 impl Formula<2> for LogScales {
     #[inline(always)]
     fn eval<R: Real>(&self, [squares, scale]: [R; 2]) -> R {
-        squares - (scale.ln() + HALF_LN_TAU) * self.count
+        squares - (positive_or_nan(scale).ln() + HALF_LN_TAU) * self.count
     }
+}
+
+/// `x` in standard units; NaN for bad parameters.
+#[inline(always)]
+pub(super) fn z_score<R: Real>(x: R, loc: R, scale: R) -> R {
+    flat(standardized(x, finite_or_nan(loc), positive_or_nan(scale)))
 }
 
 impl<V: Value> Distribution<V> for Normal<V> {
@@ -98,7 +122,7 @@ impl<V: Value> Distribution<V> for Normal<V> {
         let (rows, cols) = common_shape(&args);
         let count = rows * cols;
         if terms == Terms::Sum && self.scale.shape() == (1, 1) && count >= ONE_LOGARITHM {
-            let squares = V::apply_sum(formula!(|x, loc, scale| ((x - loc) / scale).sq() * -0.5), args);
+            let squares = V::apply_sum(Squares, args);
             return V::apply(LogScales { count: count as f64 }, [squares, self.scale]);
         }
         V::apply_as(terms, NormalLogProb, args)
@@ -114,49 +138,43 @@ impl<V: Value> Distribution<V> for Normal<V> {
 impl<V: Value> Sample<V> for Normal<V> {
     fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
         let args = [Draw::Value(self.loc), Draw::Value(self.scale), Draw::Normal(key)];
-        V::draw(cx, formula!(|loc, scale, z| loc + scale * z), args, least)
+        V::draw(cx, formula!(|loc, scale, z| finite_or_nan(loc) + positive_or_nan(scale) * z), args, least)
     }
 }
 impl<V: Value> Reparameterized<V> for Normal<V> {}
-rand_draws!(Normal, |d, rng| d.loc + d.scale * normal(rng));
+rand_draws!(Normal, |d, rng| finite_or_nan(d.loc) + positive_or_nan(d.scale) * normal(rng));
 
 impl<V: Value> Moments<V> for Normal<V> {
     fn mean(&self) -> V {
-        V::apply(formula!(|loc, scale| loc + positive_or_nan(scale) * 0.0), [self.loc, self.scale])
+        V::apply(
+            formula!(|loc, scale| finite_or_nan(loc) + positive_or_nan(scale) * 0.0),
+            [self.loc, self.scale],
+        )
     }
     fn variance(&self) -> V {
-        V::apply(formula!(|loc, scale| positive_or_nan(scale).sq() + loc * 0.0), [self.loc, self.scale])
+        V::apply(
+            formula!(|loc, scale| positive_or_nan(scale).sq() + finite_or_nan(loc) * 0.0),
+            [self.loc, self.scale],
+        )
     }
 }
 
 impl<V: Value> Cdf<V> for Normal<V> {
     fn cdf(&self, x: V) -> V {
-        V::apply(
-            formula!(|x, loc, scale| ((x - loc) / positive_or_nan(scale)).ndtr()),
-            [x, self.loc, self.scale],
-        )
+        V::apply(formula!(|x, loc, scale| z_score(x, loc, scale).ndtr()), [x, self.loc, self.scale])
     }
     fn sf(&self, x: V) -> V {
-        V::apply(
-            formula!(|x, loc, scale| ((loc - x) / positive_or_nan(scale)).ndtr()),
-            [x, self.loc, self.scale],
-        )
+        V::apply(formula!(|x, loc, scale| (-z_score(x, loc, scale)).ndtr()), [x, self.loc, self.scale])
     }
     fn log_cdf(&self, x: V) -> V {
-        V::apply(
-            formula!(|x, loc, scale| ((x - loc) / positive_or_nan(scale)).log_ndtr()),
-            [x, self.loc, self.scale],
-        )
+        V::apply(formula!(|x, loc, scale| z_score(x, loc, scale).log_ndtr()), [x, self.loc, self.scale])
     }
     fn log_sf(&self, x: V) -> V {
-        V::apply(
-            formula!(|x, loc, scale| ((loc - x) / positive_or_nan(scale)).log_ndtr()),
-            [x, self.loc, self.scale],
-        )
+        V::apply(formula!(|x, loc, scale| (-z_score(x, loc, scale)).log_ndtr()), [x, self.loc, self.scale])
     }
     fn quantile(&self, p: V) -> V {
         V::apply(
-            formula!(|p, loc, scale| loc + positive_or_nan(scale) * p.ndtri()),
+            formula!(|p, loc, scale| finite_or_nan(loc) + positive_or_nan(scale) * p.ndtri()),
             [p, self.loc, self.scale],
         )
     }
@@ -165,7 +183,9 @@ impl<V: Value> Cdf<V> for Normal<V> {
 impl<V: Value> Entropy<V> for Normal<V> {
     fn entropy(&self) -> V {
         V::apply(
-            formula!(|loc, scale| positive_or_nan(scale).ln() + loc * 0.0 + (HALF_LN_TAU + 0.5)),
+            formula!(|loc, scale| positive_or_nan(scale).ln()
+                + finite_or_nan(loc) * 0.0
+                + (HALF_LN_TAU + 0.5)),
             [self.loc, self.scale],
         )
     }
@@ -177,10 +197,12 @@ pub(crate) struct NormalNormalKl;
 impl Formula<4> for NormalNormalKl {
     #[inline(always)]
     fn eval<R: Real>(&self, [a, s, b, t]: [R; 4]) -> R {
-        let (ratio, shift) = (s / t, (a - b) / t);
+        let (a, b) = (finite_or_nan(a), finite_or_nan(b));
+        let (s, t) = (positive_or_nan(s), positive_or_nan(t));
+        let shift = standardized(a, b, t);
         // (r² - 1 - ln r²) / 2 cancels near r = 1, where r - 1 = (s - t)/t is exact.
         let d = (s - t) / t;
-        not_negative((d * (d + 2.0)) * 0.5 - ratio.ln() + shift * shift * 0.5)
+        not_negative((d * (d + 2.0)) * 0.5 - ln_ratio(s, t) + shift * shift * 0.5)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Scale mixture of two Normals around 0.
 
-use super::{HALF_LN_TAU, Normal, common_shape};
+use super::{HALF_LN_TAU, Normal, common_shape, flat, infinite, outside, positive_or_nan, probability};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Sample};
 use crate::error::{ParameterError, positive, require};
 use crate::kl::{KlDivergence, KlMethod};
@@ -31,15 +31,27 @@ impl<V: Value> ScaleMixture<V> {
     }
 }
 
+/// The parameters as they are, NaN where they are out of range.
+#[inline(always)]
+pub(crate) fn valid<R: Real>([mix, scale1, scale2]: [R; 3]) -> [R; 3] {
+    let nan = mix * f64::NAN;
+    let mix = if mix > 0.0 && mix < 1.0 { mix } else { nan };
+    [mix, positive_or_nan(scale1), positive_or_nan(scale2)]
+}
+
 #[derive(Clone, Copy, Debug)]
 struct ScaleMixtureLogProb;
 impl Formula<4> for ScaleMixtureLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, mix, scale1, scale2]: [R; 4]) -> R {
+        let [mix, scale1, scale2] = valid([mix, scale1, scale2]);
+        let outside = outside(scale1) + mix * 0.0 + scale2 * 0.0;
         let (z1, z2) = (x / scale1, x / scale2);
-        let first = z1 * z1 * -0.5 - scale1.ln() + mix.ln();
-        let second = z2 * z2 * -0.5 - scale2.ln() + (-mix).ln_1p();
-        first.log_add_exp(second) - HALF_LN_TAU
+        // Squares that overflow have no slope: products of 0 and infinity would be NaN.
+        let first = flat(z1 * z1) * -0.5 - scale1.ln() + mix.ln();
+        let second = flat(z2 * z2) * -0.5 - scale2.ln() + (-mix).ln_1p();
+        let inside = first.log_add_exp(second) - HALF_LN_TAU;
+        if infinite(x) { outside } else { inside }
     }
 }
 
@@ -71,8 +83,9 @@ impl<V: Value> Sample<V> for ScaleMixture<V> {
     fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
         // A constant: the path through the choice of the component has no derivative in `mix`, and half a gradient misleads.
         let f = formula!(|mix, scale1, scale2, u, z| {
+            let [mix, scale1, scale2] = valid([mix, scale1, scale2]);
             let scale = if u < mix { scale1 } else { scale2 };
-            R::of((scale * z).re())
+            R::of((scale * z + (mix * 0.0 + scale1 * 0.0 + scale2 * 0.0)).re())
         });
         let (choice, noise) = key.split();
         let [mix, scale1, scale2] = [self.mix, self.scale1, self.scale2].map(Draw::Value);
@@ -80,31 +93,42 @@ impl<V: Value> Sample<V> for ScaleMixture<V> {
     }
 }
 rand_draws!(ScaleMixture, |d, rng| {
-    let scale = if uniform(rng) < d.mix { d.scale1 } else { d.scale2 };
-    scale * normal(rng)
+    let [mix, scale1, scale2] = valid([d.mix, d.scale1, d.scale2]);
+    let scale = if uniform(rng) < mix { scale1 } else { scale2 };
+    scale * normal(rng) + (mix * 0.0 + scale1 * 0.0 + scale2 * 0.0)
 });
 
 impl<V: Value> Moments<V> for ScaleMixture<V> {
     fn mean(&self) -> V {
-        V::apply(formula!(|mix, s1, s2| (mix + s1 + s2) * 0.0), [self.mix, self.scale1, self.scale2])
+        let f = formula!(|mix, s1, s2| {
+            let [mix, s1, s2] = valid([mix, s1, s2]);
+            mix * 0.0 + s1 * 0.0 + s2 * 0.0
+        });
+        V::apply(f, [self.mix, self.scale1, self.scale2])
     }
     fn variance(&self) -> V {
-        let f = formula!(|mix, s1, s2| mix * s1 * s1 + (-mix + 1.0) * s2 * s2);
+        let f = formula!(|mix, s1, s2| {
+            let [mix, s1, s2] = valid([mix, s1, s2]);
+            mix * s1 * s1 + (-mix + 1.0) * s2 * s2
+        });
         V::apply(f, [self.mix, self.scale1, self.scale2])
     }
 }
 
 /// `P(X <= x)`.
 fn lower<R: Real>([x, mix, scale1, scale2]: [R; 4]) -> R {
-    mix * (x / scale1).ndtr() + (-mix + 1.0) * (x / scale2).ndtr()
+    let [mix, scale1, scale2] = valid([mix, scale1, scale2]);
+    mix * flat(x / scale1).ndtr() + (-mix + 1.0) * flat(x / scale2).ndtr()
 }
 
 /// `ln P(X <= x)`: by logarithms in the lower tail, from the complement in the upper.
 fn log_lower<R: Real>([x, mix, scale1, scale2]: [R; 4]) -> R {
+    let [mix, scale1, scale2] = valid([mix, scale1, scale2]);
     if x > 0.0 {
         (-lower([-x, mix, scale1, scale2])).ln_1p()
     } else {
-        (mix.ln() + (x / scale1).log_ndtr()).log_add_exp((-mix).ln_1p() + (x / scale2).log_ndtr())
+        let (first, second) = (flat(x / scale1).log_ndtr(), flat(x / scale2).log_ndtr());
+        (mix.ln() + first).log_add_exp((-mix).ln_1p() + second)
     }
 }
 
@@ -119,6 +143,7 @@ impl Formula<4> for ScaleMixtureQuantile {
 }
 
 fn quantile<R: Real>([p, mix, scale1, scale2]: [R; 4]) -> R {
+    let ([mix, scale1, scale2], p) = (valid([mix, scale1, scale2]), probability(p));
     if p > 0.5 {
         return -quantile([-p + 1.0, mix, scale1, scale2]);
     }
@@ -134,7 +159,7 @@ fn quantile<R: Real>([p, mix, scale1, scale2]: [R; 4]) -> R {
     let (mut low, mut high) = (first.min(second), first.max(second));
     if !(low.is_finite() && high.is_finite()) {
         // 0 gives -inf; below 0, NaN.
-        return ln_p + mix * 0.0 + (scale1 + scale2) * 0.0;
+        return flat(ln_p + mix * 0.0 + scale1 * 0.0 + scale2 * 0.0);
     }
     let mut x = high;
     for _ in 0..100 {
@@ -192,3 +217,5 @@ impl<V: Value> KlDivergence<ScaleMixture<V>> for Normal<V> {
         V::apply_as(terms, NormalScaleMixtureKl, [self.loc, self.scale, p.mix, p.scale1, p.scale2])
     }
 }
+
+crate::family!(ScaleMixture { mix, scale1, scale2 });

@@ -1,6 +1,7 @@
 //! Normal distribution whose standard deviation is the softplus of a free number.
 
-use super::{HALF_LN_TAU, Normal, NormalNormalKl, common_shape};
+use super::normal::NormalLogProb;
+use super::{HALF_LN_TAU, Normal, NormalNormalKl, common_shape, finite_or_nan, not_negative};
 use crate::distribution::{Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite};
 use crate::gaussian::{GaussianPosterior, GaussianPrior, larger};
@@ -33,7 +34,7 @@ impl<V: Value> SoftplusNormal<V> {
 
     /// The standard deviation.
     fn std(&self) -> V {
-        V::apply(formula!(|rho| rho.softplus()), [self.rho])
+        V::apply(formula!(|rho| finite_or_nan(rho).softplus()), [self.rho])
     }
 
     /// The same distribution by its standard deviation.
@@ -47,6 +48,7 @@ impl<V: Value> SoftplusNormal<V> {
 /// `below` is 0 unless the softplus is about to underflow, where it equals `e^rho`.
 #[inline(always)]
 fn scale_and_below<R: Real>(rho: R) -> (R, R) {
+    let rho = finite_or_nan(rho);
     let single = R::of(f64::MIN_POSITIVE) == 0.0;
     let least = rho.max(R::of(if single { -80.0 } else { -700.0 }));
     (least.softplus(), rho - least)
@@ -58,8 +60,7 @@ impl Formula<3> for SoftplusNormalLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, loc, rho]: [R; 3]) -> R {
         let (scale, below) = scale_and_below(rho);
-        let z = (x - loc) / scale;
-        z * z * -0.5 - scale.ln() - below - HALF_LN_TAU
+        NormalLogProb.eval([x, loc, scale]) - below
     }
 }
 
@@ -92,18 +93,26 @@ impl<V: Value> Distribution<V> for SoftplusNormal<V> {
 impl<V: Value> Sample<V> for SoftplusNormal<V> {
     fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
         let args = [Draw::Value(self.loc), Draw::Value(self.rho), Draw::Normal(key)];
-        V::draw(cx, formula!(|loc, rho, z| loc + rho.softplus() * z), args, least)
+        V::draw(
+            cx,
+            formula!(|loc, rho, z| finite_or_nan(loc) + finite_or_nan(rho).softplus() * z),
+            args,
+            least,
+        )
     }
 }
 impl<V: Value> Reparameterized<V> for SoftplusNormal<V> {}
-rand_draws!(SoftplusNormal, |d, rng| d.loc + d.std() * normal(rng));
+rand_draws!(SoftplusNormal, |d, rng| finite_or_nan(d.loc) + d.std() * normal(rng));
 
 impl<V: Value> Moments<V> for SoftplusNormal<V> {
     fn mean(&self) -> V {
-        V::apply(formula!(|loc, rho| loc + rho * 0.0), [self.loc, self.rho])
+        V::apply(formula!(|loc, rho| finite_or_nan(loc) + finite_or_nan(rho) * 0.0), [self.loc, self.rho])
     }
     fn variance(&self) -> V {
-        V::apply(formula!(|loc, rho| rho.softplus().sq() + loc * 0.0), [self.loc, self.rho])
+        V::apply(
+            formula!(|loc, rho| finite_or_nan(rho).softplus().sq() + finite_or_nan(loc) * 0.0),
+            [self.loc, self.rho],
+        )
     }
 }
 
@@ -111,7 +120,7 @@ impl<V: Value> Entropy<V> for SoftplusNormal<V> {
     fn entropy(&self) -> V {
         let f = formula!(|loc, rho| {
             let (scale, below) = scale_and_below(rho);
-            scale.ln() + below + loc * 0.0 + (HALF_LN_TAU + 0.5)
+            scale.ln() + below + finite_or_nan(loc) * 0.0 + (HALF_LN_TAU + 0.5)
         });
         V::apply(f, [self.loc, self.rho])
     }
@@ -123,7 +132,7 @@ impl Formula<4> for SoftplusNormalNormalKl {
     #[inline(always)]
     fn eval<R: Real>(&self, [loc, rho, prior_loc, prior_scale]: [R; 4]) -> R {
         let (scale, below) = scale_and_below(rho);
-        NormalNormalKl.eval([loc, scale, prior_loc, prior_scale]) - below
+        not_negative(NormalNormalKl.eval([loc, scale, prior_loc, prior_scale]) - below)
     }
 }
 
@@ -173,3 +182,5 @@ impl<V: Value> GaussianPosterior<V> for SoftplusNormal<V> {
         V::draw_pair(cx, SoftplusNormalSampleAndKl, [loc, rho, p_loc, p_scale, Draw::Normal(key)], least)
     }
 }
+
+crate::family!(SoftplusNormal { loc, rho });

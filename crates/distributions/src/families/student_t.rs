@@ -1,7 +1,10 @@
 //! Student's t distribution on the real line.
 
 use super::normal::HALF_LN_TAU;
-use super::{Normal, common_shape};
+use super::normal::z_score;
+use super::{
+    Normal, common_shape, finite_or_nan, infinite, outside, positive_or_nan, probability, standardized,
+};
 use crate::distribution::{Cdf, Distribution, Draws, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite, positive};
 use crate::kl::{KlDivergence, KlMethod};
@@ -45,14 +48,26 @@ fn log_peak<R: Real>(df: R) -> R {
 /// vectorises.
 #[inline(always)]
 fn log_fall<R: Real>(z: R, df: R) -> R {
-    let ratio = z.abs() / df.sqrt();
+    let (size, root) = (z.abs(), df.sqrt());
+    let ratio = size / root;
     let w = z * z / df;
     // `½ z²` stands by itself, because it has no slope in df: the rest vanishes as df grows.
     let near = z * z * 0.5 + w * 0.5 + (df + 1.0) * ln_1p_minus(w) * 0.5;
     // The square itself may overflow.
     let far = ratio > 1.0;
-    let less = if far { ratio.sq().recip() } else { w };
-    let log = if far { ratio.ln() * 2.0 } else { R::zero() };
+    let less = if far { ratio.recip().sq() } else { w };
+    let less = if ratio == f64::INFINITY { R::zero() } else { less };
+    // Beyond the range of numbers, the ratio of a power of two of z.
+    let single = R::of(f64::MIN_POSITIVE) == 0.0;
+    let shrink = f64::from_bits(if single { 1023 - 100 } else { 1023 - 600 } << 52);
+    let log = if ratio == f64::INFINITY {
+        (size * shrink / root).ln() - f64::ln(shrink)
+    } else if far {
+        ratio.ln()
+    } else {
+        R::zero()
+    };
+    let log = log * 2.0;
     let rest = (df + 1.0) * (log + less.ln_1p()) * 0.5;
     if ratio < 0.5 { near } else { rest }
 }
@@ -62,8 +77,11 @@ struct StudentTLogProb;
 impl Formula<4> for StudentTLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, df, loc, scale]: [R; 4]) -> R {
-        let z = (x - loc) / scale;
-        log_peak(df) - scale.ln() - log_fall(z, df)
+        let (df, loc, scale) = (positive_or_nan(df), finite_or_nan(loc), positive_or_nan(scale));
+        let z = standardized(x, loc, scale);
+        let inside = log_peak(df) - scale.ln() - log_fall(z, df);
+        let outside = outside(scale) + df * 0.0 + loc * 0.0;
+        if infinite(x) { outside } else { inside }
     }
 }
 
@@ -106,6 +124,7 @@ struct StudentTDraw;
 impl Formula<6> for StudentTDraw {
     #[inline]
     fn eval<R: Real>(&self, [df, loc, scale, n, u, v]: [R; 6]) -> R {
+        let (loc, scale) = (finite_or_nan(loc), positive_or_nan(scale));
         let half = df.re() * 0.5;
         // In logarithms: for a small df the gamma draw underflows.
         let log_widening = (half.ln() - log_gamma_draw(entry_key(u, v), half)) * 0.5;
@@ -122,7 +141,7 @@ impl<V: Value> Sample<V> for StudentT<V> {
     }
 }
 impl<V: Value> Reparameterized<V> for StudentT<V> {}
-rand_draws!(StudentT, |d, rng| if d.df < 0.1 {
+rand_draws!(StudentT, |d, rng| if d.df < 0.1 || d.check().is_err() {
     // Heavier tails need our own draw: that of `rand_distr` divides by a gamma draw that may have underflowed.
     d.draw(rng)
 } else {
@@ -132,17 +151,23 @@ rand_draws!(StudentT, |d, rng| if d.df < 0.1 {
 impl<V: Value> Moments<V> for StudentT<V> {
     /// `loc` if `df > 1`, else NaN.
     fn mean(&self) -> V {
-        let f = formula!(|df, loc, scale| if df > 1.0 { loc + scale * 0.0 } else { R::of(f64::NAN) });
+        let f = formula!(|df, loc, scale| {
+            let (df, loc, scale) = (positive_or_nan(df), finite_or_nan(loc), positive_or_nan(scale));
+            if df > 1.0 { loc + scale * 0.0 } else { R::of(f64::NAN) }
+        });
         V::apply(f, [self.df, self.loc, self.scale])
     }
     /// `scale² df / (df - 2)` if `df > 2`, infinite if `1 < df <= 2`, else NaN.
     fn variance(&self) -> V {
-        let f = formula!(|df, loc, scale| if df > 2.0 {
-            scale * scale * (df / (df - 2.0)) + loc * 0.0
-        } else if df > 1.0 {
-            R::of(f64::INFINITY)
-        } else {
-            R::of(f64::NAN)
+        let f = formula!(|df, loc, scale| {
+            let (df, rest) = (positive_or_nan(df), finite_or_nan(loc) * 0.0 + positive_or_nan(scale) * 0.0);
+            if df > 2.0 {
+                scale * scale * (df / (df - 2.0)) + rest
+            } else if df > 1.0 {
+                rest + f64::INFINITY
+            } else {
+                R::of(f64::NAN)
+            }
         });
         V::apply(f, [self.df, self.loc, self.scale])
     }
@@ -153,6 +178,8 @@ struct StudentTQuantile;
 impl Formula<4> for StudentTQuantile {
     #[inline]
     fn eval<R: Real>(&self, [p, df, loc, scale]: [R; 4]) -> R {
+        let (df, loc, scale) = (positive_or_nan(df), finite_or_nan(loc), positive_or_nan(scale));
+        let p = probability(p);
         let t = student_t_icdf(df.re(), p.re());
         let pdf = |t| (log_peak(df) - log_fall(t, df)).exp();
         loc + scale * implicit_root(t, |t| student_t_cdf(df, t) - p, pdf)
@@ -167,16 +194,22 @@ impl<V: Value> StudentT<V> {
 
 impl<V: Value> Cdf<V> for StudentT<V> {
     fn cdf(&self, x: V) -> V {
-        self.at(formula!(|x, df, loc, scale| student_t_cdf(df, (x - loc) / scale)), x)
+        self.at(formula!(|x, df, loc, scale| student_t_cdf(positive_or_nan(df), z_score(x, loc, scale))), x)
     }
     fn sf(&self, x: V) -> V {
-        self.at(formula!(|x, df, loc, scale| student_t_sf(df, (x - loc) / scale)), x)
+        self.at(formula!(|x, df, loc, scale| student_t_sf(positive_or_nan(df), z_score(x, loc, scale))), x)
     }
     fn log_cdf(&self, x: V) -> V {
-        self.at(formula!(|x, df, loc, scale| student_t_log_cdf(df, (x - loc) / scale)), x)
+        self.at(
+            formula!(|x, df, loc, scale| student_t_log_cdf(positive_or_nan(df), z_score(x, loc, scale))),
+            x,
+        )
     }
     fn log_sf(&self, x: V) -> V {
-        self.at(formula!(|x, df, loc, scale| student_t_log_sf(df, (x - loc) / scale)), x)
+        self.at(
+            formula!(|x, df, loc, scale| student_t_log_sf(positive_or_nan(df), z_score(x, loc, scale))),
+            x,
+        )
     }
     fn quantile(&self, p: V) -> V {
         self.at(StudentTQuantile, p)
@@ -195,7 +228,7 @@ impl Formula<3> for StudentTEntropy {
         // ψ(x + ½) - ψ(x), by the slope of half a step of the gamma function.
         let x = df * 0.5;
         let gap = (x * 2.0).recip() + Dual::<R, 1>::variable(x, 0).half_step().du[0];
-        (df + 1.0) * gap * 0.5 - log_peak(df) + scale.ln() + loc * 0.0
+        (df + 1.0) * gap * 0.5 - log_peak(df) + positive_or_nan(scale).ln() + finite_or_nan(loc) * 0.0
     }
 }
 

@@ -1,8 +1,11 @@
 //! Uniform distribution on an interval.
 
-use super::{Exponential, Laplace, Normal, common_shape, outside, positive_or_nan, probability};
+use super::{
+    Exponential, Laplace, Normal, common_shape, finite_or_nan, infinite, ln_ratio, not_negative, outside,
+    positive_or_nan, probability, standardized,
+};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
-use crate::error::{ParameterError, finite, require};
+use crate::error::{ParameterError, finite};
 use crate::kl::{KlDivergence, KlMethod, infinite_kl};
 use crate::random::{rand_draws, uniform};
 use crate::support::Support;
@@ -33,25 +36,50 @@ struct UniformLogProb;
 impl Formula<3> for UniformLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, low, high]: [R; 3]) -> R {
-        let width = positive_or_nan(high - low);
-        let (inside, outside) = (x * 0.0 - width.ln(), outside(width));
-        if x < low || x > high { outside } else { inside }
+        let Width { part, width } = Width::of(low, above(low, high));
+        let outside = outside(width) + low * 0.0;
+        if x < low || x > high { outside } else { x * 0.0 - width.ln() + f64::ln(part) }
+    }
+}
+
+/// The distance of two limits, or half of it where the whole overflows.
+#[derive(Clone, Copy)]
+struct Width<R> {
+    /// 1 or ½.
+    part: f64,
+    /// This part of the distance.
+    width: R,
+}
+
+impl<R: Real> Width<R> {
+    #[inline(always)]
+    fn of(low: R, high: R) -> Self {
+        let part = if infinite(high - low) { 0.5 } else { 1.0 };
+        Self { part, width: high * part - low * part }
+    }
+
+    /// `low + (high - low) p`, from the nearer limit.
+    #[inline(always)]
+    fn at(self, low: R, high: R, p: R) -> R {
+        let (up, down) = (self.width * p / self.part, self.width * (-p + 1.0) / self.part);
+        if p < 0.5 { low + up } else { high - down }
     }
 }
 
 /// How far `x` is from `low` towards `high`: 0 at and before `low`, 1 at and behind `high`. With the limits swapped, the rest.
 #[inline(always)]
 fn part<R: Real>(x: R, low: R, high: R) -> R {
-    let part = (x - low) / (high - low);
+    let Width { part, width } = Width::of(low, high);
+    let part = (x * part - low * part) / width;
     let part = if part < 0.0 { R::zero() } else { part };
     if part > 1.0 { R::one() } else { part }
 }
 
-/// NaN instead of `high` where `low < high` does not hold.
+/// NaN instead of `high` where `low < high` does not hold, or either is infinite.
 #[inline(always)]
-fn above<R: Real>(low: R, high: R) -> R {
+pub(super) fn above<R: Real>(low: R, high: R) -> R {
     let nan = high * f64::NAN;
-    if low < high { high } else { nan }
+    if low < high && low > f64::NEG_INFINITY && high < f64::INFINITY { high } else { nan }
 }
 
 /// The logarithm of a probability `p`, of which `q` is the rest.
@@ -73,29 +101,62 @@ impl<V: Value> Distribution<V> for Uniform<V> {
     fn check(&self) -> Result<(), ParameterError> {
         finite(Self::NAME, "low", self.low)?;
         finite(Self::NAME, "high", self.high)?;
-        // The limits that are in order become infinite, the others stay to be shown.
-        let bad = formula!(|low, high| if high > low { R::of(f64::INFINITY) } else { high });
-        let bad = V::apply(bad, [self.low, self.high]);
-        require(Self::NAME, "high", bad, "greater than low", |x| x == f64::INFINITY)
+        // Finite numbers only: on a tape that looks for the origin of others, these would be taken for it.
+        let bad = formula!(|low, high| if high > low { R::zero() } else { R::one() });
+        if V::apply(bad, [self.low, self.high]).find(|bad| bad != 0.0).is_none() {
+            return Ok(());
+        }
+        // The limits that are in order become a number that is hardly a limit, the others stay to be shown.
+        const IN_ORDER: f64 = f64::from_bits((1023 + 126) << 52);
+        let bad = formula!(|low, high| if high > low { R::of(IN_ORDER) } else { high });
+        let got = V::apply(bad, [self.low, self.high]).find(|x| x != IN_ORDER).unwrap_or(IN_ORDER);
+        Err(ParameterError { family: Self::NAME, parameter: "high", want: "greater than low", got })
     }
     #[track_caller]
     fn log_prob_terms(&self, x: V, terms: Terms) -> V {
         V::apply_as(terms, UniformLogProb, [x, self.low, self.high])
+    }
+    #[track_caller]
+    fn log_prob_unconstrained(&self, u: V, terms: Terms) -> V {
+        // The width of the interval is in the density and in the slope of the bijector.
+        let f = formula!(|u, low, high| {
+            u.log_sigmoid() + (-u).log_sigmoid() + low * 0.0 + above(low, high) * 0.0
+        });
+        V::apply_as(terms, f, [u, self.low, self.high])
     }
 }
 
 impl<V: Value> Sample<V> for Uniform<V> {
     fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
         let args = [Draw::Value(self.low), Draw::Value(self.high), Draw::Uniform(key)];
-        V::draw(cx, formula!(|low, high, u| low + (high - low) * u), args, least)
+        V::draw(
+            cx,
+            formula!(|low, high, u| {
+                let (high, whole) = (above(low, high), low + (above(low, high) - low) * u);
+                if infinite(whole) || infinite(high - low) {
+                    Width::of(low, high).at(low, high, u)
+                } else {
+                    whole
+                }
+            }),
+            args,
+            least,
+        )
     }
 }
 impl<V: Value> Reparameterized<V> for Uniform<V> {}
-rand_draws!(Uniform, |d, rng| d.low + (d.high - d.low) * uniform(rng));
+rand_draws!(Uniform, |d, rng| {
+    let (low, high) = (d.low, above(d.low, d.high));
+    Width::of(low, high).at(low, high, uniform(rng))
+});
 
 impl<V: Value> Moments<V> for Uniform<V> {
     fn mean(&self) -> V {
-        V::apply(formula!(|low, high| low + (above(low, high) - low) * 0.5), [self.low, self.high])
+        let f = formula!(|low, high| {
+            let (half, whole) = (high * 0.5 + low * 0.5, low + (above(low, high) - low) * 0.5);
+            if infinite(whole) { half } else { whole }
+        });
+        V::apply(f, [self.low, self.high])
     }
     fn variance(&self) -> V {
         V::apply(formula!(|low, high| (above(low, high) - low).sq() / 12.0), [self.low, self.high])
@@ -126,9 +187,8 @@ impl<V: Value> Cdf<V> for Uniform<V> {
     fn quantile(&self, p: V) -> V {
         // The nearer limit is the base.
         let f = formula!(|p, low, high| {
-            let (p, width) = (probability(p), above(low, high) - low);
-            let (up, down) = (low + width * p, high - width * (-p + 1.0));
-            if p < 0.5 { up } else { down }
+            let high = above(low, high);
+            Width::of(low, high).at(low, high, probability(p))
         });
         V::apply(f, [p, self.low, self.high])
     }
@@ -136,7 +196,11 @@ impl<V: Value> Cdf<V> for Uniform<V> {
 
 impl<V: Value> Entropy<V> for Uniform<V> {
     fn entropy(&self) -> V {
-        V::apply(formula!(|low, high| (above(low, high) - low).ln()), [self.low, self.high])
+        let f = formula!(|low, high| {
+            let Width { part, width } = Width::of(low, above(low, high));
+            width.ln() - f64::ln(part)
+        });
+        V::apply(f, [self.low, self.high])
     }
 }
 
@@ -146,9 +210,10 @@ struct UniformUniformKl;
 impl Formula<4> for UniformUniformKl {
     #[inline(always)]
     fn eval<R: Real>(&self, [a, b, c, d]: [R; 4]) -> R {
-        let inside = ((above(c, d) - c) / (above(a, b) - a)).ln();
+        let (q, p) = (Width::of(a, above(a, b)), Width::of(c, above(c, d)));
+        let inside = ln_ratio(p.width, q.width) - f64::ln(p.part / q.part);
         let outside = inside * 0.0 + f64::INFINITY;
-        if a < c || b > d { outside } else { inside }
+        not_negative(if a < c || b > d { outside } else { inside })
     }
 }
 
@@ -167,10 +232,11 @@ struct UniformNormalKl;
 impl Formula<4> for UniformNormalKl {
     #[inline(always)]
     fn eval<R: Real>(&self, [a, b, c, t]: [R; 4]) -> R {
-        let width = above(a, b) - a;
-        let shift = (a - c) + width * 0.5;
-        let squares = (shift / t).sq() + (width / t).sq() / 12.0;
-        squares * 0.5 + t.ln() - width.ln() + HALF_LN_TAU
+        let (c, t) = (finite_or_nan(c), positive_or_nan(t));
+        let Width { part, width } = Width::of(a, above(a, b));
+        let shift = standardized(a, c, t) + width / t * (0.5 / part);
+        let squares = shift.sq() + (width / t / part).sq() / 12.0;
+        not_negative(squares * 0.5 - ln_ratio(width, t) + f64::ln(part) + HALF_LN_TAU)
     }
 }
 
@@ -189,10 +255,10 @@ struct UniformExponentialKl;
 impl Formula<3> for UniformExponentialKl {
     #[inline(always)]
     fn eval<R: Real>(&self, [a, b, rate]: [R; 3]) -> R {
-        let width = above(a, b) - a;
-        let inside = rate * (a + width * 0.5) - width.ln() - rate.ln();
-        let outside = inside * 0.0 + f64::INFINITY;
-        if a < 0.0 { outside } else { inside }
+        let (b, rate) = (above(a, b), positive_or_nan(rate));
+        let inside = rate * (a + (b - a) * 0.5) - (b - a).ln() - rate.ln();
+        let outside = a * 0.0 + b * 0.0 + rate * 0.0 + f64::INFINITY;
+        not_negative(if a < 0.0 { outside } else { inside })
     }
 }
 
@@ -205,7 +271,13 @@ impl<V: Value> KlDivergence<Exponential<V>> for Uniform<V> {
     }
 }
 
-infinite_kl!(Normal { loc, scale } || Uniform { low, high });
-infinite_kl!(Laplace { loc, scale } || Uniform { low, high });
+infinite_kl!(
+    Normal { loc, scale } || Uniform { low, high },
+    [finite_or_nan(loc), positive_or_nan(scale), above(low, high)]
+);
+infinite_kl!(
+    Laplace { loc, scale } || Uniform { low, high },
+    [finite_or_nan(loc), positive_or_nan(scale), above(low, high)]
+);
 
 crate::family!(Uniform { low, high });

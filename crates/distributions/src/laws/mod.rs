@@ -18,6 +18,7 @@
 mod bijector;
 mod density;
 mod derivative;
+mod edges;
 mod gradient;
 mod kl;
 mod pieces;
@@ -27,6 +28,10 @@ pub use bijector::{bijector_inverts, bijector_log_det_matches};
 pub use density::{
     cdf_matches_density, entropy_matches_density, integrates_to_one, moments_match_density,
     quantile_inverts_cdf,
+};
+pub use edges::{
+    EDGES, Numbers, bad_parameters_give_nan, cdf, cdf_at_edges, density, density_at_edges, draw, entropy,
+    kl_at_edges, kl_of_bad_parameters_is_nan, moments, unconstrained_density_matches,
 };
 pub use gradient::{gradients_match, implicit_gradients_match, rejects, reparameterized_gradients_match};
 pub use kl::{

@@ -43,7 +43,7 @@ impl Pieces {
                 (atoms((0..10_000_000).find(negligible).unwrap_or(10_000_000)), None)
             }
             Support::Real => (points, Some((f64::NEG_INFINITY, f64::INFINITY))),
-            Support::Positive => (points, Some((0.0, f64::INFINITY))),
+            Support::Positive | Support::StrictlyPositive => (points, Some((0.0, f64::INFINITY))),
             Support::Interval(low, high) => (points, Some((low, high))),
             Support::GreaterThan(low) => (points, Some((low, f64::INFINITY))),
             Support::LessThan(high) => (points, Some((f64::NEG_INFINITY, high))),

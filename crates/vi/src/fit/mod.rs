@@ -308,6 +308,11 @@ impl<T: Scalar> Fit<T> {
                 "a warm-up needs a fraction between 0 and 1, tempering a finite weight of 0 or more",
             );
         }
+        self.optimizer.check()?;
+        let rate = self.optimizer.rate();
+        if !positive(rate) {
+            return bad("optimizer", &format!("a finite rate greater than 0 is needed, not {rate}"));
+        }
         if !self.schedule.is_valid() {
             return bad(
                 "schedule",

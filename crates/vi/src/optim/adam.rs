@@ -1,10 +1,14 @@
 //! Adam, with decoupled weight decay.
 
-use super::Optimizer;
+use super::{Optimizer, require, require_rate};
+use crate::error::Result;
 use probity_autodiff::{AdamStep, Scalar};
 use serde::{Deserialize, Serialize};
 
 /// `m ← β₁ m + (1-β₁) g`, `v ← β₂ v + (1-β₂) g²`, `θ ← θ - rate (m̂ / (√v̂ + ε) + decay θ)`.
+///
+/// A gradient whose square overflows, which would leave the second moment infinite for ever, moves its parameter by about the rate and
+/// clears both moments.
 ///
 /// Gradients and moments too small to square or to decay without becoming subnormal (in `f32`, gradients below 3.5e-18) count as 0.
 ///
@@ -23,7 +27,7 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// With this rate, β₁ = 0.9, β₂ = 0.999, ε = 1e-8, no decay.
+    /// With this rate (greater than 0), β₁ = 0.9, β₂ = 0.999, ε = 1e-8, no decay.
     pub fn new(rate: f64) -> Self {
         Self {
             rate,
@@ -36,7 +40,7 @@ impl Adam {
         }
     }
 
-    /// With these decay rates of the moments.
+    /// With these decay rates of the moments, from 0 up to less than 1.
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Self {
         (self.beta1, self.beta2) = (beta1, beta2);
         self
@@ -67,6 +71,22 @@ impl Adam {
 }
 
 impl<T: Scalar> Optimizer<T> for Adam {
+    fn check(&self) -> Result {
+        require_rate("Adam::new", self.rate)?;
+        for beta in [self.beta1, self.beta2] {
+            require(
+                (0.0..1.0).contains(&beta),
+                "Adam::betas",
+                "a decay rate of 0 or more and less than 1",
+                beta,
+            )?;
+        }
+        let addend = self.epsilon >= 0.0 && self.epsilon < f64::INFINITY;
+        require(addend, "Adam::epsilon", "a finite number of 0 or more", self.epsilon)?;
+        let decay = self.decay >= 0.0 && self.decay < f64::INFINITY;
+        require(decay, "Adam::decay", "a finite weight decay of 0 or more", self.decay)
+    }
+
     fn rate(&self) -> f64 {
         self.rate
     }

@@ -13,8 +13,20 @@ pub(crate) use memory::Rule;
 pub use schedule::Schedule;
 pub use sgd::Sgd;
 
+use crate::error::{Error, Result};
 use probity_autodiff::{AdamStep, Scalar};
 use std::fmt::Debug;
+
+/// Requires a setting to meet a condition; `want` says which.
+fn require(holds: bool, setting: &'static str, want: &str, got: f64) -> Result {
+    let problem = || format!("{want} is needed, not {got}");
+    if holds { Ok(()) } else { Err(Error::Setting { setting, problem: problem() }) }
+}
+
+/// A step size: finite and greater than 0.
+fn require_rate(setting: &'static str, rate: f64) -> Result {
+    require(rate > 0.0 && rate < f64::INFINITY, setting, "a finite rate greater than 0", rate)
+}
 
 /// A rule that changes parameters by their gradient. Losses are minimised.
 ///
@@ -33,6 +45,14 @@ use std::fmt::Debug;
 /// assert!((x[0] - 3.0_f64).abs() < 1e-3 && (x[1] - 5.0).abs() < 1e-3);
 /// ```
 pub trait Optimizer<T: Scalar>: Debug + Send + Sync {
+    /// Whether the settings can be used. A [`Fit`](crate::Fit) asks before its first step.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting), which names the setting.
+    fn check(&self) -> Result {
+        Ok(())
+    }
+
     /// The step size before schedules and multipliers.
     fn rate(&self) -> f64;
 

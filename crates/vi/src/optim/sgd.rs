@@ -1,6 +1,7 @@
 //! Stochastic gradient descent, with momentum.
 
-use super::Optimizer;
+use super::{Optimizer, require, require_rate};
+use crate::error::Result;
 use probity_autodiff::Scalar;
 use serde::{Deserialize, Serialize};
 
@@ -12,12 +13,12 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// With this rate, without momentum.
+    /// With this rate (greater than 0), without momentum.
     pub fn new(rate: f64) -> Self {
         Self { rate, momentum: 0.0 }
     }
 
-    /// With momentum.
+    /// With momentum, from 0 up to less than 1.
     pub fn momentum(mut self, momentum: f64) -> Self {
         self.momentum = momentum;
         self
@@ -25,6 +26,12 @@ impl Sgd {
 }
 
 impl<T: Scalar> Optimizer<T> for Sgd {
+    fn check(&self) -> Result {
+        require_rate("Sgd::new", self.rate)?;
+        let momentum = (0.0..1.0).contains(&self.momentum);
+        require(momentum, "Sgd::momentum", "a momentum of 0 or more and less than 1", self.momentum)
+    }
+
     fn rate(&self) -> f64 {
         self.rate
     }

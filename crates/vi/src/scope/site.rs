@@ -55,10 +55,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
             Mode::Point { u, .. } => {
                 let u = self.part(u, index);
                 let x = prior.support().constrain(u).unwrap_or(u);
-                self.out.log_prior.add(prior.log_prob_sum(x), 1.0);
-                if let Some(log_det) = prior.support().log_det(u, Terms::Sum) {
-                    self.out.log_prior.add(log_det, 1.0);
-                }
+                self.out.log_prior.add(prior.log_prob_unconstrained(u, Terms::Sum), 1.0);
                 x
             }
             Mode::Elbo { guide, params, joint, .. } => match self.drawn_before(index, prior) {
@@ -101,18 +98,20 @@ impl<'t, T: Scalar> Scope<'t, T> {
                 return self.tape.scaled_noise(q.loc, scale, self.noise_key(index));
             }
         }
-        // ln q - ln p at the draw, with the exact entropy in the place of ln q.
         let u = self.draw(q, index);
         let x = support.constrain(u).unwrap_or(u);
+        if let Some((kl, method)) = prior.kl_from_unconstrained_normal(q.loc, q.form.scale(q.rho), Terms::Sum)
+        {
+            self.add_kl(index, kl, method);
+            return x;
+        }
+        // ln q - ln p at the draw, with the exact entropy in the place of ln q.
         let n = self.layout.sites[index].size() as f64;
         let log_scales = match q.form {
             ScaleForm::Softplus => Var::map_sum(formula!(|rho| rho.softplus().ln()), [q.rho]),
             ScaleForm::Log => q.rho.sum(),
         };
-        let mut kl = -(log_scales + n * NORMAL_ENTROPY) - prior.log_prob_sum(x);
-        if let Some(log_det) = support.log_det(u, Terms::Sum) {
-            kl = kl - log_det;
-        }
+        let kl = -(log_scales + n * NORMAL_ENTROPY) - prior.log_prob_unconstrained(u, Terms::Sum);
         self.add_kl(index, kl, KlMethod::MonteCarlo { draws: self.draws() });
         x
     }
@@ -126,12 +125,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
     ) -> Result<Var<'t, T>> {
         let Some(u) = u else { return Err(no_draw("this guide")) };
         let u = self.part(u, index);
-        let support = prior.support();
-        let x = support.constrain(u).unwrap_or(u);
-        let mut kl = -prior.log_prob_sum(x);
-        if let Some(log_det) = support.log_det(u, Terms::Sum) {
-            kl = kl - log_det;
-        }
+        let x = prior.support().constrain(u).unwrap_or(u);
+        let kl = -prior.log_prob_unconstrained(u, Terms::Sum);
         self.add_kl(index, kl, KlMethod::MonteCarlo { draws: self.draws() });
         Ok(x)
     }
@@ -229,6 +224,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         let inside = |i: usize, x: f64| match *support {
             Support::Interval(low, high) => limit(low, i) <= x && x <= limit(high, i),
             Support::Positive => Support::<f64>::Positive.contains(x),
+            Support::StrictlyPositive => Support::<f64>::StrictlyPositive.contains(x),
             Support::Boolean => Support::<f64>::Boolean.contains(x),
             Support::NonNegativeInteger => Support::<f64>::NonNegativeInteger.contains(x),
             Support::Category(n) => Support::<f64>::Category(n).contains(x),
@@ -297,7 +293,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
 fn transform<V>(support: &Support<V>) -> Transform {
     match support {
         Support::Real => Transform::Identity,
-        Support::Positive => Transform::Exp,
+        Support::Positive | Support::StrictlyPositive => Transform::Exp,
         Support::Interval(..) => Transform::Interval,
         _ => Transform::None,
     }

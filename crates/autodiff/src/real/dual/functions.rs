@@ -122,7 +122,11 @@ impl<T: Real, const N: usize> Real for Dual<T, N> {
         // Two equal infinities have no difference; equal numbers keep the derivatives of theirs.
         let stuck = self.re == other.re && !self.re.is_finite();
         let gap = if stuck { T::zero() } else { self.re - other.re };
-        self.chain2(other, self.re.log_add_exp(other.re), gap.sigmoid(), (-gap).sigmoid())
+        // A part without weight has no slope, even if its own has overflowed.
+        let (first, second) = (gap.sigmoid(), (-gap).sigmoid());
+        let part = |d: T, weight: T| if weight == 0.0 { T::zero() } else { d * weight };
+        let du = super::both(self.du, other.du, |a, b| part(a, first) + part(b, second));
+        Self { re: self.re.log_add_exp(other.re), du }
     }
     #[inline(always)]
     fn xlogy(self, y: Self) -> Self {

@@ -1,0 +1,323 @@
+//! Laws of the edges: values outside the support and at infinity, parameters out of range, numbers near the limits of their range.
+
+use super::derivative::{Single, by_duals, by_tape};
+use super::{Family, Law, LawError};
+use crate::distribution::{Cdf, Distribution, Draws, Entropy, Moments, Sample};
+use crate::kl::KlDivergence;
+use probity_autodiff::nalgebra::DMatrix;
+use probity_autodiff::{Key, Tape, Terms, Var};
+use std::fmt::Debug;
+
+/// Values at which a density is asked for: both zeros, subnormal, ordinary, huge and infinite numbers.
+pub const EDGES: [f64; 17] = [
+    f64::NEG_INFINITY,
+    f64::MIN,
+    -1e200,
+    -2.5,
+    -1.0,
+    -1e-300,
+    -5e-324,
+    -0.0,
+    0.0,
+    5e-324,
+    1e-300,
+    0.4,
+    1.0,
+    2.5,
+    1e200,
+    f64::MAX,
+    f64::INFINITY,
+];
+
+/// A capability of a distribution as numbers, each with a name; `x` is a value, or a probability where one is asked for.
+pub type Numbers<D> = fn(&D, f64) -> Vec<(&'static str, f64)>;
+
+/// The density, also that of the unconstrained value, as [`Numbers`].
+pub fn density<D: Distribution<f64>>(d: &D, x: f64) -> Vec<(&'static str, f64)> {
+    vec![("log_prob", d.log_prob(x)), ("log_prob_unconstrained", d.log_prob_unconstrained(x, Terms::Each))]
+}
+
+/// The distribution function and its inverse as [`Numbers`]. `quantile` is asked for the fractional part of `x`.
+pub fn cdf<D: Cdf<f64>>(d: &D, x: f64) -> Vec<(&'static str, f64)> {
+    let p = if x.is_finite() { x.abs().fract() } else { 0.5 };
+    vec![
+        ("cdf", d.cdf(x)),
+        ("sf", d.sf(x)),
+        ("log_cdf", d.log_cdf(x)),
+        ("log_sf", d.log_sf(x)),
+        ("quantile", d.quantile(p)),
+    ]
+}
+
+/// Mean and variance as [`Numbers`].
+pub fn moments<D: Moments<f64>>(d: &D, _: f64) -> Vec<(&'static str, f64)> {
+    vec![("mean", d.mean()), ("variance", d.variance())]
+}
+
+/// The entropy as [`Numbers`].
+pub fn entropy<D: Entropy<f64>>(d: &D, _: f64) -> Vec<(&'static str, f64)> {
+    vec![("entropy", d.entropy())]
+}
+
+/// A draw by a key, and one by a generator of the `rand` crate, as [`Numbers`].
+pub fn draw<D: Sample<f64> + rand_distr::Distribution<f64>>(d: &D, x: f64) -> Vec<(&'static str, f64)> {
+    use rand::SeedableRng;
+    let mut rng = rand::rngs::Xoshiro256PlusPlus::seed_from_u64(x.to_bits());
+    let drawn = rand_distr::Distribution::sample(d, &mut rng);
+    vec![("draw", d.draws(1, Key::new(x.to_bits()))[0]), ("draw by rand", drawn)]
+}
+
+/// Every number that the distribution with one parameter out of its range gives is NaN. `values` are tried for the parameter of that
+/// name, and NaN; the numbers at every one of [`EDGES`].
+///
+/// # Errors
+/// If a number is none; `got` is it.
+pub fn bad_parameters_give_nan<F: Family>(
+    d: &F,
+    parameter: &str,
+    values: &[f64],
+    numbers: &[Numbers<F::Of<f64>>],
+) -> Result<(), LawError> {
+    let law = Law::new("bad_parameters_give_nan", d);
+    let Some(i) = F::PARAMETERS.iter().position(|p| *p == parameter) else {
+        return law.holds(|| format!("has no parameter {parameter}"), 0.0, f64::NAN, 0.0);
+    };
+    for &value in values.iter().chain(&[f64::NAN]) {
+        let mut parameters = d.parameters();
+        parameters[i] = value;
+        let bad = F::with::<f64>(&parameters);
+        for x in EDGES {
+            for (name, got) in numbers.iter().flat_map(|numbers| numbers(&bad, x)) {
+                if !got.is_nan() {
+                    return law.holds(
+                        || format!("{name} at {x:e}, {parameter} = {value:e}"),
+                        got,
+                        f64::NAN,
+                        0.0,
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// At every one of [`EDGES`] the density is a number (`-∞` outside the support and at infinity), and so are its derivatives, by dual
+/// numbers and on the tape, in both precisions (infinite ones are). A NaN gives NaN.
+///
+/// # Errors
+/// If not. Derivatives are asked for where squares of the parameters and of their reciprocals are numbers, and `x` is not subnormal.
+pub fn density_at_edges<F: Family>(d: &F) -> Result<(), LawError> {
+    let law = Law::new("density_at_edges", d);
+    let parameters = d.parameters();
+    let support = d.support();
+    let density = |a: &[Single]| F::with(&a[1..]).log_prob(a[0]);
+    let nan = |case: String, got: f64| law.holds(|| case, got, 0.0, 0.0);
+    for x in EDGES {
+        let at: Vec<f64> = std::iter::once(x).chain(parameters.iter().copied()).collect();
+        let (value, slopes) = by_duals(density, &at);
+        let outside = x.is_infinite() || !support.contains(x) && x != 0.0;
+        if outside {
+            law.holds(|| format!("outside the support at {x:e}"), value, f64::NEG_INFINITY, 0.0)?;
+        }
+        let (by_tape, tape_slopes) = by_tape(|_, a| F::with(&a[1..]).log_prob_sum(a[0]), &at);
+        law.holds(|| format!("on the tape at {x:e}"), by_tape, value, 1e-12 * value.abs())?;
+        if d.support().is_discrete() {
+            continue;
+        }
+        let sloped = sloped(&parameters, 1e150) && (x == 0.0 || x.abs() > 1e-301);
+        for (i, slope) in slopes.iter().chain(&tape_slopes).enumerate().filter(|_| sloped) {
+            if value.is_nan() || slope.is_nan() {
+                return nan(format!("log_prob {value:e} at {x:e}, derivative {}", i % at.len()), *slope);
+            }
+        }
+        if value.is_nan() {
+            return nan(format!("log_prob at {x:e}"), value);
+        }
+        let rounded: Vec<f64> = parameters.iter().map(|p| f64::from(*p as f32)).collect();
+        if F::with::<f64>(&rounded).check().is_err() {
+            continue;
+        }
+        let sloped = self::sloped(&parameters, 1e15) && (x as f32 == 0.0 || x.abs() > 1e-36);
+        let (single, gradient) = by_single(|a| F::with(&a[1..]).log_prob_sum(a[0]), &at);
+        if single.is_nan() || sloped && gradient.iter().any(|g| g.is_nan()) {
+            return nan(
+                format!("in single precision {single:e} at {x:e}, derivatives {gradient:?}"),
+                single.into(),
+            );
+        }
+        // In units of the precision, where the numbers are in its range.
+        let in_range = |v: &f64| *v == 0.0 || v.is_infinite() || (1e-20..1e20).contains(&v.abs());
+        if at.iter().all(in_range) && value.abs() < 1e20 {
+            law.holds(
+                || format!("in single precision at {x:e}"),
+                single.into(),
+                value,
+                1e-4 * (1.0 + value.abs()),
+            )?;
+        }
+    }
+    let value = d.log_prob(f64::NAN);
+    if !value.is_nan() {
+        return law.holds(|| "at NaN".into(), value, f64::NAN, 0.0);
+    }
+    Ok(())
+}
+
+/// Whether slopes in the parameters can be asked for: the squares of their reciprocals are numbers.
+fn sloped(parameters: &[f64], limit: f64) -> bool {
+    parameters.iter().all(|p| *p == 0.0 || (1.0 / limit..limit).contains(&p.abs()))
+}
+
+/// Value and gradient on a tape of single precision.
+fn by_single(f: impl for<'t> Fn(&[Var<'t, f32>]) -> Var<'t, f32>, at: &[f64]) -> (f32, Vec<f32>) {
+    let tape = Tape::<f32>::new();
+    let arguments: Vec<_> =
+        at.iter().map(|x| tape.variable(&DMatrix::from_element(1, 1, *x as f32))).collect();
+    let value = f(&arguments);
+    let gradients = tape.backward(value);
+    (value.item(), arguments.iter().map(|x| gradients.wrt(*x)[0]).collect())
+}
+
+/// At every one of [`EDGES`] the distribution function and its inverse give numbers: probabilities between 0 and 1 that do not fall, with
+/// logarithms up to 0, and quantiles that do not fall. A NaN gives NaN.
+///
+/// # Errors
+/// If not.
+pub fn cdf_at_edges<D: Cdf<f64>>(d: &D) -> Result<(), LawError> {
+    let law = Law::new("cdf_at_edges", d);
+    let within = |name: &str, x: f64, got: f64, low: f64, high: f64| {
+        let near = if (low..=high).contains(&got) { got } else { low };
+        law.holds(|| format!("{name} at {x:e}"), got, near, 0.0)
+    };
+    let mut last = [0.0, 1.0, f64::NEG_INFINITY, 0.0];
+    for x in EDGES {
+        // Neighbours may change places by rounding.
+        let slack = |x: f64| if x.is_infinite() { x } else { x + 1e-14 * x.abs() };
+        let now = [d.cdf(x), d.sf(x), d.log_cdf(x), d.log_sf(x)];
+        within("cdf", x, now[0], -slack(-last[0]), 1.0)?;
+        within("sf", x, now[1], 0.0, slack(last[1]))?;
+        within("log_cdf", x, now[2], -slack(-last[2]), 0.0)?;
+        within("log_sf", x, now[3], f64::NEG_INFINITY, slack(last[3]))?;
+        last = now;
+    }
+    within("cdf", f64::INFINITY, d.cdf(f64::INFINITY), 1.0, 1.0)?;
+    within("sf", f64::NEG_INFINITY, d.sf(f64::NEG_INFINITY), 1.0, 1.0)?;
+    let mut last = f64::NEG_INFINITY;
+    for p in [0.0, 5e-324, 1e-300, 1e-10, 0.2, 0.5, 0.7, 1.0 - 1e-10, 1.0] {
+        let now = d.quantile(p);
+        within("quantile", p, now, last, f64::INFINITY)?;
+        last = now;
+    }
+    for got in
+        [d.cdf(f64::NAN), d.sf(f64::NAN), d.log_cdf(f64::NAN), d.log_sf(f64::NAN), d.quantile(f64::NAN)]
+            .into_iter()
+            .chain([d.quantile(-1e-3), d.quantile(1.0 + 1e-3)])
+    {
+        if !got.is_nan() {
+            return law.holds(|| "of NaN, or the quantile of no probability".into(), got, f64::NAN, 0.0);
+        }
+    }
+    Ok(())
+}
+
+/// `log_prob_unconstrained(u)` is `log_prob(x(u)) + ln |dx/du|` where both are ordinary numbers, also its derivatives; and it is a number
+/// where `x` under- or overflows, in both precisions.
+///
+/// # Errors
+/// If not.
+pub fn unconstrained_density_matches<F: Family>(d: &F) -> Result<(), LawError> {
+    let law = Law::new("unconstrained_density_matches", d);
+    let parameters = d.parameters();
+    for u in [-6.0, -2.0, -0.3, 0.0, 0.6, 1.7, 5.0] {
+        let at: Vec<f64> = std::iter::once(u).chain(parameters.iter().copied()).collect();
+        let ours = by_duals(|a| F::with(&a[1..]).log_prob_unconstrained(a[0], Terms::Each), &at);
+        let sum = by_duals(
+            |a| {
+                let (d, u) = (F::with(&a[1..]), a[0]);
+                let log_prob = d.log_prob(d.support().constrain(u).unwrap_or(u));
+                d.support().log_det(u, Terms::Each).map_or(log_prob, |log_det| log_prob + log_det)
+            },
+            &at,
+        );
+        law.holds(|| format!("at u = {u}"), ours.0, sum.0, 1e-12 * (1.0 + sum.0.abs()))?;
+        for (i, (got, want)) in ours.1.into_iter().zip(sum.1).enumerate() {
+            if !want.is_finite() {
+                // The two terms leave the range of numbers, not their sum.
+                continue;
+            }
+            let tolerance = 1e-9 * (1.0 + want.abs() + sum.0.abs());
+            law.holds(|| format!("derivative {i} at u = {u}"), got, want, tolerance)?;
+        }
+    }
+    for u in [-1e300, -1e4, -800.0, -110.0, 100.0, 745.0, 800.0, 1e4, 1e300] {
+        let at: Vec<f64> = std::iter::once(u).chain(parameters.iter().copied()).collect();
+        let (value, slopes) = by_duals(|a| F::with(&a[1..]).log_prob_unconstrained(a[0], Terms::Each), &at);
+        let f32s = by_single(|a| F::with(&a[1..]).log_prob_unconstrained(a[0], Terms::Sum), &at);
+        let slopes = slopes.into_iter().chain(f32s.1.iter().map(|g| f64::from(*g)));
+        for number in slopes.chain([value, f32s.0.into()]) {
+            let in_range = sloped(&parameters, 1e15) && u.abs() < 1e38;
+            if number.is_nan() && in_range || value.is_nan() || value == f64::INFINITY {
+                return law.holds(|| format!("at u = {u:e}: {value:e}"), number, value, 0.0);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `KL(q ‖ p)` with one parameter of either out of its range is NaN. The compiler cannot infer the families: name them.
+///
+/// # Errors
+/// If it is a number.
+pub fn kl_of_bad_parameters_is_nan<Q: Family, P: Family>(
+    (q, q_bad): (&Q, &[(&str, &[f64])]),
+    (p, p_bad): (&P, &[(&str, &[f64])]),
+) -> Result<(), LawError>
+where
+    Q::Of<f64>: KlDivergence<P::Of<f64>, Value = f64>,
+{
+    let law = Law::new("kl_of_bad_parameters_is_nan", q);
+    let nan = |at: &[f64], bad: &dyn Debug| {
+        let n = Q::PARAMETERS.len();
+        let got = Q::with::<f64>(&at[..n]).kl(&P::with(&at[n..]));
+        if got.is_nan() { Ok(()) } else { law.holds(|| format!("KL to {p:?}, {bad:?}"), got, f64::NAN, 0.0) }
+    };
+    let at: Vec<f64> = q.parameters().into_iter().chain(p.parameters()).collect();
+    let place = |name: &str| Q::PARAMETERS.iter().position(|p| *p == name);
+    let place_p = |name: &str| P::PARAMETERS.iter().position(|p| *p == name).map(|i| i + Q::PARAMETERS.len());
+    let q_bad = q_bad.iter().map(|(name, values)| (place(name), name, values));
+    let p_bad = p_bad.iter().map(|(name, values)| (place_p(name), name, values));
+    for (i, name, values) in q_bad.chain(p_bad) {
+        let Some(i) = i else { return law.holds(|| format!("no parameter {name}"), 0.0, f64::NAN, 0.0) };
+        for value in values.iter().chain(&[f64::NAN]) {
+            let mut at = at.clone();
+            at[i] = *value;
+            nan(&at, &(name, value))?;
+        }
+    }
+    Ok(())
+}
+
+/// `KL(q ‖ p)` is a number of 0 or more, its derivatives are numbers (infinite ones are), and where it is infinite they are 0.
+/// The compiler cannot infer the families: name them.
+///
+/// # Errors
+/// If not. Derivatives are asked for where squares of the parameters and of their reciprocals are numbers.
+pub fn kl_at_edges<Q: Family, P: Family>(q: &Q, p: &P) -> Result<(), LawError>
+where
+    Q::Of<Single>: KlDivergence<P::Of<Single>, Value = Single>,
+{
+    let law = Law::new("kl_at_edges", q);
+    let n = Q::PARAMETERS.len();
+    let at: Vec<f64> = q.parameters().into_iter().chain(p.parameters()).collect();
+    let (value, slopes) = by_duals(|a| Q::with(&a[..n]).kl(&P::with(&a[n..])), &at);
+    let least = if value >= 0.0 { value } else { 0.0 };
+    law.holds(|| format!("KL to {p:?}"), value, least, 0.0)?;
+    for (i, slope) in slopes.into_iter().enumerate() {
+        let wrong = slope.is_nan() && sloped(&at, 1e150) || value == f64::INFINITY && slope != 0.0;
+        if wrong {
+            return law.holds(|| format!("KL to {p:?} is {value:e}, derivative {i}"), slope, 0.0, 0.0);
+        }
+    }
+    Ok(())
+}

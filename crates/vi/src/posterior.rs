@@ -1,7 +1,7 @@
 //! The result of a fit: draws, summaries, predictions.
 
 use crate::draws::{Draws, SiteDraws};
-use crate::elbo::Elbo;
+use crate::elbo::{Elbo, tail_shape};
 use crate::error::{Error, Result};
 use crate::guide::Guide;
 use crate::layout::{Layout, SiteKind};
@@ -142,26 +142,33 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         Ok(Draws { sites, n })
     }
 
-    /// The ELBO (KL weight 1, all rows) by `n` fresh draws.
+    /// The ELBO (KL weight 1, all rows) by `n` fresh draws; NaN by none. Its standard error means little if the terms have heavy tails
+    /// ([`Report::elbo_tail`]).
     ///
     /// # Errors
     /// What the model reports.
     pub fn elbo(&self, n: usize) -> Result<Estimate> {
+        Ok(Estimate::of(self.elbo_terms(n)?))
+    }
+
+    /// The terms of the ELBO, one a draw.
+    fn elbo_terms(&self, n: usize) -> Result<Vec<f64>> {
         let key = self.key.fold_in_str("elbo");
-        let terms = self.collect(n, |tape, layout, prefix, i| {
+        self.collect(n, |tape, layout, prefix, i| {
             let key = key.fold_in(i as u64);
             tape.bind(&self.params);
             let joint = self.guide.joint(tape, &self.params, key.split().1);
             let mode = Mode::Elbo { guide: self.guide.as_ref(), params: &self.params, joint, draws: n };
             let out = run(&self.model, tape, layout, mode, Run::new(key, prefix))?;
             Ok(Elbo { log_likelihood: out.log_likelihood.mean(), kl: out.kl.mean() }.value())
-        })?;
-        Ok(Estimate::of(terms))
+        })
     }
 
     pub(crate) fn estimate_elbo(&mut self, n: usize) -> Result {
         if n > 0 {
-            self.report.elbo = Some(self.elbo(n)?);
+            let terms = self.elbo_terms(n)?;
+            self.report.elbo_tail = tail_shape(&terms);
+            self.report.elbo = Some(Estimate::of(terms));
         }
         Ok(())
     }

@@ -71,6 +71,17 @@ pub struct Report {
     pub seconds: f64,
     /// The ELBO of the result (KL weight 1), by fresh draws.
     pub elbo: Option<Estimate>,
+    /// The shape k̂ of the heavier tail of the ELBO's terms, by a generalised Pareto distribution; none for fewer than 100 draws and where the
+    /// terms have no tails. Above [`Report::HEAVY`] the standard error is not to be trusted.
+    #[serde(default)]
+    pub elbo_tail: Option<f64>,
+}
+
+impl Report {
+    /// The shape of a tail from which on a mean and its standard error, by numbers of draws as they are usual, mean little.
+    ///
+    /// Source: Vehtari et al. 2024, "Pareto smoothed importance sampling", section 3.
+    pub const HEAVY: f64 = 0.7;
 }
 
 /// Fits of before there was a choice.
@@ -118,6 +129,12 @@ impl fmt::Display for Report {
         }
         if let Some(elbo) = &self.elbo {
             writeln!(f, "ELBO {:.4} ± {:.4} ({} draws)", elbo.value, elbo.standard_error, elbo.draws)?;
+            if let Some(k) = self.elbo_tail.filter(|k| *k > Self::HEAVY) {
+                writeln!(
+                    f,
+                    "the ELBO and its error are NOT to be trusted: its terms have a heavy tail (k = {k:.2}), rare draws outweigh the others"
+                )?;
+            }
         }
         Ok(())
     }

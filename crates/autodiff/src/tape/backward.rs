@@ -144,6 +144,9 @@ impl<T: Scalar> Inner<T> {
     #[track_caller]
     fn sweep(&mut self, result: Option<u32>, updates: Option<&Updates<'_, T>>, leaves_only: bool) {
         let zero = T::from_f64(0.0);
+        if self.trap.armed {
+            self.blame(result);
+        }
         self.lend_adjoints(updates.is_some());
         self.passed.nowhere();
         self.reached.clear();

@@ -1,8 +1,8 @@
 //! The flat prior: a constant density on a part of the real line.
 
-use super::common_shape;
+use super::{common_shape, finite_or_nan, infinite, ordered};
 use crate::distribution::Distribution;
-use crate::error::{ParameterError, finite, require};
+use crate::error::{ParameterError, finite};
 use crate::support::Support;
 use probity_autodiff::{Formula, Real, Terms, Value, formula};
 
@@ -59,10 +59,10 @@ impl<V: Value> Flat<V> {
     }
 }
 
-/// 0 where `gap`, which is positive inside the support, is not negative, `-∞` elsewhere, NaN for NaN.
+/// 0 where `gap`, which is positive inside the support, is not negative, `-∞` elsewhere and at infinity, NaN for NaN.
 #[inline(always)]
 fn inside<R: Real>(gap: R) -> R {
-    if gap < 0.0 { R::of(f64::NEG_INFINITY) } else { gap * 0.0 }
+    if gap < 0.0 || infinite(gap) { R::of(f64::NEG_INFINITY) } else { gap * 0.0 }
 }
 
 /// By the signs of the distances from both limits, scaled to be finite.
@@ -71,6 +71,7 @@ struct Between;
 impl Formula<3> for Between {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, low, high]: [R; 3]) -> R {
+        let (low, high) = (finite_or_nan(low), finite_or_nan(high));
         let (a, b) = (inside(x * 0.5 - low * 0.5), inside(high * 0.5 - x * 0.5));
         let empty = R::of(f64::NAN);
         if low < high { a + b } else { empty }
@@ -107,20 +108,21 @@ impl<V: Value> Distribution<V> for Flat<V> {
             Limits::Between(low, high) => {
                 finite(Self::NAME, "low", low)?;
                 finite(Self::NAME, "high", high)?;
-                // The limits that are in order become infinite, the others stay to be shown.
-                let bad = formula!(|low, high| if high > low { R::of(f64::INFINITY) } else { high });
-                let bad = V::apply(bad, [low, high]);
-                require(Self::NAME, "high", bad, "greater than low", |x| x == f64::INFINITY)
+                ordered(Self::NAME, low, high)
             }
         }
     }
     #[track_caller]
     fn log_prob_terms(&self, x: V, terms: Terms) -> V {
         match self.0 {
-            Limits::None => V::apply_as(terms, formula!(|x| inside(x * 0.0)), [x]),
+            Limits::None => V::apply_as(terms, formula!(|x| inside(x.abs())), [x]),
             Limits::Positive => V::apply_as(terms, formula!(|x| inside(x)), [x]),
-            Limits::Above(low) => V::apply_as(terms, formula!(|x, a| inside(x * 0.5 - a * 0.5)), [x, low]),
-            Limits::Below(high) => V::apply_as(terms, formula!(|x, b| inside(b * 0.5 - x * 0.5)), [x, high]),
+            Limits::Above(low) => {
+                V::apply_as(terms, formula!(|x, a| inside(x * 0.5 - finite_or_nan(a) * 0.5)), [x, low])
+            }
+            Limits::Below(high) => {
+                V::apply_as(terms, formula!(|x, b| inside(finite_or_nan(b) * 0.5 - x * 0.5)), [x, high])
+            }
             Limits::Between(low, high) => V::apply_as(terms, Between, [x, low, high]),
         }
     }

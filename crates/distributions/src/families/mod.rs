@@ -36,7 +36,8 @@ pub use softplus_normal::SoftplusNormal;
 pub use student_t::StudentT;
 pub use uniform::Uniform;
 
-use probity_autodiff::{Real, Value};
+use crate::error::ParameterError;
+use probity_autodiff::{Real, Value, formula};
 
 /// The common shape of parameters that broadcast; 0 × 0 if they do not.
 pub(crate) fn common_shape<V: Value>(parameters: &[V]) -> (usize, usize) {
@@ -64,6 +65,20 @@ pub(crate) fn positive_or_nan<R: Real>(x: R) -> R {
 pub(crate) fn finite_or_nan<R: Real>(x: R) -> R {
     let nan = x * f64::NAN;
     if x > f64::NEG_INFINITY && x < f64::INFINITY { x } else { nan }
+}
+
+/// Requires `low < high` in every entry.
+pub(crate) fn ordered<V: Value>(family: &'static str, low: V, high: V) -> Result<(), ParameterError> {
+    // Finite numbers only: on a tape that looks for the origin of others, these would be taken for it.
+    let bad = formula!(|low, high| if high > low { R::zero() } else { R::one() });
+    if V::apply(bad, [low, high]).find(|bad| bad != 0.0).is_none() {
+        return Ok(());
+    }
+    // The limits that are in order become a number that is hardly a limit, the others stay to be shown.
+    const IN_ORDER: f64 = f64::from_bits((1023 + 126) << 52);
+    let bad = formula!(|low, high| if high > low { R::of(IN_ORDER) } else { high });
+    let got = V::apply(bad, [low, high]).find(|x| x != IN_ORDER).unwrap_or(IN_ORDER);
+    Err(ParameterError { family, parameter: "high", want: "greater than low", got })
 }
 
 /// Whether a value is infinite: no density there, and no slope.

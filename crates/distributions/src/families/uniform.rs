@@ -1,8 +1,8 @@
 //! Uniform distribution on an interval.
 
 use super::{
-    Exponential, Laplace, Normal, common_shape, finite_or_nan, infinite, ln_ratio, not_negative, outside,
-    positive_or_nan, probability, standardized,
+    Exponential, Laplace, Normal, common_shape, finite_or_nan, infinite, ln_ratio, not_negative, ordered,
+    outside, positive_or_nan, probability, standardized,
 };
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite};
@@ -101,16 +101,7 @@ impl<V: Value> Distribution<V> for Uniform<V> {
     fn check(&self) -> Result<(), ParameterError> {
         finite(Self::NAME, "low", self.low)?;
         finite(Self::NAME, "high", self.high)?;
-        // Finite numbers only: on a tape that looks for the origin of others, these would be taken for it.
-        let bad = formula!(|low, high| if high > low { R::zero() } else { R::one() });
-        if V::apply(bad, [self.low, self.high]).find(|bad| bad != 0.0).is_none() {
-            return Ok(());
-        }
-        // The limits that are in order become a number that is hardly a limit, the others stay to be shown.
-        const IN_ORDER: f64 = f64::from_bits((1023 + 126) << 52);
-        let bad = formula!(|low, high| if high > low { R::of(IN_ORDER) } else { high });
-        let got = V::apply(bad, [self.low, self.high]).find(|x| x != IN_ORDER).unwrap_or(IN_ORDER);
-        Err(ParameterError { family: Self::NAME, parameter: "high", want: "greater than low", got })
+        ordered(Self::NAME, self.low, self.high)
     }
     #[track_caller]
     fn log_prob_terms(&self, x: V, terms: Terms) -> V {

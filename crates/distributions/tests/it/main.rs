@@ -4,6 +4,7 @@ mod common;
 mod conformance;
 mod conformance_more;
 mod edges;
+mod extremes;
 mod gaussian;
 mod kl_quadrature;
 mod laws;

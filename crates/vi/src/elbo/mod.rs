@@ -1,9 +1,11 @@
 //! The evidence lower bound and its gradient: a step of work, by as many workers as draws do not fit on one tape.
 
+mod tail;
 #[cfg(test)]
 mod tests;
 mod worker;
 
+pub(crate) use tail::tail_shape;
 pub(crate) use worker::{At, Loss};
 use worker::{Task, Worker};
 

@@ -277,6 +277,7 @@ impl<T: Scalar> Fit<T> {
             kl_weight: self.kl_weight,
             seconds: start.elapsed().as_secs_f64(),
             elbo: None,
+            elbo_tail: None,
         };
         let mut posterior =
             Posterior::new(model, layout, self.guide, state.params, state.history, report, key);

@@ -9,6 +9,7 @@ mod errors;
 mod estimators;
 mod fits;
 mod large;
+mod numbers;
 mod optimizers;
 mod posterior;
 mod reference;

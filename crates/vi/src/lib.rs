@@ -43,7 +43,6 @@
 //! * The same seed gives the same bits, for any number of threads.
 #![forbid(unsafe_code)]
 mod auto;
-mod density;
 pub mod diagnostics;
 mod draws;
 mod elbo;

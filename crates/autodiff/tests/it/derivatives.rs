@@ -170,3 +170,27 @@ fn the_error_function_family_keeps_its_digits_to_second_order() {
     assert_eq!(worst.len(), 14);
     assert!(worst.values().all(|w| w.0 <= 8.0));
 }
+
+/// The reciprocal of a subnormal number overflows, not the derivative of a quotient by it.
+#[test]
+fn quotients_of_subnormal_numbers_have_slopes() {
+    for x in [1e-300f64, 5e-309, 1e-320, 5e-324] {
+        let d = Dual::<f64, 1>::variable(x, 0);
+        for quotient in [d / d, d / (d * 2.0), (d * 3.0) / d] {
+            assert_eq!(quotient.du[0], 0.0, "{x:e}");
+        }
+        assert_eq!((Dual::constant(1.0) / d).du[0], f64::NEG_INFINITY);
+        let small = d * 1e-20 / Dual::constant(x);
+        assert!((small.du[0] * x / 1e-20 - 1.0).abs() < 1e-9 || small.du[0].is_infinite(), "{x:e}: {}", small.du[0]);
+    }
+    for x in [1e-38f32, 1e-40, 1e-45] {
+        let d = Dual::<probity_autodiff::F32, 1>::variable(probity_autodiff::F32(x), 0);
+        assert_eq!((d / d).du[0].0, 0.0, "{x:e}");
+    }
+    // 1e-300 of a slope, by 1e-310.
+    let slope = (Dual::<f64, 1>::variable(1.0, 0) * 1e-300 / Dual::constant(1e-310)).du[0];
+    assert!((slope / 1e10 - 1.0).abs() < 1e-12, "{slope:e}");
+    // An infinite quotient by a constant.
+    let d = Dual::<f64, 1>::constant(2.0);
+    assert_eq!((Dual::variable(f64::INFINITY, 0) / d).du[0], 0.5);
+}

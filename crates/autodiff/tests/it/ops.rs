@@ -394,3 +394,36 @@ fn formulas_have_names() {
     let f = formula!(|x| x.exp() + 1.0);
     assert_eq!(f.name(), "x.exp() + 1.0");
 }
+
+#[test]
+#[should_panic(expected = "nothing can be recorded or swept while Gradients of the tape are alive")]
+fn recording_while_gradients_are_read_says_so() {
+    let tape = Tape::<f64>::new();
+    let x = tape.scalar(2.0);
+    let gradients = tape.backward(x * x);
+    let y = x * 3.0;
+    println!("{} {y:?}", gradients.wrt(x));
+}
+
+#[test]
+fn the_origin_of_a_number_that_is_not_finite_is_found() {
+    let mut tape = Tape::<f64>::new();
+    let name = |tape: &Tape<f64>, y: Var<'_, f64>| {
+        drop(tape.backward(y));
+        tape.first_non_finite().map(|found| (found.op, found.in_gradient))
+    };
+    tape.trap_non_finite(true);
+    {
+        let x = tape.scalar(-2.0);
+        // Infinities that the result does not depend on, or is finite in spite of.
+        let meant = x * 0.0 + f64::INFINITY;
+        assert_eq!(name(&tape, (-meant).exp() + x), None);
+        let (op, in_gradient) = name(&tape, (x.ln() + x.exp()).sq().sum()).unwrap();
+        assert!(op.contains("ln") && !in_gradient, "{op}");
+        let (op, _) = name(&tape, ((x * -1e3).exp() - (x * -1e3).exp() * 2.0).sum()).unwrap();
+        assert!(op.contains("exp"), "{op}");
+    }
+    tape.reset();
+    let x = tape.scalar(0.0);
+    assert!(name(&tape, x.sqrt()).unwrap().1);
+}

@@ -3,6 +3,8 @@
 //! `cargo run --release --example 01_gradients`
 
 use probity::prelude::*;
+use probity_examples::{console::end, say};
+use std::process::ExitCode;
 
 /// A formula is written once. Here in one line, with its exact partial derivatives: `∂/∂x, ∂/∂loc, ∂/∂scale`.
 pub fn log_density(x: f64, loc: f64, scale: f64) -> (f64, [f64; 3]) {
@@ -50,12 +52,13 @@ pub fn gradient_error() -> f64 {
     check_gradient(|a| loss(a[0], a[1], a[2]), &[DMatrix::from_element(2, 1, 0.3), x, y]).error
 }
 
-fn main() {
+fn main() -> ExitCode {
     let (value, partials) = log_density(1.0, 0.0, 2.0);
-    println!("ln N(1; 0, 2) = {value:.6}, partial derivatives {partials:?}");
+    say!("ln N(1; 0, 2) = {value:.6}, partial derivatives {partials:?}");
 
     let at = [0.2, 0.4];
-    println!("gradient of the loss at {at:?}:{}", gradient(at));
-    println!("Hessian times (1, 0) there:{}", hessian_times(at, [1.0, 0.0]));
-    println!("largest error of the gradient against differences: {:.1e}", gradient_error());
+    say!("gradient of the loss at {at:?}:{}", gradient(at));
+    say!("Hessian times (1, 0) there:{}", hessian_times(at, [1.0, 0.0]));
+    say!("largest error of the gradient against differences: {:.1e}", gradient_error());
+    end(Ok::<_, &str>(()))
 }

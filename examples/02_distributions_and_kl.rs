@@ -5,6 +5,8 @@
 use probity::autodiff::{Draw, Terms, Value};
 use probity::distributions::{ParameterError, laws::LawError};
 use probity::prelude::*;
+use probity_examples::{console::end, say};
+use std::process::ExitCode;
 
 /// `p(x) = x / scale² exp(-½ (x / scale)²)`, `x > 0`. The parameter is a number, a dual, or a matrix on the tape: any `Value`.
 #[derive(Clone, Copy, Debug)]
@@ -62,18 +64,22 @@ pub fn check(s: f64, t: f64, key: Key) -> Result<(), LawError> {
     laws::kl_gradients_match::<Rayleigh, Rayleigh>(&q, &p)
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> ExitCode {
+    end(run())
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
     let q = Normal::new(0.5, 0.8).checked()?;
-    println!("mean {}, entropy {:.4}, P(X > 3) = {:.3e}", q.mean(), q.entropy(), q.sf(3.0));
+    say!("mean {}, entropy {:.4}, P(X > 3) = {:.3e}", q.mean(), q.entropy(), q.sf(3.0));
     let (laplace, t) = (Laplace::new(0.0, 1.0), StudentT::new(4.0, 0.0, 1.0));
-    println!("KL to Laplace: {:.6}, {}", q.kl(&laplace), <Normal as KlDivergence<Laplace>>::METHOD);
-    println!("KL to StudentT: {:.6}, {}", q.kl(&t), <Normal as KlDivergence<StudentT>>::METHOD);
-    println!("KL of Laplace to StudentT: {}", kl_monte_carlo(&laplace, &t, 100_000, Key::new(1)));
+    say!("KL to Laplace: {:.6}, {}", q.kl(&laplace), <Normal as KlDivergence<Laplace>>::METHOD);
+    say!("KL to StudentT: {:.6}, {}", q.kl(&t), <Normal as KlDivergence<StudentT>>::METHOD);
+    say!("KL of Laplace to StudentT: {}", kl_monte_carlo(&laplace, &t, 100_000, Key::new(1)));
 
     for key in (0..100).map(|i| Key::new(2).fold_in(i)) {
         let scale = |name| LogNormal::new(0.0, 1.0).sample((), key.fold_in_str(name));
         check(scale("s"), scale("t"), key)?;
     }
-    println!("100 random pairs of Rayleigh distributions obey the laws");
+    say!("100 random pairs of Rayleigh distributions obey the laws");
     Ok(())
 }

@@ -3,6 +3,8 @@
 //! `cargo run --release --example 03_eight_schools`
 
 use probity::prelude::*;
+use probity_examples::{console::end, say};
+use std::process::ExitCode;
 
 /// The estimated effect of coaching in eight schools.
 pub const EFFECT: [f64; 8] = [28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0];
@@ -56,15 +58,19 @@ pub fn fit_struct() -> probity::vi::Result<Posterior<EightSchools>> {
         .run(model)
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> ExitCode {
+    end(run())
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
     let posterior = fit_closure()?;
-    println!("{posterior}");
+    say!("{posterior}");
 
     let draws = posterior.draws(10_000)?;
     let better = draws["theta"].entry(0).zip(draws["theta"].entry(2)).filter(|(a, c)| a > c).count();
-    println!("P(school 1 has a larger effect than school 3) = {:.2}", better as f64 / 10_000.0);
+    say!("P(school 1 has a larger effect than school 3) = {:.2}", better as f64 / 10_000.0);
 
     let posterior = fit_struct()?;
-    println!("ELBO of the struct: {}, log evidence {LOG_EVIDENCE}", posterior.elbo(10_000)?);
+    say!("ELBO of the struct: {}, log evidence {LOG_EVIDENCE}", posterior.elbo(10_000)?);
     Ok(())
 }

@@ -10,24 +10,21 @@ mod sine;
 mod tabular;
 
 use options::{Options, Parsed};
-use probity_examples::args::refuse;
+use probity_examples::console::end;
 use probity_examples::output::check_folder;
+use probity_examples::say;
 use std::error::Error;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let options = match options::parse(lexopt::Parser::from_env()) {
+    end(match options::parse(lexopt::Parser::from_env()) {
         Ok(Parsed::Help) => {
-            print!("{}", options::HELP);
-            return ExitCode::SUCCESS;
+            say!("{}", options::HELP.trim_end());
+            Ok(())
         }
-        Ok(Parsed::Run(options)) => options,
-        Err(error) => return refuse(&error),
-    };
-    match run(&options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => refuse(&error),
-    }
+        Ok(Parsed::Run(options)) => run(&options),
+        Err(error) => Err(error.into()),
+    })
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
@@ -41,7 +38,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let written = output.write(&options.out)?;
     if !options.quiet {
         let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
-        println!("\nwrote {}", names.join(", "));
+        say!("\nwrote {}", names.join(", "));
     }
     Ok(())
 }

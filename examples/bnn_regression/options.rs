@@ -23,7 +23,8 @@ usage: bnn_regression [OPTIONS]
   --quiet             print nothing but errors
   --help              this text
 
-Bad input ends the program with one sentence and exit code 2, and nothing is written.
+Bad input ends the program with one sentence and exit code 2, and nothing is written. Standard output that
+cannot be written does so after the run, whose results are written; a reader that has gone is no error.
 ";
 
 const OPTIONS: [&str; 11] = [

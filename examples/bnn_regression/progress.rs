@@ -1,5 +1,6 @@
 //! A line of progress every hundred epochs.
 
+use probity_examples::say;
 use probity_vi::{Observer, StepInfo};
 use std::ops::ControlFlow;
 
@@ -33,7 +34,7 @@ impl Observer for Lines {
         let epoch = done / self.steps_per_epoch;
         if done.is_multiple_of(self.steps_per_epoch) && epoch.is_multiple_of(self.every) {
             let (rows, n) = (self.rows as f64, self.count as f64);
-            println!(
+            say!(
                 "epoch {epoch:>6} of {}   ELBO/N {:>9.4}   KL/N {:>7.4} (weight {:.2})   rate {:.5}",
                 info.steps / self.steps_per_epoch,
                 self.sum / n / rows,

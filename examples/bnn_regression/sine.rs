@@ -7,6 +7,7 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::fill_normal;
 use probity_examples::figure::{Figure, RegressionBand};
 use probity_examples::output::Output;
+use probity_examples::say;
 use probity_nn::{FittedRegression, Noise, RegressionPrediction};
 use serde::Serialize;
 use std::error::Error;
@@ -103,14 +104,14 @@ fn summarise(
 }
 
 fn print_report(options: &Options, s: &Summary, fitted: &FittedRegression) {
-    println!("\n{}", fitted.posterior().report());
-    println!("RMSE to the true sine on [-3, 3]        {:.4}", s.rmse_to_truth);
+    say!("\n{}", fitted.posterior().report());
+    say!("RMSE to the true sine on [-3, 3]        {:.4}", s.rmse_to_truth);
     let how = if options.objective == Objective::Recipe { "fixed" } else { "learned" };
-    println!("noise: {how} {:.4}, true {NOISE}", s.noise_sd);
-    println!("90 % intervals hold {:.1} % of fresh data on [-3, 3]", 100.0 * s.coverage90);
-    println!("epistemic sd: {:.4} inside, {:.3} at |x| = 6", s.epistemic_inside, s.epistemic_at_6);
+    say!("noise: {how} {:.4}, true {NOISE}", s.noise_sd);
+    say!("90 % intervals hold {:.1} % of fresh data on [-3, 3]", 100.0 * s.coverage90);
+    say!("epistemic sd: {:.4} inside, {:.3} at |x| = 6", s.epistemic_inside, s.epistemic_at_6);
     if options.objective == Objective::Recipe {
-        println!(
+        say!(
             "\nWhat MSE + 0.01 KL/N means: it is (0.01/N) times a negative ELBO (plus a constant) whose Gaussian likelihood has the\n\
              fixed noise variance {RECIPE_VARIANCE} (sd {:.4}), whatever the data. Here the true noise is {NOISE}. The spread of the\n\
              draws alone, which the recipe offers as its uncertainty, covers {:.1} % of fresh data where 90 % is meant; with\n\

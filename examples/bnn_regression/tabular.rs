@@ -3,8 +3,10 @@
 use crate::network::{self, RECIPE_VARIANCE, Schedule, Trained};
 use crate::options::{Objective, Options};
 use probity_autodiff::nalgebra::DMatrix;
+use probity_examples::console::warn;
 use probity_examples::figure::{Figure, TableReport};
 use probity_examples::output::Output;
+use probity_examples::say;
 use probity_examples::table::{Dataset, Split, Table};
 use probity_nn::{FittedRegression, Noise, RegressionPrediction};
 use serde::Serialize;
@@ -42,13 +44,13 @@ pub fn run(options: &Options, file: &Path) -> Result<Output, Box<dyn Error>> {
     let data = Table::read(file)?.with_target(options.target.as_deref())?;
     let Split { train, test, dropped } = data.split(TEST, options.seed)?;
     if !dropped.is_empty() {
-        eprintln!("warning: dropped, being constant in the training rows: {}", dropped.join(", "));
+        warn(format_args!("warning: dropped, being constant in the training rows: {}", dropped.join(", ")));
     }
     let n = train.target.len();
     let rows = n.min(MINIBATCH);
     let epochs = options.epochs.unwrap_or_else(|| STEPS.div_ceil(n.div_ceil(rows)));
     if !options.quiet {
-        println!(
+        say!(
             "{n} rows to learn from, {} to test on, {} features, target {}",
             test.target.len(),
             train.feature_names.len(),
@@ -83,8 +85,8 @@ pub fn run(options: &Options, file: &Path) -> Result<Output, Box<dyn Error>> {
         objective: network::objective(options),
     };
     if !options.quiet {
-        println!("\n{}", fitted.posterior().report());
-        println!("on {} test rows, in units of {}:\n{scores}", test.target.len(), test.target_name);
+        say!("\n{}", fitted.posterior().report());
+        say!("on {} test rows, in units of {}:\n{scores}", test.target.len(), test.target_name);
         if options.objective == Objective::Recipe {
             explain_recipe(&summary, &fitted, &prediction, &test.target);
         }
@@ -95,7 +97,7 @@ pub fn run(options: &Options, file: &Path) -> Result<Output, Box<dyn Error>> {
 
 fn explain_recipe(s: &Summary, fitted: &FittedRegression, p: &RegressionPrediction, y: &[f64]) {
     let sd = fitted.posterior().model().scales().y.sd[0];
-    println!(
+    say!(
         "\nWhat MSE + 0.01 KL/N of the standardised target means: an ELBO whose noise has the fixed standard deviation {:.4} {}\n\
          ({:.4} of the target's), whatever the data; the test error is {:.4}. The spread of the draws alone covers {:.1} % of the\n\
          test rows where 90 % is meant; with the noise that the recipe implies, {:.1} %.",

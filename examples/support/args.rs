@@ -1,10 +1,8 @@
 //! Usage errors in one sentence, on top of the `lexopt` argument parser.
 //!
-//! A program prints such an error and ends with exit code 2, see [`refuse`].
+//! A program prints such an error and ends with exit code 2, see [`end`](crate::console::end).
 
 use std::ffi::OsString;
-use std::fmt::Display;
-use std::process::ExitCode;
 use std::str::FromStr;
 
 /// What is wrong with the command line, as one sentence.
@@ -53,12 +51,6 @@ pub fn parse<T: FromStr>(
     let text = value.to_string_lossy();
     let parsed = text.trim().parse().ok().filter(valid);
     parsed.ok_or_else(|| UsageError(format!("the option {option} needs {expected}, not \"{text}\"")))
-}
-
-/// Prints the error on standard error and gives the exit code 2.
-pub fn refuse(error: &dyn Display) -> ExitCode {
-    eprintln!("error: {error}");
-    ExitCode::from(2)
 }
 
 /// The least number of characters to insert, delete or replace to turn one text into the other (Levenshtein distance).

@@ -26,6 +26,7 @@ mod params;
 pub mod random;
 pub mod real;
 mod scale;
+pub mod serde_float;
 pub mod simd;
 mod tape;
 mod value;

@@ -4,17 +4,55 @@ use crate::aligned::AlignedVec;
 use crate::real::Scalar;
 use nalgebra::{DMatrix, DMatrixView};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Named matrices in one flat buffer, which optimisers, files and gradients all see as one slice.
 ///
 /// Segments stand in the order in which they were added; a matrix is stored column by column.
+///
+/// Reading them from a file fails unless the segments have distinct names, follow each other without
+/// gaps, and hold together as many entries as there are values.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(bound(serialize = "T: Clone + Serialize", deserialize = "T: Clone + Deserialize<'de>"))]
+#[serde(try_from = "Unchecked<T>")]
 pub struct Params<T> {
     segments: Vec<Segment>,
     // Shared with the tape during a step, so that reading needs no copy.
     values: Arc<AlignedVec<T>>,
+}
+
+/// What a file holds.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "T: Clone + Deserialize<'de>"))]
+struct Unchecked<T> {
+    segments: Vec<Segment>,
+    values: Arc<AlignedVec<T>>,
+}
+
+impl<T> TryFrom<Unchecked<T>> for Params<T> {
+    type Error = String;
+
+    fn try_from(Unchecked { segments, values }: Unchecked<T>) -> Result<Self, String> {
+        let mut names = HashSet::new();
+        let mut end = 0_usize;
+        for Segment { name, rows, cols, offset } in &segments {
+            if !names.insert(name) {
+                return Err(format!("two segments have the name {name:?}"));
+            }
+            if *offset != end {
+                return Err(format!("segment {name:?} begins at {offset}, the one before it ends at {end}"));
+            }
+            let next = rows.checked_mul(*cols).and_then(|size| end.checked_add(size));
+            end = next.filter(|next| *next <= values.len()).ok_or_else(|| {
+                format!("segment {name:?} is {rows} × {cols} from {offset} on, of {} values", values.len())
+            })?;
+        }
+        if end != values.len() {
+            return Err(format!("the segments have {end} entries, but there are {} values", values.len()));
+        }
+        Ok(Self { segments, values })
+    }
 }
 
 /// The handle of a segment.
@@ -140,5 +178,37 @@ impl<T: Scalar> Params<T> {
 
     pub(crate) fn shared(&self) -> &Arc<AlignedVec<T>> {
         &self.values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_segments_that_fit_the_values_are_read() {
+        let mut params = Params::<f64>::new();
+        params.add("a", &DMatrix::from_element(2, 3, 0.5));
+        params.add("b", &DMatrix::from_element(1, 1, -1.0));
+        let good = serde_json::to_value(&params).unwrap();
+        assert_eq!(serde_json::from_value::<Params<f64>>(good.clone()).unwrap(), params);
+        type Edit = fn(&mut serde_json::Value);
+        let edits: [(&str, Edit); 9] = [
+            ("begins at 1000000", |v| v["segments"][0]["offset"] = 1_000_000.into()),
+            ("begins at 5", |v| v["segments"][1]["offset"] = 5.into()),
+            ("begins at 6, the one before it ends at 9", |v| v["segments"][0]["rows"] = 3.into()),
+            ("from 6 on, of 7 values", |v| v["segments"][1]["rows"] = 2.into()),
+            ("from 0 on", |v| v["segments"][0]["rows"] = u64::MAX.into()),
+            ("two segments", |v| v["segments"][1]["name"] = "a".into()),
+            ("have 7 entries, but there are 8", |v| v["values"].as_array_mut().unwrap().push(1.into())),
+            ("from 6 on, of 6 values", |v| drop(v["values"].as_array_mut().unwrap().pop())),
+            ("begins at 6", |v| drop(v["segments"].as_array_mut().unwrap().remove(0))),
+        ];
+        for (want, edit) in edits {
+            let mut bad = good.clone();
+            edit(&mut bad);
+            let error = serde_json::from_value::<Params<f64>>(bad).unwrap_err().to_string();
+            assert!(error.contains(want), "{want}: {error}");
+        }
     }
 }

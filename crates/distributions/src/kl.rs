@@ -94,8 +94,10 @@ pub(crate) use infinite_kl;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// The mean; NaN of no draws.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub value: f64,
     /// Its standard error; NaN for a single draw or none.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub standard_error: f64,
     /// The number of draws.
     pub draws: usize,

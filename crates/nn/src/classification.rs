@@ -1,6 +1,6 @@
 //! Bayesian neural classification: description, fit, prediction.
 
-use crate::data::check;
+use crate::data::{check, standardized};
 use crate::error::{Error, Result};
 use crate::file::{File, load, save};
 use crate::layers::Mlp;
@@ -41,9 +41,7 @@ impl Classification {
     /// # Errors
     /// If sizes do not fit, there are no rows or fewer than two classes, a label is out of range, or a number is not finite.
     pub fn model<T: Scalar>(&self, x: &DMatrix<f64>, labels: &[usize]) -> Result<ClassificationModel<T>> {
-        if self.classes < 2 {
-            return Err(Error::Network(format!("{} classes; at least two are needed", self.classes)));
-        }
+        self.check()?;
         if let Some(row) = labels.iter().position(|l| *l >= self.classes) {
             return Err(Error::Data(format!(
                 "label {} in row {row}; there are {} classes",
@@ -53,7 +51,14 @@ impl Classification {
         let y = DMatrix::from_iterator(labels.len(), 1, labels.iter().map(|l| *l as f64));
         check(&self.net, self.outputs(), x, Some(&y))?;
         let scaler = if self.standardize { Standardizer::of(x) } else { Standardizer::identity(x.ncols()) };
-        Ok(ClassificationModel::new(self.clone(), scaler, x, &y))
+        ClassificationModel::new(self.clone(), scaler, x, &y)
+    }
+
+    fn check(&self) -> Result {
+        if self.classes < 2 {
+            return Err(Error::Network(format!("{} classes; at least two are needed", self.classes)));
+        }
+        Ok(())
     }
 
     /// Fits the network to the data: inputs n × k, labels 0 .. classes.
@@ -89,9 +94,14 @@ pub struct ClassificationModel<T: Scalar> {
 }
 
 impl<T: Scalar> ClassificationModel<T> {
-    fn new(spec: Classification, scaler: Standardizer, x: &DMatrix<f64>, y: &DMatrix<f64>) -> Self {
-        let x = Arc::new(scaler.apply(x).map(T::from_f64));
-        Self { spec, scaler, x, y: Arc::new(y.map(T::from_f64)) }
+    fn new(
+        spec: Classification,
+        scaler: Standardizer,
+        x: &DMatrix<f64>,
+        y: &DMatrix<f64>,
+    ) -> Result<Self> {
+        let x = standardized("input", x, &scaler)?;
+        Ok(Self { spec, scaler, x, y: Arc::new(y.map(T::from_f64)) })
     }
 }
 
@@ -132,7 +142,7 @@ impl FittedClassification {
     /// Predictions at these inputs (n × k) by `draws` draws of the weights.
     ///
     /// # Errors
-    /// If the columns do not fit, a number is not finite, or `draws` is 0.
+    /// If the columns do not fit, a number is not finite or out of range once it is standardised, or `draws` is 0.
     pub fn predict(&self, x: &DMatrix<f64>, draws: usize) -> Result<ClassificationPrediction> {
         let model = self.posterior.model();
         check(&model.spec.net, model.spec.outputs(), x, None)?;
@@ -144,7 +154,7 @@ impl FittedClassification {
             model.scaler.clone(),
             x,
             &DMatrix::zeros(x.nrows(), 1),
-        );
+        )?;
         let found = self.posterior.predict_sites(&at, draws, |name| name == "logits")?;
         let logits = &found["logits"];
         Ok(ClassificationPrediction::new((0..draws).map(|i| probabilities(logits.draw(i))).collect())?)
@@ -165,11 +175,14 @@ impl FittedClassification {
     /// If the text is not of this format, or its parts do not fit together.
     pub fn from_json(text: &str) -> Result<Self> {
         let file: File<Classification, Standardizer> = load(FORMAT, text)?;
-        let x = DMatrix::zeros(1, file.scales.columns());
-        check(&file.spec.net, file.spec.outputs(), &x, None)?;
-        let model = ClassificationModel::new(file.spec, file.scales, &x, &DMatrix::zeros(1, 1));
-        let posterior = Posterior::restore(model, file.layout, MeanField::new(), file.params, file.report)?;
-        Ok(Self { posterior })
+        file.spec.check().map_err(Error::in_file)?;
+        let inputs = file.check(&file.spec.net, file.spec.outputs())?;
+        file.check_scales("inputs", &file.scales, inputs, file.spec.standardize)?;
+        let x = DMatrix::from_row_slice(1, inputs, &file.scales.mean);
+        let File { spec, scales, layout, params, report, .. } = file;
+        let restored = ClassificationModel::new(spec, scales, &x, &DMatrix::zeros(1, 1))
+            .and_then(|model| Ok(Posterior::restore(model, layout, MeanField::new(), params, report)?));
+        Ok(Self { posterior: restored.map_err(Error::in_file)? })
     }
 }
 

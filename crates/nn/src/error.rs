@@ -23,5 +23,12 @@ pub enum Error {
     Prediction(#[from] PredictionError),
 }
 
+impl Error {
+    /// The same, found in a file.
+    pub(crate) fn in_file(self) -> Self {
+        Self::File(self.to_string())
+    }
+}
+
 /// The result of work with a network.
 pub type Result<T = ()> = std::result::Result<T, Error>;

@@ -1,6 +1,9 @@
 //! Files of fitted networks: JSON with description, units, parameters and the record of the fit.
 
+use crate::data::check_network;
 use crate::error::{Error, Result};
+use crate::layers::Mlp;
+use crate::standardize::Standardizer;
 use probity_autodiff::Params;
 use probity_vi::{Layout, Model, Posterior, Report};
 use serde::de::DeserializeOwned;
@@ -15,6 +18,40 @@ pub(crate) struct File<S, U> {
     pub layout: Layout,
     pub params: Params<f32>,
     pub report: Report,
+}
+
+impl<S, U> File<S, U> {
+    /// Checks the network of the description, before anything of its size is made. Its number of inputs.
+    pub(crate) fn check(&self, net: &Mlp, outputs: usize) -> Result<usize> {
+        let inputs = check_network(net, outputs).map_err(Error::in_file)?;
+        let weights = net.layers.iter().try_fold(0_usize, |sum, layer| {
+            layer.inputs.checked_add(1)?.checked_mul(layer.outputs)?.checked_add(sum)
+        });
+        // A weight has at least one parameter.
+        match weights {
+            Some(weights) if weights <= self.params.len() => Ok(inputs),
+            _ => Err(Error::File(format!(
+                "the network has more weights than there are parameters, {}",
+                self.params.len()
+            ))),
+        }
+    }
+
+    /// Checks the units of so many columns; those of data that are not standardised are 1.
+    pub(crate) fn check_scales(
+        &self,
+        what: &str,
+        scaler: &Standardizer,
+        columns: usize,
+        standardize: bool,
+    ) -> Result {
+        scaler.check(columns).map_err(|e| Error::File(format!("units of the {what}: {e}")))?;
+        if !standardize && *scaler != Standardizer::identity(columns) {
+            let problem = "the data are said not to be standardised, but their units are not 1";
+            return Err(Error::File(format!("units of the {what}: {problem}")));
+        }
+        Ok(())
+    }
 }
 
 /// As JSON.

@@ -1,6 +1,5 @@
 //! The noise of a regression.
 
-use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Scalar, Var, formula};
 use probity_distributions::HalfNormal;
 use probity_vi::{Init, Result, ScaleStart, Scope, Start};
@@ -53,9 +52,4 @@ impl Noise {
             }
         }
     }
-}
-
-/// A target that is not used, where a run needs one to draw anew.
-pub(crate) fn no_target(n: usize) -> DMatrix<f64> {
-    DMatrix::zeros(n, 1)
 }

@@ -1,11 +1,11 @@
 //! Bayesian neural regression: description, fit, prediction.
 
 use crate::activation::Activation;
-use crate::data::check;
+use crate::data::{check, standardized};
 use crate::error::{Error, Result};
 use crate::file::{File, load, save};
 use crate::layers::{Mlp, WeightInit};
-use crate::noise::{Noise, no_target};
+use crate::noise::Noise;
 use crate::prediction::RegressionPrediction;
 use crate::standardize::Standardizer;
 use probity_autodiff::Scalar;
@@ -59,7 +59,8 @@ impl Regression {
     /// The model of this data: inputs n × k, target n × 1.
     ///
     /// # Errors
-    /// If sizes do not fit, there are no rows, or a number is not finite.
+    /// If sizes do not fit, there are no rows, or a number is not finite (without standardising: in the precision of
+    /// the model).
     pub fn model<T: Scalar>(&self, x: &DMatrix<f64>, y: &[f64]) -> Result<RegressionModel<T>> {
         let y = DMatrix::from_column_slice(y.len(), 1, y);
         check(&self.net, self.noise.outputs(), x, Some(&y))?;
@@ -67,7 +68,7 @@ impl Regression {
             if self.standardize { Standardizer::of(x) } else { Standardizer::identity(x.ncols()) }
         };
         let scales = Scales { x: scaler(x), y: scaler(&y) };
-        Ok(RegressionModel::new(self.clone(), scales, x, &y))
+        RegressionModel::new(self.clone(), scales, x, &y)
     }
 
     /// Fits the network to the data: inputs n × k, target n × 1, both in the user's units.
@@ -112,10 +113,9 @@ pub struct RegressionModel<T: Scalar> {
 }
 
 impl<T: Scalar> RegressionModel<T> {
-    fn new(spec: Regression, scales: Scales, x: &DMatrix<f64>, y: &DMatrix<f64>) -> Self {
-        let shared = |m: DMatrix<f64>| Arc::new(m.map(T::from_f64));
-        let (x, y) = (shared(scales.x.apply(x)), shared(scales.y.apply(y)));
-        Self { spec, scales, x, y }
+    fn new(spec: Regression, scales: Scales, x: &DMatrix<f64>, y: &DMatrix<f64>) -> Result<Self> {
+        let (x, y) = (standardized("input", x, &scales.x)?, standardized("target", y, &scales.y)?);
+        Ok(Self { spec, scales, x, y })
     }
 
     /// The units of the data.
@@ -124,8 +124,9 @@ impl<T: Scalar> RegressionModel<T> {
     }
 
     /// The same regression at other inputs, to predict there.
-    fn at(&self, x: &DMatrix<f64>) -> Self {
-        Self::new(self.spec.clone(), self.scales.clone(), x, &no_target(x.nrows()))
+    fn at(&self, x: &DMatrix<f64>) -> Result<Self> {
+        let target = DMatrix::from_element(x.nrows(), 1, self.scales.y.mean[0]);
+        Self::new(self.spec.clone(), self.scales.clone(), x, &target)
     }
 }
 
@@ -161,21 +162,22 @@ impl FittedRegression {
     /// Predictions at these inputs (n × k) by `draws` draws of the weights, in the target's units.
     ///
     /// # Errors
-    /// If the columns do not fit, a number is not finite, or `draws` is 0.
+    /// If the columns do not fit, a number is not finite or out of range once it is standardised, `draws` is 0, or a
+    /// prediction is out of the range of `f64`.
     pub fn predict(&self, x: &DMatrix<f64>, draws: usize) -> Result<RegressionPrediction> {
         let model = self.posterior.model();
         check(&model.spec.net, model.spec.noise.outputs(), x, None)?;
+        if draws == 0 {
+            return Err(Error::Data("a prediction needs at least one draw".into()));
+        }
         let found =
-            self.posterior.predict_sites(&model.at(x), draws, |name| name == "mean" || name == "sd")?;
+            self.posterior.predict_sites(&model.at(x)?, draws, |name| name == "mean" || name == "sd")?;
         let (mean, sd) = (model.scales.y.mean[0], model.scales.y.sd[0]);
         let table = |name: &str, shift: f64| {
             let site = &found[name];
             let columns = site.shape.0 * site.shape.1;
             DMatrix::from_row_iterator(draws, columns, site.values.iter().map(|v| shift + sd * v))
         };
-        if draws == 0 {
-            return Err(Error::Data("a prediction needs at least one draw".into()));
-        }
         Ok(RegressionPrediction::new(table("mean", mean), table("sd", 0.0))?)
     }
 
@@ -216,10 +218,14 @@ impl FittedRegression {
     /// If the text is not of this format, or its parts do not fit together.
     pub fn from_json(text: &str) -> Result<Self> {
         let file: File<Regression, Scales> = load(FORMAT, text)?;
-        let x = DMatrix::zeros(1, file.scales.x.columns());
-        check(&file.spec.net, file.spec.noise.outputs(), &x, None)?;
-        let model = RegressionModel::new(file.spec, file.scales, &x, &no_target(1));
-        let posterior = Posterior::restore(model, file.layout, MeanField::new(), file.params, file.report)?;
-        Ok(Self { posterior })
+        let inputs = file.check(&file.spec.net, file.spec.noise.outputs())?;
+        file.check_scales("inputs", &file.scales.x, inputs, file.spec.standardize)?;
+        file.check_scales("target", &file.scales.y, 1, file.spec.standardize)?;
+        let mean = |scaler: &Standardizer| DMatrix::from_row_slice(1, scaler.columns(), &scaler.mean);
+        let (x, y) = (mean(&file.scales.x), mean(&file.scales.y));
+        let File { spec, scales, layout, params, report, .. } = file;
+        let restored = RegressionModel::new(spec, scales, &x, &y)
+            .and_then(|model| Ok(Posterior::restore(model, layout, MeanField::new(), params, report)?));
+        Ok(Self { posterior: restored.map_err(Error::in_file)? })
     }
 }

@@ -6,10 +6,36 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Draws of the sites of a model: latent variables, deterministic sites, and data drawn anew.
+///
+/// Reading them from a file fails unless every site has as many values as the draws of its shape.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct Draws {
     pub(crate) sites: Vec<SiteDraws>,
     pub(crate) n: usize,
+}
+
+/// What a file holds.
+#[derive(Deserialize)]
+struct Unchecked {
+    sites: Vec<SiteDraws>,
+    n: usize,
+}
+
+impl TryFrom<Unchecked> for Draws {
+    type Error = String;
+
+    fn try_from(Unchecked { sites, n }: Unchecked) -> Result<Self, String> {
+        for SiteDraws { name, shape, values, .. } in &sites {
+            let (rows, cols) = *shape;
+            let want = rows.checked_mul(cols).and_then(|size| size.checked_mul(n));
+            if want != Some(values.len()) {
+                let got = values.len();
+                return Err(format!("site {name:?} has {got} values for {n} draws of {rows} × {cols}"));
+            }
+        }
+        Ok(Self { sites, n })
+    }
 }
 
 /// Draws of one site.
@@ -22,6 +48,7 @@ pub struct SiteDraws {
     /// Rows and columns of one draw.
     pub shape: (usize, usize),
     /// Draw after draw, each column by column.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub values: Vec<f64>,
 }
 
@@ -163,10 +190,13 @@ pub struct SummaryRow {
     /// The site, with the position of the entry.
     pub name: String,
     /// Mean.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub mean: f64,
     /// Standard deviation.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub sd: f64,
     /// The 5 %, 50 % and 95 % quantiles.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub quantiles: (f64, f64, f64),
 }
 

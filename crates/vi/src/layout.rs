@@ -1,10 +1,11 @@
 //! The site table: what the first run of a model found.
 
 use crate::error::{Error, Result};
+use probity_autodiff::{Key, ParamId, Params, Real, Scalar, Segment};
 use probity_autodiff::random::{fill_normal, fill_uniform};
-use probity_autodiff::{Key, Real};
 use probity_distributions::KlMethod;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::fmt;
 
 /// What a site is.
@@ -148,13 +149,77 @@ impl Site {
 }
 
 /// The sites of a model in the order of their visits.
+///
+/// Reading it from a file fails unless names are distinct, and offsets and dimension are those of the
+/// latent sites one after the other.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct Layout {
     pub(crate) sites: Vec<Site>,
     pub(crate) dim: usize,
 }
 
+/// What a file holds.
+#[derive(Deserialize)]
+struct Unchecked {
+    sites: Vec<Site>,
+    dim: usize,
+}
+
+impl TryFrom<Unchecked> for Layout {
+    type Error = String;
+
+    fn try_from(Unchecked { sites, dim }: Unchecked) -> std::result::Result<Self, String> {
+        let mut names = HashSet::new();
+        let mut end = 0_usize;
+        for Site { name, kind, shape, offset, .. } in &sites {
+            if !names.insert(name) {
+                return Err(format!("two sites have the name {name:?}"));
+            }
+            if *offset != end {
+                return Err(format!("site {name:?} begins at {offset}, the latent sites before it end at {end}"));
+            }
+            let size = shape.0.checked_mul(shape.1);
+            let latent = |size| if *kind == SiteKind::Latent { size } else { 0 };
+            let next = size.and_then(|size| end.checked_add(latent(size)));
+            end = next.ok_or_else(|| format!("site {name:?} is {} × {}", shape.0, shape.1))?;
+        }
+        if end != dim {
+            return Err(format!("the dimension is {dim}, but the latent sites have {end} entries"));
+        }
+        Ok(Self { sites, dim })
+    }
+}
+
 impl Layout {
+    /// Whether a fit with the sites `self` can be used with a model that visits the sites `found`: in
+    /// number, order, names, kinds, families and supports all of them, in shape the latent ones and the
+    /// parameters (data may have other rows).
+    pub(crate) fn check_same_as(&self, found: &Layout) -> Result {
+        for (i, site) in found.sites.iter().enumerate() {
+            let changed = |problem| Err(Error::ModelChanged { site: site.name.clone(), problem });
+            let Some(old) = self.sites.get(i) else {
+                return changed("the saved fit does not have it".into());
+            };
+            let Site { name, kind, family, shape, transform, .. } = old;
+            if (name, kind, family, transform) != (&site.name, &site.kind, &site.family, &site.transform) {
+                return changed(format!("the saved fit has {name:?} ({kind:?} {family}) here"));
+            }
+            let own = matches!(kind, SiteKind::Latent | SiteKind::Param);
+            if own && *shape != site.shape {
+                let (rows, cols) = site.shape;
+                return changed(format!("it is {rows} × {cols}, in the saved fit {} × {}", shape.0, shape.1));
+            }
+        }
+        match self.sites.get(found.sites.len()) {
+            Some(more) => {
+                let problem = "the saved fit has it, but the model does not visit it".into();
+                Err(Error::ModelChanged { site: more.name.clone(), problem })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// All sites.
     pub fn sites(&self) -> &[Site] {
         &self.sites
@@ -173,6 +238,25 @@ impl Layout {
     /// The latent sites.
     pub fn latent(&self) -> impl Iterator<Item = &Site> {
         self.sites.iter().filter(|s| s.kind == SiteKind::Latent)
+    }
+}
+
+/// Parameters of a given shape by name.
+pub(crate) trait FindShaped {
+    /// The segment of this name, which must have this shape.
+    fn find_shaped(&self, name: &str, shape: (usize, usize)) -> Result<ParamId>;
+}
+
+impl<T: Scalar> FindShaped for Params<T> {
+    fn find_shaped(&self, name: &str, shape: (usize, usize)) -> Result<ParamId> {
+        let unfit = |problem| Error::Setting { setting: "params", problem };
+        let id = self.find(name).ok_or_else(|| unfit(format!("there is no segment {name:?}")))?;
+        let Segment { rows, cols, .. } = self.segment(id);
+        if (*rows, *cols) != shape {
+            let problem = format!("segment {name:?} is {rows} × {cols}, its site {} × {}", shape.0, shape.1);
+            return Err(unfit(problem));
+        }
+        Ok(id)
     }
 }
 

@@ -14,10 +14,13 @@ pub struct StepInfo {
     /// The estimate of the ELBO before the step.
     pub elbo: Elbo,
     /// The weight of the KL in this step's loss.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub kl_weight: f64,
     /// The rate of this step.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub rate: f64,
     /// The norm of the gradient, before clipping.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub gradient_norm: f64,
 }
 

@@ -4,11 +4,11 @@ use crate::draws::{Draws, SiteDraws};
 use crate::elbo::{Elbo, tail_shape};
 use crate::error::{Error, Result};
 use crate::guide::Guide;
-use crate::layout::{Layout, SiteKind};
+use crate::layout::{FindShaped, Layout, SiteKind};
 use crate::model::Model;
 use crate::observer::StepInfo;
 use crate::report::Report;
-use crate::scope::{Mode, Run, run};
+use crate::scope::{Mode, Run, discover, run};
 use probity_autodiff::{Key, Params, Scalar, Tape, Threads};
 use probity_distributions::Estimate;
 use rayon::prelude::*;
@@ -40,8 +40,12 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
 
     /// Puts a saved posterior together again: the model, the site table, the guide's parameters, and the record of the fit.
     ///
+    /// The model runs once, with latent variables where a guide would start.
+    ///
     /// # Errors
-    /// If the parameters are not those of the guide.
+    /// If these do not fit together: the record is of another guide, a site of the model is not in the
+    /// table or has another shape there, parameters of the guide or of the model are missing, of another
+    /// shape, not finite or too many; or what the model reports.
     pub fn restore(
         model: M,
         layout: Layout,
@@ -49,8 +53,19 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         params: Params<T>,
         report: Report,
     ) -> Result<Self> {
-        guide.restore(&layout, &params)?;
+        let unfit = |setting, problem| Err(Error::Setting { setting, problem });
+        if report.guide != guide.name() {
+            return unfit("guide", format!("the fit had {:?}, not {:?}", report.guide, guide.name()));
+        }
         let key = Key::new(report.seed);
+        layout.check_same_as(&discover(&model, key)?.layout)?;
+        for site in layout.sites.iter().filter(|s| s.kind == SiteKind::Param) {
+            params.find_shaped(&site.name, site.shape)?;
+        }
+        if let Some(i) = params.as_slice().iter().position(|p| !p.to_f64().is_finite()) {
+            return unfit("params", format!("value {i} is {}", params.as_slice()[i].to_f64()));
+        }
+        guide.restore(&layout, &params)?;
         Ok(Self::new(model, layout, Box::new(guide), params, Vec::new(), report, key))
     }
 

@@ -68,6 +68,7 @@ pub struct Report {
     /// The weight of the KL in the loss.
     pub kl_weight: KlWeight,
     /// Wall time, without the final ELBO estimate.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub seconds: f64,
     /// The ELBO of the result (KL weight 1), by fresh draws.
     pub elbo: Option<Estimate>,

@@ -30,6 +30,14 @@ pub enum TableError {
         /// The line of the first offending byte, counted from 1.
         line: u64,
     },
+    /// Quotes are not those of RFC 4180.
+    #[error("line {line}: {problem}")]
+    Quotes {
+        /// The line, counted from 1; of a quote that is never closed, where it is opened.
+        line: u64,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// There is nothing but white space.
     #[error("the file is empty: a header line and rows of numbers are expected")]
     Empty,

@@ -1,10 +1,11 @@
 //! Reading a CSV table of numbers, with errors that name the line and the column.
 //!
-//! The format: UTF-8, comma-separated, quotes as in RFC 4180, LF or CRLF, an optional byte-order mark. The first line must be a
-//! header; a first line of nothing but numbers is refused, because taking it for names would silently lose a row.
+//! The format: UTF-8, comma-separated, quotes as in RFC 4180, lines that end in LF, CRLF or CR, an optional byte-order mark. The
+//! first line must be a header; a first line of nothing but numbers is refused, because taking it for names would silently lose a row.
 //! Every column is numeric. Blank lines are skipped.
 
 mod error;
+mod quotes;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod tests;
 pub use error::TableError;
 pub use split::{Dataset, Split, shuffled};
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -50,8 +52,9 @@ impl Table {
     pub fn parse(bytes: &[u8]) -> Result<Self, TableError> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         check_text(bytes)?;
+        quotes::check(bytes)?;
         let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
-        let mut records = Records { reader: &mut reader, bytes };
+        let mut records = Records { reader: &mut reader, lines: Lines::of(bytes) };
 
         let (_, header) = records.next()?.ok_or(TableError::Empty)?;
         let names = column_names(&header)?;
@@ -91,29 +94,54 @@ impl Table {
 /// The records that are not blank, with the line each one starts on.
 struct Records<'a, 'b> {
     reader: &'a mut csv::Reader<&'b [u8]>,
-    bytes: &'b [u8],
+    lines: Lines<'b>,
 }
 
 impl Records<'_, '_> {
     fn next(&mut self) -> Result<Option<(u64, csv::StringRecord)>, TableError> {
         let mut record = csv::StringRecord::new();
         loop {
-            let start = self.reader.position().clone();
+            let start = usize::try_from(self.reader.position().byte()).unwrap_or(usize::MAX);
             match self.reader.read_record(&mut record) {
                 // A line of spaces is a blank line to its writer, but a record of one field to the parser.
                 Ok(true) if record.len() == 1 && record[0].trim().is_empty() => continue,
                 Ok(true) => {}
                 Ok(false) => return Ok(None),
                 // The text was checked and any length is allowed, so this is not expected to happen.
-                Err(_) => return Err(TableError::NotText { line: start.line() }),
+                Err(_) => return Err(TableError::NotText { line: self.lines.at(start) }),
             }
-            // The parser counts a record from the end of the one before it: blank lines between them are added here.
-            let offset = usize::try_from(start.byte()).unwrap_or(usize::MAX).min(self.bytes.len());
-            let blank = self.bytes[offset..].iter().take_while(|b| matches!(b, b'\n' | b'\r'));
-            let skipped = blank.filter(|b| **b == b'\n').count() as u64;
-            return Ok(Some((start.line() + skipped, record)));
+            // The parser counts a record from the end of the one before it: blank lines between them belong to neither.
+            let bytes = self.lines.bytes.get(start..).unwrap_or_default();
+            let blank = bytes.iter().take_while(|b| matches!(b, b'\n' | b'\r')).count();
+            return Ok(Some((self.lines.at(start + blank), record)));
         }
     }
+}
+
+/// Counts lines from the start on. (The parser's own count knows no lines that end in CR.)
+struct Lines<'a> {
+    bytes: &'a [u8],
+    read: usize,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        Self { bytes, read: 0, line: 1 }
+    }
+
+    /// The line of this byte, counted from 1; bytes are asked for in ascending order.
+    fn at(&mut self, byte: usize) -> u64 {
+        let end = byte.min(self.bytes.len());
+        self.line += (self.read..end).filter(|i| ends_line(self.bytes, *i)).count() as u64;
+        self.read = self.read.max(end);
+        self.line
+    }
+}
+
+/// Whether a line ends with this byte: LF, or CR without LF after it.
+fn ends_line(bytes: &[u8], i: usize) -> bool {
+    bytes[i] == b'\n' || bytes[i] == b'\r' && bytes.get(i + 1) != Some(&b'\n')
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> TableError {
@@ -138,8 +166,7 @@ fn check_text(bytes: &[u8]) -> Result<(), TableError> {
     if bad == bytes.len() {
         return Ok(());
     }
-    let line = 1 + bytes[..bad].iter().filter(|b| **b == b'\n').count() as u64;
-    Err(TableError::NotText { line })
+    Err(TableError::NotText { line: Lines::of(bytes).at(bad) })
 }
 
 fn column_names(header: &csv::StringRecord) -> Result<Vec<String>, TableError> {
@@ -147,11 +174,12 @@ fn column_names(header: &csv::StringRecord) -> Result<Vec<String>, TableError> {
     if names.iter().all(|name| name.parse::<f64>().is_ok()) {
         return Err(TableError::NoHeader { line: quote(&names.join(",")) });
     }
+    let mut seen = HashSet::with_capacity(names.len());
     for (i, name) in names.iter().enumerate() {
         if name.is_empty() {
             return Err(TableError::UnnamedColumn { column: i + 1 });
         }
-        if names[..i].contains(name) {
+        if !seen.insert(name) {
             return Err(TableError::DuplicateColumn { name: quote(name) });
         }
     }

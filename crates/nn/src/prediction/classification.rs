@@ -205,18 +205,25 @@ pub struct ClassificationScores {
     /// Inputs whose label was the most probable class.
     pub accuracy: Proportion,
     /// Mean log predictive probability of the labels in nats; larger is better.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub log_score: f64,
     /// Brier's score, 0 to 2; smaller is better.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub brier: f64,
     /// Expected calibration error in 15 bins of equal width.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub ece: f64,
     /// Largest calibration error of these bins.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub mce: f64,
     /// Mean predictive entropy in nats: all the uncertainty.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub predictive_entropy: f64,
     /// Mean expected entropy in nats: the aleatoric part.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub expected_entropy: f64,
     /// Mean mutual information in nats: the epistemic part.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub mutual_information: f64,
 }
 

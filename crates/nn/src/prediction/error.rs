@@ -51,6 +51,12 @@ pub enum PredictionError {
         /// Number of classes.
         classes: usize,
     },
+    /// A level of an interval is no probability.
+    #[error("the level of an interval must be between 0 and 1, not {got}")]
+    Level {
+        /// The level.
+        got: f64,
+    },
     /// Calibration was asked for in no bins.
     #[error("calibration needs at least one bin")]
     NoBins,
@@ -59,6 +65,11 @@ pub enum PredictionError {
 /// One outcome per input.
 pub(crate) fn check_length(want: usize, got: usize) -> Result<(), PredictionError> {
     if want == got { Ok(()) } else { Err(PredictionError::Length { want, got }) }
+}
+
+/// A probability.
+pub(crate) fn check_level(level: f64) -> Result<(), PredictionError> {
+    if (0.0..=1.0).contains(&level) { Ok(()) } else { Err(PredictionError::Level { got: level }) }
 }
 
 /// One label per row of `probs`, below the number of its columns.

@@ -16,7 +16,7 @@ impl Mixture<'_> {
         self.means.iter().copied().zip(self.sds.iter().copied().cycle())
     }
 
-    /// The mean over the components.
+    /// The mean over the components of numbers whose sum does not overflow.
     fn average(&self, f: impl Fn(f64, f64) -> f64) -> f64 {
         self.components().map(|(mean, sd)| f(mean, sd)).sum::<f64>() / self.means.len() as f64
     }
@@ -65,8 +65,11 @@ impl Mixture<'_> {
         let ends = self.components().map(|(mean, sd)| side * mean + sd * z);
         let mut low = ends.clone().fold(f64::INFINITY, f64::min);
         let mut high = ends.fold(f64::NEG_INFINITY, f64::max);
-        let mut x = low + (high - low) / 2.0;
+        let middle = |low: f64, high: f64| low + (high / 2.0 - low / 2.0);
+        let mut x = middle(low, high);
         let mut last_step = high - low;
+        // Densities are in units of the largest one there may be: in those of the target they may be out of range.
+        let narrowest = self.sds.iter().copied().fold(f64::INFINITY, f64::min);
         // A step that neither halves the one before nor stays in the bracket is replaced by halving the bracket, so
         // this ends after a few rounds if the components are alike, and after all the binades of the bracket at worst.
         while low < x && x < high {
@@ -80,16 +83,16 @@ impl Mixture<'_> {
             // The slope is density(x) / φ(at); the quotient is formed inside the exponential, for the far tails.
             let slope = self.average(|mean, sd| {
                 let u = (x - side * mean) / sd;
-                ((at - u) * (at + u) / 2.0).exp() / sd
+                ((at - u) * (at + u) / 2.0).exp() * (narrowest / sd)
             });
-            let step = (z - at) / slope;
+            let step = (z - at) / slope * narrowest;
             let inside = low <= x + step && x + step <= high;
             if (at - z).abs() <= 4.0 * f64::EPSILON * z.abs().max(1.0) || step.abs() <= f64::EPSILON * x.abs()
             {
                 return side * if inside { x + step } else { x };
             }
             let next =
-                if inside && step.abs() <= last_step / 2.0 { x + step } else { low + (high - low) / 2.0 };
+                if inside && step.abs() <= last_step / 2.0 { x + step } else { middle(low, high) };
             (last_step, x) = ((next - x).abs(), next);
         }
         side * x

@@ -13,11 +13,15 @@ pub use regression::{RegressionPrediction, RegressionScores};
 /// The mean of the entries, exact where they are all equal; NaN of none.
 ///
 /// Adding up differences from the first entry keeps the digits of draws that lie close together far from 0.
-fn mean(x: impl Iterator<Item = f64>) -> f64 {
-    let mut x = x.peekable();
-    let first = x.peek().copied().filter(|x| x.is_finite()).unwrap_or(0.0);
-    let (count, sum) = x.fold((0.0, 0.0), |(count, sum), x| (count + 1.0, sum + (x - first)));
-    first + sum / count
+fn mean(x: impl Iterator<Item = f64> + Clone) -> f64 {
+    let first = x.clone().next().filter(|x| x.is_finite()).unwrap_or(0.0);
+    let (count, sum) = x.clone().fold((0.0, 0.0), |(count, sum), x| (count + 1.0, sum + (x - first)));
+    let mean = first + sum / count;
+    if count == 0.0 || mean.is_finite() || !x.clone().all(f64::is_finite) {
+        return mean;
+    }
+    // The sum overflowed, the mean does not.
+    x.map(|x| x / count).sum()
 }
 
 /// `√ mean x²`, without overflow or underflow of the squares; NaN of none.

@@ -1,6 +1,6 @@
 //! Predictions of a real-valued target: at every input, one Gaussian per posterior draw.
 
-use super::error::check_length;
+use super::error::{check_length, check_level};
 use super::mixture::Mixture;
 use super::{PredictionError, mean, root_mean_square};
 use crate::scores::{Proportion, interval_score};
@@ -186,8 +186,9 @@ impl RegressionPrediction {
     /// How many outcomes lie in the central interval of probability `level`; a NaN lies in none.
     ///
     /// # Errors
-    /// Unless there is one outcome per input.
+    /// Unless there is one outcome per input, and the level is between 0 and 1.
     pub fn coverage(&self, y: &[f64], level: f64) -> Result<Proportion, PredictionError> {
+        check_level(level)?;
         // An outcome is inside if neither tail beyond it is smaller than the interval leaves out: no quantiles needed.
         let tail = (1.0 - level) / 2.0;
         let inside = self.zip(y, |at, y| at.cdf(y) >= tail && at.sf(y) >= tail)?;
@@ -197,7 +198,7 @@ impl RegressionPrediction {
     /// The nominal and the observed coverage of central intervals, for every level.
     ///
     /// # Errors
-    /// Unless there is one outcome per input.
+    /// Unless there is one outcome per input, and the level is between 0 and 1.
     pub fn calibration(&self, y: &[f64], levels: &[f64]) -> Result<Vec<(f64, f64)>, PredictionError> {
         levels.iter().map(|&level| Ok((level, self.coverage(y, level)?.rate()))).collect()
     }
@@ -205,9 +206,10 @@ impl RegressionPrediction {
     /// The mean interval score of the central intervals of probability `level`: smaller is better.
     ///
     /// # Errors
-    /// Unless there is one outcome per input.
+    /// Unless there is one outcome per input, and the level is between 0 and 1.
     pub fn interval_score(&self, y: &[f64], level: f64) -> Result<f64, PredictionError> {
         check_length(self.inputs(), y.len())?;
+        check_level(level)?;
         let intervals = self.interval(level);
         Ok(mean(y.iter().zip(intervals).map(|(&y, interval)| interval_score(y, interval, level))))
     }
@@ -290,10 +292,13 @@ pub struct RegressionScores {
     /// Number of posterior draws.
     pub draws: usize,
     /// Root mean square error of the predictive mean.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub rmse: f64,
     /// Mean log predictive density in nats; larger is better.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub log_score: f64,
     /// Mean continuous ranked probability score; smaller is better.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub crps: f64,
     /// Outcomes inside the central 50% interval.
     pub coverage_50: Proportion,
@@ -302,10 +307,13 @@ pub struct RegressionScores {
     /// Outcomes inside the central 95% interval.
     pub coverage_95: Proportion,
     /// Mean interval score of the central 90% interval; smaller is better.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub interval_score_90: f64,
     /// Root of the mean aleatoric variance.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub aleatoric_sd: f64,
     /// Root of the mean epistemic variance.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub epistemic_sd: f64,
 }
 

@@ -105,12 +105,12 @@ pub fn crps_uniform<R: Real>(y: R, low: R, high: R) -> R {
 
 /// CRPS of a mixture of normals whose `weights` sum to one; the cost is quadratic in their number.
 ///
-/// NaN where the three lengths differ.
+/// NaN without components, or where the three lengths differ.
 ///
 /// Source: Grimit, Gneiting, Berrocal, Johnson 2006, "The continuous ranked probability score for circular
 /// variables and its application to mesoscale forecast ensemble verification", equation 5.
 pub fn crps_normal_mixture(y: f64, weights: &[f64], locs: &[f64], scales: &[f64]) -> f64 {
-    if weights.len() != locs.len() || weights.len() != scales.len() {
+    if weights.is_empty() || weights.len() != locs.len() || weights.len() != scales.len() {
         return f64::NAN;
     }
     let mut score = 0.0;
@@ -131,6 +131,13 @@ const REACH: f64 = 8.5;
 ///
 /// Half the expected distance of two draws is formed over all pairs or as [`spread_on_grid`], whichever is cheaper.
 pub(crate) fn equal_mixture_crps(y: f64, locs: &[f64], scales: &[f64]) -> f64 {
+    /// Beyond it, sums over pairs may overflow; below, it is made smaller by a factor that keeps all digits.
+    const LARGE: f64 = 1e270;
+    const SMALLER: f64 = 2.938735877055719e-39; // 2⁻¹²⁸
+    if locs.iter().chain(scales).chain([&y]).any(|x| x.is_finite() && x.abs() > LARGE) {
+        let smaller = |x: &[f64]| x.iter().map(|x| x * SMALLER).collect::<Vec<f64>>();
+        return equal_mixture_crps(y * SMALLER, &smaller(locs), &smaller(scales)) / SMALLER;
+    }
     let components = || locs.iter().zip(scales.iter().cycle());
     let n = locs.len() as f64;
     let distance: f64 = components().map(|(&loc, &scale)| expected_distance(y - loc, scale)).sum();

@@ -23,8 +23,10 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Elbo {
     /// The log-likelihood (and factors) at the draw; a minibatch is scaled to all rows.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub log_likelihood: f64,
     /// The divergence of the guide from the prior.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub kl: f64,
 }
 

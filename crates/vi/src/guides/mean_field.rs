@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::gaussian::{Covariance, Gaussian};
 use crate::guide::{Guide, Marginal, ScaleForm};
-use crate::layout::{Layout, Site, SiteKind};
+use crate::layout::{FindShaped, Layout, Site, SiteKind};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, ParamId, Params, Real, Scalar, Tape};
 
@@ -74,16 +74,19 @@ impl<T: Scalar> Guide<T> for MeanField {
 
     fn restore(&mut self, layout: &Layout, params: &Params<T>) -> Result {
         self.ids.clear();
+        let mut used = 0;
         for site in layout.sites() {
-            let find = |suffix: &str| {
-                let name = format!("{}.{suffix}", site.name);
-                params.find(&name).ok_or_else(|| Error::Setting {
-                    setting: "params",
-                    problem: format!("there is no segment {name:?}"),
-                })
+            let find = |suffix: &str| params.find_shaped(&format!("{}.{suffix}", site.name), site.shape);
+            let ids = match site.kind {
+                SiteKind::Latent => Some((find("loc")?, find("rho")?)),
+                _ => None,
             };
-            let latent = site.kind == SiteKind::Latent;
-            self.ids.push(if latent { Some((find("loc")?, find("rho")?)) } else { None });
+            used += if ids.is_some() { 2 } else { usize::from(site.kind == SiteKind::Param) };
+            self.ids.push(ids);
+        }
+        if params.segments().len() != used {
+            let problem = format!("there are {} segments, the sites have {used}", params.segments().len());
+            return Err(Error::Setting { setting: "params", problem });
         }
         self.find_whole(params);
         Ok(())

@@ -9,7 +9,7 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{
     Arg, ExpScale, Formula, Key, Real, Scalar, ScaleMap, SoftplusScale, Terms, Var, formula,
 };
-use probity_distributions::{Distribution, KlMethod, Sample, Support};
+use probity_distributions::{Distribution, Event, KlMethod, Sample, Support};
 
 /// `ln √(2πe)`, the entropy of a standard normal number.
 const NORMAL_ENTROPY: f64 = 1.418_938_533_204_672_7;
@@ -184,7 +184,14 @@ impl<'t, T: Scalar> Scope<'t, T> {
         value: Var<'t, T>,
     ) -> Result {
         let (got, want) = (value.shape(), distribution.shape());
-        let fits = (want.0 == 1 || want.0 == got.0) && (want.1 == 1 || want.1 == got.1);
+        // What one event is made of does not stretch: a label per row is a column, one-hot rows are not.
+        let stretches = |rows: bool| match distribution.event() {
+            Event::Entry => true,
+            Event::Row => rows,
+            Event::Matrix => false,
+        };
+        let fits = (want.0 == got.0 || want.0 == 1 && stretches(true))
+            && (want.1 == got.1 || want.1 == 1 && stretches(false));
         if !fits {
             return Err(Error::Shape { site: self.layout.sites[index].name.clone(), got, want });
         }

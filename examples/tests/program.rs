@@ -55,7 +55,9 @@ fn output_that_cannot_be_printed_is_one_sentence_and_the_results_are_kept() {
 
 #[test]
 fn tables_in_any_unit_are_learnt() {
-    for (x_unit, y_unit) in [(1.0, 1e200), (1e300, 1.0), (1e-310, 1e-200), (1.0, 1e-310), (1e307, 2e307), (0.1, 1e-3)] {
+    for (x_unit, y_unit) in
+        [(1.0, 1e200), (1e300, 1.0), (1e-310, 1e-200), (1.0, 1e-310), (1e307, 2e307), (0.1, 1e-3)]
+    {
         let folder = tempfile::tempdir().unwrap();
         let (file, out) = (folder.path().join("table.csv"), folder.path().join("out"));
         let mut text = String::from("a,constant,y\n");
@@ -66,7 +68,9 @@ fn tables_in_any_unit_are_learnt() {
             writeln!(text, "{:e},{:e},{:e}", a * x_unit, tenth * x_unit, (a + 3.0).sin() * y_unit).unwrap();
         }
         fs::write(&file, text).unwrap();
-        let Some(mut command) = program(&out, &["--data", &file.display().to_string(), "--quiet"]) else { return };
+        let Some(mut command) = program(&out, &["--data", &file.display().to_string(), "--quiet"]) else {
+            return;
+        };
         let output = command.output().unwrap();
         assert!(output.status.success(), "{x_unit:e}, {y_unit:e}: {}", said(&output));
         let summary: serde_json::Value =

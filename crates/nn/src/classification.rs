@@ -94,12 +94,7 @@ pub struct ClassificationModel<T: Scalar> {
 }
 
 impl<T: Scalar> ClassificationModel<T> {
-    fn new(
-        spec: Classification,
-        scaler: Standardizer,
-        x: &DMatrix<f64>,
-        y: &DMatrix<f64>,
-    ) -> Result<Self> {
+    fn new(spec: Classification, scaler: Standardizer, x: &DMatrix<f64>, y: &DMatrix<f64>) -> Result<Self> {
         let x = standardized("input", x, &scaler)?;
         Ok(Self { spec, scaler, x, y: Arc::new(y.map(T::from_f64)) })
     }

@@ -36,7 +36,10 @@ pub(crate) fn check_network(net: &Mlp, outputs: usize) -> Result<usize> {
 pub(crate) fn check(net: &Mlp, outputs: usize, x: &DMatrix<f64>, y: Option<&DMatrix<f64>>) -> Result {
     let inputs = check_network(net, outputs)?;
     if x.ncols() != inputs {
-        return Err(Error::Data(format!("the inputs have {} columns, the network takes {inputs}", x.ncols())));
+        return Err(Error::Data(format!(
+            "the inputs have {} columns, the network takes {inputs}",
+            x.ncols()
+        )));
     }
     if x.nrows() == 0 {
         return Err(Error::Data("there are no rows".into()));

@@ -55,7 +55,9 @@ impl Standardizer {
         }
         let bad = (0..columns).find(|j| !(self.mean[*j].is_finite() && self.sd[*j] > 0.0));
         match bad.or_else(|| self.sd.iter().position(|sd| *sd == f64::INFINITY)) {
-            Some(j) => Err(format!("column {j} has mean {} and standard deviation {}", self.mean[j], self.sd[j])),
+            Some(j) => {
+                Err(format!("column {j} has mean {} and standard deviation {}", self.mean[j], self.sd[j]))
+            }
             None => Ok(()),
         }
     }

@@ -46,7 +46,8 @@ fn a_fit_is_the_same_in_any_unit() {
     let (x, y) = wave(40);
     let fit = |x_unit: f64, y_unit: f64| {
         let (x, y): (_, Vec<f64>) = (&x * x_unit, y.iter().map(|y| y * y_unit).collect());
-        let fitted = Regression::default_for(1, &[8]).fit(&x, &y, Regression::default_fit(40).steps(300)).unwrap();
+        let fitted =
+            Regression::default_for(1, &[8]).fit(&x, &y, Regression::default_fit(40).steps(300)).unwrap();
         let p = fitted.predict(&x, 50).unwrap();
         let s = p.summary(&y).unwrap();
         let score = s.log_score + y_unit.ln();
@@ -93,7 +94,8 @@ fn a_constant_column_and_a_constant_target_do_no_harm() {
     let p = fit(0.1).predict(&DMatrix::from_row_slice(1, 2, &[0.5, 0.1001]), 100).unwrap();
     assert!((p.mean()[0] - 0.5_f64.sin()).abs() < 0.3, "{:?}", p.mean());
     // Far away from it: an error that says so.
-    let far = fit(1e200).predict(&DMatrix::from_row_slice(1, 2, &[0.5, 1.1e200]), 10).unwrap_err().to_string();
+    let far =
+        fit(1e200).predict(&DMatrix::from_row_slice(1, 2, &[0.5, 1.1e200]), 10).unwrap_err().to_string();
     assert!(far.starts_with("data: input in row 0, column 1 is 1.1e200"), "{far}");
 
     for c in [5.0, 0.1, -1e200, 1e-200, 0.0] {
@@ -147,7 +149,8 @@ fn files_with_numbers_that_are_not_finite_read_back() {
 fn files_whose_parts_do_not_fit_are_errors_in_words() {
     let (regression, classification) = (regression().to_json().unwrap(), classification().to_json().unwrap());
     let read = |which: bool, edit: &dyn Fn(&mut Value)| {
-        let mut value: Value = serde_json::from_str(if which { &regression } else { &classification }).unwrap();
+        let mut value: Value =
+            serde_json::from_str(if which { &regression } else { &classification }).unwrap();
         edit(&mut value);
         let text = value.to_string();
         let loaded = if which {
@@ -193,7 +196,9 @@ fn files_whose_parts_do_not_fit_are_errors_in_words() {
         }),
         ("the saved fit does not have it", |v| drop(v["layout"]["sites"].as_array_mut().unwrap().pop())),
         ("the fit had \"full rank\"", |v| v["report"]["guide"] = json!("full rank")),
-        ("layer 1 takes 4 inputs, but layer 0 gives 5", |v| v["spec"]["net"]["layers"][0]["outputs"] = json!(5)),
+        ("layer 1 takes 4 inputs, but layer 0 gives 5", |v| {
+            v["spec"]["net"]["layers"][0]["outputs"] = json!(5)
+        }),
         ("this head needs 2", |v| v["spec"]["noise"] = json!("InputDependent")),
         ("more weights than there are parameters", |v| {
             v["spec"]["net"]["layers"][0]["outputs"] = json!(1u64 << 62);
@@ -258,9 +263,21 @@ fn change(value: &mut Value, dice: &mut Dice) {
     match at {
         Value::Number(number) if pick < 9 => {
             let x = number.as_f64().unwrap_or(0.0);
-            let edits =
-                [json!(-x), json!(x + 1.0), json!((x as u64).saturating_add(1)), json!((x as u64).saturating_sub(1)), json!(0)];
-            let more = [json!(u64::MAX), json!(1u64 << 33), json!(1e300), json!(-1e300), json!(1e-300), json!(x * 10.0)];
+            let edits = [
+                json!(-x),
+                json!(x + 1.0),
+                json!((x as u64).saturating_add(1)),
+                json!((x as u64).saturating_sub(1)),
+                json!(0),
+            ];
+            let more = [
+                json!(u64::MAX),
+                json!(1u64 << 33),
+                json!(1e300),
+                json!(-1e300),
+                json!(1e-300),
+                json!(x * 10.0),
+            ];
             let edits: Vec<Value> = edits.into_iter().chain(more).collect();
             *at = edits[dice.below(edits.len())].clone();
         }
@@ -284,7 +301,8 @@ fn change(value: &mut Value, dice: &mut Dice) {
             }
         }
         other_type => {
-            let types = [json!(null), json!(true), json!("text"), json!([]), json!({}), json!(1), json!(0.5), other];
+            let types =
+                [json!(null), json!(true), json!("text"), json!([]), json!({}), json!(1), json!(0.5), other];
             *other_type = types[dice.below(types.len())].clone();
         }
     }
@@ -336,16 +354,27 @@ fn networks_and_data_that_do_not_fit_are_errors_in_words() {
     let (x, y) = wave(10);
     let e = |r: probity_nn::Result<FittedRegression>| r.map(drop).unwrap_err().to_string();
     let no_columns = DMatrix::zeros(10, 0);
-    assert_eq!(e(Regression::default_for(0, &[4]).fit(&no_columns, &y, few(2))), "network: layer 0 has no inputs");
+    assert_eq!(
+        e(Regression::default_for(0, &[4]).fit(&no_columns, &y, few(2))),
+        "network: layer 0 has no inputs"
+    );
     assert_eq!(e(Regression::default_for(1, &[0]).fit(&x, &y, few(2))), "network: layer 0 has no outputs");
     let mut torn = Regression::default_for(1, &[4, 3]);
     torn.net.layers.remove(1);
     assert_eq!(e(torn.fit(&x, &y, few(2))), "network: layer 1 takes 3 inputs, but layer 0 gives 4 outputs");
-    assert_eq!(e(Regression::default_for(1, &[4]).fit(&DMatrix::zeros(0, 1), &[], few(2))), "data: there are no rows");
+    assert_eq!(
+        e(Regression::default_for(1, &[4]).fit(&DMatrix::zeros(0, 1), &[], few(2))),
+        "data: there are no rows"
+    );
     let mut bad = y.clone();
     bad[3] = f64::INFINITY;
-    assert_eq!(e(Regression::default_for(1, &[4]).fit(&x, &bad, few(2))), "data: target in row 3, column 0 is inf");
-    for noise in [Noise::Fixed(0.0), Noise::Fixed(-1.0), Noise::FixedShare(f64::NAN), Noise::Fixed(f64::INFINITY)] {
+    assert_eq!(
+        e(Regression::default_for(1, &[4]).fit(&x, &bad, few(2))),
+        "data: target in row 3, column 0 is inf"
+    );
+    for noise in
+        [Noise::Fixed(0.0), Noise::Fixed(-1.0), Noise::FixedShare(f64::NAN), Noise::Fixed(f64::INFINITY)]
+    {
         let spec = Regression::default_for(1, &[4]).noise(noise);
         assert!(spec.fit(&x, &y, few(2)).is_err(), "{noise:?}");
     }
@@ -365,9 +394,15 @@ fn networks_and_data_that_do_not_fit_are_errors_in_words() {
     // One row is a fit.
     let one = Regression::default_for(1, &[4]).fit(&x.rows(0, 1).into(), &y[..1], few(20)).unwrap();
     assert!(one.predict(&x, 5).unwrap().mean().iter().all(|m| m.is_finite()));
-    assert_eq!(one.predict(&x, 0).map(drop).unwrap_err().to_string(), "data: a prediction needs at least one draw");
+    assert_eq!(
+        one.predict(&x, 0).map(drop).unwrap_err().to_string(),
+        "data: a prediction needs at least one draw"
+    );
     let nan = DMatrix::from_element(1, 1, f64::NAN);
-    assert_eq!(one.predict(&nan, 5).map(drop).unwrap_err().to_string(), "data: input in row 0, column 0 is NaN");
+    assert_eq!(
+        one.predict(&nan, 5).map(drop).unwrap_err().to_string(),
+        "data: input in row 0, column 0 is NaN"
+    );
     assert!(one.predict(&DMatrix::zeros(0, 1), 5).is_err() && one.predict(&no_columns, 5).is_err());
 
     let labels = [0, 1, 0, 1, 0, 1, 0, 1, 0, 1];
@@ -376,7 +411,10 @@ fn networks_and_data_that_do_not_fit_are_errors_in_words() {
         spec.fit(x, labels, few(2)).map(drop).unwrap_err().to_string()
     };
     assert_eq!(c(&two, &x, &labels[1..]), "data: 10 rows of inputs, 9 targets");
-    assert_eq!(c(&two, &x, &[usize::MAX; 10]), format!("data: label {} in row 0; there are 2 classes", usize::MAX));
+    assert_eq!(
+        c(&two, &x, &[usize::MAX; 10]),
+        format!("data: label {} in row 0; there are 2 classes", usize::MAX)
+    );
     assert_eq!(c(&two, &DMatrix::zeros(0, 1), &[]), "data: there are no rows");
     for classes in [0, 1] {
         let none = Classification { classes, ..two.clone() };
@@ -397,7 +435,9 @@ fn levels_that_are_no_probabilities_are_errors_or_nan() {
         assert_eq!(p.coverage(&y, level).unwrap_err().to_string(), message);
         assert_eq!(p.calibration(&y, &[0.5, level]).unwrap_err().to_string(), message);
         assert_eq!(p.interval_score(&y, level).unwrap_err().to_string(), message);
-        assert!(p.interval(level).iter().all(|i| i.0.is_nan()) && p.quantile(level).iter().all(|q| q.is_nan()));
+        assert!(
+            p.interval(level).iter().all(|i| i.0.is_nan()) && p.quantile(level).iter().all(|q| q.is_nan())
+        );
         assert!(pinball(1.0, 0.5, level).is_nan() && interval_score(1.0, (0.0, 0.5), level).is_nan());
     }
     assert_eq!(p.coverage(&y, 1.0).unwrap().rate(), 1.0);
@@ -414,13 +454,25 @@ fn predictions_of_any_size_have_their_scores() {
         let y = [2.5 * unit, 3.25 * unit];
         let s = p.summary(&y).unwrap();
         let (low, high) = p.interval(0.9)[0];
-        let own = [p.mean()[0], p.sd()[1], low, high, p.quantile(0.01)[1], s.rmse, s.crps, s.interval_score_90, s.epistemic_sd];
+        let own = [
+            p.mean()[0],
+            p.sd()[1],
+            low,
+            high,
+            p.quantile(0.01)[1],
+            s.rmse,
+            s.crps,
+            s.interval_score_90,
+            s.epistemic_sd,
+        ];
         let mut all = own.map(|v| v / unit).to_vec();
         all.extend([s.log_score + unit.ln(), s.coverage_50.rate(), p.cdf(0, 2.0 * unit)]);
         all
     };
     let here = at(1.0);
-    for (unit, tolerance) in [(1e307, 1e-12), (1e160, 1e-12), (1e-170, 1e-12), (1e-306, 1e-12), (1e-312, 1e-9)] {
+    for (unit, tolerance) in
+        [(1e307, 1e-12), (1e160, 1e-12), (1e-170, 1e-12), (1e-306, 1e-12), (1e-312, 1e-9)]
+    {
         for (i, (a, b)) in at(unit).into_iter().zip(&here).enumerate() {
             assert!((a / b - 1.0).abs() < tolerance, "{unit:e}, number {i}: {a} and {b}");
         }

@@ -1,8 +1,8 @@
 //! The site table: what the first run of a model found.
 
 use crate::error::{Error, Result};
-use probity_autodiff::{Key, ParamId, Params, Real, Scalar, Segment};
 use probity_autodiff::random::{fill_normal, fill_uniform};
+use probity_autodiff::{Key, ParamId, Params, Real, Scalar, Segment};
 use probity_distributions::KlMethod;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -177,7 +177,9 @@ impl TryFrom<Unchecked> for Layout {
                 return Err(format!("two sites have the name {name:?}"));
             }
             if *offset != end {
-                return Err(format!("site {name:?} begins at {offset}, the latent sites before it end at {end}"));
+                return Err(format!(
+                    "site {name:?} begins at {offset}, the latent sites before it end at {end}"
+                ));
             }
             let size = shape.0.checked_mul(shape.1);
             let latent = |size| if *kind == SiteKind::Latent { size } else { 0 };

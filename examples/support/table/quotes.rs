@@ -32,7 +32,9 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), TableError> {
             }
             (At::Closing | At::Closed, b' ' | b'\t') => At::Closed,
             (At::Closing | At::Closed, _) => return bad(line, "text follows a closing quote"),
-            (At::Plain, b'"') => return bad(line, "a quote stands inside a value that does not begin with one"),
+            (At::Plain, b'"') => {
+                return bad(line, "a quote stands inside a value that does not begin with one");
+            }
             (At::Start | At::Plain, _) => At::Plain,
         };
         line += u64::from(ends_line(bytes, i));

@@ -91,8 +91,7 @@ impl Mixture<'_> {
             {
                 return side * if inside { x + step } else { x };
             }
-            let next =
-                if inside && step.abs() <= last_step / 2.0 { x + step } else { middle(low, high) };
+            let next = if inside && step.abs() <= last_step / 2.0 { x + step } else { middle(low, high) };
             (last_step, x) = ((next - x).abs(), next);
         }
         side * x

@@ -2,7 +2,9 @@
 
 use probity_autodiff::Var;
 use probity_autodiff::nalgebra::DMatrix;
-use probity_distributions::{Bernoulli, Distribution, Gamma, HalfNormal, Normal, Support, Uniform};
+use probity_distributions::{
+    Bernoulli, Categorical, Distribution, Gamma, HalfNormal, MultivariateNormal, Normal, Support, Uniform,
+};
 use probity_vi::optim::{Adam, Schedule, Sgd};
 use probity_vi::{Error, Fit, KlWeight, LogJoint, Model, Result, Scope, Start, fit};
 use std::cell::Cell;
@@ -104,6 +106,59 @@ fn parameters_and_data_are_named() {
     assert_eq!(e, "site \"y\": the value is 4 × 1, but the distribution is 3 × 1");
     let e = message(|s| s.param("a", &DMatrix::from_element(1, 1, -1.0), Support::Positive).map(|_| ()));
     assert_eq!(e, "site \"a\": entry 0 of the value is -1, outside the support of the parameter");
+}
+
+#[test]
+fn labels_are_one_class_per_row() {
+    let observed = |rows: usize, classes: usize, labels: DMatrix<f64>| {
+        let model = move |s: &mut Scope<'_>| {
+            let m = s.sample("m", Normal::new(0.0, 1.0))?;
+            let logits = s.data(&DMatrix::from_element(rows, classes, 0.0)) + m;
+            s.observe("y", Categorical::new(logits), &labels)
+        };
+        Fit::new().steps(2).run(model).map(drop).map_err(|e| e.to_string())
+    };
+    let shape = |r: usize, c: usize, n: usize| {
+        Err(format!("site \"y\": the value is {r} × {c}, but the distribution is {n} × 1"))
+    };
+    let one_hot = |r: usize, c: usize| DMatrix::from_fn(r, c, |i, j| f64::from(u8::from(i == j)));
+    assert_eq!(observed(4, 3, one_hot(4, 1)), Ok(()));
+    for (r, c) in [(4, 3), (1, 4), (4, 4), (4, 2), (3, 1), (5, 1), (1, 1), (0, 1), (4, 0)] {
+        assert_eq!(observed(4, 3, one_hot(r, c)), shape(r, c, 4), "{r} × {c}");
+    }
+    // One row of logits serves all rows of labels, which are one label each all the same.
+    assert_eq!(observed(1, 3, one_hot(4, 1)), Ok(()));
+    assert_eq!(observed(1, 3, one_hot(4, 3)), shape(4, 3, 1));
+    assert_eq!(observed(1, 3, one_hot(1, 3)), shape(1, 3, 1));
+    for (bad, shown) in
+        [(-1.0, "-1"), (3.0, "3"), (0.5, "0.5"), (f64::NAN, "NaN"), (f64::INFINITY, "inf"), (1e300, "1")]
+    {
+        let error = observed(2, 3, DMatrix::from_column_slice(2, 1, &[2.0, bad])).unwrap_err();
+        let start = format!("site \"y\": entry 1 of the value is {shown}");
+        assert!(
+            error.starts_with(&start) && error.ends_with("outside the support of Categorical"),
+            "{error}"
+        );
+    }
+    // The events of a Normal in several dimensions are rows too.
+    let model = |columns: usize| {
+        fit(move |s: &mut Scope<'_>| {
+            let m = s.sample("m", Normal::new(0.0, 1.0))?;
+            let q = MultivariateNormal::from_covariance(m, s.data(&DMatrix::from_element(1, 1, 2.0)))?;
+            s.observe("y", q, &DMatrix::zeros(3, columns))
+        })
+    };
+    assert!(model(1).is_ok());
+    assert_eq!(model(2).map(drop).map_err(|e| e.to_string()), shape(3, 2, 1));
+    for (bad, start) in
+        [(2.0, "entry 0 of the value is 2"), (0.5, "entry 0"), (-1.0, "entry 0"), (f64::NAN, "entry 0")]
+    {
+        let error = message(move |s: &mut Scope<'_>| {
+            let m = s.sample("m", Normal::new(0.0, 1.0))?;
+            s.observe("y", Bernoulli::<Var<'_>>::from_logits(m), bad)
+        });
+        assert!(error.contains(start) && error.contains("Bernoulli"), "{error}");
+    }
 }
 
 #[test]

@@ -6,7 +6,8 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::{Distribution, LogNormal, Normal, Support};
 use probity_vi::optim::Sgd;
 use probity_vi::{
-    Draws, Fit, Init, Layout, Model, Posterior, Report, Result, ScaleStart, Scope, SiteKind, Start,
+    Draws, Elbo, Fit, Init, Layout, MeanField, Model, Posterior, Report, Result, ScaleForm, ScaleStart,
+    Scope, SiteKind, Start, StepInfo, Summary,
 };
 
 /// Guide N(0.7, 0.3) before the constraint, and a line through data of any size.
@@ -119,6 +120,140 @@ fn what_is_saved_comes_back_bit_by_bit() {
         .run(|s: &mut Scope<'_, f32>| s.sample("x", Normal::new(0.0, 1.0).rows(4)).map(|_| ()))
         .unwrap();
     round_trip::<Params<f32>>(q.params());
+}
+
+/// As in a file and back.
+fn back<T: serde::Serialize + for<'de> serde::Deserialize<'de>>(x: &T) -> T {
+    serde_json::from_str(&serde_json::to_string(x).unwrap()).unwrap()
+}
+
+#[test]
+fn numbers_that_are_not_finite_come_back() {
+    let model = |s: &mut Scope<'_>| {
+        let m = s.sample("m", Normal::new(0.0, 1.0))?;
+        s.deterministic("high", m * 0.0 + f64::INFINITY)?;
+        s.deterministic("low", m * 0.0 - f64::INFINITY)?;
+        s.deterministic("none", m * f64::NAN)?;
+        s.observe("y", Normal::new(m, 1.0), 1.0)
+    };
+    let q = Fit::new().steps(5).elbo_draws(1).run(model).unwrap();
+    let draws: Draws = back(&q.draws(3).unwrap());
+    assert_eq!(draws["m"], q.draws(3).unwrap()["m"]);
+    let all = |site: &str, is: fn(f64) -> bool| {
+        draws[site].values.len() == 3 && draws[site].values.iter().all(|x| is(*x))
+    };
+    assert!(all("high", |x| x == f64::INFINITY) && all("low", |x| x == f64::NEG_INFINITY));
+    assert!(all("none", f64::is_nan));
+
+    let summary = q.draws(1).unwrap().summary();
+    let read: Summary = back(&summary);
+    assert_eq!(read.to_string(), summary.to_string());
+    assert!(read.rows[0].sd.is_nan() && read.rows[1].mean == f64::INFINITY);
+
+    let report: Report = back(q.report());
+    let elbo = report.elbo.unwrap();
+    assert!(elbo.standard_error.is_nan() && elbo.value == q.report().elbo.unwrap().value);
+
+    let elbo = Elbo { log_likelihood: f64::NEG_INFINITY, kl: f64::INFINITY };
+    let (kl_weight, rate, gradient_norm) = (1.0, f64::INFINITY, f64::NAN);
+    let info: StepInfo = back(&StepInfo { step: 1, steps: 2, elbo, kl_weight, rate, gradient_norm });
+    assert!(info.elbo == elbo && info.rate == rate && info.gradient_norm.is_nan());
+}
+
+#[test]
+fn draws_and_tables_that_do_not_fit_are_not_read() {
+    let q = stay(0);
+    let error = |read: std::result::Result<(), serde_json::Error>| read.unwrap_err().to_string();
+    let draws = |edit: fn(&mut serde_json::Value)| {
+        let mut value = serde_json::to_value(q.draws(4).unwrap()).unwrap();
+        edit(&mut value);
+        error(serde_json::from_value::<Draws>(value).map(drop))
+    };
+    assert_eq!(draws(|v| v["n"] = 3.into()), "site \"slope\" has 4 values for 3 draws of 1 × 1");
+    assert!(draws(|v| v["sites"][2]["shape"][0] = 4.into()).starts_with("site \"mean\" has 12 values"));
+    assert!(
+        draws(|v| v["sites"][2]["shape"][0] = u64::MAX.into()).starts_with("site \"mean\" has 12 values")
+    );
+    let layout = |edit: fn(&mut serde_json::Value)| {
+        let mut value = serde_json::to_value(q.layout()).unwrap();
+        edit(&mut value);
+        error(serde_json::from_value::<Layout>(value).map(drop))
+    };
+    assert_eq!(layout(|v| v["dim"] = 3.into()), "the dimension is 3, but the latent sites have 2 entries");
+    assert_eq!(
+        layout(|v| v["sites"][1]["offset"] = 0.into()),
+        "site \"noise\" begins at 0, the latent sites before it end at 1"
+    );
+    assert_eq!(layout(|v| v["sites"][1]["name"] = "slope".into()), "two sites have the name \"slope\"");
+    assert!(
+        layout(|v| v["sites"][0]["shape"] = vec![u64::MAX, 3].into())
+            .starts_with("site \"slope\" is 18446744")
+    );
+}
+
+#[test]
+fn a_posterior_is_put_together_only_from_parts_that_fit() {
+    let q = stay(3);
+    let parts = || (q.layout().clone(), q.params().clone(), q.report().clone());
+    let (layout, params, report) = parts();
+    let again = Posterior::restore(Line::of(3), layout, MeanField::new(), params, report).unwrap();
+    assert_eq!(again.draws(5).unwrap(), q.draws(5).unwrap());
+    // Data may have other rows.
+    let (layout, params, report) = parts();
+    let other = Posterior::restore(Line::of(9), layout, MeanField::new(), params, report).unwrap();
+    assert_eq!(other.draws(5).unwrap()["slope"], q.draws(5).unwrap()["slope"]);
+
+    let error = |edit: fn(&mut Layout, &mut Params<f64>, &mut Report)| {
+        let (mut layout, mut params, mut report) = parts();
+        edit(&mut layout, &mut params, &mut report);
+        let guide = MeanField::with_scales(ScaleForm::Softplus);
+        Posterior::restore(Line::of(3), layout, guide, params, report).map(drop).unwrap_err().to_string()
+    };
+    let message = error(|_, _, report| report.guide = "other".into());
+    assert_eq!(message, "setting guide: the fit had \"other\", not \"mean field\"");
+    let message = error(|_, params, _| params.as_mut_slice()[1] = f64::NAN);
+    assert_eq!(message, "setting params: value 1 is NaN");
+    let message = error(|_, params, _| *params = Params::new());
+    assert_eq!(message, "setting params: there is no segment \"slope.loc\"");
+    let message = error(|_, params, _| {
+        params.add("more", &DMatrix::zeros(1, 1));
+    });
+    assert_eq!(message, "setting params: there are 5 segments, the sites have 4");
+    let message = error(|layout, _, _| *layout = Layout::default());
+    assert!(message.starts_with("site \"slope\": the saved fit does not have it"), "{message}");
+    let (layout, params, report) = parts();
+    let model = EightSchools { centred: true };
+    let message = Posterior::restore(model, layout, MeanField::new(), params, report).map(drop).unwrap_err();
+    assert!(
+        message.to_string().starts_with("site \"mu\": the saved fit has \"slope\" (Latent Normal) here"),
+        "{message}"
+    );
+
+    // A parameter of the model, of another shape or missing.
+    let model = |cols: usize| {
+        move |s: &mut Scope<'_>| {
+            let a = s.param("a", &DMatrix::from_element(1, cols, 0.1), Support::Positive)?;
+            let x = s.sample("x", Normal::new(0.0, 1.0))?;
+            s.observe("y", Normal::new(x, a), &DMatrix::from_element(1, cols, 0.5))
+        }
+    };
+    let q = Fit::new().steps(2).elbo_draws(0).run(model(2)).unwrap();
+    let restore = |cols: usize, params: &Params<f64>| {
+        let (layout, report) = (q.layout().clone(), q.report().clone());
+        let restored = Posterior::restore(model(cols), layout, MeanField::new(), params.clone(), report);
+        restored.map(drop).map_err(|e| e.to_string())
+    };
+    assert_eq!(restore(2, q.params()), Ok(()));
+    assert!(
+        restore(3, q.params()).unwrap_err().starts_with("site \"a\": it is 1 × 3, in the saved fit 1 × 2")
+    );
+    let mut without = Params::new();
+    for name in ["x.loc", "x.rho"] {
+        without.add(name, &DMatrix::zeros(1, 1));
+    }
+    assert_eq!(restore(2, &without).unwrap_err(), "setting params: there is no segment \"a\"");
+    without.add("a", &DMatrix::zeros(2, 1));
+    assert_eq!(restore(2, &without).unwrap_err(), "setting params: segment \"a\" is 2 × 1, its site 1 × 2");
 }
 
 #[test]

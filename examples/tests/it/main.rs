@@ -1,3 +1,4 @@
 //! The tests of this crate in one binary: a module a file.
 
 mod course;
+mod program;

@@ -2,4 +2,5 @@
 
 mod networks;
 mod prediction;
+mod robust;
 mod scores;

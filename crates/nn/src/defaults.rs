@@ -61,9 +61,9 @@ impl Regression {
 }
 
 impl Classification {
-    /// A fit for a table of this many rows, with a given number of steps: 3000, with all rows up to 128 of them, else with 128 rows each.
+    /// A fit for a table of this many rows, with a given number of steps: 2000, with all rows up to 128 of them, else with 128 rows each.
     ///
-    /// It always ends: a second or two for a net of two hidden layers of 50 units (`docs/bnn-defaults.md`). As in
+    /// It always ends: in one to two seconds for a net of two hidden layers of 50 units (`docs/bnn-defaults.md`). As in
     /// [`Regression::default_fit`], outputs of layers are drawn instead of weights, the KL rises from 0 to its full weight over the
     /// first 30 % of the steps, and standard deviations move at twice the rate of means.
     ///
@@ -80,7 +80,7 @@ impl Classification {
     /// ```
     pub fn default_fit(rows: usize) -> Fit<f32> {
         let fit = Fit::<f32>::default()
-            .steps(3000)
+            .steps(2000)
             .draws(1)
             .estimator(Estimator::LocalReparameterization)
             .optimizer(Adam::new(0.03))

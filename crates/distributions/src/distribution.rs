@@ -20,6 +20,16 @@ pub enum Event {
     Matrix,
 }
 
+/// Whether parameters of one shape broadcast to values of another, which consist of such events.
+pub(crate) fn broadcasts(from: (usize, usize), to: (usize, usize), event: Event) -> bool {
+    let stretches = |from: usize, to: usize| from == 1 || from == to;
+    match event {
+        Event::Entry => stretches(from.0, to.0) && stretches(from.1, to.1),
+        Event::Row => stretches(from.0, to.0) && from.1 == to.1,
+        Event::Matrix => from == to,
+    }
+}
+
 /// A probability distribution with parameters of type `V`: plain numbers (`f64`) or matrices on a tape.
 ///
 /// *Shapes.* Rows are the batch, columns the event. Parameters and values broadcast (1 × 1, 1 × c and r × 1 stretch to r × c).
@@ -48,6 +58,11 @@ pub trait Distribution<V: Value>: Copy + Debug {
     /// copies ([`rows`](Distribution::rows), [`shaped`](Distribution::shaped)), to whose shape they must broadcast.
     fn parameter_shape(&self) -> (usize, usize) {
         self.shape()
+    }
+
+    /// Whether a value of this shape has a log density: the parameters broadcast to it, and it has whole events.
+    fn fits(&self, value: (usize, usize)) -> bool {
+        broadcasts(self.shape(), value, self.event())
     }
 
     /// Whether the parameters are in their range.

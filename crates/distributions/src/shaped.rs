@@ -1,6 +1,6 @@
 //! `Shaped`: independent copies of a distribution.
 
-use crate::distribution::{Distribution, Event, Moments, Reparameterized, Sample};
+use crate::distribution::{Distribution, Event, Moments, Reparameterized, Sample, broadcasts};
 use crate::error::ParameterError;
 use crate::kl::KlMethod;
 use crate::support::Support;
@@ -51,6 +51,9 @@ impl<V: Value, D: Distribution<V>> Distribution<V> for Shaped<D, V> {
     }
     fn parameter_shape(&self) -> (usize, usize) {
         self.base.parameter_shape()
+    }
+    fn fits(&self, value: (usize, usize)) -> bool {
+        self.base.fits(value) && broadcasts(self.shape(), value, Event::Entry)
     }
     fn check(&self) -> Result<(), ParameterError> {
         self.base.check()

@@ -148,21 +148,33 @@ impl Draws {
 
     /// Mean, standard deviation and quantiles of every entry of every latent and deterministic site.
     pub fn summary(&self) -> Summary {
-        let mut rows = Vec::new();
+        self.summary_of(usize::MAX)
+    }
+
+    /// As `summary`, of the first entries of every site.
+    pub(crate) fn summary_of(&self, first: usize) -> Summary {
+        let (mut rows, mut left_out) = (Vec::new(), Vec::new());
         for site in self.sites.iter().filter(|s| s.kind != SiteKind::Observed) {
-            let (mean, sd) = (site.mean(), site.sd());
-            let [low, middle, high] = [0.05, 0.5, 0.95].map(|p| site.quantile(p));
-            for e in 0..site.size() {
+            let shown = site.size().min(first);
+            for e in 0..shown {
                 let name = match site.shape {
                     (1, 1) => site.name.clone(),
                     (_, 1) | (1, _) => format!("{}[{e}]", site.name),
                     (r, _) => format!("{}[{}, {}]", site.name, e % r, e / r),
                 };
-                let quantiles = (low[e], middle[e], high[e]);
-                rows.push(SummaryRow { name, mean: mean[e], sd: sd[e], quantiles });
+                let mut sorted: Vec<f64> = site.entry(e).collect();
+                let n = sorted.len() as f64;
+                let mean = sorted.iter().sum::<f64>() / n;
+                let sd = (sorted.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+                sorted.sort_by(f64::total_cmp);
+                let [low, middle, high] = [0.05, 0.5, 0.95].map(|p| quantile_of_sorted(&sorted, p));
+                rows.push(SummaryRow { name, mean, sd, quantiles: (low, middle, high) });
+            }
+            if shown < site.size() {
+                left_out.push((rows.len(), site.name.clone(), site.size() - shown));
             }
         }
-        Summary { rows }
+        Summary { rows, left_out }
     }
 }
 
@@ -201,31 +213,78 @@ pub struct SummaryRow {
 }
 
 /// A table of posterior figures.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Its rows, in the order of the sites.
     pub rows: Vec<SummaryRow>,
+    /// After so many rows, the sites of which only the first entries are in the table, and how many are not.
+    #[serde(default)]
+    left_out: Vec<(usize, String, usize)>,
 }
 
 impl Summary {
-    /// Rows shown when printed.
-    const SHOWN: usize = 40;
+    /// Rows that are shown whole when printed.
+    pub(crate) const SHOWN: usize = 40;
+    /// The entries that are shown of every site where there are more.
+    pub(crate) const FIRST: usize = 8;
+
+    /// The site of a row: its name without the position of the entry.
+    fn site(row: &SummaryRow) -> &str {
+        if row.name.ends_with(']') {
+            row.name.rsplit_once('[').map_or(&row.name, |(site, _)| site)
+        } else {
+            &row.name
+        }
+    }
+}
+
+/// A number in four significant digits: as it is where that takes little room, else with an exponent.
+fn significant(x: f64) -> String {
+    let size = x.abs();
+    if x == 0.0 || !x.is_finite() {
+        return format!("{x}");
+    }
+    // After rounding: 9.9999 has one digit more.
+    let exponent =
+        format!("{size:.3e}").split_once('e').and_then(|(_, e)| e.parse::<i32>().ok()).unwrap_or(0);
+    match exponent {
+        -3..=5 => format!("{x:.*}", (3 - exponent).clamp(0, 6) as usize),
+        _ => format!("{x:.3e}"),
+    }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = &self.rows[..self.rows.len().min(Self::SHOWN)];
-        let width = shown.iter().map(|r| r.name.chars().count()).max().unwrap_or(4).max(4);
-        writeln!(
-            f,
-            "{:width$} {:>10} {:>10} {:>10} {:>10} {:>10}",
-            "site", "mean", "sd", "5 %", "50 %", "95 %"
-        )?;
-        for SummaryRow { name, mean, sd, quantiles: (a, b, c) } in shown {
-            writeln!(f, "{name:width$} {mean:>10.4} {sd:>10.4} {a:>10.4} {b:>10.4} {c:>10.4}")?;
+        let whole = self.rows.len() <= Self::SHOWN;
+        // The rows to show, and where rows are left out how many of which site.
+        let (mut shown, mut gaps) = (Vec::new(), self.left_out.clone());
+        let mut start = 0;
+        while start < self.rows.len() {
+            let site = Self::site(&self.rows[start]);
+            let same = self.rows[start..].iter().take_while(|r| Self::site(r) == site).count();
+            let first = if whole { same } else { same.min(Self::FIRST) };
+            shown.extend(start..start + first);
+            if first < same {
+                match gaps.iter_mut().find(|(after, ..)| *after == start + same) {
+                    Some((after, _, more)) => {
+                        *more += same - first;
+                        *after = start + first;
+                    }
+                    None => gaps.push((start + first, site.to_string(), same - first)),
+                }
+            }
+            start += same;
         }
-        if shown.len() < self.rows.len() {
-            writeln!(f, "... and {} more", self.rows.len() - shown.len())?;
+        let width = shown.iter().map(|r| self.rows[*r].name.chars().count()).max().unwrap_or(4).max(4);
+        let [mean, sd, low, middle, high] = ["mean", "sd", "5 %", "50 %", "95 %"];
+        writeln!(f, "{:width$} {mean:>10} {sd:>10} {low:>10} {middle:>10} {high:>10}", "site")?;
+        for row in shown {
+            let SummaryRow { name, mean, sd, quantiles: (a, b, c) } = &self.rows[row];
+            let [mean, sd, a, b, c] = [mean, sd, a, b, c].map(|x| significant(*x));
+            writeln!(f, "{name:width$} {mean:>10} {sd:>10} {a:>10} {b:>10} {c:>10}")?;
+            if let Some((_, site, more)) = gaps.iter().find(|(after, ..)| *after == row + 1) {
+                writeln!(f, "... and {more} more of {site}")?;
+            }
         }
         Ok(())
     }

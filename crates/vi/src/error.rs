@@ -25,6 +25,54 @@ pub enum Error {
         /// Rows and columns needed.
         want: (usize, usize),
     },
+    /// The shapes at a site do not fit together.
+    #[error("site {site:?}: {problem}")]
+    SiteShape {
+        /// The site.
+        site: String,
+        /// Which shapes, and why they do not fit.
+        problem: String,
+    },
+    /// What stands at a site inside a plate is not one row for every row of the batch, so that it would count too often or too little.
+    #[error("plate {plate:?}, site {site:?}: {problem}")]
+    Plate {
+        /// The plate.
+        plate: String,
+        /// The site.
+        site: String,
+        /// What is wrong, with the numbers of rows.
+        problem: String,
+    },
+    /// A factor is not a finite number.
+    #[error("site {site:?}: the factor is {value}")]
+    NotFiniteFactor {
+        /// The site.
+        site: String,
+        /// The first entry that is not finite.
+        value: f64,
+    },
+    /// A prior reaches values with which the model does not work, such as negative ones of a scale.
+    #[error(
+        "site {site:?}: its prior reaches {value:.3}, where site {at:?} fails ({source}); take a prior on the numbers that are meant,          such as HalfNormal, Exponential or LogNormal for a scale"
+    )]
+    PriorReaches {
+        /// The latent site.
+        site: String,
+        /// A value at the edge of its prior.
+        value: f64,
+        /// The site that fails then.
+        at: String,
+        /// How it fails.
+        source: ParameterError,
+    },
+    /// An operation that needs a positive definite matrix met another one.
+    #[error("{place}: {source}")]
+    Numerical {
+        /// Before or after which site.
+        place: String,
+        /// What is wrong.
+        source: NotPositiveDefinite,
+    },
     /// A value is outside the support, or not a number.
     #[error("site {site:?}: entry {index} of the value is {value}, outside the support of {family}")]
     OutsideSupport {

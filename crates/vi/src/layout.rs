@@ -31,6 +31,10 @@ pub enum Transform {
     Exp,
     /// By a scaled logistic function.
     Interval,
+    /// By the exponential function, counted up from a limit.
+    Above,
+    /// By the exponential function, counted down from a limit.
+    Below,
     /// The values are discrete.
     None,
 }

@@ -176,7 +176,8 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         Ok(())
     }
 
-    /// As [`gradients`](LogJoint::gradients), on numbers in double precision.
+    /// As [`gradients`](LogJoint::gradients), on numbers in double precision. The value is NaN where the arithmetic fails, which need not be so at other
+    /// points.
     pub(crate) fn gradients_f64(
         &mut self,
         points: &[f64],
@@ -189,7 +190,20 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         own[1].resize(values.len(), T::from_f64(0.0));
         own[2].resize(gradients.len(), T::from_f64(0.0));
         let [from, value, gradient] = &mut own;
-        let result = self.gradients(from, value, gradient);
+        let result = match self.gradients(from, value, gradient) {
+            Err(Error::Numerical { .. }) => {
+                let d = self.dim().max(1);
+                let each = from.chunks_exact(d).zip(gradient.chunks_exact_mut(d));
+                value.iter_mut().zip(each).try_for_each(|(value, (u, gradient))| {
+                    *value = match self.gradient(u, gradient) {
+                        Err(Error::Numerical { .. }) => T::from_f64(f64::NAN),
+                        done => done?,
+                    };
+                    Ok(())
+                })
+            }
+            done => done,
+        };
         let copy = |from: &[T], to: &mut [f64]| to.iter_mut().zip(from).for_each(|(to, x)| *to = x.to_f64());
         copy(value, values);
         copy(gradient, gradients);

@@ -123,8 +123,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         wanted: impl Fn(&str) -> bool + Sync,
     ) -> Result<Draws> {
         let key = self.key.fold_in_str("draws");
-        let all = self.collect(n, |tape, layout, prefix, i| {
-            let key = key.fold_in(i as u64);
+        let all = self.collect(n, key, |tape, layout, prefix, key| {
             tape.bind(&self.params);
             let joint = self.guide.joint(tape, &self.params, key.split().1);
             let mode = Mode::Predict { guide: self.guide.as_ref(), params: &self.params, joint };
@@ -169,8 +168,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     /// The terms of the ELBO, one a draw.
     fn elbo_terms(&self, n: usize) -> Result<Vec<f64>> {
         let key = self.key.fold_in_str("elbo");
-        self.collect(n, |tape, layout, prefix, i| {
-            let key = key.fold_in(i as u64);
+        self.collect(n, key, |tape, layout, prefix, key| {
             tape.bind(&self.params);
             let joint = self.guide.joint(tape, &self.params, key.split().1);
             let mode = Mode::Elbo { guide: self.guide.as_ref(), params: &self.params, joint, draws: n };
@@ -188,19 +186,30 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         Ok(())
     }
 
-    /// `f` for every number below `n`, on several threads, each with its own tape; the results in order.
+    /// `f` for the keys of `n` draws, on several threads, each with its own tape; the results in order. A draw at which the arithmetic of the
+    /// model fails is drawn anew, as in a fit.
     fn collect<O: Send>(
         &self,
         n: usize,
-        f: impl Fn(&Tape<T>, &mut Layout, &mut String, usize) -> Result<O> + Sync,
+        key: Key,
+        f: impl Fn(&Tape<T>, &mut Layout, &mut String, Key) -> Result<O> + Sync,
     ) -> Result<Vec<O>> {
         const PIECE: usize = 16;
+        const ATTEMPTS: u64 = 100;
         let piece = |piece: usize| {
             let (mut tape, mut layout, mut prefix) = (Tape::new(), self.layout.clone(), String::new());
             (piece * PIECE..((piece + 1) * PIECE).min(n))
                 .map(|i| {
-                    tape.reset();
-                    f(&tape, &mut layout, &mut prefix, i)
+                    let key = key.fold_in(i as u64);
+                    let mut attempt = 0;
+                    loop {
+                        tape.reset();
+                        let key = if attempt == 0 { key } else { key.fold_in_str("again").fold_in(attempt) };
+                        match f(&tape, &mut layout, &mut prefix, key) {
+                            Err(Error::Numerical { .. }) if attempt < ATTEMPTS => attempt += 1,
+                            done => return done,
+                        }
+                    }
                 })
                 .collect()
         };
@@ -222,6 +231,24 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     }
 }
 
+impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
+    /// What is printed: as [`summary`](Posterior::summary), but of large sites only the first entries, and nothing of models of more than 100 000
+    /// numbers, whose draws take too long.
+    fn shown(&self) -> Result<crate::draws::Summary> {
+        if self.layout.dim > 100_000 {
+            return Ok(crate::draws::Summary::default());
+        }
+        // Draws of a large model take long.
+        let n = if self.layout.dim <= 1000 { 2000 } else { 200 };
+        let entries = self.layout.sites.iter().filter(|s| s.kind != SiteKind::Observed).map(|s| s.size());
+        let few = entries.sum::<usize>() <= crate::draws::Summary::SHOWN;
+        let draws = self.predict_sites(&self.model, n, |name| {
+            self.layout.site(name).is_some_and(|s| s.kind != SiteKind::Observed)
+        })?;
+        Ok(draws.summary_of(if few { usize::MAX } else { crate::draws::Summary::FIRST }))
+    }
+}
+
 // Closures are models and have no Debug form.
 impl<M, T: Scalar> fmt::Debug for Posterior<M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -238,19 +265,11 @@ impl<M, T: Scalar> fmt::Debug for Posterior<M, T> {
 impl<M: Model<T> + Sync, T: Scalar> fmt::Display for Posterior<M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.report)?;
-        let small = self
-            .layout
-            .sites
-            .iter()
-            .filter(|s| s.kind != SiteKind::Observed)
-            .map(|s| s.size())
-            .sum::<usize>();
         write!(f, "{}", self.layout)?;
-        if small <= 1000 {
-            match self.summary() {
-                Ok(summary) => write!(f, "{summary}")?,
-                Err(error) => writeln!(f, "no summary: {error}")?,
-            }
+        match self.shown() {
+            Ok(summary) if summary.rows.is_empty() => {}
+            Ok(summary) => write!(f, "{summary}")?,
+            Err(error) => writeln!(f, "no summary: {error}")?,
         }
         Ok(())
     }

@@ -67,6 +67,12 @@ pub struct Report {
     pub weights_drawn: Vec<String>,
     /// The weight of the KL in the loss.
     pub kl_weight: KlWeight,
+    /// How many draws of the steps were drawn anew, because the arithmetic of the model failed there: a matrix that was not positive definite.
+    #[serde(default)]
+    pub redrawn: usize,
+    /// Why the first of them was, with the site.
+    #[serde(default)]
+    pub redrawn_for: Option<String>,
     /// Wall time, without the final ELBO estimate.
     #[serde(with = "probity_autodiff::serde_float")]
     pub seconds: f64,
@@ -124,6 +130,10 @@ impl fmt::Display for Report {
                 )?;
             }
             writeln!(f)?;
+        }
+        if self.redrawn > 0 {
+            let why = self.redrawn_for.as_deref().unwrap_or("the model failed there");
+            writeln!(f, "{} draws were drawn anew ({why})", self.redrawn)?;
         }
         if self.kl_weight != KlWeight::Full {
             writeln!(f, "{}", self.kl_weight)?;

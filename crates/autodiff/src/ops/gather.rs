@@ -82,7 +82,66 @@ impl<T: Scalar> Op<T> for Pick {
     }
 }
 
+/// Row numbers, counted from 0: a slice or vector, or an `Arc` that is not copied.
+pub trait Indices {
+    /// As a list that a tape can keep.
+    fn indices(self) -> Arc<[usize]>;
+}
+
+impl Indices for &[usize] {
+    fn indices(self) -> Arc<[usize]> {
+        self.into()
+    }
+}
+
+impl<const N: usize> Indices for &[usize; N] {
+    fn indices(self) -> Arc<[usize]> {
+        self.as_slice().into()
+    }
+}
+
+impl Indices for &Vec<usize> {
+    fn indices(self) -> Arc<[usize]> {
+        self.as_slice().into()
+    }
+}
+
+impl Indices for &Arc<[usize]> {
+    fn indices(self) -> Arc<[usize]> {
+        self.clone()
+    }
+}
+
+impl Indices for Vec<usize> {
+    fn indices(self) -> Arc<[usize]> {
+        self.into()
+    }
+}
+
+impl Indices for Arc<[usize]> {
+    fn indices(self) -> Arc<[usize]> {
+        self
+    }
+}
+
 impl<'t, T: Scalar> Var<'t, T> {
+    /// The row of the group that each of n observations belongs to: n × c, with row `index[i]` of the groups (k × c) as row `i`. As
+    /// [`gather_rows`](Var::gather_rows), for any list of indices.
+    ///
+    /// ```
+    /// use probity_autodiff::Tape;
+    /// let (tape, county) = (Tape::<f64>::new(), vec![0, 0, 2, 1]);
+    /// let alpha = tape.column(&[10.0, 20.0, 30.0]);
+    /// assert_eq!(alpha.gather(&county).value().as_slice(), [10.0, 10.0, 30.0, 20.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If an index is not below k. A model's `Scope::gather` gives an error instead.
+    #[track_caller]
+    pub fn gather(self, index: impl Indices) -> Self {
+        self.gather_rows(index.indices())
+    }
+
     /// The rows with these indices, in this order, repeats allowed: n × c. An `Arc` index is not copied.
     ///
     /// # Panics
@@ -135,7 +194,7 @@ impl<'t, T: Scalar> Var<'t, T> {
 
 #[track_caller]
 fn in_range(op: &str, index: &[usize], n: usize) {
-    if let Some(bad) = index.iter().find(|&&i| i >= n) {
-        panic!("{op}: index {bad} exceeds {n}");
+    if let Some((entry, bad)) = index.iter().enumerate().find(|(_, i)| **i >= n) {
+        panic!("{op}: entry {entry} of the index is {bad}, but it must be below {n}");
     }
 }

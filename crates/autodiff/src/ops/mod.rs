@@ -14,6 +14,7 @@ mod reshape;
 mod softmax;
 
 pub use fused::Arg;
+pub use gather::Indices;
 pub use gaussian_sites::{GaussianDraws, GaussianSite};
 pub use linalg::NotPositiveDefinite;
 pub use reduce::Axis;

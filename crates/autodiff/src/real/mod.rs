@@ -2,9 +2,11 @@
 
 mod dual;
 mod float;
+mod number;
 mod single;
 
 pub use dual::Dual;
+pub use number::Number;
 pub use single::F32;
 
 use crate::math;
@@ -232,7 +234,7 @@ pub trait Real:
 ///
 /// `f64` and `Dual` are numbers ([`Real`]) themselves. `f32` computes through [`F32`], because Rust does not
 /// let a library define `f32 * f64`.
-pub trait Scalar: sealed::Sealed + Noise + Debug + Default + PartialEq + 'static {
+pub trait Scalar: sealed::Sealed + Number + Noise + Debug + Default + PartialEq + 'static {
     /// The number that formulas see.
     type Num: Real;
     /// As a number.

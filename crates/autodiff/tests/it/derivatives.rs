@@ -181,7 +181,11 @@ fn quotients_of_subnormal_numbers_have_slopes() {
         }
         assert_eq!((Dual::constant(1.0) / d).du[0], f64::NEG_INFINITY);
         let small = d * 1e-20 / Dual::constant(x);
-        assert!((small.du[0] * x / 1e-20 - 1.0).abs() < 1e-9 || small.du[0].is_infinite(), "{x:e}: {}", small.du[0]);
+        assert!(
+            (small.du[0] * x / 1e-20 - 1.0).abs() < 1e-9 || small.du[0].is_infinite(),
+            "{x:e}: {}",
+            small.du[0]
+        );
     }
     for x in [1e-38f32, 1e-40, 1e-45] {
         let d = Dual::<probity_autodiff::F32, 1>::variable(probity_autodiff::F32(x), 0);

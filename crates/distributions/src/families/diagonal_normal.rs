@@ -44,6 +44,9 @@ impl<'t, T: Scalar> Distribution<Var<'t, T>> for DiagonalNormal<Var<'t, T>> {
     fn shape(&self) -> (usize, usize) {
         common_shape(&[self.loc, self.scale])
     }
+    fn fits(&self, value: (usize, usize)) -> bool {
+        self.entries().fits(value)
+    }
     fn check(&self) -> Result<(), ParameterError> {
         self.entries().check().map_err(|e| ParameterError { family: Self::NAME, ..e })
     }

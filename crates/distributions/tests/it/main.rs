@@ -5,6 +5,7 @@ mod conformance;
 mod conformance_more;
 mod edges;
 mod extremes;
+mod flat;
 mod gaussian;
 mod kl_quadrature;
 mod laws;

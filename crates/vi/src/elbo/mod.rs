@@ -125,7 +125,14 @@ impl<T: Scalar> Engine<T> {
         at: At<'_, T>,
     ) -> Result<(Elbo, &mut AlignedVec<T>)> {
         let task = self.task(at);
-        self.work(model, &task)?;
+        match self.work(model, &task) {
+            // One draw of several on a tape failed: by themselves they can be drawn anew.
+            Err(Error::Numerical { .. }) if self.workers.len() < self.draws => {
+                self.separate();
+                self.work(model, &task)?;
+            }
+            done => done?,
+        }
         if self.workers.iter().any(|w| w.tape.has_peeked()) {
             // The model looks at the numbers, which are then those of one draw.
             self.separate();
@@ -196,7 +203,10 @@ impl<T: Scalar> Engine<T> {
     /// Runs the step again with every check on, and says where the first non-finite number came from.
     pub(crate) fn explain(&mut self, model: &(impl Model<T> + Sync), at: At<'_, T>) -> Error {
         let task = Task { checking: true, ..self.task(at) };
-        self.separate();
+        if self.workers.len() < self.draws {
+            self.separate();
+        }
+        let mut largest: Option<(usize, f64)> = None;
         for worker in &mut self.workers {
             worker.tape.trap_non_finite(true);
             let result = worker.gradient(model, &task);
@@ -220,8 +230,27 @@ impl<T: Scalar> Engine<T> {
             if let Err(error) = result {
                 return Error::NonFinite { step: at.step, report: error.to_string() };
             }
+            if let Some((site, size)) = worker.largest
+                && largest.is_none_or(|(_, most)| size.abs() > most.abs())
+            {
+                largest = Some((site, size));
+            }
         }
-        let report = "no operation gave the number: a constant of the model is not finite, or the sum over draws overflows";
-        Error::NonFinite { step: at.step, report: report.into() }
+        let name = |site: usize| self.layout().sites()[site].name.clone();
+        let report = match largest {
+            Some((site, size)) => format!(
+                "the numbers of every draw are finite, but their sum or the norm of the gradient overflows; the largest term of the ELBO is \
+                 {size:.3e}, at site {:?}",
+                name(site)
+            ),
+            None => "the numbers of every draw are finite, but their sum overflows".into(),
+        };
+        Error::NonFinite { step: at.step, report }
+    }
+
+    /// How many draws were drawn anew because the model failed there, and why the first one was.
+    pub(crate) fn redrawn(&self) -> (usize, Option<String>) {
+        let first = self.workers.iter().find_map(|w| w.redrawn_for.as_ref());
+        (self.workers.iter().map(|w| w.redrawn).sum(), first.map(Error::to_string))
     }
 }

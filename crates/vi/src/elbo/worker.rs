@@ -33,6 +33,13 @@ pub(super) struct Worker<T: Scalar> {
     /// The mean over the draws.
     pub(super) elbo: Elbo,
     pub(super) error: Option<Error>,
+    /// How often the draw of this step was drawn anew, and how often in all steps.
+    attempt: u64,
+    pub(super) redrawn: usize,
+    /// Why, the first time.
+    pub(super) redrawn_for: Option<Error>,
+    /// The site with the largest term of the ELBO, and the term (where a fault is looked for).
+    pub(super) largest: Option<(usize, f64)>,
 }
 
 /// Where a step is taken: its number, the guide at its parameters, and the loss whose gradient is wanted.
@@ -72,6 +79,10 @@ impl<T: Scalar> Worker<T> {
             gradient: AlignedVec::default(),
             elbo: Elbo::default(),
             error: None,
+            attempt: 0,
+            redrawn: 0,
+            redrawn_for: None,
+            largest: None,
         }
     }
 
@@ -79,16 +90,50 @@ impl<T: Scalar> Worker<T> {
         self.back(model, task, Tape::bind, |tape, objective| drop(tape.backward_leaves(objective)))
     }
 
+    /// How often a draw is drawn anew when the model fails there by its arithmetic.
+    const ATTEMPTS: u64 = 100;
+
     /// Runs the model, with parameters that `bind` binds, and lets `back` sweep back from the objective. What it leaves as the gradient of the parameters
     /// is kept.
+    ///
+    /// A single draw at which a matrix is not positive definite is drawn anew: the posterior has no mass where the model is not defined.
     pub(super) fn back<O>(
         &mut self,
         model: &impl Model<T>,
         task: &Task<'_, T>,
         bind: impl FnOnce(&Tape<T>, &Params<T>) + Copy,
-        back: impl FnOnce(&Tape<T>, Var<'_, T>) -> O,
+        mut back: impl FnMut(&Tape<T>, Var<'_, T>) -> O,
+    ) -> Result<O> {
+        if task.checking {
+            return self.attempted(model, task, bind, &mut back);
+        }
+        self.attempt = 0;
+        loop {
+            match self.attempted(model, task, bind, &mut back) {
+                Err(error @ Error::Numerical { .. })
+                    if self.draws.len() == 1 && self.attempt < Self::ATTEMPTS =>
+                {
+                    self.attempt += 1;
+                    self.redrawn += 1;
+                    self.redrawn_for.get_or_insert(error);
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn attempted<O>(
+        &mut self,
+        model: &impl Model<T>,
+        task: &Task<'_, T>,
+        bind: impl FnOnce(&Tape<T>, &Params<T>) + Copy,
+        back: &mut impl FnMut(&Tape<T>, Var<'_, T>) -> O,
     ) -> Result<O> {
         let Task { at: At { guide, params, step, loss }, key, draws, .. } = *task;
+        let key = match self.attempt {
+            0 => key,
+            attempt => key.fold_in_str("again").fold_in(attempt),
+        };
         self.tape.reset();
         self.tape.set_lanes(self.draws.start, self.draws.len());
         bind(&self.tape, params);
@@ -109,8 +154,9 @@ impl<T: Scalar> Worker<T> {
         let out = run(model, &self.tape, &mut self.layout, mode, how)?;
         if out.priors_moved {
             self.together = None;
-            return self.back(model, task, bind, back);
+            return self.attempted(model, task, bind, back);
         }
+        self.largest = out.largest;
         self.elbo = Elbo { log_likelihood: out.log_likelihood.mean(), kl: out.kl.mean() };
         let times = |total: &Total<'_, T>| total.terms().map(|(x, _)| x.read_lanes(|x| x.len())).max();
         // The sweep adds up the lanes, but what is the same in all of them is there once.

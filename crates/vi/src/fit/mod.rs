@@ -14,7 +14,7 @@ use crate::observer::Observer;
 use crate::optim::{Adam, Memory, Optimizer, Schedule};
 use crate::posterior::Posterior;
 use crate::report::{Method, Report};
-use crate::scope::{Estimator, Minibatches, discover};
+use crate::scope::{Estimator, Minibatches, Plates, discover_start};
 use probity_autodiff::{Key, Scalar};
 use run::State;
 use std::time::{Duration, Instant};
@@ -164,7 +164,8 @@ impl<T: Scalar> Fit<T> {
         self
     }
 
-    /// Uses this many rows of every plate in a step, instead of all.
+    /// Uses this many rows of every plate in a step, instead of all; all rows of a plate that has no more. The report says whether there were
+    /// minibatches. A model without a [plate](crate::Scope::plate) is an error.
     pub fn minibatch(mut self, rows: usize) -> Self {
         self.minibatch = Some(rows);
         self
@@ -233,7 +234,8 @@ impl<T: Scalar> Fit<T> {
         self.check()?;
         let start = Instant::now();
         let key = Key::new(self.seed);
-        let found = discover(&model, key.fold_in_str("first run"))?;
+        let found = discover_start(&model, key.fold_in_str("first run"), key.fold_in_str("start"))?;
+        let whole = self.check_minibatch(found.plates)?;
         let params = self.start(&found.layout, key)?;
         let multipliers = self.multipliers(&params);
         let expected = self.steps.unwrap_or(Auto::MOST) / self.history_every + 1;
@@ -262,6 +264,7 @@ impl<T: Scalar> Fit<T> {
             solved.note_methods(&mut layout);
         }
         let drawn = layout.sites.iter().filter(|s| s.weights_drawn);
+        let (redrawn, redrawn_for) = state.engine.redrawn();
         let report = Report {
             guide: self.guide.name().into(),
             method: if solved.is_some() { Method::Solved } else { Method::Stochastic },
@@ -270,11 +273,13 @@ impl<T: Scalar> Fit<T> {
             draws: solved.as_ref().map_or(self.draws, |s| s.outcome.draws),
             gradients: solved.as_ref().map_or(steps * self.draws, |s| s.outcome.gradients),
             seed: self.seed,
-            minibatch: self.minibatch,
+            minibatch: self.minibatch.filter(|_| !whole),
             shuffled: self.shuffle,
             estimator: self.estimator,
             weights_drawn: drawn.map(|s| s.name.clone()).collect(),
             kl_weight: self.kl_weight,
+            redrawn,
+            redrawn_for,
             seconds: start.elapsed().as_secs_f64(),
             elbo: None,
             elbo_tail: None,
@@ -283,6 +288,17 @@ impl<T: Scalar> Fit<T> {
             Posterior::new(model, layout, self.guide, state.params, state.history, report, key);
         posterior.estimate_elbo(self.elbo_draws)?;
         Ok(posterior)
+    }
+
+    /// Whether a minibatch would be all rows.
+    fn check_minibatch(&self, plates: Plates) -> Result<bool> {
+        let Some(rows) = self.minibatch else { return Ok(true) };
+        if plates.largest == 0 {
+            let problem = "the model has no plate, so there are no rows to take a part of: put the sites of the data into \
+                           `s.plate(name, n, |s, batch| ..)`";
+            return Err(Error::Setting { setting: "minibatch", problem: problem.into() });
+        }
+        Ok(rows >= plates.largest)
     }
 
     fn check(&self) -> Result {

@@ -2,11 +2,11 @@
 
 use super::batched_draw::fixed_normal;
 use super::{Mode, Scope};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::guide::ScaleForm;
 use crate::layout::Init;
 use probity_autodiff::{Arg, ExpScale, Formula, Real, Scalar, SoftplusScale, Terms, Var};
-use probity_distributions::{KlMethod, Sample, Support};
+use probity_distributions::{Distribution, KlMethod, Support};
 use serde::{Deserialize, Serialize};
 
 /// How the output of a linear map with Gaussian weights is drawn while a guide is fitted.
@@ -43,10 +43,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
     /// [`Estimator`] decides how; the sites are the same.
     ///
     /// # Errors
-    /// As [`sample`](Scope::sample).
-    ///
-    /// # Panics
-    /// If the columns of `x` differ from the rows of `W`.
+    /// As [`sample`](Scope::sample), and if the columns of `x` differ from the rows of `W`, or the bias is not 1 × m.
     #[track_caller]
     pub fn linear<W, B>(
         &mut self,
@@ -55,8 +52,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
         bias: Option<(&str, B, impl FnOnce() -> Init)>,
     ) -> Result<Var<'t, T>>
     where
-        W: Sample<Var<'t, T>>,
-        B: Sample<Var<'t, T>>,
+        W: Distribution<Var<'t, T>>,
+        B: Distribution<Var<'t, T>>,
     {
         self.linear_map(x, weight, bias, false)
     }
@@ -64,9 +61,6 @@ impl<'t, T: Scalar> Scope<'t, T> {
     /// `max(x W + b, 0)`: as [`linear`](Scope::linear) and then a rectifier, in fewer passes.
     ///
     /// # Errors
-    /// As `linear`.
-    ///
-    /// # Panics
     /// As `linear`.
     #[track_caller]
     pub fn linear_relu<W, B>(
@@ -76,8 +70,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
         bias: Option<(&str, B, impl FnOnce() -> Init)>,
     ) -> Result<Var<'t, T>>
     where
-        W: Sample<Var<'t, T>>,
-        B: Sample<Var<'t, T>>,
+        W: Distribution<Var<'t, T>>,
+        B: Distribution<Var<'t, T>>,
     {
         self.linear_map(x, weight, bias, true)
     }
@@ -91,9 +85,22 @@ impl<'t, T: Scalar> Scope<'t, T> {
         relu: bool,
     ) -> Result<Var<'t, T>>
     where
-        W: Sample<Var<'t, T>>,
-        B: Sample<Var<'t, T>>,
+        W: Distribution<Var<'t, T>>,
+        B: Distribution<Var<'t, T>>,
     {
+        let (inputs, outputs) = weight.1.shape();
+        if x.ncols() != inputs {
+            let problem =
+                format!("the weights are {inputs} × {outputs}, but the input has {} columns", x.ncols());
+            return self.noted(Err(Error::SiteShape { site: self.full_name(weight.0), problem }));
+        }
+        if let Some((name, prior, _)) = &bias
+            && prior.shape() != (1, outputs)
+        {
+            let (rows, cols) = prior.shape();
+            let problem = format!("the bias of {outputs} outputs is {rows} × {cols}, and not 1 × {outputs}");
+            return self.noted(Err(Error::SiteShape { site: self.full_name(name), problem }));
+        }
         let next = self.cursor;
         // For the weights and for the bias: whether there is no way round drawing them.
         let mut inexact = [false; 2];
@@ -106,7 +113,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
                 bias.as_ref().is_some_and(|b| !(marginal(next + 1) && known(&b.1))),
             ];
             if inexact == [false; 2] {
-                return self.local(x, weight, bias, relu);
+                let y = self.local(x, weight, bias, relu);
+                return self.noted(y);
             }
         }
         let w = self.sample_from(weight.0, weight.1, weight.2)?;
@@ -130,8 +138,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
         relu: bool,
     ) -> Result<Var<'t, T>>
     where
-        W: Sample<Var<'t, T>>,
-        B: Sample<Var<'t, T>>,
+        W: Distribution<Var<'t, T>>,
+        B: Distribution<Var<'t, T>>,
     {
         let index = self.visit_latent(weight.0, &weight.1, weight.2)?;
         let noise = Arg::Normal(self.key.fold_in(index as u64));
@@ -155,7 +163,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
     }
 
     /// Mean and variance of a site's Gaussian; adds its divergence from the prior.
-    fn moments<D: Sample<Var<'t, T>>>(
+    fn moments<D: Distribution<Var<'t, T>>>(
         &mut self,
         index: usize,
         prior: &D,
@@ -181,7 +189,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
 }
 
 /// Whether the divergence of a Gaussian from this prior is known exactly. Asked with a standard normal, whose value is not used.
-fn known<'t, T: Scalar, D: Sample<Var<'t, T>>>(prior: &D) -> bool {
+fn known<'t, T: Scalar, D: Distribution<Var<'t, T>>>(prior: &D) -> bool {
     matches!(prior.support(), Support::Real)
         && (prior.as_normal().is_some()
             || prior.kl_from_normal(Var::from(0.0), Var::from(1.0), Terms::Sum).is_some())

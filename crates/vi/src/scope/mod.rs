@@ -5,10 +5,12 @@ mod data;
 mod linear;
 mod plate;
 mod row_major;
+mod rules;
 mod run;
 mod site;
+mod start;
 
-pub use data::Data;
+pub use data::{Data, Table};
 pub use linear::Estimator;
 pub use plate::Batch;
 pub(crate) use plate::{Batcher, Minibatches};
@@ -17,10 +19,13 @@ pub(crate) use run::{Discovered, Mode, Outcome, PointParam, Run, Total, discover
 
 use crate::error::{Error, Result};
 use crate::layout::{Init, Layout, Site, SiteKind, Start, Transform};
-use batched_draw::{Together, fixed_normal};
+use batched_draw::Together;
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Key, Scalar, Tape, Var};
+use probity_autodiff::{Indices, Key, Scalar, Tape, Var};
 use probity_distributions::{Distribution, Sample, Support};
+use rules::Plate;
+pub(crate) use run::Plates;
+pub(crate) use start::discover_start;
 
 /// The view that a model has of its run: it names sites here.
 ///
@@ -41,8 +46,12 @@ pub struct Scope<'t, T: Scalar = f64> {
     prefix: &'t mut String,
     /// The key of this run; site number i draws with `key.fold_in(i)`.
     key: Key,
-    /// N / B inside a minibatch, else 1.
-    weight: f64,
+    /// The plate that encloses the sites, if any.
+    plate: Option<Plate>,
+    /// Whether the model has plates, and whether any of them has minibatches.
+    plates: Plates,
+    /// The first error that a site reported.
+    fault: Option<Error>,
     batcher: Option<&'t mut Batcher<T>>,
     estimator: Estimator,
     /// Whether parameters and values are checked (first run and replay).
@@ -55,19 +64,20 @@ pub struct Scope<'t, T: Scalar = f64> {
 impl<'t, T: Scalar> Scope<'t, T> {
     /// A latent variable with this prior. Returns its value, of the prior's shape, in the prior's support.
     ///
-    /// The guide starts near the mean of a Normal prior with constant parameters, and else near 0 before the constraint (1 for
-    /// a positive variable, the middle of an interval).
+    /// A prior is anything with a density; it need not be one that can be sampled ([`Flat`](probity_distributions::Flat)).
+    ///
+    /// The guide starts at a random place around the mode of the prior before the constraint (on a logarithmic scale for a positive variable), as
+    /// far from it as the prior is wide, but not so far that the model fails there. Every seed has its own start. [`sample_from`](Scope::sample_from)
+    /// sets it by hand.
     ///
     /// # Errors
-    /// If the name is taken, a parameter of the prior is out of range, the family is discrete, or the model has changed
-    /// since its first run.
+    /// If the name is taken, a parameter of the prior is out of range or does not broadcast to its shape, the family is discrete, or the model has
+    /// changed since its first run.
     #[track_caller]
-    pub fn sample<D: Sample<Var<'t, T>>>(&mut self, name: &str, prior: D) -> Result<Var<'t, T>> {
-        let start = || match fixed_normal(&prior) {
-            Some((loc, scale)) => Init { loc: Start::Normal(loc, 0.1 * scale.min(1.0)), ..Init::default() },
-            None => Init::default(),
-        };
-        self.sample_from(name, prior, start)
+    pub fn sample<D: Distribution<Var<'t, T>>>(&mut self, name: &str, prior: D) -> Result<Var<'t, T>> {
+        let valid = || self.check_latent(name, &prior).is_ok() && !prior.support().is_discrete();
+        let init = if self.discovering && valid() { self.start_of(&prior) } else { Init::default() };
+        self.sample_from(name, prior, || init)
     }
 
     /// As [`sample`](Scope::sample), with a start for the guide of this site.
@@ -75,22 +85,25 @@ impl<'t, T: Scalar> Scope<'t, T> {
     /// # Errors
     /// As `sample`.
     #[track_caller]
-    pub fn sample_from<D: Sample<Var<'t, T>>>(
+    pub fn sample_from<D: Distribution<Var<'t, T>>>(
         &mut self,
         name: &str,
         prior: D,
         init: impl FnOnce() -> Init,
     ) -> Result<Var<'t, T>> {
-        let index = self.visit_latent(name, &prior, init)?;
-        let value = self.latent(index, &prior)?;
-        self.leave(index);
-        Ok(value)
+        let value = self.visit_latent(name, &prior, init).and_then(|index| {
+            let value = self.latent(index, &prior)?;
+            self.leave(index);
+            Ok(value)
+        });
+        self.noted(value)
     }
 
     /// Data with this distribution: adds its log density, or, in a predictive run, draws new data.
     ///
     /// # Errors
-    /// If the name is taken, a parameter is out of range, or the data do not have the distribution's shape or support.
+    /// If the name is taken, a parameter is out of range, or the data do not have the distribution's shape or support, the length that they had in the
+    /// first run, or, inside a plate, one row for every row of the batch.
     #[track_caller]
     pub fn observe<D: Sample<Var<'t, T>>>(
         &mut self,
@@ -99,31 +112,19 @@ impl<'t, T: Scalar> Scope<'t, T> {
         data: impl Data<'t, T>,
     ) -> Result {
         let data = data.on(self.tape);
-        let index =
-            self.visit(name, SiteKind::Observed, D::NAME, data.shape(), Transform::None, Init::default)?;
-        self.check_parameters(index, &distribution)?;
-        self.observed(index, &distribution, data)?;
-        self.leave(index);
-        Ok(())
+        let done = self.observed(name, &distribution, data);
+        self.noted(done)
     }
 
-    /// A term of the log joint density, such as a likelihood without a family. Scaled inside a [`plate`](Scope::plate).
+    /// A term of the log joint density, such as a likelihood without a family; its entries are summed. Inside a [`plate`](Scope::plate) it is scaled, and in
+    /// a minibatch has one row for every row of the batch.
     ///
     /// # Errors
-    /// If the name is taken.
+    /// If the name is taken, or the shape is not that of the first run.
     #[track_caller]
     pub fn factor(&mut self, name: &str, log_density: Var<'t, T>) -> Result {
-        let index = self.visit(
-            name,
-            SiteKind::Observed,
-            "factor",
-            log_density.shape(),
-            Transform::None,
-            Init::default,
-        )?;
-        self.add_log_likelihood(log_density.sum());
-        self.leave(index);
-        Ok(())
+        let done = self.factored(name, log_density);
+        self.noted(done)
     }
 
     /// Records a function of other sites under a name, for summaries and predictions. Returns it.
@@ -132,7 +133,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
     /// If the name is taken.
     pub fn deterministic(&mut self, name: &str, value: Var<'t, T>) -> Result<Var<'t, T>> {
         let index =
-            self.visit(name, SiteKind::Deterministic, "", value.shape(), Transform::None, Init::default)?;
+            self.visit(name, SiteKind::Deterministic, "", value.shape(), Transform::None, Init::default);
+        let index = self.noted(index)?;
         self.collect(index, value);
         self.leave(index);
         Ok(value)
@@ -159,10 +161,9 @@ impl<'t, T: Scalar> Scope<'t, T> {
                     Err(Error::OutsideSupport { site, family: "the parameter", index, value })
                 }
             }
-        })?;
-        let value = self.point(index, support)?;
-        self.leave(index);
-        Ok(value)
+        });
+        let value = index.and_then(|index| self.point(index, support));
+        self.noted(value)
     }
 
     /// As [`param`](Scope::param), r × c, with the start of its unconstrained form drawn or given.
@@ -176,10 +177,9 @@ impl<'t, T: Scalar> Scope<'t, T> {
         start: Start,
         support: Support<Var<'t, T>>,
     ) -> Result<Var<'t, T>> {
-        let index = self.visit_param(name, shape, support, |_| Ok(start))?;
-        let value = self.point(index, support)?;
-        self.leave(index);
-        Ok(value)
+        let index = self.visit_param(name, shape, support, |_| Ok(start));
+        let value = index.and_then(|index| self.point(index, support));
+        self.noted(value)
     }
 
     /// Runs `f` with `name.` before the names of its sites.
@@ -198,6 +198,39 @@ impl<'t, T: Scalar> Scope<'t, T> {
     /// A matrix as a constant of this run. An `Arc<DMatrix<T>>` is not copied.
     pub fn data(&self, data: impl Data<'t, T>) -> Var<'t, T> {
         data.on(self.tape)
+    }
+
+    /// The rows of a value by their numbers: the row of its group for every observation. `index` has the group of each of n observations,
+    /// counted from 0; `value` is k × c, with a row for every group; the result is n × c. An `Arc` index is not copied.
+    ///
+    /// ```
+    /// use probity_distributions::{Distribution, Normal};
+    /// use probity_vi::{Fit, Scope};
+    ///
+    /// let (county, radon) = (vec![0, 0, 1, 2, 2], vec![1.2, 0.9, 0.3, 0.8, 1.1]);
+    /// let fit = Fit::new().steps(10).run(|s: &mut Scope| {
+    ///     let alpha = s.sample("alpha", Normal::new(0.0, 1.0).rows(3))?;
+    ///     let mean = s.gather(alpha, &county)?;
+    ///     s.observe("radon", Normal::new(mean, 0.5), &radon)
+    /// });
+    /// assert!(fit.is_ok());
+    /// ```
+    ///
+    /// # Errors
+    /// If an index is not below k.
+    pub fn gather(&mut self, value: Var<'t, T>, index: impl Indices) -> Result<Var<'t, T>> {
+        let (index, rows) = (index.indices(), value.nrows());
+        let found = match index.iter().enumerate().find(|(_, i)| **i >= rows) {
+            Some((entry, i)) => Err(Error::Setting {
+                setting: "index",
+                problem: format!(
+                    "entry {entry} is {i}, but the value that is gathered from has {rows} rows, which are counted from 0"
+                ),
+            }),
+            None if value.tape().is_none() => Ok(value + self.tape.constant_with(index.len(), 1, |_| ())),
+            None => Ok(value.gather_rows(index)),
+        };
+        self.noted(found)
     }
 
     /// The tape of this run, for operations without arguments.
@@ -258,10 +291,11 @@ impl<'t, T: Scalar> Scope<'t, T> {
                 self.changed(name, format!("the first run had {:?} ({:?}) here", site.name, site.kind))
             );
         }
-        if matches!(kind, SiteKind::Latent | SiteKind::Param) && site.shape != shape {
-            let was = site.shape;
-            let problem = format!("it is {} × {}, in the first run {} × {}", shape.0, shape.1, was.0, was.1);
-            return Err(self.changed(name, problem));
+        // Predictions are made for other data.
+        let latent = matches!(kind, SiteKind::Latent | SiteKind::Param);
+        let other_data = matches!(self.mode, Mode::Predict { .. });
+        if latent || kind == SiteKind::Observed && !other_data {
+            self.check_again(index, name, latent, shape)?;
         }
         Ok(index)
     }
@@ -269,6 +303,14 @@ impl<'t, T: Scalar> Scope<'t, T> {
     /// Marks what is recorded after the site.
     fn leave(&mut self, index: usize) {
         self.tape.set_tag(2 * index as u32 + 2);
+    }
+
+    /// Where the model is, between two sites.
+    fn place(&self) -> String {
+        match self.cursor.checked_sub(1).and_then(|last| self.layout.sites.get(last)) {
+            Some(site) => format!("after site {:?}", site.name),
+            None => "before the first site".into(),
+        }
     }
 
     fn changed(&self, name: &str, problem: String) -> Error {
@@ -283,7 +325,22 @@ impl<'t, T: Scalar> Scope<'t, T> {
         Ok(())
     }
 
-    fn add_log_likelihood(&mut self, term: Var<'t, T>) {
-        self.out.log_likelihood.add(term, self.weight);
+    fn add_log_likelihood(&mut self, index: usize, term: Var<'t, T>) {
+        self.watch(index, term);
+        self.out.log_likelihood.add(term, self.plate.map_or(1.0, Plate::weight));
+    }
+
+    /// Keeps the largest term of all, where a fault is looked for.
+    fn watch(&mut self, index: usize, term: Var<'t, T>) {
+        if !self.checking || self.discovering {
+            return;
+        }
+        let size =
+            term.read_lanes(|x| x.iter().map(|x| x.to_f64()).max_by(|a, b| a.abs().total_cmp(&b.abs())));
+        if let Some(size) = size
+            && self.out.largest.is_none_or(|(_, largest)| size.abs() > largest.abs())
+        {
+            self.out.largest = Some((index, size));
+        }
     }
 }

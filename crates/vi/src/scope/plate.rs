@@ -1,11 +1,13 @@
 //! Plates: independent data, whole or by minibatch, with the scale N / B applied in one place.
 
 use super::row_major::ByRow;
-use super::{Data, Scope};
+use super::rules::Plate;
+use super::{Data, Scope, Table};
 use crate::error::{Error, Result};
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Key, Scalar, Tape, Var, copy_rows};
+use probity_autodiff::{Key, Number, Scalar, Tape, Var, copy_rows};
 use rand::seq::SliceRandom;
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// The rows of the data that this run uses: all N of them, or a minibatch of B.
@@ -16,6 +18,8 @@ pub struct Batch<'t, T: Scalar> {
     index: Option<Arc<[usize]>>,
     /// With the rows of a shuffled minibatch; those of others follow each other.
     by_row: Option<ByRow<T>>,
+    /// The rows of the first table that does not have N of them.
+    misfit: Cell<Option<usize>>,
 }
 
 impl<'t, T: Scalar> Batch<'t, T> {
@@ -39,50 +43,80 @@ impl<'t, T: Scalar> Batch<'t, T> {
         self.index.as_ref()
     }
 
-    /// These rows of a data matrix of N rows, as a constant.
+    /// These rows of a table of N rows, as a constant: a matrix, or a column as a slice or vector.
     ///
-    /// # Panics
-    /// If the matrix does not have N rows.
-    #[track_caller]
-    pub fn rows<E: Scalar>(&self, x: &DMatrix<E>) -> Var<'t, T> {
-        self.check(x.nrows());
-        let n = self.len();
-        self.tape.constant_with(n, x.ncols(), |y| match &self.index {
+    /// # Errors
+    /// A table that does not have N rows fails the run.
+    pub fn rows<X: Table + ?Sized>(&self, x: &X) -> Var<'t, T> {
+        let (rows, cols) = x.size();
+        let (n, fits) = (self.len(), self.fits(rows));
+        self.tape.constant_with(n, cols, |y| match &self.index {
+            _ if !fits => y.fill(T::from_f64(f64::NAN)),
             None => {
-                for (y, x) in y.iter_mut().zip(x.iter()) {
-                    *y = T::from_f64(x.to_f64());
+                for (y, x) in y.iter_mut().zip(x.entries()) {
+                    *y = T::from_f64(x.to_number());
                 }
             }
-            Some(index) => gather(x, index, y, |x| T::from_f64(x.to_f64())),
+            Some(index) => gather(x.entries(), rows, index, y, |x| T::from_f64(x.to_number())),
         })
+    }
+
+    /// These rows of a value of N rows, such as a latent variable with one row for every row of the data.
+    ///
+    /// # Errors
+    /// A value that does not have N rows fails the run.
+    pub fn select(&self, x: Var<'t, T>) -> Var<'t, T> {
+        match &self.index {
+            _ if !self.fits(x.nrows()) => {
+                self.tape.constant_with(self.len(), x.ncols(), |y| y.fill(T::from_f64(f64::NAN)))
+            }
+            Some(index) if x.tape().is_some() => x.gather_rows(index.clone()),
+            _ => x,
+        }
+    }
+
+    /// These entries of a list of N numbers of groups, for [`Scope::gather`].
+    ///
+    /// # Errors
+    /// A list of another length fails the run.
+    pub fn groups(&self, groups: &[usize]) -> Arc<[usize]> {
+        match &self.index {
+            _ if !self.fits(groups.len()) => vec![0; self.len()].into(),
+            Some(index) => index.iter().map(|&i| groups[i]).collect(),
+            None => groups.into(),
+        }
     }
 
     /// These rows of a data matrix on the tape's element type; all rows are used in place, without a copy. A large matrix is copied row by row
     /// when the first shuffled minibatch is taken from it, so that the rows of a batch are each in one place of memory.
     ///
-    /// # Panics
-    /// If the matrix does not have N rows.
-    #[track_caller]
+    /// # Errors
+    /// A matrix that does not have N rows fails the run.
     pub fn shared_rows(&self, x: &Arc<DMatrix<T>>) -> Var<'t, T> {
-        self.check(x.nrows());
+        if !self.fits(x.nrows()) {
+            return self.rows(x.as_ref());
+        }
         let Some(index) = &self.index else { return x.on(self.tape) };
         let rows = self.by_row.as_ref().map(|by_row| by_row.of(x));
         self.tape.constant_with(index.len(), x.ncols(), |y| match rows {
             None => copy_rows(x.as_slice(), x.nrows(), (index[0], index.len()), y),
-            Some(None) => gather(x, index, y, |x| x),
+            Some(None) => gather(x.as_slice(), x.nrows(), index, y, |x| x),
             Some(Some(rows)) => ByRow::gather(&rows, x.ncols(), index, y),
         })
     }
 
-    #[track_caller]
-    fn check(&self, rows: usize) {
-        assert!(rows == self.total, "plate: data of {rows} rows in a plate of {}", self.total);
+    /// Whether there is a row for every row of the plate. If not, it is noted, and the run fails.
+    fn fits(&self, rows: usize) -> bool {
+        if rows != self.total {
+            self.misfit.set(self.misfit.get().or(Some(rows)));
+        }
+        rows == self.total
     }
 }
 
-/// Writes these rows of `x`, column by column.
-fn gather<E: Scalar, T>(x: &DMatrix<E>, index: &[usize], y: &mut [T], convert: impl Fn(E) -> T) {
-    let columns = x.as_slice().chunks_exact(x.nrows().max(1));
+/// Writes these rows of a table of `rows` rows, column by column.
+fn gather<E: Copy, T>(x: &[E], rows: usize, index: &[usize], y: &mut [T], convert: impl Fn(E) -> T) {
+    let columns = x.chunks_exact(rows.max(1));
     for (y, x) in y.chunks_exact_mut(index.len().max(1)).zip(columns) {
         for (y, &i) in y.iter_mut().zip(index) {
             *y = convert(x[i]);
@@ -187,31 +221,49 @@ impl<'t, T: Scalar> Scope<'t, T> {
     /// Data of `n` independent rows. Inside, log-likelihood counts for all `n` rows: in a minibatch of B it is scaled by n / B, here and
     /// nowhere else. `f` takes its rows through the [`Batch`].
     ///
+    /// So that nothing is counted too often, every row of the data stands for itself: an [`observe`](Scope::observe) inside a plate has one row
+    /// for every row of the batch, and so has, in a minibatch, a [`factor`](Scope::factor). A latent variable inside a plate is one of
+    /// the whole model, as outside, and counts once; latent variables with one row for every row of the data are sampled for all `n` rows, and
+    /// [`Batch::select`] takes those of the batch.
+    ///
     /// # Errors
-    /// If plates are nested, `n` is 0, or what `f` reports.
+    /// If minibatches are nested, `n` is 0, a site or a table does not have its rows, or what `f` reports.
     pub fn plate<O>(
         &mut self,
         name: &str,
         n: usize,
         f: impl FnOnce(&mut Self, &Batch<'t, T>) -> Result<O>,
     ) -> Result<O> {
-        if n == 0 || self.weight != 1.0 {
+        let enclosing = self.plate;
+        let nested = enclosing.is_some_and(Plate::is_subsampled);
+        if n == 0 || nested {
             let problem =
                 if n == 0 { "a plate needs at least one row" } else { "minibatch plates cannot be nested" };
-            return Err(Error::Setting {
-                setting: "plate",
-                problem: format!("{:?}: {problem}", self.full_name(name)),
-            });
+            let problem = format!("{:?}: {problem}", self.full_name(name));
+            return self.noted(Err(Error::Setting { setting: "plate", problem }));
         }
         let index = match &mut self.batcher {
             Some(batcher) if batcher.how.size < n => Some(batcher.deal(n)),
             _ => None,
         };
         let by_row = self.batcher.as_ref().filter(|b| b.how.shuffled).map(|b| b.by_row.clone());
-        let batch = Batch { tape: self.tape, total: n, index, by_row };
-        self.weight = n as f64 / batch.len() as f64;
-        let result = f(self, &batch);
-        self.weight = 1.0;
-        result
+        let batch = Batch { tape: self.tape, total: n, index, by_row, misfit: Cell::new(None) };
+        self.plates.largest = self.plates.largest.max(n);
+        self.plate = Some(Plate { total: n, rows: batch.len() });
+        let mut result = f(self, &batch);
+        self.plate = enclosing;
+        if let Some(rows) = batch.misfit.take() {
+            let problem = format!("{:?}: a table of {rows} rows in a plate of {n}", self.full_name(name));
+            // What is found wrong later follows from it.
+            result = Err(Error::Setting { setting: "plate", problem });
+        }
+        let full = || format!("{}{name}", self.prefix);
+        if let Err(error) = &mut result {
+            error.in_plate(full);
+        }
+        if let Some(error) = &mut self.fault {
+            error.in_plate(full);
+        }
+        self.noted(result)
     }
 }

@@ -1,6 +1,7 @@
 //! The kinds of runs, and what a run leaves behind.
 
 use super::batched_draw::{self, Together};
+use super::start::Moved;
 use super::{Batcher, Estimator, Scope};
 use crate::error::{Error, Result};
 use crate::guide::{Guide, Joint};
@@ -14,7 +15,8 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mode<'t, T: Scalar> {
     /// Where the guide will start, which is where the first steps need valid numbers: a draw of a wide prior may overflow.
-    Start,
+    /// Starts that are not given by hand are dispersed by this part of the prior's spread; one site may be moved to the edge of its prior.
+    Start { dispersed: f64, moved: Option<Moved<'t>> },
     /// Read from a flat unconstrained vector; the log joint density is added up. Where point parameters stand is said by site number.
     Point { u: Var<'t, T>, params: &'t [PointParam<T>] },
     /// Drawn from the guide; the terms of the ELBO are added up.
@@ -90,8 +92,23 @@ pub(crate) struct Outcome<'t, T: Scalar> {
     pub collected: Option<Collected<'t, T>>,
     /// The fixed Normal priors of latent sites (in a first run), or none for others.
     pub priors: Vec<Option<(f64, f64)>>,
+    /// The model's plates.
+    pub plates: Plates,
+    /// The latent sites whose start is not given by hand (in a first run).
+    pub free: Vec<usize>,
+    /// The numbers on the tape that only served to find starts.
+    pub aside: usize,
+    /// The site with the largest term of the ELBO, and the term (where a fault is looked for).
+    pub largest: Option<(usize, f64)>,
     /// Sites were drawn together under a prior that they do not have now: the run must be done again without.
     pub priors_moved: bool,
+}
+
+/// What is known of the plates of a model.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Plates {
+    /// The rows of the largest one; 0 if there is none.
+    pub largest: usize,
 }
 
 /// How to run a model.
@@ -144,7 +161,9 @@ pub(crate) fn run<'t, T: Scalar>(
         cursor: 0,
         prefix: run.prefix,
         key: run.key,
-        weight: 1.0,
+        plate: None,
+        plates: Plates::default(),
+        fault: None,
         batcher: run.batcher,
         estimator: run.estimator,
         checking: run.checking || discovering,
@@ -154,12 +173,21 @@ pub(crate) fn run<'t, T: Scalar>(
     if let Some(together) = &scope.together {
         scope.out.kl.add(together.kl(), 1.0);
     }
-    model.run(&mut scope)?;
+    if let Err(error) = model.run(&mut scope) {
+        return Err(match error {
+            Error::NotPositiveDefinite(source) => Error::Numerical { place: scope.place(), source },
+            error => error,
+        });
+    }
+    if let Some(fault) = scope.fault.take() {
+        return Err(fault);
+    }
     if scope.cursor < scope.layout.sites.len() {
         let site = scope.layout.sites[scope.cursor].name.clone();
         return Err(Error::ModelChanged { site, problem: "it was not visited in this run".into() });
     }
     let mut out = scope.out;
+    out.plates = scope.plates;
     if let Mode::Elbo { joint: Some(joint), .. } = mode {
         out.kl.add(joint.entropy, -1.0);
     }
@@ -175,12 +203,27 @@ pub(crate) struct Discovered {
     pub size: usize,
     /// The latent sites, if they can be drawn together.
     pub together: Option<Arc<[GaussianSite]>>,
+    /// The plates.
+    pub plates: Plates,
+    /// The latent sites whose start is not given by hand.
+    pub free: Vec<usize>,
 }
 
-/// A run in which latent variables are where a guide starts.
+/// A run in which latent variables are where a guide starts, at the middle of their priors.
 pub(crate) fn discover<T: Scalar>(model: &(impl Model<T> + ?Sized), key: Key) -> Result<Discovered> {
+    first_run(model, key, 0.0)
+}
+
+/// A run in which latent variables are where a guide starts, dispersed by this part of their priors.
+pub(super) fn first_run<T: Scalar>(
+    model: &(impl Model<T> + ?Sized),
+    key: Key,
+    dispersed: f64,
+) -> Result<Discovered> {
     let (tape, mut layout, mut prefix) = (Tape::new(), Layout::default(), String::new());
-    let priors = run(model, &tape, &mut layout, Mode::Start, Run::new(key, &mut prefix))?.priors;
+    let mode = Mode::Start { dispersed, moved: None };
+    let Outcome { priors, plates, free, aside, .. } =
+        run(model, &tape, &mut layout, mode, Run::new(key, &mut prefix))?;
     let together = batched_draw::sites(&layout, &priors);
-    Ok(Discovered { layout, size: tape.size(), together })
+    Ok(Discovered { layout, size: tape.size() - aside, together, plates, free })
 }

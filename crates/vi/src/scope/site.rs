@@ -9,7 +9,7 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{
     Arg, ExpScale, Formula, Key, Real, Scalar, ScaleMap, SoftplusScale, Terms, Var, formula,
 };
-use probity_distributions::{Distribution, Event, KlMethod, Sample, Support};
+use probity_distributions::{Distribution, KlMethod, Sample, Support};
 
 /// `ln √(2πe)`, the entropy of a standard normal number.
 const NORMAL_ENTROPY: f64 = 1.418_938_533_204_672_7;
@@ -38,19 +38,33 @@ impl<'t, T: Scalar> Scope<'t, T> {
         if transform == Transform::None {
             return Err(Error::DiscreteLatent { site: self.full_name(name), family: D::NAME });
         }
+        self.check_latent(name, prior)?;
         let index = self.visit(name, SiteKind::Latent, D::NAME, prior.shape(), transform, init)?;
         self.check_parameters(index, prior)?;
         Ok(index)
     }
 
-    pub(super) fn latent<D: Sample<Var<'t, T>>>(&mut self, index: usize, prior: &D) -> Result<Var<'t, T>> {
-        let key = || self.key.fold_in(index as u64);
+    pub(super) fn latent<D: Distribution<Var<'t, T>>>(
+        &mut self,
+        index: usize,
+        prior: &D,
+    ) -> Result<Var<'t, T>> {
         let value = match self.mode {
-            Mode::Start => {
+            Mode::Start { .. } => {
                 self.out.priors.push(fixed_normal(prior));
+                let moved = self.moved(index, prior);
                 let site = &self.layout.sites[index];
-                let u = DMatrix::from_vec(site.shape.0, site.shape.1, site.start(key())?).on(self.tape);
-                prior.support().constrain(u).unwrap_or(u)
+                let (rows, cols) = site.shape;
+                let u = match moved {
+                    Some(u) => u,
+                    None => site.start(self.noise_key(index))?,
+                };
+                let u = self.tape.constant_with(rows, cols, |to| {
+                    to.iter_mut().zip(&u).for_each(|(to, u)| *to = T::from_f64(*u));
+                });
+                let value = prior.support().constrain(u).unwrap_or(u);
+                self.leave_moved(index, value);
+                value
             }
             Mode::Point { u, .. } => {
                 let u = self.part(u, index);
@@ -164,6 +178,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
 
     pub(super) fn add_kl(&mut self, index: usize, kl: Var<'t, T>, method: KlMethod) {
         self.layout.sites[index].kl = Some(method);
+        self.watch(index, kl);
         self.out.kl.add(kl, 1.0);
     }
 
@@ -179,37 +194,49 @@ impl<'t, T: Scalar> Scope<'t, T> {
 
     pub(super) fn observed<D: Sample<Var<'t, T>>>(
         &mut self,
-        index: usize,
+        name: &str,
         distribution: &D,
         value: Var<'t, T>,
     ) -> Result {
-        let (got, want) = (value.shape(), distribution.shape());
-        // What one event is made of does not stretch: a label per row is a column, one-hot rows are not.
-        let stretches = |rows: bool| match distribution.event() {
-            Event::Entry => true,
-            Event::Row => rows,
-            Event::Matrix => false,
-        };
-        let fits = (want.0 == got.0 || want.0 == 1 && stretches(true))
-            && (want.1 == got.1 || want.1 == 1 && stretches(false));
-        if !fits {
-            return Err(Error::Shape { site: self.layout.sites[index].name.clone(), got, want });
-        }
+        let got = value.shape();
+        self.check_observed(name, distribution, got)?;
+        let index = self.visit(name, SiteKind::Observed, D::NAME, got, Transform::None, Init::default)?;
+        self.check_parameters(index, distribution)?;
+        let empty = got.0 * got.1 == 0;
         if self.checking {
             self.check_data(index, D::NAME, &distribution.support(), value)?;
         }
         match self.mode {
-            Mode::Start | Mode::Predict { .. } => {
+            Mode::Start { .. } | Mode::Predict { .. } => {
                 if self.out.collected.is_some() {
                     let key = self.key.fold_in(index as u64);
-                    let drawn = distribution.sample_shaped(self.tape, key, got);
+                    let drawn = if empty { value } else { distribution.sample_shaped(self.tape, key, got) };
                     self.collect(index, drawn);
                 }
             }
+            Mode::Point { .. } | Mode::Elbo { .. } if empty => {}
             Mode::Point { .. } | Mode::Elbo { .. } => {
-                self.add_log_likelihood(distribution.log_prob_sum(value))
+                self.add_log_likelihood(index, distribution.log_prob_sum(value))
             }
         }
+        self.leave(index);
+        Ok(())
+    }
+
+    pub(super) fn factored(&mut self, name: &str, log_density: Var<'t, T>) -> Result {
+        let shape = log_density.shape();
+        self.check_factor(name, shape)?;
+        let index = self.visit(name, SiteKind::Observed, "factor", shape, Transform::None, Init::default)?;
+        if self.checking && !self.discovering {
+            let bad = |x: &[T]| x.iter().map(|x| x.to_f64()).find(|x| !x.is_finite());
+            if let Some(value) = log_density.read_lanes(bad) {
+                return Err(Error::NotFiniteFactor { site: self.full_name(name), value });
+            }
+        }
+        if shape.0 * shape.1 > 0 {
+            self.add_log_likelihood(index, log_density.sum());
+        }
+        self.leave(index);
         Ok(())
     }
 
@@ -230,6 +257,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
         };
         let inside = |i: usize, x: f64| match *support {
             Support::Interval(low, high) => limit(low, i) <= x && x <= limit(high, i),
+            Support::GreaterThan(low) => limit(low, i) <= x && x < f64::INFINITY,
+            Support::LessThan(high) => f64::NEG_INFINITY < x && x <= limit(high, i),
             Support::Positive => Support::<f64>::Positive.contains(x),
             Support::StrictlyPositive => Support::<f64>::StrictlyPositive.contains(x),
             Support::Boolean => Support::<f64>::Boolean.contains(x),
@@ -258,6 +287,18 @@ impl<'t, T: Scalar> Scope<'t, T> {
         if transform == Transform::None {
             return Err(Error::DiscreteLatent { site: self.full_name(name), family: "param" });
         }
+        for limit in support.limits() {
+            let of = limit.shape();
+            if !((of.0 == 1 || of.0 == shape.0) && (of.1 == 1 || of.1 == shape.1)) {
+                let problem =
+                    format!("a limit is {} × {}, but the parameter {} × {}", of.0, of.1, shape.0, shape.1);
+                return Err(Error::SiteShape { site: self.full_name(name), problem });
+            }
+        }
+        if shape.0 * shape.1 == 0 {
+            let problem = format!("a parameter of {} × {} has no entries", shape.0, shape.1);
+            return Err(Error::SiteShape { site: self.full_name(name), problem });
+        }
         let mut at = None;
         if self.discovering {
             at = Some(start(self)?);
@@ -270,7 +311,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
     pub(super) fn point(&mut self, index: usize, support: Support<Var<'t, T>>) -> Result<Var<'t, T>> {
         let site = &self.layout.sites[index];
         let u = match self.mode {
-            Mode::Start => None,
+            Mode::Start { .. } => None,
             Mode::Point { u, params } => match &params[index] {
                 PointParam::None => None,
                 PointParam::Fixed(value) => Some(self.tape.share(value)),
@@ -293,6 +334,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         };
         let value = support.constrain(u).unwrap_or(u);
         self.collect(index, value);
+        self.leave(index);
         Ok(value)
     }
 }
@@ -302,6 +344,8 @@ fn transform<V>(support: &Support<V>) -> Transform {
         Support::Real => Transform::Identity,
         Support::Positive | Support::StrictlyPositive => Transform::Exp,
         Support::Interval(..) => Transform::Interval,
+        Support::GreaterThan(..) => Transform::Above,
+        Support::LessThan(..) => Transform::Below,
         _ => Transform::None,
     }
 }

@@ -15,3 +15,4 @@ mod posterior;
 mod reference;
 mod same_bits;
 mod scope;
+mod sites;

@@ -24,7 +24,7 @@ impl<B, T: Scalar, const N: usize, const M: usize> Fused<B, T, N, M> {
             let Source::Node(k) = *source else { continue };
             *place = match (stretch(x.shape(k), self.shape), x.is_laned(k)) {
                 (Stretch::None, true) => InLanes::Full,
-                (Stretch::None, false) if n > 1 => InLanes::Col,
+                (Stretch::None, false) if n != 1 => InLanes::Col,
                 (Stretch::None | Stretch::Scalar, false) => InLanes::Scalar,
                 (Stretch::Scalar, true) => InLanes::Row,
                 (Stretch::Row | Stretch::Col, _) => return None,

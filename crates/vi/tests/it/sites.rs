@@ -1,0 +1,643 @@
+//! What may stand at a site, and what is said where it may not.
+
+use crate::common::normals;
+use probity_autodiff::nalgebra::{DMatrix, DVector};
+use probity_autodiff::{Terms, Value, Var};
+use probity_distributions::{
+    Bernoulli, Categorical, Distribution, Exponential, Flat, Gamma, HalfCauchy, HalfNormal, Laplace,
+    LogNormal, MultivariateNormal, Normal, ParameterError, Support, Uniform,
+};
+use probity_vi::optim::{Schedule, Sgd};
+use probity_vi::{Error, Fit, LogJoint, Result, Scope, Target, Transform};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+const Y: [f64; 8] = [0.3, -1.2, 0.8, 2.1, -0.4, 1.1, 0.2, -0.9];
+
+fn short() -> Fit {
+    Fit::new().steps(4).elbo_draws(8)
+}
+
+fn fails(fit: Fit, model: impl Fn(&mut Scope<'_>) -> Result + Sync) -> String {
+    match fit.run(model) {
+        Ok(q) => panic!("no error:\n{}", q.report()),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn says(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in {text:?}");
+    }
+}
+
+#[test]
+fn nothing_in_a_minibatch_counts_too_often() {
+    let named = ["plate \"rows\"", "site \"y\""];
+    let fit = || short().minibatch(2);
+    // All rows, and not those of the batch.
+    let e = fails(fit(), |s| {
+        let m = s.sample("m", Normal::new(0.0, 1.0))?;
+        s.plate("rows", 8, |s, _| s.observe("y", Normal::new(m, 1.0), &Y))
+    });
+    says(&e, &named);
+    says(&e, &["the data have 8 rows", "2 of the 8 rows", "batch.rows"]);
+    // Two, three, and one rows made by hand; more rows than there are; without minibatches as well.
+    for rows in [1, 2, 3, 7] {
+        let model = move |s: &mut Scope<'_>| {
+            let m = s.sample("m", Normal::new(0.0, 1.0))?;
+            s.plate("rows", 8, |s, _| s.observe("y", Normal::new(m, 1.0), &Y[..rows]))
+        };
+        says(&fails(fit(), model), &named);
+        says(&fails(short(), model), &named);
+    }
+    let e = fails(fit(), |s| {
+        let m = s.sample("m", Normal::new(0.0, 1.0))?;
+        s.plate("rows", 7, |s, _| s.observe("y", Normal::new(m, 1.0), &Y))
+    });
+    says(&e, &["plate \"rows\"", "site \"y\"", "the data have 8 rows"]);
+    // A number for all rows.
+    let e = fails(short().minibatch(1), |s| {
+        let m = s.sample("m", Normal::new(0.0, 1.0))?;
+        s.plate("rows", 8, |s, _| s.observe("y", Normal::new(m, 1.0), 0.5))
+    });
+    says(&e, &named);
+    // Parameters of all rows for data of some, in a scope of names.
+    let e = fails(fit(), |s| {
+        let m = s.sample("m", Normal::new(0.0, 1.0).rows(8))?;
+        s.within("net", |s| {
+            s.plate("rows", 8, |s, b| s.within("head", |s| s.observe("y", Normal::new(m, 1.0), b.rows(&Y))))
+        })
+    });
+    says(&e, &["plate \"net.rows\"", "site \"net.head.y\"", "the parameters have 8 rows", "batch.select"]);
+    // What does not belong to single rows.
+    let factor = |term: for<'t> fn(Var<'t, f64>, Var<'t, f64>) -> Var<'t, f64>, rows: usize| {
+        fails(short().minibatch(rows), move |s| {
+            let m = s.sample("m", Normal::new(0.0, 1.0))?;
+            s.plate("rows", 8, |s, b| s.factor("y", term(m, b.rows(&Y))))
+        })
+    };
+    says(&factor(|m, _| -m.sq(), 2), &named);
+    says(&factor(|m, _| -m.sq(), 1), &named);
+    says(&factor(|m, y| -(y - m).sq().sum(), 2), &named);
+    says(&factor(|m, y| -(y.rows(0..1) - m).sq(), 2), &named);
+    let e = fails(fit(), |s| {
+        let m = s.sample("m", Normal::new(0.0, 1.0))?;
+        let y = s.data(&Y);
+        s.plate("rows", 8, |s, _| s.factor("y", -(y - m).sq()))
+    });
+    says(&e, &named);
+    // A latent variable for every row of the batch.
+    let e = fails(fit(), |s| {
+        s.plate("rows", 8, |s, b| {
+            let m = s.sample("m", Normal::new(0.0, 1.0).rows(b.len()))?;
+            s.observe("y", Normal::new(m, 1.0), b.rows(&Y))
+        })
+    });
+    says(&e, &["plate \"rows\"", "site \"m\"", "2 × 1", "8 × 1", "batch.select"]);
+    // Rows of a batch that are observed outside of the plate.
+    let e = fails(fit(), |s| {
+        let m = s.sample("m", Normal::new(0.0, 1.0))?;
+        let y = s.plate("rows", 8, |_, b| Ok(b.rows(&Y)))?;
+        s.observe("y", Normal::new(m, 1.0), y)
+    });
+    says(&e, &["site \"y\"", "it is 2 × 1, in the first run 8 × 1"]);
+    // Tables of other lengths.
+    for rows in [7, 9] {
+        let e = fails(fit(), move |s| {
+            let m = s.sample("m", Normal::new(0.0, 1.0))?;
+            s.plate("rows", rows, |s, b| s.observe("y", Normal::new(m, 1.0), b.rows(&Y)))
+        });
+        assert_eq!(e, format!("setting plate: \"rows\": a table of 8 rows in a plate of {rows}"));
+    }
+    let e = fails(short(), |s| {
+        let m = s.sample("m", Normal::new(0.0, 1.0).rows(3))?;
+        s.plate("rows", 8, |s, b| s.observe("y", Normal::new(b.select(m), 1.0), b.rows(&Y)))
+    });
+    says(&e, &["\"rows\": a table of 3 rows in a plate of 8"]);
+}
+
+#[test]
+fn rows_that_are_taken_by_the_batch_count_once() {
+    // A latent number for every row, one for every group, and a factor: every one by itself conjugate.
+    let group = [0, 0, 1, 1, 2, 2, 2, 0];
+    let model = |s: &mut Scope<'_>| {
+        let each = s.sample("each", Normal::new(0.0, 1.0).rows(8))?;
+        let alpha = s.sample("alpha", Normal::new(0.0, 1.0).rows(3))?;
+        let b = s.sample("b", Normal::new(0.0, 1.0))?;
+        s.plate("rows", 8, |s, rows| {
+            let y = rows.rows(&Y);
+            s.observe("y", Normal::new(rows.select(each), 1.0), y)?;
+            let mean = s.gather(alpha, rows.groups(&group))?;
+            s.observe("z", Normal::new(mean, 1.0), y)?;
+            s.factor("f", (y - b).sq() * -0.5)
+        })
+    };
+    let fit = Fit::new().steps(6000).minibatch(2).schedule(Schedule::HoldThenCosine { hold: 0.3, end: 1e-4 });
+    let q = fit.run(model).unwrap();
+    let draws = q.draws(4000).unwrap();
+    let check = |site: &str, entry: usize, sum: f64, n: f64| {
+        let (mean, sd) = (draws[site].mean()[entry], draws[site].sd()[entry]);
+        let (want, want_sd) = (sum / (n + 1.0), (n + 1.0).sqrt().recip());
+        // The tail of the fit's noise is below a tenth of an sd; a miscount by N / B moves the sd by a half.
+        assert!((mean - want).abs() < 0.2 * want_sd, "{site} {entry}: {mean} {want}");
+        assert!((sd / want_sd - 1.0).abs() < 0.15, "{site} {entry}: {sd} {want_sd}");
+    };
+    for i in 0..8 {
+        check("each", i, Y[i], 1.0);
+    }
+    for g in 0..3 {
+        let of = || Y.iter().zip(group).filter(|(_, of)| *of == g).map(|(y, _)| *y);
+        check("alpha", g, of().sum(), of().count() as f64);
+    }
+    check("b", 0, Y.iter().sum(), 8.0);
+}
+
+#[test]
+fn minibatches_that_are_none_are_told() {
+    let e = fails(short().minibatch(2), |s| {
+        let m = s.sample("m", Normal::new(0.0, 1.0))?;
+        s.observe("y", Normal::new(m, 1.0), &Y)
+    });
+    says(&e, &["setting minibatch", "no plate"]);
+    let model = |s: &mut Scope<'_>| {
+        let m = s.sample("m", Normal::new(0.0, 1.0))?;
+        s.plate("rows", 8, |s, b| s.observe("y", Normal::new(m, 1.0), b.rows(&Y)))
+    };
+    for (rows, reported) in [(20, None), (8, None), (7, Some(7))] {
+        let q = short().minibatch(rows).run(model).unwrap();
+        assert_eq!(q.report().minibatch, reported);
+        assert_eq!(q.report().to_string().contains("minibatches of"), reported.is_some());
+    }
+}
+
+#[test]
+fn shapes_that_do_not_fit_name_the_site() {
+    let of = |shape: (usize, usize)| {
+        fails(short(), move |s| {
+            let loc = s.data(&[0.0; 3]);
+            let z = s.sample("z", Normal::new(loc, 1.0).shaped(shape.0, shape.1))?;
+            s.observe("y", Normal::new(z.sum(), 1.0), 0.0)
+        })
+    };
+    for shape in [(1, 1), (1, 3), (2, 3), (2, 1)] {
+        says(&of(shape), &["site \"z\"", "Normal are 3 × 1", &format!("to {} × {}", shape.0, shape.1)]);
+    }
+    let e = fails(short(), |s| {
+        let z = s.sample("b", Normal::new(s.data(&[1.0, 2.0]), 1.0).rows(3))?;
+        s.observe("y", Normal::new(z.sum(), 1.0), 0.0)
+    });
+    says(&e, &["site \"b\"", "2 × 1", "3 × 1"]);
+    let e = fails(short(), |s| {
+        let theta = s.sample("theta", Normal::new(0.0, 1.0).rows(8))?;
+        s.observe("y", Normal::new(theta, s.data(&[1.0; 7])), &Y)
+    });
+    says(&e, &["site \"y\"", "8 × 1", "7 × 1"]);
+    let e = fails(short(), |s| {
+        let theta = s.sample("theta", Normal::new(0.0, 1.0).rows(8))?;
+        s.sample("t", Gamma::new(s.data(&[1.0; 7]), theta.exp())).map(|_| ())
+    });
+    says(&e, &["site \"t\"", "8 × 1", "7 × 1"]);
+    // A bound that does not fit, and latent variables and parameters without entries.
+    let e = fails(short(), |s| {
+        let low = s.data(&[0.0; 2]);
+        s.param("p", &DMatrix::from_element(3, 1, 1.0), Support::GreaterThan(low)).map(|_| ())
+    });
+    says(&e, &["site \"p\"", "2 × 1", "3 × 1"]);
+    for (rows, cols) in [(0, 1), (3, 0), (0, 0)] {
+        let e = fails(short(), move |s| s.sample("z", Normal::new(0.0, 1.0).shaped(rows, cols)).map(|_| ()));
+        says(&e, &["site \"z\"", &format!("{rows} × {cols}"), "no entries"]);
+        let e = fails(short(), move |s| s.param("p", &DMatrix::zeros(rows, cols), Support::Real).map(|_| ()));
+        says(&e, &["site \"p\"", "no entries"]);
+    }
+    // Linear maps.
+    let start = probity_vi::Init::default;
+    let linear = |k: usize, bias: (usize, usize)| {
+        fails(short(), move |s| {
+            let x = s.data(&normals(1, 4, 3));
+            let normal = |r, c| Normal::new(0.0, 1.0).shaped(r, c);
+            let y = s.linear(x, ("w", normal(k, 2), start), Some(("bias", normal(bias.0, bias.1), start)))?;
+            s.observe("y", Normal::new(y.sum(), 1.0), 0.0)
+        })
+    };
+    says(&linear(4, (1, 2)), &["site \"w\"", "4 × 2", "3 columns"]);
+    says(&linear(3, (2, 1)), &["site \"bias\"", "2 × 1", "1 × 2"]);
+}
+
+#[test]
+fn labels_are_a_column() {
+    let run = |rows: usize, cols: usize| {
+        short().run(move |s: &mut Scope<'_>| {
+            let m = s.sample("m", Normal::new(0.0, 1.0))?;
+            let logits = s.data(&DMatrix::from_element(4, 3, 0.0)) + m;
+            let one_hot = DMatrix::from_fn(rows, cols, |i, j| f64::from(u8::from(i == j)));
+            s.observe("y", Categorical::new(logits), &one_hot)
+        })
+    };
+    assert!(run(4, 1).is_ok());
+    for (rows, cols) in [(4, 3), (1, 4), (3, 1), (4, 2)] {
+        let e = run(rows, cols).map(|_| ()).unwrap_err().to_string();
+        says(&e, &["site \"y\"", &format!("{rows} × {cols}"), "4 × 1"]);
+    }
+    let e = fails(short(), |s| {
+        let m = s.sample("m", Normal::new(0.0, 1.0))?;
+        let cov = s.data(&DMatrix::identity(2, 2));
+        let loc = s.data(&DMatrix::zeros(1, 2)) + m;
+        s.observe("y", MultivariateNormal::from_cholesky(loc, cov), &DMatrix::zeros(5, 3))
+    });
+    says(&e, &["site \"y\"", "5 × 3", "1 × 2"]);
+}
+
+#[test]
+fn no_data_are_the_prior() {
+    for draws in [1, 8] {
+        let y: Vec<f64> = vec![];
+        let fit =
+            Fit::new().draws(draws).steps(3000).schedule(Schedule::HoldThenCosine { hold: 0.5, end: 1e-3 });
+        let q = fit
+            .run(move |s: &mut Scope<'_>| {
+                let m = s.sample("m", Normal::new(1.0, 2.0))?;
+                s.observe("y", Normal::new(m, 1.0), &y)?;
+                let none = s.data(&y);
+                s.factor("f", none * m)
+            })
+            .unwrap();
+        let elbo = q.report().elbo.unwrap();
+        assert!(elbo.value.abs() < 1e-3, "{elbo}");
+        assert_eq!(q.draws(3).unwrap()["y"].values.len(), 0);
+    }
+}
+
+#[test]
+fn data_of_another_length_are_an_error() {
+    let runs = AtomicUsize::new(0);
+    let e = fails(short(), |s| {
+        let n = 3 + runs.fetch_add(1, Relaxed);
+        let m = s.sample("m", Normal::new(0.0, 1.0))?;
+        s.observe("y", Normal::new(m, 1.0), &vec![0.5; n])
+    });
+    says(&e, &["site \"y\"", "× 1, in the first run"]);
+    // Predictions are for other data.
+    let model = |n: usize| {
+        move |s: &mut Scope<'_>| {
+            let m = s.sample("m", Normal::new(0.0, 1.0))?;
+            s.observe("y", Normal::new(m, 1.0), &vec![0.5; n])
+        }
+    };
+    let q = short().run(model(3)).unwrap();
+    assert_eq!(q.predict(&model(5), 7).unwrap()["y"].shape, (5, 1));
+    // New groups are not.
+    let groups = |n: usize| {
+        move |s: &mut Scope<'_>| {
+            let m = s.sample("m", Normal::new(0.0, 1.0).rows(n))?;
+            s.observe("y", Normal::new(m, 1.0), &vec![0.5; n])
+        }
+    };
+    let e = short().run(groups(3)).unwrap().predict(&groups(5), 7).unwrap_err().to_string();
+    says(&e, &["site \"m\"", "5 × 1", "3 × 1", "groups without data"]);
+}
+
+#[test]
+fn an_error_that_a_model_does_not_pass_on_ends_the_run() {
+    let e = fails(short(), |s| {
+        let m = s.sample("m", Normal::new(0.0, 1.0))?;
+        let _ = s.observe("coin", Bernoulli::from_logits(m), &[2.0]);
+        s.observe("y", Normal::new(m, 1.0), &Y)
+    });
+    assert_eq!(e, "site \"coin\": entry 0 of the value is 2, outside the support of Bernoulli");
+    let e = fails(short().minibatch(2), |s| {
+        let m = s.sample("m", Normal::new(0.0, 1.0))?;
+        let _ = s.plate("rows", 8, |s, _| {
+            let _ = s.observe("y", Normal::new(m, 1.0), &Y);
+            Ok(())
+        });
+        Ok(())
+    });
+    says(&e, &["plate \"rows\"", "site \"y\""]);
+    let e = fails(short(), |s| {
+        let m = s.sample("m", Normal::new(0.0, 1.0))?;
+        s.factor("m", m).ok();
+        Ok(())
+    });
+    says(&e, &["\"m\"", "twice"]);
+}
+
+#[test]
+fn what_overflows_is_named() {
+    // Single draws overflow in the exponential, or only their sum or the norm of the gradient does.
+    let x = [-1e3, -300.0, 200.0, 1e3];
+    for steps in [3, 400] {
+        let fit = Fit::new().steps(steps).optimizer(Sgd::new(1.0)).elbo_draws(0);
+        let result = fit.run(|s: &mut Scope<'_>| {
+            let a = s.sample("a", Normal::new(0.0, 1.0))?;
+            let eta = s.data(&x) * a;
+            s.factor("counts", s.data(&[0.0, 0.0, 3.0, 9.0]) * eta - eta.exp())
+        });
+        if let Err(e) = result {
+            says(&e.to_string(), &["step", "\"counts\""]);
+        }
+    }
+    for large in [1e200, 1e308] {
+        let e = fails(short(), move |s| {
+            let a = s.sample("a", Normal::new(1.0, 0.1))?;
+            s.sample("b", Normal::new(0.0, 1.0))?;
+            s.factor("small", a)?;
+            s.factor("large", a * large)
+        });
+        says(&e, &["step 0", "\"large\""]);
+    }
+    let e = fails(short(), |s| {
+        s.sample("a", Normal::new(1.0, 0.1))?;
+        s.factor("f", Var::from(f64::NAN))
+    });
+    says(&e, &["step 0", "site \"f\"", "NaN"]);
+}
+
+/// A correlation that may leave (-1, 1).
+fn correlated(s: &mut Scope<'_>, y: &DMatrix<f64>) -> Result {
+    let r = s.sample_from("r", Normal::new(0.0, 1.0), || probity_vi::Init {
+        loc: probity_vi::Start::Constant(0.3),
+        scale: probity_vi::ScaleStart::Constant(1.0),
+    })?;
+    let (one, off) = (DMatrix::identity(2, 2), DMatrix::from_row_slice(2, 2, &[0.0, 1.0, 1.0, 0.0]));
+    let chol = (s.data(&one) + s.data(&off) * r).cholesky()?;
+    let loc = s.data(&DMatrix::zeros(1, 2));
+    s.observe("y", MultivariateNormal::from_cholesky(loc, chol), y)
+}
+
+#[test]
+fn draws_at_which_a_matrix_is_not_positive_definite_are_drawn_anew() {
+    let y = normals(3, 1, 2);
+    let model = |s: &mut Scope<'_>| correlated(s, &y);
+    for draws in [1, 8] {
+        let q = Fit::new().draws(draws).steps(300).seed(5).run(model).unwrap();
+        let report = q.report();
+        assert!(report.redrawn > 0, "{report}");
+        says(&report.to_string(), &["drawn anew", "after site \"r\"", "positive definite"]);
+        assert!(report.elbo.unwrap().value.is_finite());
+        let r = &q.draws(2000).unwrap()["r"];
+        assert!(r.values.iter().all(|r| r.abs() < 1.0));
+        let again = Fit::new().draws(draws).steps(300).seed(5).run(model).unwrap();
+        assert_eq!(again.params(), q.params());
+    }
+    // Where it fails always, and at a point.
+    let e = fails(short(), |s| {
+        let r = s.sample("r", Normal::new(0.0, 1.0))?;
+        let chol = (s.data(&DMatrix::from_element(2, 2, -1.0)) * r.exp()).cholesky()?;
+        s.factor("f", chol.sum())
+    });
+    says(&e, &["after site \"r\"", "positive definite"]);
+    let mut joint = LogJoint::new(model).unwrap();
+    let e = joint.value(&[1.5]).unwrap_err();
+    assert!(matches!(e, Error::Numerical { .. }), "{e}");
+    says(&e.to_string(), &["after site \"r\""]);
+    let mut gradient = [0.0];
+    assert!(!Target::gradient(&mut joint, &[1.5], &mut gradient).unwrap().is_finite());
+    assert!(Target::gradient(&mut joint, &[0.5], &mut gradient).unwrap().is_finite());
+}
+
+#[test]
+fn a_prior_that_reaches_where_a_parameter_may_not_be_is_told() {
+    type Prior = for<'s, 't> fn(&'s mut Scope<'t>) -> Result<Var<'t, f64>>;
+    let scale = |prior: Prior| {
+        (0..3)
+            .map(|seed| {
+                let fit = short().seed(seed).run(|s: &mut Scope<'_>| {
+                    let m = s.sample("m", Normal::new(0.0, 10.0))?;
+                    let sd = prior(s)?;
+                    s.observe("y", Normal::new(m, sd), &Y)
+                });
+                fit.map(|_| ()).map_err(|e| e.to_string())
+            })
+            .collect::<Vec<_>>()
+    };
+    for bad in [
+        (|s| s.sample("sd", Normal::new(1.0, 1.0))) as Prior,
+        |s| s.sample("sd", Normal::new(2.0, 1.0)),
+        |s| s.sample("sd", Laplace::new(1.0, 1.0)),
+        |s| s.sample("sd", Uniform::new(-1.0, 5.0)),
+        |s| Ok(s.sample("sd", Normal::new(0.0, 1.0))? * 0.1 + 0.2),
+    ] {
+        for e in scale(bad) {
+            says(&e.unwrap_err(), &["site \"sd\"", "prior reaches", "site \"y\"", "Normal: scale"]);
+        }
+    }
+    for good in [
+        (|s| s.sample("sd", Normal::new(5.0, 1.0))) as Prior,
+        |s| s.sample("sd", HalfCauchy::new(1.0)),
+        |s| s.sample("sd", LogNormal::new(0.0, 2.0)),
+        |s| s.sample("sd", Uniform::new(0.0, 5.0)),
+        |s| s.sample("sd", Flat::positive()),
+        |s| Ok(s.sample("sd", Normal::new(0.0, 1.0))?.exp()),
+    ] {
+        assert!(scale(good).into_iter().all(|r| r.is_ok()), "{:?}", scale(good));
+    }
+    let e = fails(short(), |s| {
+        let p = s.sample("p", Normal::new(0.5, 0.5))?;
+        s.observe("y", Bernoulli::new(p), &[1.0, 0.0])
+    });
+    says(&e, &["site \"p\"", "prior reaches", "site \"y\""]);
+}
+
+#[test]
+fn starts_are_dispersed_at_the_scale_of_the_prior() {
+    /// Where the guide starts, by seed: an optimiser that does not move shows it.
+    fn starts(model: impl Fn(&mut Scope<'_>) -> Result + Sync) -> Vec<f64> {
+        let start = |seed| {
+            let fit = Fit::new().steps(1).seed(seed).optimizer(Sgd::new(0.0)).elbo_draws(0);
+            let q = fit.run(&model).unwrap();
+            q.params().as_slice()[0]
+        };
+        (0..20).map(start).collect()
+    }
+    let range = |x: &[f64]| {
+        let (low, high) = x.iter().fold((f64::MAX, f64::MIN), |(a, b), x| (a.min(*x), b.max(*x)));
+        (low, high, high - low)
+    };
+    macro_rules! of {
+        ($prior:expr) => {
+            starts(|s: &mut Scope<'_>| s.sample("x", $prior).map(|_| ()))
+        };
+    }
+    // (starts of ln x, the central values of ln x): a factor of e² around the prior's own scale at most, and not all in one place.
+    for (name, u, middle) in [
+        ("HalfNormal(1000)", of!(HalfNormal::new(1000.0)), 1000f64.ln()),
+        ("HalfCauchy(1e-6)", of!(HalfCauchy::new(1e-6)), 1e-6f64.ln()),
+        ("Exponential(1e5)", of!(Exponential::new(1e5)), 1e-5f64.ln()),
+        ("Gamma(3, 1e-3)", of!(Gamma::new(3.0, 1e-3)), 3e3f64.ln()),
+        ("LogNormal(7, 1)", of!(LogNormal::new(7.0, 1.0)), 7.0),
+        ("vague Gamma", of!(Gamma::new(0.01, 0.01)), 0.0),
+        ("flat", of!(Flat::positive()), 0.0),
+    ] {
+        let (low, high, width) = range(&u);
+        assert!(low > middle - 3.0 && high < middle + 3.0 && width > 0.7, "{name}: {u:?}");
+    }
+    let u = of!(LogNormal::new(7.0, 0.01));
+    let (low, high, width) = range(&u);
+    assert!(low > 6.95 && high < 7.05 && width > 0.005, "{u:?}");
+    for (loc, scale) in [(0.0, 1.0), (1e3, 5.0), (-2.0, 0.01)] {
+        let u = of!(Normal::new(loc, scale));
+        let (low, high, width) = range(&u);
+        assert!(low > loc - 3.0 * scale && high < loc + 3.0 * scale && width > 0.5 * scale, "{u:?}");
+    }
+    // By hand, and not where the model does not work.
+    let by_hand = starts(|s| {
+        s.sample_from("x", HalfNormal::new(1e3), || probity_vi::Init {
+            loc: probity_vi::Start::Constant(0.25),
+            ..Default::default()
+        })
+        .map(|_| ())
+    });
+    assert!(by_hand.iter().all(|u| *u == 0.25));
+    let far = starts(|s| {
+        let x = s.sample("x", Normal::new(0.0, 1e3))?;
+        s.observe("y", Normal::new(x * 1e4, 1.0), &[0.0, 1.0])
+    });
+    assert!(far.iter().all(|x| x.abs() < 2.0), "{far:?}");
+}
+
+#[test]
+fn flat_priors_and_half_lines_are_fitted() {
+    // The posterior under a flat prior is the likelihood: N(mean, 1 / n); bounds are kept.
+    let q = Fit::new()
+        .steps(3000)
+        .schedule(Schedule::HoldThenCosine { hold: 0.5, end: 1e-3 })
+        .run(|s: &mut Scope<'_>| {
+            let m = s.sample("m", Flat::real().rows(2))?;
+            let above = s.sample("above", Flat::above(2.0))?;
+            let below = s.sample("below", Flat::below(-1.0).shaped(1, 3))?;
+            let between = s.sample("between", Flat::between(0.0, 1.0))?;
+            s.factor("bounds", -above + below.sum() + between)?;
+            s.observe("y", Normal::new(m.rows(0..1), 1.0), &Y)?;
+            s.observe("z", Normal::new(m.rows(1..2), 1.0), &Y)
+        })
+        .unwrap();
+    let transforms: Vec<_> = q.layout().latent().map(|s| s.transform).collect();
+    assert_eq!(transforms, [Transform::Identity, Transform::Above, Transform::Below, Transform::Interval]);
+    let draws = q.draws(4000).unwrap();
+    let mean = Y.iter().sum::<f64>() / 8.0;
+    for i in 0..2 {
+        assert!((draws["m"].mean()[i] - mean).abs() < 0.04, "{}", draws["m"].mean());
+        assert!((draws["m"].sd()[i] / 8f64.sqrt().recip() - 1.0).abs() < 0.1, "{}", draws["m"].sd());
+    }
+    assert!(draws["above"].values.iter().all(|x| *x >= 2.0) && draws["above"].mean()[0] < 4.0);
+    assert!(draws["below"].values.iter().all(|x| *x <= -1.0));
+    assert!(draws["between"].values.iter().all(|x| (0.0..=1.0).contains(x)));
+    // The log joint density by hand: ln(x - 2) is the Jacobian.
+    let mut joint = LogJoint::new(|s: &mut Scope<'_>| {
+        let x = s.sample("x", Flat::above(2.0))?;
+        s.factor("f", -x)
+    })
+    .unwrap();
+    assert_eq!(joint.value(&[0.5f64]).unwrap(), 0.5 - (2.0 + 0.5f64.exp()));
+}
+
+/// A family of one's own that cannot be sampled.
+#[derive(Clone, Copy, Debug)]
+struct Mine;
+impl<V: Value> Distribution<V> for Mine {
+    const NAME: &'static str = "Mine";
+    fn support(&self) -> Support<V> {
+        Support::Positive
+    }
+    fn shape(&self) -> (usize, usize) {
+        (1, 1)
+    }
+    fn check(&self) -> std::result::Result<(), ParameterError> {
+        Ok(())
+    }
+    fn log_prob_terms(&self, x: V, terms: Terms) -> V {
+        HalfNormal::new(1.0).log_prob_terms(x, terms)
+    }
+}
+
+#[test]
+fn a_prior_need_not_be_sampled() {
+    let q = short().run(|s: &mut Scope<'_>| s.sample("x", Mine.rows(3)).map(|_| ())).unwrap();
+    assert_eq!(q.layout().dim(), 3);
+}
+
+#[test]
+fn data_of_every_type() {
+    let joint = |model: &dyn for<'t> Fn(&mut Scope<'t>) -> Result| {
+        LogJoint::new(|s: &mut Scope<'_>| {
+            s.sample("x", Normal::new(0.0, 1.0))?;
+            model(s)
+        })
+        .unwrap()
+        .value(&[0.3])
+        .unwrap()
+    };
+    macro_rules! value {
+        ($data:expr) => {
+            joint(&|s| s.observe("y", Normal::new(0.5, 2.0), $data))
+        };
+    }
+    let want = value!(&[0.0, 1.0, 1.0]);
+    assert_eq!(value!(&vec![0usize, 1, 1]), want);
+    assert_eq!(value!(&vec![false, true, true]), want);
+    assert_eq!(value!(&vec![0i64, 1, 1]), want);
+    assert_eq!(value!(&[0u32, 1, 1][..]), want);
+    assert_eq!(value!(&DVector::from_vec(vec![0.0, 1.0, 1.0])), want);
+    assert_eq!(value!(&DVector::from_vec(vec![0u8, 1, 1])), want);
+    assert_eq!(value!(&[0f32, 1.0, 1.0][..]), want);
+    assert_eq!(value!(&vec![0f32, 1.0, 1.0]), want);
+    assert_eq!(value!(&[0, 1, 1]), want);
+    assert_eq!(value!([0.0, 1.0, 1.0]), want);
+    assert_eq!(value!(vec![0.0, 1.0, 1.0]), want);
+    assert_eq!(value!(DVector::from_vec(vec![0.0, 1.0, 1.0])), want);
+    assert_eq!(value!(&DMatrix::from_vec(3, 1, vec![0.0, 1.0, 1.0])), want);
+    assert_eq!(value!(&Arc::new(DMatrix::from_vec(3, 1, vec![0.0, 1.0, 1.0]))), want);
+    assert_eq!(value!(1), value!(1.0));
+    assert_eq!(value!(true), value!(1.0));
+    assert_eq!(value!(1usize), value!(1.0f32));
+    // In a plate as well.
+    let rows = |y: &dyn for<'t> Fn(&probity_vi::Batch<'t, f64>) -> Var<'t, f64>| {
+        joint(&|s| s.plate("rows", 3, |s, b| s.observe("y", Normal::new(0.5, 2.0), y(b))))
+    };
+    assert_eq!(rows(&|b| b.rows(&[0.0, 1.0, 1.0])), want);
+    assert_eq!(rows(&|b| b.rows(&vec![false, true, true])), want);
+    assert_eq!(rows(&|b| b.rows(&[0usize, 1, 1][..])), want);
+    assert_eq!(rows(&|b| b.rows(&DVector::from_vec(vec![0f32, 1.0, 1.0]))), want);
+    assert_eq!(rows(&|b| b.rows(&Arc::new(DMatrix::from_vec(3, 1, vec![0.0, 1.0, 1.0])))), want);
+}
+
+#[test]
+fn groups_are_gathered() {
+    let county = vec![0usize, 0, 2, 1];
+    let mut joint = LogJoint::new(|s: &mut Scope<'_>| {
+        let alpha = s.sample("alpha", Normal::new(0.0, 1.0).rows(3))?;
+        let mean = s.gather(alpha, &county)?;
+        s.factor("f", mean * s.data(&[1.0, 10.0, 100.0, 1000.0]))
+    })
+    .unwrap();
+    let mut g = [0.0; 3];
+    joint.gradient(&[0.0; 3], &mut g).unwrap();
+    assert_eq!(g, [11.0, 1000.0, 100.0]);
+    let e = fails(short(), |s| {
+        let alpha = s.sample("alpha", Normal::new(0.0, 1.0).rows(2))?;
+        let mean = s.gather(alpha, &county)?;
+        s.observe("y", Normal::new(mean, 1.0), &[0.0; 4])
+    });
+    says(&e, &["index", "entry 2 is 2", "2 rows"]);
+}
+
+#[test]
+fn summaries_show_scalars_and_first_entries() {
+    let q = short()
+        .run(|s: &mut Scope<'_>| {
+            let tiny = s.sample("tiny", LogNormal::new(-14.0, 0.01))?;
+            s.sample("many", Normal::new(0.0, 1.0).shaped(60, 20))?;
+            s.deterministic("large", tiny * 1e20)?;
+            s.sample("last", Normal::new(0.0, 1.0))?;
+            s.observe("y", Normal::new(0.0, 1.0), &Y)
+        })
+        .unwrap();
+    let text = q.to_string();
+    says(&text, &["tiny ", "many[7, 0]", "... and 1192 more of many", "large ", "last ", "e-7", "e13"]);
+    assert!(!text.contains("many[8, 0]") && !text.contains("0.0000"), "{text}");
+    // A summary of all has every row, and prints as much.
+    let summary = q.summary().unwrap();
+    assert_eq!(summary.rows.len(), 1203);
+    says(&summary.to_string(), &["many[7, 0]", "... and 1192 more of many", "last "]);
+}

@@ -35,8 +35,7 @@ impl<T: Scalar> Fit<T> {
         let true_objective = self.kl_weight == KlWeight::Full && self.estimator == Estimator::WeightSpace;
         let precise = TypeId::of::<T>() == TypeId::of::<f64>();
         let size = layout.dim() + params;
-        let covariance =
-            self.guide.covariance().filter(|_| (1..=MOST).contains(&size) && layout.dim() > 0)?;
+        let covariance = self.guide.covariance().filter(|_| (1..=MOST).contains(&size))?;
         // With point parameters there is no full-rank solution.
         let known = params == 0 || covariance == Covariance::Diagonal;
         (!stochastic && true_objective && precise && known).then_some(covariance)

@@ -14,6 +14,8 @@ mod full_rank;
 mod mean_field;
 mod path;
 mod solve;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use draws::fixed_draws;
 pub(crate) use solve::{Outcome, Settings, solve};

@@ -24,8 +24,13 @@ const PATIENCE: usize = 5;
 /// Source: Zhang, Carpenter, Gelman, Vehtari 2022, "Pathfinder" (the choice by ELBO along an optimiser's path); Dauphin et al. 2014 (absolute
 /// eigenvalues where the density is not concave).
 ///
-/// None if the density is not finite at the start.
-pub(super) fn path(start: &Gaussian, key: Key, evaluate: &mut Evaluate<'_>) -> Result<Option<Gaussian>> {
+/// None if the density is not finite at the start. `go_on` is told the log density and the length of every step to come; false ends the path.
+pub(super) fn path(
+    start: &Gaussian,
+    key: Key,
+    evaluate: &mut Evaluate<'_>,
+    go_on: &mut dyn FnMut(f64, f64) -> bool,
+) -> Result<Option<Gaussian>> {
     let d = start.dim();
     let z = fixed_draws(d, 8.max(d), key);
     let mut search = Search { evaluate };
@@ -63,7 +68,7 @@ pub(super) fn path(start: &Gaussian, key: Key, evaluate: &mut Evaluate<'_>) -> R
         let lambda = damping(radius, 1.0, length);
         let step = step_at(lambda);
         let predicted = along.dot(&step) - 0.5 * step.zip_map(&w, |s, w| s * s * w).sum();
-        if full < 1e-3 {
+        if full < 1e-3 || !go_on(here.value, full) {
             break;
         }
         let to = &here.u + (&q * &step).component_mul(&scale);

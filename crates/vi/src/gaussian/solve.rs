@@ -42,7 +42,8 @@ pub(crate) struct Outcome {
     pub(crate) draws: usize,
 }
 
-/// What is told of every iteration: its number, the ELBO by the fixed draws without constants, the largest movement. False ends the fit.
+/// What is told of every iteration: its number, the ELBO by the fixed draws without constants (on the path to the mode, the log density), and the
+/// largest movement in standard deviations. False ends the fit.
 pub(crate) type Watch<'a> = dyn FnMut(usize, f64, f64) -> bool + 'a;
 
 /// The fewest pairs of draws.
@@ -68,7 +69,9 @@ pub(crate) fn solve(
         told |= late || !watch(iterations, value, moved);
         !told
     };
-    let Some(start) = path(&start, key.fold_in_str("path"), &mut counted)? else { return Ok(None) };
+    let Some(start) = path(&start, key.fold_in_str("path"), &mut counted, &mut go_on)? else {
+        return Ok(None);
+    };
     let wants_full = settings.covariance == Covariance::Full && settings.points == 0;
     let within = |more: usize| gradients.get() + more <= settings.gradients;
     let thorough = Effort { pairs: FEWEST_PAIRS.max(2 * d), tolerance: settings.tolerance, within: &within };

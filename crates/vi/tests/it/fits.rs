@@ -2,8 +2,9 @@
 
 use probity_distributions::Normal;
 use probity_vi::optim::{Adam, Schedule, Sgd};
-use probity_vi::{Fit, KlWeight, Result, Scope, StepInfo, Stopped};
+use probity_vi::{Fit, KlWeight, Method, Result, Scope, StepInfo, Stopped};
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 const Y: [f64; 4] = [1.0, 2.0, 0.5, 3.0];
 
@@ -63,13 +64,27 @@ fn observers_see_every_step_and_may_end_the_fit() {
     assert_eq!(steps, 7);
     let mut stop =
         |info: &StepInfo| if info.step == 6 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    let q = Fit::new().run_observed(model, &mut [&mut stop]).unwrap();
+    let q = Fit::new().draws(4).run_observed(model, &mut [&mut stop]).unwrap();
     assert_eq!((q.report().steps, q.report().stopped), (7, Stopped::ByObserver));
+    let mut stop =
+        |info: &StepInfo| if info.step == 1 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let q = Fit::new().run_observed(model, &mut [&mut stop]).unwrap();
+    assert_eq!(
+        (q.report().steps, q.report().stopped, q.report().method),
+        (2, Stopped::ByObserver, Method::Solved)
+    );
     let q = fixed(100).history_every(30).run(model).unwrap();
     let kept: Vec<usize> = q.history().iter().map(|i| i.step).collect();
     assert_eq!((kept, q.report().stopped), (vec![0, 30, 60, 90], Stopped::AllSteps));
     let q = Fit::new().run(model).unwrap();
-    assert_eq!(q.report().stopped, Stopped::Stationary);
+    assert_eq!((q.report().stopped, q.report().method), (Stopped::Stationary, Method::Solved));
+    // With draws of its own for every step a fit sees a plateau, and claims no more.
+    let q = Fit::new().draws(8).run(model).unwrap();
+    assert_eq!((q.report().stopped, q.report().method), (Stopped::Plateau, Method::Stochastic));
+    for fit in [Fit::new(), Fit::new().draws(8), fixed(1000)] {
+        let q = fit.time_limit(Duration::ZERO).run(model).unwrap();
+        assert_eq!(q.report().stopped, Stopped::TimeLimit, "{}", q.report());
+    }
 }
 
 #[test]

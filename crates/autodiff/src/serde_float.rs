@@ -1,8 +1,8 @@
 //! Numbers that may be NaN or infinite, in files.
 //!
 //! JSON has no such numbers: `serde_json` writes them as `null`, which does not read back. With
-//! `#[serde(with = "probity_autodiff::serde_float")]` a field of type `f64`, `Vec<f64>` or a tuple
-//! of `f64` does: in formats for people, NaN and the infinities are the texts `"NaN"`, `"inf"` and
+//! `#[serde(with = "probity_autodiff::serde_float")]` a field of type `f64`, `Option<f64>`, `Vec<f64>`
+//! or a tuple of `f64` does: in formats for people, NaN and the infinities are the texts `"NaN"`, `"inf"` and
 //! `"-inf"`, and `null` reads as NaN. All other numbers, and formats for machines, are as always.
 //!
 //! ```
@@ -70,6 +70,17 @@ impl<F: Floats> Floats for Vec<F> {
     }
     fn from_any(any: Self::Any) -> Self {
         any.into_iter().map(F::from_any).collect()
+    }
+}
+
+/// `null` is none of them.
+impl<F: Floats> Floats for Option<F> {
+    type Any = Option<F::Any>;
+    fn to_any(&self) -> Self::Any {
+        self.as_ref().map(F::to_any)
+    }
+    fn from_any(any: Self::Any) -> Self {
+        any.map(F::from_any)
     }
 }
 
@@ -163,23 +174,27 @@ mod tests {
         three: (f64, f64, f64),
         #[serde(with = "super")]
         many: Vec<f64>,
+        #[serde(default, with = "super")]
+        maybe: Option<f64>,
     }
 
     fn bits(x: &All) -> Vec<u64> {
         let (a, b, c) = x.three;
-        [x.one, a, b, c].iter().chain(&x.many).map(|x| x.to_bits()).collect()
+        [x.one, a, b, c].iter().chain(&x.many).chain(&x.maybe).map(|x| x.to_bits()).collect()
     }
 
     #[test]
     fn every_number_reads_back() {
         let many = vec![0.0, -0.0, 1.0, 5e-324, f64::MAX, 0.1, -3.0, f64::NAN, f64::INFINITY];
         for one in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 2.0, 1e-300] {
-            let all = All { one, three: (f64::NEG_INFINITY, f64::NAN, 0.25), many: many.clone() };
+            let all =
+                All { one, three: (f64::NEG_INFINITY, f64::NAN, 0.25), many: many.clone(), maybe: Some(one) };
             let back: All = serde_json::from_str(&serde_json::to_string(&all).unwrap()).unwrap();
             assert_eq!(bits(&all), bits(&back));
         }
         let old: All = serde_json::from_str(r#"{"one":null,"three":[1,null,-2],"many":[null]}"#).unwrap();
         assert!(old.one.is_nan() && old.three.0 == 1.0 && old.three.2 == -2.0 && old.many[0].is_nan());
+        assert_eq!(old.maybe, None);
     }
 
     #[test]

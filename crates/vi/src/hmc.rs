@@ -55,10 +55,13 @@ impl Default for Hmc {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Moved {
     /// d entries for every start, in their order.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub points: Vec<f64>,
     /// The target's value there.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub log_density: Vec<f64>,
     /// The mean acceptance probability of every start's transitions.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub acceptance: Vec<f64>,
     /// How many proposals of every start were accepted.
     pub accepted: Vec<usize>,

@@ -80,7 +80,7 @@ pub struct Report {
     pub elbo: Option<Estimate>,
     /// The shape k̂ of the heavier tail of the ELBO's terms, by a generalised Pareto distribution; none for fewer than 100 draws and where the
     /// terms have no tails. Above [`Report::HEAVY`] the standard error is not to be trusted.
-    #[serde(default)]
+    #[serde(default, with = "probity_autodiff::serde_float")]
     pub elbo_tail: Option<f64>,
 }
 

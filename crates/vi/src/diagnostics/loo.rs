@@ -9,12 +9,16 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Elpd {
     /// The sum, in nats.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub value: f64,
     /// Its standard error, from the spread of observations.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub standard_error: f64,
     /// By how much it is lower than the log density of the data themselves: the effective number of parameters.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub effective_parameters: f64,
     /// The term of every observation.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub pointwise: Vec<f64>,
 }
 
@@ -44,6 +48,7 @@ pub struct Loo {
     /// The expected log predictive density.
     pub elpd: Elpd,
     /// k̂ for every observation: above [`Psis::k_limit`](super::Psis::k_limit) it is too influential for weights, and its term is not to be believed.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub k_hat: Vec<f64>,
     /// The number of draws.
     pub draws: usize,
@@ -128,8 +133,10 @@ pub struct Comparison {
     /// Its place in what was compared.
     pub model: usize,
     /// Its expected log predictive density less that of the best model; 0 for the best.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub difference: f64,
     /// The standard error of the difference, from pairs of terms.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub standard_error: f64,
 }
 

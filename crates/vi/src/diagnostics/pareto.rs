@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pareto {
     /// The shape k: moments of order 1/k and above do not exist.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub shape: f64,
     /// The scale σ.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub scale: f64,
 }
 

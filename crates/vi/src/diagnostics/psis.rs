@@ -11,10 +11,13 @@ pub struct Psis {
     /// +∞ if fewer than five draws lie in the tail, so that nothing is known of it: fewer than 21 draws, or a few that outweigh all others.
     /// −∞ if the largest ratios are equal up to rounding, so that there is no tail: the guide is exact, or the ratios are bounded and reach
     /// their bound. NaN if a ratio is NaN or +∞, or all are −∞.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub k_hat: f64,
     /// The logarithms of the smoothed weights, which sum to 1. All NaN where `k_hat` is.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub log_weights: Vec<f64>,
     /// The effective sample size 1 / Σ w².
+    #[serde(with = "probity_autodiff::serde_float")]
     pub ess: f64,
 }
 

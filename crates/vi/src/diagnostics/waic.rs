@@ -16,6 +16,7 @@ pub struct Waic {
     /// The expected log predictive density. (The criterion on the scale of a deviance is −2 times its value.)
     pub elpd: Elpd,
     /// The variance of every observation's log likelihood: above 0.4 its term is not to be believed.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub variances: Vec<f64>,
 }
 

@@ -9,6 +9,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Transition {
     /// The mean acceptance probability of the points of the trajectory.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub acceptance: f64,
     /// How often the trajectory doubled.
     pub depth: usize,
@@ -17,6 +18,7 @@ pub struct Transition {
     /// Whether the energy went up by more than 1000: the target bends more sharply there than the step size can follow.
     pub divergent: bool,
     /// The energy of the draw, −ln p plus the kinetic energy.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub energy: f64,
 }
 
@@ -24,12 +26,15 @@ pub struct Transition {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Chain {
     /// Draw after draw, d entries each.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub draws: Vec<f64>,
     /// The target's value at every draw.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub log_density: Vec<f64>,
     /// How every draw came about.
     pub transitions: Vec<Transition>,
     /// The step size that was learned, in units of the metric.
+    #[serde(with = "probity_autodiff::serde_float")]
     pub step_size: f64,
     /// The metric that was learned.
     pub metric: Covariance,

@@ -71,7 +71,7 @@ fn a_minibatch_has_its_rows_and_counts_for_all() {
         all.push(info.elbo.log_likelihood);
         ControlFlow::Continue(())
     };
-    let fit = Fit::new().steps(8).draws(1).minibatch(3).elbo_draws(0).optimizer(Sgd::new(0.0));
+    let fit = Fit::new().steps(8).draws(1).minibatch(3).elbo_draws(0).optimizer(Sgd::new(1e-9));
     let q = fit.run_observed(model, &mut [&mut watch]).unwrap();
     assert!(all.iter().all(|x| (x - n as f64).abs() < 1e-12), "{all:?}");
     assert_eq!(q.report().minibatch, Some(3));

@@ -60,6 +60,7 @@ mod model;
 pub mod nuts;
 mod observer;
 pub mod optim;
+pub mod pathfinder;
 mod posterior;
 mod report;
 mod scope;

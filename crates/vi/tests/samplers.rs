@@ -70,7 +70,7 @@ fn gaussians_are_sampled_exactly() {
         // With the covariance as metric the target is a standard one, of which draws are nearly independent.
         if learn == MetricKind::Dense {
             assert!(samples.ess_bulk().iter().all(|e| *e > 2000.0), "{samples}");
-            assert!(samples.gradients() < 8000 * 8, "{samples}");
+            assert!(samples.chains.iter().all(|c| c.gradients < 1000 * 8), "{samples}");
         }
     }
 }
@@ -167,7 +167,7 @@ fn is_banana(points: &[f64], what: &str) {
 
 #[test]
 fn transitions_leave_exact_draws_exact() {
-    let n = 10_000;
+    let n = 5_000;
     let starts = banana_draws(5, n);
     is_banana(&starts, "starts");
     // A step that is too long for parts of the density, so that trees of all depths, turns and rejected subtrees occur.
@@ -180,7 +180,7 @@ fn transitions_leave_exact_draws_exact() {
         is_banana(&last, "NUTS");
         let depth = |d: usize| samples.chains.iter().filter(|c| c.transitions[0].depth == d).count();
         assert!(
-            (0..6).filter(|d| depth(*d) > 100).count() >= 3,
+            (0..6).filter(|d| depth(*d) > 50).count() >= 3,
             "{:?}",
             (0..6).map(depth).collect::<Vec<_>>()
         );

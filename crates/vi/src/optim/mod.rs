@@ -2,12 +2,16 @@
 
 mod adam;
 mod clip;
+mod lbfgs;
+mod line_search;
 mod memory;
 mod schedule;
 mod sgd;
 
 pub use adam::Adam;
 pub use clip::clip_norm;
+pub(crate) use lbfgs::rescale;
+pub use lbfgs::{Ended, Lbfgs, OptimPath};
 pub use memory::Memory;
 pub(crate) use memory::Rule;
 pub use schedule::Schedule;

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use std::ops::{Deref, DerefMut};
 
-/// A vector whose numbers begin at a cache line, whatever the allocator gives (which is a multiple of 16 bytes). Otherwise every load of a
-/// 64-byte register crosses two lines, in every pass over parameters, gradients and moments: a step of a large network takes 3 % longer.
+/// A vector whose numbers begin at a cache line, whatever the allocator gives (which is a multiple
+/// of 16 bytes). Otherwise every load of a 64-byte register crosses two lines, in every pass over
+/// parameters, gradients and moments: a step of a large network takes 3 % longer.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(from = "Vec<T>", into = "Vec<T>")]
 #[serde(bound(serialize = "T: Clone + Serialize", deserialize = "T: Clone + Deserialize<'de>"))]

@@ -15,11 +15,11 @@ pub struct GradientCheck {
     pub error: f64,
 }
 
-/// Compares the tape's gradient of a scalar function of matrices with central differences, along every coordinate if there
-/// are at most 64, else along 16 random directions.
+/// Compares the tape's gradient of a scalar function of matrices with central differences, along
+/// every coordinate if there are at most 64, else along 16 random directions.
 ///
-/// The differences are extrapolated to step 0 (Richardson, three steps of ratio 2), so that for a smooth `f` with values near 1
-/// an error above 1e-8 or so is an error of the gradient.
+/// The differences are extrapolated to step 0 (Richardson, three steps of ratio 2), so that for a
+/// smooth `f` with values near 1 an error above 1e-8 or so is an error of the gradient.
 ///
 /// ```
 /// use probity_autodiff::check_gradient;

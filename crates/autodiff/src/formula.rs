@@ -5,8 +5,9 @@ use std::fmt::Debug;
 
 /// A scalar function of `N` arguments, written once on any [`Real`] number.
 ///
-/// From this one text the library makes the plain value (`f64`), the value with its exact partial derivatives
-/// (`Dual`), and one fused, broadcasting node on the tape ([`crate::Var`]), compiled for each instruction set.
+/// From this one text the library makes the plain value (`f64`), the value with its exact partial
+/// derivatives (`Dual`), and one fused, broadcasting node on the tape ([`crate::Var`]), compiled
+/// for each instruction set.
 ///
 /// ```
 /// use probity_autodiff::{Formula, Real, partials};
@@ -25,8 +26,8 @@ use std::fmt::Debug;
 /// assert_eq!((dx, dloc, dscale), (-0.25, 0.25, 0.125 - 0.5));
 /// ```
 ///
-/// Mark `eval` `#[inline(always)]`: only an inlined body is compiled for the wide instruction sets. The fields of
-/// `self` are constants without derivatives.
+/// Mark `eval` `#[inline(always)]`: only an inlined body is compiled for the wide instruction sets.
+/// The fields of `self` are constants without derivatives.
 pub trait Formula<const N: usize>: Copy + Debug + Send + Sync + 'static {
     /// The value at `x`.
     fn eval<R: Real>(&self, x: [R; N]) -> R;
@@ -37,7 +38,8 @@ pub trait Formula<const N: usize>: Copy + Debug + Send + Sync + 'static {
     }
 }
 
-/// Two scalar functions of the same `N` arguments that share work, such as a sampled weight and its KL.
+/// Two scalar functions of the same `N` arguments that share work, such as a sampled weight and its
+/// KL.
 ///
 /// On the tape the first result is kept entry by entry, the second is summed over all entries.
 pub trait FormulaPair<const N: usize>: Copy + Debug + Send + Sync + 'static {
@@ -68,10 +70,11 @@ pub fn partials<F: Formula<N>, const N: usize, R: Real>(f: F, x: [R; N]) -> (R, 
     (y.re, y.du)
 }
 
-/// Makes a formula from one line: `formula!(|x, loc, scale| ...)` is a zero-sized [`Formula`] value.
+/// Makes a formula from one line: `formula!(|x, loc, scale| ...)` is a zero-sized [`Formula`]
+/// value.
 ///
-/// The body may use only its arguments and constants (it becomes the body of a generic function, not a closure),
-/// and every method of [`Real`].
+/// The body may use only its arguments and constants (it becomes the body of a generic function,
+/// not a closure), and every method of [`Real`].
 ///
 /// ```
 /// use probity_autodiff::{formula, Formula};

@@ -1,4 +1,5 @@
-//! Reverse-mode differentiation of matrix programs, and the scalars, formulas and random keys under it.
+//! Reverse-mode differentiation of matrix programs, and the scalars, formulas and random keys under
+//! it.
 //!
 //! ```
 //! use probity_autodiff::{Tape, formula, Var, nalgebra::DMatrix};
@@ -11,9 +12,12 @@
 //! assert!((gradient[(0, 0)] - (2.0 + 1f64.exp())).abs() < 1e-14);
 //! ```
 //!
-//! * Scalars: [`Real`] and [`Scalar`], `f32`, `f64` and [`Dual`] numbers, which nest; special functions in [`math`].
-//! * Formulas: [`Formula`] and [`formula!`], written once and run on numbers, dual numbers and tapes.
-//! * The [`Tape`], its copyable handles [`Var`], and [`Op`] for a user's own operations; [`check_gradient`] tests them.
+//! * Scalars: [`Real`] and [`Scalar`], `f32`, `f64` and [`Dual`] numbers, which nest; special
+//!   functions in [`math`].
+//! * Formulas: [`Formula`] and [`formula!`], written once and run on numbers, dual numbers and
+//!   tapes.
+//! * The [`Tape`], its copyable handles [`Var`], and [`Op`] for a user's own operations;
+//!   [`check_gradient`] tests them.
 //! * [`Params`]: named matrices in one flat buffer.
 //! * [`random`]: keys in the place of generators, so that noise is a pure function of a [`Key`].
 mod aligned;
@@ -35,16 +39,16 @@ pub use aligned::AlignedVec;
 pub use check::{GradientCheck, check_gradient};
 pub use formula::{Formula, FormulaPair, partials};
 pub use kernel::adam::AdamStep;
-pub use kernel::awake::Threads;
+pub use kernel::fused_update::{Update, update};
 #[doc(hidden)]
 pub use kernel::rows::copy_rows;
+pub use kernel::spin_wait::Threads;
 pub use kernel::squares::norm;
-pub use kernel::update::{Update, update};
 pub use nalgebra;
 pub use ops::{Arg, Axis, GaussianDraws, GaussianSite, Indices, NotPositiveDefinite};
 pub use params::{ParamId, Params, Segment};
 pub use random::{Key, Noise};
 pub use real::{Dual, F32, Number, Real, Scalar};
 pub use scale::{ExpScale, ScaleMap, SoftplusScale};
-pub use tape::{Adjoints, Gradients, Inputs, NonFinite, Op, Tape, Var};
+pub use tape::{Adjoints, FastOp, Gradients, Inputs, NonFinite, Op, Tape, Var};
 pub use value::{Draw, Terms, Value};

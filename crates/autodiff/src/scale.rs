@@ -1,15 +1,17 @@
-//! How positive scales are made of unconstrained numbers.
+//! How a positive scale is computed from an unconstrained number.
 
 use crate::real::Real;
 use std::fmt::Debug;
 
-/// How a positive scale is made of an unconstrained number, as the Gaussians of a tape want to know it. It comes in two halves of which each is a
-/// short chain of operations: a loop over the one and then one over the other wait less than one loop over both.
+/// How a positive scale is computed from an unconstrained number `rho`, for the loops over
+/// Gaussians. The computation comes in two halves, each a short chain of operations. Two loops, one
+/// for each half, are faster than one loop over both, because less time is spent waiting for
+/// results.
 pub trait ScaleMap: Copy + Debug + Send + Sync + 'static {
-    /// The exponential that the scale and its slopes have in common.
+    /// The exponential that the scale and its derivatives share.
     fn exponential<R: Real>(rho: R) -> R;
-    /// The scale, its slope, and the slope of its logarithm, where the [exponential](ScaleMap::exponential) is known: finite also where the scale is
-    /// too small for a number and becomes 0. Derivatives are those along `rho`.
+    /// The scale, its derivative by `rho`, and the derivative of its logarithm by `rho`, given the
+    /// [exponential](ScaleMap::exponential). All are finite, also where the scale underflows to 0.
     fn with_slopes<R: Real>(rho: R, exponential: R) -> [R; 3];
     /// The scale.
     #[inline(always)]

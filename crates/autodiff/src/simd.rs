@@ -1,8 +1,9 @@
-//! Instruction sets: one body, compiled for AVX-512, for AVX2 + FMA and portably, chosen once per process.
+//! Instruction sets: one body, compiled for AVX-512, for AVX2 + FMA and portably, chosen once per
+//! process.
 //!
-//! A kernel is a struct with an `#[inline(always)]` body. [`dispatch`] inlines that body into a function compiled
-//! for the chosen instruction set, where LLVM vectorises its loops. (A closure would not do: it is compiled
-//! on its own and loses the instruction set.)
+//! A kernel is a struct with an `#[inline(always)]` body. [`dispatch`] inlines that body into a
+//! function compiled for the chosen instruction set, where LLVM vectorises its loops. (A closure
+//! would not do: it is compiled on its own and loses the instruction set.)
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -56,8 +57,9 @@ impl Isa {
         }
     }
 
-    /// Uses this instruction set, or the best that the machine has if it does not have this one, from now on in the
-    /// whole process. For tests and measurements: results are the same bits on AVX2 and AVX-512.
+    /// Uses this instruction set, or the best that the machine has if it does not have this one,
+    /// from now on in the whole process. For tests and measurements: results are the same bits on
+    /// AVX2 and AVX-512.
     pub fn select(self) -> Isa {
         let isa = self.min(Isa::detect());
         CHOSEN.store(isa as u8, Ordering::Relaxed);

@@ -1,4 +1,5 @@
-//! `Value`: what a distribution's parameters and values can be, a plain number or a matrix on a tape.
+//! `Value`: what a distribution's parameters and values can be, a plain number or a matrix on a
+//! tape.
 
 use crate::formula::{Formula, FormulaPair};
 use crate::ops::Arg;
@@ -10,7 +11,8 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// A plain number (`f64`, [`Dual`]) or a matrix ([`Var`]): code written on `Value` works on both.
 ///
-/// Formulas enter by [`apply`](Value::apply): a plain evaluation on numbers, one fused node on a tape.
+/// Formulas enter by [`apply`](Value::apply): a plain evaluation on numbers, one fused node on a
+/// tape.
 pub trait Value:
     Copy
     + Debug
@@ -40,7 +42,8 @@ pub trait Value:
     /// If matrices do not broadcast.
     fn apply_sum<F: Formula<N>, const N: usize>(f: F, args: [Self; N]) -> Self;
 
-    /// A formula with noise among its arguments; the result has at least the shape `least` (a number stays a number).
+    /// A formula with noise among its arguments; the result has at least the shape `least` (a
+    /// number stays a number).
     ///
     /// # Panics
     /// If matrices do not broadcast.
@@ -51,8 +54,8 @@ pub trait Value:
         least: (usize, usize),
     ) -> Self;
 
-    /// Both results of a formula pair with noise among its arguments, in one pass: the entries, and the sum of the
-    /// second result. The shape is as for [`draw`](Value::draw).
+    /// Both results of a formula pair with noise among its arguments, in one pass: the entries, and
+    /// the sum of the second result. The shape is as for [`draw`](Value::draw).
     ///
     /// # Panics
     /// If matrices do not broadcast.
@@ -81,7 +84,8 @@ pub trait Value:
         }
     }
 
-    /// The number behind a bare constant of a tape's formulas, for which a formula may be simpler. None for all else, and for plain numbers.
+    /// The number behind a bare constant of a tape's formulas, for which a formula may be simpler.
+    /// None for all else, and for plain numbers.
     fn fixed(&self) -> Option<f64> {
         None
     }

@@ -200,7 +200,7 @@ impl Update<f32> for Adam {
 }
 const STEP: AdamStep = AdamStep { betas: (0.9, 0.999), rate: 1e-3, epsilon: 1e-8, keep: 1.0 };
 
-/// Gaussians whose parameters change on the way back: of few, slopes are kept, of many, they are computed again.
+/// Gaussians with updates during the backward pass: few save derivatives, many compute them again.
 fn changes_are_vectorised(one: f64) -> Result<(), String> {
     for (name, columns, rounds) in [("few change", 1, 30), ("many change", 33, 5)] {
         let x = DMatrix::<f32>::from_fn(N, columns, |i, j| (i + 7 * j) as f32 * 1e-4 - 1.0);
@@ -216,7 +216,7 @@ fn changes_are_vectorised(one: f64) -> Result<(), String> {
             let objective = draw.sum() + kl;
             let mut memory = memory.each_mut().map(|m| m.as_mut_slice());
             time = time.min(best(1, || {
-                black_box(tape.backward_updating(objective, &Adam, &mut memory));
+                black_box(tape.backward_and_update(objective, &Adam, &mut memory));
             }));
         }
         within(name, time / columns as f64 / one, 1.5)?;

@@ -1,7 +1,7 @@
 //! The traits: what a distribution is, and what it may be capable of.
 
 use crate::error::ParameterError;
-use crate::kl::KlMethod;
+use crate::kl_method::KlMethod;
 use crate::shaped::Shaped;
 use crate::support::Support;
 use probity_autodiff::{Key, Terms, Value};

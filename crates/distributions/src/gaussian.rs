@@ -2,7 +2,7 @@
 
 use crate::distribution::{Distribution, Reparameterized};
 use crate::families::{Normal, NormalNormalKl};
-use crate::kl::KlMethod;
+use crate::kl_method::KlMethod;
 use crate::shaped::Shaped;
 use probity_autodiff::{Draw, Formula, FormulaPair, Key, Real, Terms, Value};
 

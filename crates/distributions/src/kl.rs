@@ -1,40 +1,10 @@
 //! Kullback-Leibler divergence: closed forms and quadrature by trait, Monte Carlo for any pair.
 
 use crate::distribution::{Distribution, Sample};
+pub use crate::kl_method::KlMethod;
 use probity_autodiff::{Key, Terms, Value};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-
-/// How a KL divergence was computed.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum KlMethod {
-    /// A formula.
-    Closed,
-    /// One-dimensional quadrature, exact to about the precision of the numbers.
-    Quadrature,
-    /// The mean of `ln q - ln p` over draws from `q`.
-    MonteCarlo {
-        /// The number of draws.
-        draws: usize,
-    },
-    /// Within the log joint density, averaged over draws that are held fixed.
-    FixedDraws {
-        /// The number of draws.
-        draws: usize,
-    },
-}
-
-impl fmt::Display for KlMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            KlMethod::Closed => write!(f, "closed form"),
-            KlMethod::Quadrature => write!(f, "quadrature"),
-            KlMethod::MonteCarlo { draws } => write!(f, "Monte Carlo ({draws} draws)"),
-            KlMethod::FixedDraws { draws } => write!(f, "fixed draws ({draws})"),
-        }
-    }
-}
 
 /// `KL(Self ‖ P)` without sampling error. The implementation stands in the file of the first family.
 ///

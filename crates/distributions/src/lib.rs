@@ -16,6 +16,7 @@ mod error;
 mod families;
 mod gaussian;
 mod kl;
+mod kl_method;
 pub mod laws;
 pub mod quadrature;
 mod random;

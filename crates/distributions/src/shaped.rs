@@ -2,7 +2,7 @@
 
 use crate::distribution::{Distribution, Event, Moments, Reparameterized, Sample, broadcasts};
 use crate::error::ParameterError;
-use crate::kl::KlMethod;
+use crate::kl_method::KlMethod;
 use crate::support::Support;
 use probity_autodiff::{Key, Terms, Value};
 use std::fmt::{self, Debug};

@@ -12,7 +12,7 @@ use probity_vi::{Estimator, Fit, KlWeight};
 const WHOLE: usize = 128;
 
 impl Regression {
-    /// With rectified units in hidden layers of these widths, learned noise and the default priors.
+    /// With ReLU units in hidden layers of these widths, learned noise and the default priors.
     ///
     /// Every unit of the first layer has a learned prior scale for its weights and one for its bias ([`PriorScale::LearnedPerOutput`]), so
     /// that slopes and kinks fit the data. In a hidden layer there is one for all the weights that leave a unit

@@ -161,7 +161,7 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
             let (points, gradients) = (&points[d * at..d * to], &mut gradients[d * at..d * to]);
             match self.evaluate(points, &mut values[at..to], Some(gradients)) {
                 // A model that looks at values, or fails at some point, is run point by point.
-                Ok(()) if to - at > 1 && self.tape.has_peeked() => self.lanes = 1,
+                Ok(()) if to - at > 1 && self.tape.has_read_one_lane() => self.lanes = 1,
                 Ok(()) => at = to,
                 Err(error) if to - at == 1 => return Err(error),
                 Err(_) => {

@@ -1,27 +1,29 @@
-//! The arithmetic of Adam. It stands here, and not with the optimisers, so that a loop which makes gradients can use them up entry by entry.
+//! The arithmetic of Adam. It stands here, and not with the optimisers, so that a loop which
+//! computes gradients can update the parameters entry by entry.
 
 use crate::real::{Real, Scalar};
 use crate::simd::{Kernel, dispatch};
 use num_traits::Zero;
 
-/// What Adam does in one step: `m ← β₁ m + (1-β₁) g`, `v ← β₂ v + (1-β₂) g²`, `θ ← keep θ - rate m / (√v + ε)`. The corrections of the moments for
-/// their start are in `rate` and `epsilon`. Where `g²` overflows, the step is `θ ← keep θ - rate sign(g)`, and both moments become 0.
+/// A step of Adam: `m ← β₁ m + (1-β₁) g`, `v ← β₂ v + (1-β₂) g²`, `θ ← keep θ - rate m / (√v + ε)`.
+/// The bias corrections of the moments are in `rate` and `epsilon`. Where
+/// `g²` overflows, the step is `θ ← keep θ - rate sign(g)`, and both moments become 0.
 ///
 /// Source: Kingma, Ba 2015, "Adam", algorithm 1 with the reordering at the end of section 2.
 #[derive(Clone, Copy, Debug)]
 pub struct AdamStep {
     /// β₁ and β₂.
     pub betas: (f64, f64),
-    /// What a step of the size 1 moves a parameter by.
+    /// The step size.
     pub rate: f64,
-    /// Is added to the root of the second moment.
+    /// ε: added to the root of the second moment.
     pub epsilon: f64,
-    /// What is kept of a parameter.
+    /// The factor of the parameter: 1, or less with weight decay.
     pub keep: f64,
 }
 
 impl AdamStep {
-    /// Changes the moments, and puts the new values in their place.
+    /// Updates the moments, and writes the new parameters to `to`.
     ///
     /// # Panics
     /// If the slices differ in length.
@@ -35,8 +37,9 @@ impl AdamStep {
     }
 }
 
-/// Below these sizes numbers count as 0. The moments of a parameter whose gradient vanishes would decay into subnormal numbers, on which
-/// processors are up to a hundred times slower; the thresholds keep every product of the update normal.
+/// Below these sizes numbers count as 0. The moments of a parameter whose gradient vanishes would
+/// decay into subnormal numbers, on which processors are up to a hundred times slower; the
+/// thresholds keep every product of the update normal.
 #[derive(Clone, Copy)]
 struct Tiny {
     gradient: f64,
@@ -103,8 +106,9 @@ pub(super) fn moments<T: Scalar>(
         let g = flush(gradient[i].num(), tiny.gradient);
         let first = flush(m[i].num() * b1 + g * (1.0 - b1), tiny.first);
         let second = flush(v[i].num() * b2 + g * g * (1.0 - b2), tiny.second);
-        // A square that overflows would stay infinite for ever. The step is then one of the rate, the limit for large gradients, and the
-        // moments begin anew. An infinite gradient is no such case: it is to be noticed.
+        // A square that overflows would stay infinite for ever. The step is then that of the limit
+        // of large gradients, the rate, and the moments start again at 0. An infinite gradient is
+        // different: it must be noticed.
         let overflown = second == f64::INFINITY && g.abs() < f64::INFINITY;
         let moved = if overflown {
             g.signum() * step.rate

@@ -1,6 +1,6 @@
-//! How a pass over memory is cut: chunks, segments, blocks of 64 entries; and sums of a fixed shape.
+//! How a pass over memory is cut: chunks, segments, blocks of 64 entries; and sums of a fixed
+//! shape.
 
-use super::entries::{Input, copy_padded};
 use super::parallel::CHUNK;
 use crate::random::BLOCK;
 use crate::real::{Real, Scalar};
@@ -20,12 +20,6 @@ pub(super) struct Segments {
 }
 
 impl Segments {
-    /// Without a row or column argument the whole matrix is one segment.
-    pub(super) fn new<T>((rows, cols): (usize, usize), inputs: &[Input<'_, T>]) -> Self {
-        let by_column = inputs.iter().any(|x| matches!(x, Input::Row(_) | Input::Col(_)));
-        if by_column { Self { count: cols, len: rows } } else { Self { count: 1, len: rows * cols } }
-    }
-
     /// Size and number of the chunks, in segments if there are several, else in entries.
     pub(super) fn chunks(&self) -> (usize, usize) {
         if self.count * self.len <= CHUNK {
@@ -61,8 +55,8 @@ pub(super) struct Here {
 }
 
 impl Here {
-    /// The entries to compute: whole lanes. The loops over them have a length unknown to the compiler on purpose: LLVM
-    /// unrolls a loop of known length before it would vectorise it.
+    /// The entries to compute: whole lanes. The loops over them have a length unknown to the
+    /// compiler on purpose: LLVM unrolls a loop of known length before it would vectorise it.
     #[inline(always)]
     pub(super) fn padded(&self) -> usize {
         lanes_of(self.n)
@@ -147,5 +141,25 @@ impl<R: Real> Lanes<R> {
             }
         }
         self.far[0]
+    }
+}
+
+/// Whole blocks and whole lanes are copied as arrays, in registers; a copy of unknown length would
+/// be a call.
+#[inline(always)]
+pub(super) fn copy_padded<T: Copy>(x: &[T], out: &mut [T; BLOCK]) {
+    if let Some(whole) = x.first_chunk() {
+        *out = *whole;
+        return;
+    }
+    let (lanes, rest) = x.as_chunks::<LANES>();
+    let (to, _) = out.as_chunks_mut::<LANES>();
+    for (to, x) in to.iter_mut().zip(lanes) {
+        *to = *x;
+    }
+    if let Some(last) = rest.last() {
+        let to = &mut to[lanes.len()];
+        *to = [*last; LANES];
+        to.iter_mut().zip(rest).for_each(|(to, x)| *to = *x);
     }
 }

@@ -5,11 +5,12 @@
 )]
 
 use super::SharedMut;
-use super::blocks::{Here, LANES};
+use super::blocks::{Here, LANES, Segments, copy_padded};
 use crate::random::{BLOCK, Key, fill_normal, fill_uniform};
 use crate::real::Scalar;
 
-/// What a formula reads for one argument. `Row` is a 1 × c, `Col` an r × 1 matrix, stretched to r × c.
+/// What a formula reads for one argument. `Row` is a 1 × c, `Col` an r × 1 matrix, stretched to r ×
+/// c.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Input<'a, T> {
     Full(&'a [T]),
@@ -25,10 +26,10 @@ pub(crate) enum Input<'a, T> {
 pub(crate) enum Dest<T> {
     /// Not wanted.
     Nothing,
-    /// Entry by entry; stored instead of added where `fresh`.
+    /// Entry by entry; added, or with `overwrite` stored.
     Full {
         to: SharedMut<T>,
-        fresh: bool,
+        overwrite: bool,
     },
     Row(SharedMut<T>),
     Col(SharedMut<T>),
@@ -37,39 +38,47 @@ pub(crate) enum Dest<T> {
 }
 
 impl<'a, T: Scalar> Input<'a, T> {
-    /// The entries of a block: where they are, or in `room`, padded to whole lanes with the last one. `fresh` says that `room` does not
-    /// hold the entries of the same segment.
+    /// The entries of a block: where they are, or in `scratch`, padded to whole lanes with the last
+    /// one. `first` says that `scratch` does not hold the entries of the same segment.
     #[inline(always)]
-    fn load<'b>(&self, here: Here, fresh: bool, room: &'b mut [T; BLOCK]) -> &'b [T; BLOCK]
+    fn load<'b>(&self, here: Here, first: bool, scratch: &'b mut [T; BLOCK]) -> &'b [T; BLOCK]
     where
         'a: 'b,
     {
         match self {
-            Input::Full(x) => padded(&x[here.index()..][..here.n], room),
-            Input::Col(x) => padded(&x[here.at..][..here.n], room),
+            Input::Full(x) => padded(&x[here.index()..][..here.n], scratch),
+            Input::Col(x) => padded(&x[here.at..][..here.n], scratch),
             Input::Row(x) => {
-                if fresh {
-                    *room = [x[here.seg]; BLOCK];
+                if first {
+                    *scratch = [x[here.seg]; BLOCK];
                 }
-                room
+                scratch
             }
             Input::Scalar(x) => {
-                if fresh {
-                    *room = [*x; BLOCK];
+                if first {
+                    *scratch = [*x; BLOCK];
                 }
-                room
+                scratch
             }
-            // Calls, not inlined: the generators are long, and every formula would carry a copy per argument.
+            // Calls, not inlined: the generators are long, and every formula would carry a copy per
+            // argument.
             Input::Normal(key) => {
-                fill_normal(*key, here.index() as u64, &mut room[..here.padded()]);
-                room
+                fill_normal(*key, here.index() as u64, &mut scratch[..here.padded()]);
+                scratch
             }
             Input::Uniform(key) => {
-                fill_uniform(*key, here.index() as u64, &mut room[..here.padded()]);
-                room
+                fill_uniform(*key, here.index() as u64, &mut scratch[..here.padded()]);
+                scratch
             }
         }
     }
+}
+
+/// How a pass over these arguments is laid out: without a row or a column among them, the whole
+/// matrix is one segment.
+pub(super) fn segments<T>((rows, cols): (usize, usize), inputs: &[Input<'_, T>]) -> Segments {
+    let by_column = inputs.iter().any(|x| matches!(x, Input::Row(_) | Input::Col(_)));
+    if by_column { Segments { count: cols, len: rows } } else { Segments { count: 1, len: rows * cols } }
 }
 
 /// A block of every argument.
@@ -77,47 +86,28 @@ impl<'a, T: Scalar> Input<'a, T> {
 pub(super) fn load<'b, T: Scalar, const N: usize>(
     x: &[Input<'b, T>; N],
     here: Here,
-    fresh: bool,
-    room: &'b mut [[T; BLOCK]; N],
+    first: bool,
+    scratch: &'b mut [[T; BLOCK]; N],
 ) -> [&'b [T; BLOCK]; N] {
     // Loops, for a closure would be compiled without the instruction set and called.
-    let Some((own, mut rest)) = room.split_first_mut() else { unreachable!("formulas have arguments") };
-    let mut at = [x[0].load(here, fresh, own); N];
+    let Some((own, mut rest)) = scratch.split_first_mut() else { unreachable!("formulas have arguments") };
+    let mut at = [x[0].load(here, first, own); N];
     for k in 1..N {
         let Some((own, others)) = rest.split_first_mut() else { break };
-        at[k] = x[k].load(here, fresh, own);
+        at[k] = x[k].load(here, first, own);
         rest = others;
     }
     at
 }
 
 #[inline(always)]
-pub(super) fn padded<'b, T: Copy>(x: &'b [T], room: &'b mut [T; BLOCK]) -> &'b [T; BLOCK] {
+pub(super) fn padded<'b, T: Copy>(x: &'b [T], scratch: &'b mut [T; BLOCK]) -> &'b [T; BLOCK] {
     match x.first_chunk() {
         Some(whole) => whole,
         None => {
-            copy_padded(x, room);
-            room
+            copy_padded(x, scratch);
+            scratch
         }
-    }
-}
-
-/// Whole blocks and whole lanes are copied as arrays, in registers; a copy of unknown length would be a call.
-#[inline(always)]
-pub(super) fn copy_padded<T: Copy>(x: &[T], out: &mut [T; BLOCK]) {
-    if let Some(whole) = x.first_chunk() {
-        *out = *whole;
-        return;
-    }
-    let (lanes, rest) = x.as_chunks::<LANES>();
-    let (to, _) = out.as_chunks_mut::<LANES>();
-    for (to, x) in to.iter_mut().zip(lanes) {
-        *to = *x;
-    }
-    if let Some(last) = rest.last() {
-        let to = &mut to[lanes.len()];
-        *to = [*last; LANES];
-        to.iter_mut().zip(rest).for_each(|(to, x)| *to = *x);
     }
 }
 
@@ -139,8 +129,8 @@ pub(super) fn copy_out<T: Copy>(x: &[T; BLOCK], to: &mut [T]) {
 }
 
 #[inline(always)]
-pub(super) fn store<T: Scalar>(to: &mut [T], p: &[T; BLOCK], fresh: bool) {
-    if fresh {
+pub(super) fn store<T: Scalar>(to: &mut [T], p: &[T; BLOCK], overwrite: bool) {
+    if overwrite {
         copy_out(p, to);
     } else if let Some(to) = to.first_chunk_mut::<BLOCK>() {
         for e in 0..BLOCK {

@@ -1,4 +1,5 @@
-//! The two loops of a formula, the only code that is compiled for every formula and every instruction set.
+//! The two loops of a formula, the only code that is compiled for every formula and every
+//! instruction set.
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over a fixed range of indices are what LLVM unrolls and vectorises"
@@ -15,8 +16,9 @@ pub(crate) trait Body<const N: usize, const M: usize>: Copy + Send + Sync {
     fn name(&self) -> &'static str;
 }
 
-/// The two loops of a formula, each over the first `n` entries of one block. All else in a pass is compiled once for all
-/// formulas: these loops are all that is compiled for every formula and every instruction set.
+/// The two loops of a formula, each over the first `n` entries of one block. All else in a pass is
+/// compiled once for all formulas: these loops are all that is compiled for every formula and every
+/// instruction set.
 pub(crate) trait Loops<T, const N: usize, const M: usize>: Sync {
     /// The results.
     fn values(&self, x: &[&[T; BLOCK]; N], n: usize, y: &mut [[T; BLOCK]; M]);
@@ -49,9 +51,9 @@ impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Kernel for Values
     }
 }
 
-/// This loop and the next are what LLVM must vectorise. It does not when the arguments start as an array of zeros or come from
-/// `array::from_fn`, nor over an enumerated iterator (measured: four times slower). They are functions so that LLVM knows that the results
-/// overlap nothing.
+/// This loop and the next are what LLVM must vectorise. It does not when the arguments start as an
+/// array of zeros or come from `array::from_fn`, nor over an enumerated iterator (measured: four
+/// times slower). They are functions so that LLVM knows that the results overlap nothing.
 #[inline(always)]
 fn values<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
     body: B,

@@ -1,16 +1,16 @@
 //! One pass over memory for a formula: values (kept or summed) forward, exact partials backward.
 //!
-//! A pass goes block by block: up to 64 entries are loaded into arrays on the stack, the formula runs on lanes of
-//! 16, results go back. Lanes that pad the last block repeat its last entry and are left out of sums. Sums have
-//! a fixed shape: 16 lanes within a chunk, then chunk after chunk, so that neither the vector width nor the number of
-//! threads changes a bit.
+//! A pass goes block by block: up to 64 entries are loaded into arrays on the stack, the formula
+//! runs on lanes of 16, results go back. Lanes that pad the last block repeat its last entry and
+//! are left out of sums. Sums have a fixed shape: 16 lanes within a chunk, then chunk after chunk,
+//! so that neither the vector width nor the number of threads changes a bit.
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over a fixed range of indices are what LLVM unrolls and vectorises"
 )]
 
-use super::blocks::{Here, Lanes, MAX_CHUNKS, Segments};
-use super::entries::{Dest, Input, copy_out, copy_padded, load, store};
+use super::blocks::{Here, Lanes, MAX_CHUNKS, Segments, copy_padded};
+use super::entries::{Dest, Input, copy_out, load, segments, store};
 use super::loops::Loops;
 use super::{SharedMut, for_each_chunk};
 use crate::random::{BLOCK, normal_at, uniform_at};
@@ -18,7 +18,8 @@ use crate::real::Scalar;
 use crate::simd::{Kernel, dispatch};
 use std::array::from_fn;
 
-/// The forward pass. Keeps result 0 in `keep` if given; returns the sum of the last result if `summed`.
+/// The forward pass. Keeps result 0 in `keep` if given; returns the sum of the last result if
+/// `summed`.
 pub(crate) fn forward<T, const N: usize, const M: usize>(
     body: &dyn Loops<T, N, M>,
     shape: (usize, usize),
@@ -36,7 +37,7 @@ where
         }
         return y[M - 1][0];
     }
-    let segments = Segments::new(shape, x);
+    let segments = segments(shape, x);
     let (size, count) = segments.chunks();
     let keep = keep.map(SharedMut::new);
     let mut sums = [T::default(); MAX_CHUNKS];
@@ -69,23 +70,24 @@ pub(crate) fn forward_columns<T, const N: usize, const M: usize>(
     });
 }
 
-/// The first entries of all arguments, without the ways of a long pass: a model has many nodes of one number.
+/// The first entries of all arguments, for nodes of one number: a model has many of them, and the
+/// setup of a long pass would take most of their time.
 fn one<T: Scalar, const N: usize, O: Default + Copy, const K: usize>(
     x: &[Input<'_, T>; N],
     run: impl FnOnce(&[&[T; BLOCK]; N], &mut [[O; BLOCK]; K]),
 ) -> [[O; BLOCK]; K] {
-    let mut room = [[T::default(); BLOCK]; N];
+    let mut scratch = [[T::default(); BLOCK]; N];
     for k in 0..N {
-        room[k][0] = match x[k] {
+        scratch[k][0] = match x[k] {
             Input::Full(x) | Input::Row(x) | Input::Col(x) => x[0],
             Input::Scalar(x) => x,
             Input::Normal(key) => normal_at(key, 0),
             Input::Uniform(key) => uniform_at(key, 0),
         };
     }
-    let mut at = [&room[0]; N];
+    let mut at = [&scratch[0]; N];
     for k in 1..N {
-        at[k] = &room[k];
+        at[k] = &scratch[k];
     }
     let mut out = [[O::default(); BLOCK]; K];
     run(&at, &mut out);
@@ -117,10 +119,11 @@ where
     for k in 0..N {
         match &dx[k] {
             Dest::Nothing => {}
-            Dest::Full { to, fresh } => {
-                // SAFETY: nothing else uses the destination during the pass, and the reference ends here.
+            Dest::Full { to, overwrite } => {
+                // SAFETY: nothing else uses the destination during the pass, and the reference ends
+                // here.
                 let to = unsafe { to.slice(0, 1) };
-                store(to, &p[k], *fresh);
+                store(to, &p[k], *overwrite);
             }
             Dest::Row(to) | Dest::Col(to) => {
                 // SAFETY: as above.
@@ -142,7 +145,8 @@ pub(super) fn total<T: Scalar>(x: &[T]) -> T {
     T::from_num(sum)
 }
 
-/// Blocks begin at cache lines: a vector that crosses two costs twice, and it was chance whether they did.
+/// Blocks begin at cache lines: a vector that crosses two costs twice, and it was chance whether
+/// they did.
 #[repr(align(64))]
 struct Aligned<A>(A);
 
@@ -227,7 +231,7 @@ where
     }
     let segments = match summed {
         Summed::Columns(_) => Segments { count: shape.1, len: shape.0 },
-        _ => Segments::new(shape, x),
+        _ => segments(shape, x),
     };
     let mut sums = [[T::default(); N]; MAX_CHUNKS];
     let (size, count) = segments.chunks();
@@ -298,11 +302,12 @@ where
                 for k in 0..N {
                     match &self.dx[k] {
                         Dest::Nothing => {}
-                        Dest::Full { to, fresh } => {
-                            // SAFETY: blocks do not overlap, within a chunk or between chunks, and the reference
-                            // ends before the next argument's (which may be the same memory) begins.
+                        Dest::Full { to, overwrite } => {
+                            // SAFETY: blocks do not overlap, within a chunk or between chunks, and
+                            // the reference ends before the next argument's (which may be the same
+                            // memory) begins.
                             let to = unsafe { to.slice(here.index(), here.n) };
-                            store(to, &p[k], *fresh);
+                            store(to, &p[k], *overwrite);
                         }
                         Dest::Col(to) => {
                             // SAFETY: with a column destination the pass runs on one thread.

@@ -1,18 +1,19 @@
-//! The loops: fused formula passes over memory and matrix products. The only module with `unsafe` code.
+//! The loops: fused formula passes over memory and matrix products. The only module with `unsafe`
+//! code.
 
 pub(crate) mod adam;
-pub(crate) mod awake;
 mod blocks;
 mod entries;
+pub(crate) mod fused_update;
 pub(crate) mod gaussian;
 pub(crate) mod gemm;
 mod loops;
 pub(crate) mod map;
 mod parallel;
-mod room;
 pub(crate) mod rows;
+mod scratch;
+pub(crate) mod spin_wait;
 pub(crate) mod squares;
-pub(crate) mod update;
 
 pub(crate) use entries::{Dest, Input};
 pub(crate) use loops::Body;

@@ -1,18 +1,21 @@
 //! Work split into chunks whose borders do not depend on the number of threads.
 
-use super::awake::{join, share};
+use super::spin_wait::{join, share};
 use std::ops::Range;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Elements per chunk. Results that are summed are summed within a chunk first, so this number is part of the
-/// arithmetic: a change of it changes last bits.
+/// Elements per chunk. Results that are summed are summed within a chunk first, so this number is
+/// part of the arithmetic: a change of it changes last bits.
 pub(crate) const CHUNK: usize = 32 * 1024;
+
+/// Entries per piece of a pass over parameters.
+pub(crate) const PIECE: usize = 4096;
 
 /// Calls `f` once for every chunk index below `n`, on several threads when there are several.
 ///
-/// A thread takes as many neighbours at once as would be left for it if all did the same twice: long ways through memory at first, little to wait
-/// for at the end.
+/// A thread takes half of its share of the rest at once, as neighbours: long runs through memory at
+/// first, and little to wait for at the end.
 #[inline]
 pub(crate) fn for_each_chunk(n: usize, f: impl Fn(usize) + Sync + Send) {
     let threads = if n <= 1 { 1 } else { rayon::current_num_threads().min(n) };
@@ -37,6 +40,16 @@ fn on_threads(count: usize, f: &(impl Fn() + Sync)) {
     }
     let half = count / 2;
     join(|| on_threads(half, f), || on_threads(count - half, f));
+}
+
+/// Calls `f` with the number of every piece of `n` entries, on several threads if there are enough.
+pub(crate) fn for_each_piece(n: usize, f: impl Fn(usize) + Sync + Send) {
+    /// Pieces whose work is worth waking another thread.
+    const MANY: usize = 8;
+    match n.div_ceil(PIECE) {
+        count if count < MANY => (0..count).for_each(f),
+        count => for_each_chunk(count, f),
+    }
 }
 
 /// Calls `f` with parts of the slice, each with its place, on several threads if it is long.
@@ -87,7 +100,8 @@ impl<T> SharedMut<T> {
     /// The part `from..from + n`.
     ///
     /// # Safety
-    /// The slice given to `new` is still borrowed mutably, and no other live part overlaps this one.
+    /// The slice given to `new` is still borrowed mutably, and no other live part overlaps this
+    /// one.
     #[inline(always)]
     #[allow(clippy::mut_from_ref)]
     pub(crate) unsafe fn slice(&self, from: usize, n: usize) -> &mut [T] {

@@ -2,10 +2,11 @@
 
 use crate::real::Scalar;
 
-/// Columns that are asked for ahead of time: their pieces are far apart, and nobody else foresees where the next one is.
+/// Columns that are prefetched. Their pieces are far apart, so the hardware does not prefetch them.
 const AHEAD: usize = 16;
 
-/// Writes `n` rows of a column-major matrix of so many `rows`, from number `first` on, column by column; after the last row comes the first.
+/// Writes `n` rows of a column-major matrix of so many `rows`, from number `first` on, column by
+/// column; after the last row comes the first.
 ///
 /// # Panics
 /// If there are not so many rows, or `to` has no place for them.

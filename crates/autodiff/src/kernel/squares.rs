@@ -1,11 +1,11 @@
 //! The length of a long vector.
 
-use super::parallel::{SharedMut, for_each_chunk};
-use super::update::PIECE;
+use super::parallel::{PIECE, SharedMut, for_each_chunk};
 use crate::real::{Real, Scalar};
 use crate::simd::{Kernel, dispatch};
 
-/// The Euclidean norm. Squares are summed in the precision of the numbers by parts, and these in `f64`, in an order that does not depend on the number of threads.
+/// The Euclidean norm. Squares are summed in the precision of the numbers by parts, and these in
+/// `f64`, in an order that does not depend on the number of threads.
 pub fn norm<T: Scalar>(x: &[T]) -> f64 {
     /// Parts whose sums stand in an array on the stack.
     const PARTS: usize = 64;
@@ -49,7 +49,8 @@ impl Squares {
         Self([0.0; LANES])
     }
 
-    /// Adds the squares of these numbers, summed in their own precision, or in `f64` if that range is not wide enough.
+    /// Adds the squares of these numbers, summed in their own precision, or in `f64` if that range
+    /// is not wide enough.
     #[inline(always)]
     pub(super) fn add<T: Scalar>(&mut self, x: &[T]) {
         let mut lanes = lanes(x, |x| x.num() * x.num());

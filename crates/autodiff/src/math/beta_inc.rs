@@ -37,11 +37,11 @@ impl<R: Real> Point<R> {
     }
 }
 
-/// `I_x(a, b)` (lower) and `1 - I_x(a, b)` (upper) with their logarithms, for positive `a`, `b` and `0 <= x <= 1`;
-/// NaN elsewhere.
+/// `I_x(a, b)` (lower) and `1 - I_x(a, b)` (upper) with their logarithms, for positive `a`, `b` and
+/// `0 <= x <= 1`; NaN elsewhere.
 ///
-/// Evaluated on [`Dual`], all four carry their derivatives, relatively accurate in both tails (at the ends 0 and 1
-/// themselves they are constants).
+/// Evaluated on [`Dual`], all four carry their derivatives, relatively accurate in both tails (at
+/// the ends 0 and 1 themselves they are constants).
 ///
 /// Source: the integral of DLMF 8.17.1 in the variable `logit t`; series DLMF 8.17.7, 8.17.8.
 pub fn beta_tails<R: Real>(a: R, b: R, x: R) -> Tails<R> {
@@ -78,7 +78,8 @@ fn lower_tail<R: Real>(a: R, b: R, at: Point<R>, gap: R) -> Tails<R> {
     Tails::from_lower(log_density(a, b, at), m)
 }
 
-/// `ln(x y · density) = a ln x + b ln y - ln B(a, b)`, for large `a` and `b` without cancellation near the mean.
+/// `ln(x y · density) = a ln x + b ln y - ln B(a, b)`, for large `a` and `b` without cancellation
+/// near the mean.
 fn log_density<R: Real>(a: R, b: R, at: Point<R>) -> R {
     if a < STIRLING_FROM || b < STIRLING_FROM {
         return at.ln_x * a + at.ln_y * b - ln_beta(a, b);
@@ -107,9 +108,11 @@ fn lower_series<R: Real>(a: R, b: R, x: R) -> R {
     sum
 }
 
-/// `M` of the lower tail, at or below the mean: the integrand is `exp(-a s - (a + b) ln(y + x e⁻ˢ))`.
+/// `M` of the lower tail, at or below the mean: the integrand is
+/// `exp(-a s - (a + b) ln(y + x e⁻ˢ))`.
 ///
-/// The exponent is taken apart around its slope at 0, in the smaller coordinate, so that no large parts cancel.
+/// The exponent is taken apart around its slope at 0, in the smaller coordinate, so that no large
+/// parts cancel.
 fn lower_integral<R: Real>(a: R, b: R, at: Point<R>, gap: R) -> R {
     let sum = a + b;
     let left = at.x <= 0.5;
@@ -153,7 +156,8 @@ pub fn beta_pdf<R: Real>(a: R, b: R, x: R) -> R {
 
 /// The derivatives of `I_x(a, b)` in `a` and in `b`; those of the complement are their negatives.
 ///
-/// Relative error below 1e-12 in the body (the conditioning of the problem sets the limit in far tails).
+/// Relative error below 1e-12 in the body (the conditioning of the problem sets the limit in far
+/// tails).
 pub fn beta_inc_dab(a: f64, b: f64, x: f64) -> [f64; 2] {
     let (a, b) = (Dual::<f64, 2>::variable(a, 0), Dual::variable(b, 1));
     beta_tails(a, b, Dual::constant(x)).lower.du
@@ -187,7 +191,8 @@ pub fn beta_inc_inv(a: f64, b: f64, p: f64) -> (f64, f64) {
     (u.sigmoid(), (-u).sigmoid())
 }
 
-/// The `x` with `1 - I_x(a, b) = q`, and `1 - x`; both relatively accurate. NaN unless `0 <= q <= 1`.
+/// The `x` with `1 - I_x(a, b) = q`, and `1 - x`; both relatively accurate. NaN unless
+/// `0 <= q <= 1`.
 pub fn beta_inc_upper_inv(a: f64, b: f64, q: f64) -> (f64, f64) {
     let u = logit_quantile(a, b, (-q).ln_1p(), q.ln());
     (u.sigmoid(), (-u).sigmoid())
@@ -205,7 +210,8 @@ pub(super) fn logit_quantile(a: f64, b: f64, log_p: f64, log_q: f64) -> f64 {
     if log_p == f64::NEG_INFINITY {
         return log_p;
     }
-    // In the tail of a small exponent the leading power, elsewhere a normal of the same mean and variance.
+    // In the tail of a small exponent the leading power, elsewhere a normal of the same mean and
+    // variance.
     let power = (log_p + lgamma_1p(a) + ln_gamma_ratio(a, b)) / a;
     let spread = (polygamma(1, a) + polygamma(1, b)).sqrt();
     let normal = digamma(a) - digamma(b) - spread * rough_normal_quantile(log_p);

@@ -1,14 +1,15 @@
 //! Sine and cosine of an angle given as a whole number of small turns, branch-free.
 //!
-//! The angle comes as an integer `n`, meaning `2π (n + ½) / 2³²` (or `2⁶⁴`), so the reduction to an eighth of a turn
-//! on either side of an axis is exact integer work. The half step makes the set of angles symmetric about both axes
-//! and keeps every sine and cosine away from zero.
+//! The angle comes as an integer `n`, meaning `2π (n + ½) / 2³²` (or `2⁶⁴`), so the reduction to an
+//! eighth of a turn on either side of an axis is exact integer work. The half step makes the set of
+//! angles symmetric about both axes and keeps every sine and cosine away from zero.
 
 /// `(sin, cos)` of `2π (n + ½) / 2³²`, within 3 ulp. Coefficients: Cephes `sinf.c`.
 #[inline(always)]
 pub fn sin_cos_u32(n: u32) -> (f32, f32) {
     const STEP: f32 = std::f32::consts::FRAC_PI_2 / 4294967296.0;
-    // Two top bits, rounded: the nearest axis. The others: the signed way from there, in quarter turns / 2³².
+    // Two top bits, rounded: the nearest axis. The others: the signed way from there, in quarter
+    // turns / 2³².
     let axis = n.wrapping_add(1 << 29) >> 30;
     let x = (((n << 2) | 2) as i32) as f32 * STEP;
     let z = x * x;
@@ -68,8 +69,8 @@ mod tests {
         eighths.chain(grid)
     }
 
-    /// By the nearest axis and the signed way from it, in quarter turns: the platform's own reduction would lose the
-    /// digits near an axis.
+    /// By the nearest axis and the signed way from it, in quarter turns: the platform's own
+    /// reduction would lose the digits near an axis.
     fn reference(axis: u64, way: f64) -> (f64, f64) {
         let (s, c) = (libm::sin(way * FRAC_PI_2), libm::cos(way * FRAC_PI_2));
         [(s, c), (c, -s), (-s, -c), (-c, s)][axis as usize]

@@ -1,6 +1,7 @@
 //! `exp`, `exp_m1`, `ln`, `ln_1p`, softplus with its slopes in double precision, branch-free.
 
-/// Adding and subtracting this rounds a small double to the nearest integer; the low bits then hold it.
+/// Adding and subtracting this rounds a small double to the nearest integer; the low bits then hold
+/// it.
 const ROUND: f64 = 6755399441055744.0; // 1.5 · 2⁵²
 const LN2_HI: f64 = 6.93147180369123816490e-01;
 const LN2_LO: f64 = 1.90821492927058770002e-10;
@@ -48,7 +49,8 @@ pub fn exp(x: f64) -> f64 {
     let high = r + 1.0;
     let low = r - (high - 1.0);
     let y = high + p.mul_add(r * r, low);
-    // The scale is applied in two halves, so that neither overflows and a subnormal result is rounded once.
+    // The scale is applied in two halves, so that neither overflows and a subnormal result is
+    // rounded once.
     let half = k >> 1;
     y * exp2i(half) * exp2i(k.wrapping_sub(half))
 }
@@ -83,7 +85,8 @@ pub(crate) fn split(u: f64) -> (f64, f64) {
     (k, f64::from_bits((ix & 0x000fffffffffffff).wrapping_add(SQRT_HALF)))
 }
 
-/// `k ln 2 + ln(1 + f) + c` for `1 + f` in `[sqrt(1/2), sqrt(2))` and tiny `c`. Coefficients: fdlibm `e_log.c`.
+/// `k ln 2 + ln(1 + f) + c` for `1 + f` in `[sqrt(1/2), sqrt(2))` and tiny `c`. Coefficients:
+/// fdlibm `e_log.c`.
 #[inline(always)]
 pub(crate) fn ln_split(k: f64, f: f64, c: f64) -> f64 {
     let s = f / (f + 2.0);
@@ -129,7 +132,8 @@ pub fn exp_minus_abs(x: f64) -> f64 {
     exp_falling(-x.abs())
 }
 
-/// `ln(1 + eˣ)`, within 3 ulp, its slope `1 / (1 + e⁻ˣ)`, and the slope of its logarithm, both within 5 ulp, from `x` and `t = e^-|x|`.
+/// `ln(1 + eˣ)`, within 3 ulp, its slope `1 / (1 + e⁻ˣ)`, and the slope of its logarithm, both
+/// within 5 ulp, from `x` and `t = e^-|x|`.
 #[inline(always)]
 pub fn softplus_and_slopes_from(x: f64, t: f64) -> [f64; 3] {
     let (top, of_slope) = if x > 0.0 { (x, 1.0) } else { (0.0, t) };

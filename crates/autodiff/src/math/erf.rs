@@ -1,7 +1,9 @@
-//! The error function and the standard normal distribution: values in both tails, and their inverses.
+//! The error function and the standard normal distribution: values in both tails, and their
+//! inverses.
 //!
-//! Everything is built on the scaled function `erfcx(x) = e^(x²) erfc(x)`, which neither underflows nor loses
-//! digits for positive `x`. Where `e^(x²)` comes back, `x²` is taken with the part that rounding drops.
+//! Everything is built on the scaled function `erfcx(x) = e^(x²) erfc(x)`, which neither underflows
+//! nor loses digits for positive `x`. Where `e^(x²)` comes back, `x²` is taken with the part that
+//! rounding drops.
 
 use super::double::{exp, ln, ln_1p};
 use crate::real::Real;
@@ -40,8 +42,9 @@ pub fn erfc(x: f64) -> f64 {
     libm::erfc(x)
 }
 
-/// `e^(x²) erfc(x)`, within 3 ulp. Source: the rational approximations of `ln(x e^(x²) erfc(x))` in fdlibm's
-/// `s_erf.c`; the second one also holds beyond the range it was made for, as its constant is that of the limit.
+/// `e^(x²) erfc(x)`, within 3 ulp. Source: the rational approximations of `ln(x e^(x²) erfc(x))` in
+/// fdlibm's `s_erf.c`; the second one also holds beyond the range it was made for, as its constant
+/// is that of the limit.
 pub fn erfcx(x: f64) -> f64 {
     if x < -26.63 {
         f64::INFINITY
@@ -234,9 +237,9 @@ pub fn erf_slope<R: Real>(x: R) -> R {
 
 /// `erfcx'(x) = 2 x erfcx(x) - 2 / sqrt(π)`, without the cancellation at large `x`.
 ///
-/// It is `-2 y₁`, where `yₙ` is the `n`-fold integral of `erfc` from `x` on, scaled by `e^(x²)`. From the
-/// recurrence `2 (n + 1) yₙ₊₁ = yₙ₋₁ - 2 x yₙ` (DLMF 7.18.7) the ratios `yₙ / yₙ₋₁` are a continued fraction
-/// of positive terms.
+/// It is `-2 y₁`, where `yₙ` is the `n`-fold integral of `erfc` from `x` on, scaled by `e^(x²)`.
+/// From the recurrence `2 (n + 1) yₙ₊₁ = yₙ₋₁ - 2 x yₙ` (DLMF 7.18.7) the ratios `yₙ / yₙ₋₁` are a
+/// continued fraction of positive terms.
 pub fn erfcx_slope<R: Real>(x: R) -> R {
     if x < 1.0 {
         return (x * x.erfcx() - FRAC_1_SQRT_PI) * 2.0;
@@ -266,8 +269,8 @@ pub fn log_ndtr_slope<R: Real>(x: R) -> R {
     if x > 0.0 { ndtr_slope(x) / x.ndtr() } else { (x * -FRAC_1_SQRT_2).erfcx().recip() * SQRT_2_OVER_PI }
 }
 
-/// `1 / density(x)` at the quantile `x` of `p`. With `e^(x²/2)`, the rounding of `x` would cost digits in the tails;
-/// the probability itself takes the place of the exponential.
+/// `1 / density(x)` at the quantile `x` of `p`. With `e^(x²/2)`, the rounding of `x` would cost
+/// digits in the tails; the probability itself takes the place of the exponential.
 #[inline(always)]
 pub fn ndtri_slope<R: Real>(p: R, x: R) -> R {
     let (p, x) = if p > 0.5 { (-p + 1.0, -x) } else { (p, x) };

@@ -6,8 +6,8 @@ use std::f64::consts::PI;
 
 /// The `n`-th derivative of [`digamma`]; `n = 0` is `ψ` itself, 1 trigamma, 2 tetragamma.
 ///
-/// At the poles 0, -1, -2, … infinite for odd `n` and NaN for even `n`. Orders above 170 overflow (`n!`).
-/// Source: `ψ⁽ⁿ⁾(x) = (-1)ⁿ⁺¹ n! ζ(n + 1, x)`, DLMF 25.11.12.
+/// At the poles 0, -1, -2, … infinite for odd `n` and NaN for even `n`. Orders above 170 overflow
+/// (`n!`). Source: `ψ⁽ⁿ⁾(x) = (-1)ⁿ⁺¹ n! ζ(n + 1, x)`, DLMF 25.11.12.
 pub fn polygamma(n: u32, x: f64) -> f64 {
     if n == 0 {
         return digamma(x);

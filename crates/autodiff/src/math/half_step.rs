@@ -8,8 +8,8 @@ use crate::real::Real;
 const LARGE: f64 = 8.0;
 const STEPS: i32 = 8;
 
-/// `ln Γ(x + 1/2) - ln Γ(x) - ½ ln x` in odd powers of `1/x`: the difference of two series DLMF 5.11.8. The first term left
-/// out is below 2e-17 at 8.
+/// `ln Γ(x + 1/2) - ln Γ(x) - ½ ln x` in odd powers of `1/x`: the difference of two series DLMF
+/// 5.11.8. The first term left out is below 2e-17 at 8.
 const SERIES: [f64; 9] = [
     -1.0 / 8.0,
     1.0 / 192.0,
@@ -22,12 +22,13 @@ const SERIES: [f64; 9] = [
     -3202291.0 / 8912896.0,
 ];
 
-/// `ln Γ(x + ½) - ln Γ(x) - ½ ln x` for `x > 0`; it vanishes as `x` grows, without cancellation from 8 on, below to within a few units of
-/// 1e-16. NaN below 0.
+/// `ln Γ(x + ½) - ln Γ(x) - ½ ln x` for `x > 0`; it vanishes as `x` grows, without cancellation
+/// from 8 on, below to within a few units of 1e-16. NaN below 0.
 #[inline(always)]
 pub fn half_step(x: f64) -> f64 {
     let small = x < LARGE;
-    // Eight steps of the recurrence: the product of (x + k) (x + k + 1) / (x + k + ½)², in factors from both ends.
+    // Eight steps of the recurrence: the product of (x + k) (x + k + 1) / (x + k + ½)², in factors
+    // from both ends.
     let (v, w) = (x * (x + 7.0), (x + 0.5) * (x + 7.5));
     let over = (x + 7.0) * (v + 6.0) * (v + 10.0) * (v + 12.0);
     let under = w * (w + 6.0) * (w + 10.0) * (w + 12.0);

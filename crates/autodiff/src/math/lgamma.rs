@@ -1,8 +1,9 @@
 //! `ln |Γ|` and `ψ` in double precision, branch-free.
 //!
-//! Below 8 the recurrence leads to `2 + u`, `|u| <= 1/2`, where a polynomial stands for the function; from 8 on the
-//! asymptotic series does. So nothing cancels at the roots: the one at 2 is that of the polynomial, at 1 two terms with simple
-//! roots meet. Left of zero follows the reflection.
+//! Below 8 the recurrence leads to `2 + u`, `|u| <= 1/2`, where a polynomial stands for the
+//! function; from 8 on the asymptotic series does. So nothing cancels at the roots: the one at 2 is
+//! that of the polynomial, at 1 two terms with simple roots meet. Left of zero follows the
+//! reflection.
 
 use super::double::ln;
 use super::stirling::{HALF_LN_TAU, STIRLING};
@@ -68,7 +69,8 @@ const DIGAMMA_SERIES: [f64; 9] = [
     43867.0 / 14364.0,
 ];
 
-/// `sin(π r) / (π r)` and `cos(π r)` in powers of `r²`, interpolated at the Chebyshev points of `|r| <= 1/2`; error below 4e-18.
+/// `sin(π r) / (π r)` and `cos(π r)` in powers of `r²`, interpolated at the Chebyshev points of
+/// `|r| <= 1/2`; error below 4e-18.
 const SINE: [f64; 9] = [
     1.0,
     -1.6449340668482264,
@@ -92,8 +94,9 @@ const COSINE: [f64; 9] = [
     4.149564353942586e-06,
 ];
 
-/// A polynomial, its even and its odd part side by side: it is the depth that limits a loop over lanes. Not fused, because
-/// these functions are also called one by one from code compiled portably, where a fused step is a call.
+/// A polynomial, its even and its odd part side by side: it is the depth that limits a loop over
+/// lanes. Not fused, because these functions are also called one by one from code compiled
+/// portably, where a fused step is a call.
 #[inline(always)]
 pub(super) fn polynomial<const N: usize>(x: f64, c: &[f64; N]) -> f64 {
     let z = x * x;
@@ -174,8 +177,8 @@ pub fn lgamma(x: f64) -> f64 {
     if y == f64::INFINITY { y } else { f }
 }
 
-/// `ψ(x)`, the derivative of `ln Γ(x)`; NaN at the poles -1, -2, … and signed infinity at ±0. Within 4 ulp of
-/// `|f| + |x f'|`.
+/// `ψ(x)`, the derivative of `ln Γ(x)`; NaN at the poles -1, -2, … and signed infinity at ±0.
+/// Within 4 ulp of `|f| + |x f'|`.
 ///
 /// Source: NIST DLMF 5.5.2 (recurrence), 5.5.4 (reflection), 5.11.2 (asymptotic series).
 #[inline(always)]

@@ -1,7 +1,7 @@
 //! Elementary and special functions on plain floats, and the generic forms built from them.
 //!
-//! The hot ones (`exp`, `ln` and what follows from them) are straight-line code: a loop over them vectorises,
-//! and the same operations in the same order give the same bits at every vector width.
+//! The hot ones (`exp`, `ln` and what follows from them) are straight-line code: a loop over them
+//! vectorises, and the same operations in the same order give the same bits at every vector width.
 
 pub mod beta_inc;
 pub mod circle;

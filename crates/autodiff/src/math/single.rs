@@ -1,6 +1,7 @@
 //! `exp`, `exp_m1`, `ln`, `ln_1p`, softplus with its slopes in single precision, branch-free.
 
-/// Adding and subtracting this rounds a small float to the nearest integer; the low bits then hold it.
+/// Adding and subtracting this rounds a small float to the nearest integer; the low bits then hold
+/// it.
 const ROUND: f32 = 12582912.0; // 1.5 · 2²³
 const LN2_HI: f32 = 0.693145751953125;
 const LN2_LO: f32 = 1.42860682030941723212e-6;
@@ -41,7 +42,8 @@ pub fn exp(x: f32) -> f32 {
     let high = r + 1.0;
     let low = r - (high - 1.0);
     let y = high + p.mul_add(r * r, low);
-    // The scale is applied in two halves, so that neither overflows and a subnormal result is rounded once.
+    // The scale is applied in two halves, so that neither overflows and a subnormal result is
+    // rounded once.
     let half = k >> 1;
     y * exp2i(half) * exp2i(k.wrapping_sub(half))
 }
@@ -76,7 +78,8 @@ pub(crate) fn split(u: f32) -> (f32, f32) {
     (k, f32::from_bits((ix & 0x007fffff).wrapping_add(SQRT_HALF)))
 }
 
-/// A polynomial in Estrin's order: half the depth of Horner's, and it is the depth that limits a loop over lanes.
+/// A polynomial in Estrin's order: half the depth of Horner's, and it is the depth that limits a
+/// loop over lanes.
 #[inline(always)]
 fn degree8(x: f32, c: [f32; 9]) -> f32 {
     let (x2, pair) = (x * x, |i: usize| c[i + 1].mul_add(x, c[i]));
@@ -138,7 +141,8 @@ pub fn exp_minus_abs(x: f32) -> f32 {
     exp_falling(-x.abs())
 }
 
-/// `ln(1 + eˣ)`, within 3 ulp, its slope `1 / (1 + e⁻ˣ)`, and the slope of its logarithm, both within 5 ulp, from `x` and `t = e^-|x|`.
+/// `ln(1 + eˣ)`, within 3 ulp, its slope `1 / (1 + e⁻ˣ)`, and the slope of its logarithm, both
+/// within 5 ulp, from `x` and `t = e^-|x|`.
 ///
 /// `ln(1 + t) = t + t² q(t)`, `q` interpolated at the Chebyshev points of (0, 1).
 #[inline(always)]

@@ -115,7 +115,8 @@ pub(super) fn lgamma_1p<R: Real>(a: R) -> R {
 
 /// `ln Γ(b) - ln Γ(a + b)`, relatively accurate for small `a` and for huge `b`.
 ///
-/// Source: recurrence and the difference of two Stirling series, as in DiDonato and Morris 1992 (`ALGDIV`).
+/// Source: recurrence and the difference of two Stirling series, as in DiDonato and Morris 1992
+/// (`ALGDIV`).
 pub(super) fn ln_gamma_ratio<R: Real>(a: R, b: R) -> R {
     let (mut b, mut steps) = (b, R::zero());
     if b.re() < STIRLING_FROM {

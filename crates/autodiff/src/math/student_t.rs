@@ -1,4 +1,5 @@
-//! Student's t distribution function, its logarithms, its gradient in the degrees of freedom and its quantile.
+//! Student's t distribution function, its logarithms, its gradient in the degrees of freedom and
+//! its quantile.
 
 use super::beta_inc::{Point, logit_quantile, tails_at};
 use super::stirling::{ln_1p_minus, ln_beta, stirling_ratio};
@@ -7,8 +8,8 @@ use crate::real::{Dual, Real};
 
 /// `P(T <= t)` and `P(T > t)` with their logarithms, for `df > 0` finite; NaN elsewhere.
 ///
-/// Evaluated on [`Dual`], all four carry their derivatives in `df` and `t`. Relatively accurate in both tails,
-/// for any `t` and for `df` up to the largest.
+/// Evaluated on [`Dual`], all four carry their derivatives in `df` and `t`. Relatively accurate in
+/// both tails, for any `t` and for `df` up to the largest.
 ///
 /// Source: DLMF 8.17.1 with `x = df / (df + t²)`; the tail is `I_x(df/2, 1/2) / 2`.
 pub fn student_t_tails<R: Real>(df: R, t: R) -> Tails<R> {
@@ -86,8 +87,8 @@ pub fn student_t_draw_slope<R: Real>(df: R, t: R) -> R {
     R::narrow(-along_df / along_t)
 }
 
-/// [`student_t_draw_slope`] where `F` hardly depends on `df`: the integral of the score, which is of order `1/df²`
-/// and is formed so, over the side of `t` where it does not cancel.
+/// [`student_t_draw_slope`] where `F` hardly depends on `df`: the integral of the score, which is
+/// of order `1/df²` and is formed so, over the side of `t` where it does not cancel.
 fn draw_slope_large<R: Real>(df: R, t: R) -> R {
     let constant = Dual::<R, 1>::variable(df, 0) * 0.5;
     let constant_slope = -stirling_ratio(Dual::constant(R::of(0.5)), constant).du[0];

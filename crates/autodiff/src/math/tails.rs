@@ -1,11 +1,12 @@
 //! Both tails of a distribution, and the integral and the root search that they are computed by.
 //!
-//! The incomplete gamma and beta functions are `e^L M` on the side of the mean where the tail is: `L` is the
-//! logarithm of the density in the variable `ln x` (or `logit x`), and `M = ∫₀^∞ e^{-E(s)} ds` runs along that
-//! variable into the tail, with `E` convex and `E(0) = 0`. `M` and all its derivatives in the parameters are
-//! integrals of one sign, so that nothing cancels; one Gauss-Legendre rule is exact to rounding for every
-//! parameter above about ten, up to the largest, and shorter series do the rest. Evaluated on dual numbers,
-//! the same formulas give the derivatives.
+//! The incomplete gamma and beta functions are `e^L M` on the side of the mean where the tail is:
+//! `L` is the logarithm of the density in the variable `ln x` (or `logit x`), and
+//! `M = ∫₀^∞ e^{-E(s)} ds` runs along that variable into the tail, with `E` convex and `E(0) = 0`.
+//! `M` and all its derivatives in the parameters are integrals of one sign, so that nothing
+//! cancels; one Gauss-Legendre rule is exact to rounding for every parameter above about ten, up to
+//! the largest, and shorter series do the rest. Evaluated on dual numbers, the same formulas give
+//! the derivatives.
 
 use crate::real::Real;
 use crate::simd::{Kernel, dispatch};
@@ -58,7 +59,8 @@ impl<R: Real> Tails<R> {
         Self { lower: self.upper, upper: self.lower, log_lower: self.log_upper, log_upper: self.log_lower }
     }
 
-    /// The logarithm of the smaller tail: relatively accurate, with its derivatives, wherever the point lies.
+    /// The logarithm of the smaller tail: relatively accurate, with its derivatives, wherever the
+    /// point lies.
     pub(super) fn smaller_log(self) -> R {
         if self.log_lower < self.log_upper { self.log_lower } else { self.log_upper }
     }
@@ -67,7 +69,8 @@ impl<R: Real> Tails<R> {
 /// Where the integrand has fallen below `e^-42` of its start.
 const CUT: f64 = 42.0;
 
-/// An `s` with `E(s)` between 42 and about 46. `e` gives `E` and its slope; `E` is convex and `E(0) = 0`.
+/// An `s` with `E(s)` between 42 and about 46. `e` gives `E` and its slope; `E` is convex and
+/// `E(0) = 0`.
 ///
 /// `slope` and `curvature` are those at 0; the first guess comes from them.
 pub(super) fn cutoff(slope: f64, curvature: f64, e: impl Fn(f64) -> (f64, f64)) -> f64 {
@@ -77,7 +80,8 @@ pub(super) fn cutoff(slope: f64, curvature: f64, e: impl Fn(f64) -> (f64, f64)) 
         if (CUT..=CUT + 4.0).contains(&value) || value.is_nan() {
             break;
         }
-        // Newton's step; a convex function makes it land on the far side of the root and then come down.
+        // Newton's step; a convex function makes it land on the far side of the root and then come
+        // down.
         s += (CUT + 1.0 - value) / rise;
     }
     s
@@ -111,8 +115,8 @@ impl<R: Real, F: Fn(f64) -> R> Kernel for Quadrature<F> {
 
 /// The `u` with `f(u) = 0`, `f` giving the value and the slope of a concave function.
 ///
-/// The logarithm of a tail is concave in `ln x` or `logit x` (the density there is log-concave), so Newton's
-/// method converges from any start, after at most one step to the wrong side.
+/// The logarithm of a tail is concave in `ln x` or `logit x` (the density there is log-concave), so
+/// Newton's method converges from any start, after at most one step to the wrong side.
 pub(super) fn newton(start: f64, f: impl Fn(f64) -> (f64, f64)) -> f64 {
     let mut u = start;
     for _ in 0..200 {
@@ -122,7 +126,8 @@ pub(super) fn newton(start: f64, f: impl Fn(f64) -> (f64, f64)) -> f64 {
             break;
         }
         u -= step;
-        // Quadratic convergence: the next step would be the square of this one, relative to the slope.
+        // Quadratic convergence: the next step would be the square of this one, relative to the
+        // slope.
         if value.abs() < 1e-9 || step.abs() <= f64::EPSILON * u.abs() {
             break;
         }
@@ -130,7 +135,8 @@ pub(super) fn newton(start: f64, f: impl Fn(f64) -> (f64, f64)) -> f64 {
     u
 }
 
-/// A standard normal `z > 0` with `P(Z > z)` about `e^log_tail <= 1/2`, to 5e-4, as a start for a root search.
+/// A standard normal `z > 0` with `P(Z > z)` about `e^log_tail <= 1/2`, to 5e-4, as a start for a
+/// root search.
 ///
 /// Source: Abramowitz and Stegun 26.2.23.
 pub(super) fn rough_normal_quantile(log_tail: f64) -> f64 {

@@ -7,14 +7,14 @@ use crate::kernel::map::{self, Summed};
 use crate::kernel::{Body, Dest, Input};
 use crate::random::{Key, fill_normal, fill_uniform};
 use crate::real::{Real, Scalar};
-use crate::tape::{Adjoints, Behind, Inputs, Op, Tape, Var, back_lane_by_lane, lane_by_lane};
+use crate::tape::{Adjoints, FastOp, Inputs, Op, Saved, Tape, Var, backward_by_lane, forward_by_lane};
 use lanes::InLanes;
 use std::fmt::Debug;
 
 /// An argument of a fused formula: a matrix or number, or noise that is drawn while it is used.
 ///
-/// Entry `i` (counted column by column) of a noise argument is element `i` of the key's stream. Much noise is not stored: the backward
-/// sweep draws the same numbers again.
+/// Entry `i` (counted column by column) of a noise argument is element `i` of the key's stream.
+/// Large noise is not stored: the backward pass draws the same numbers again.
 #[derive(Clone, Copy, Debug)]
 pub enum Arg<'t, T: Scalar> {
     /// A matrix or number.
@@ -147,18 +147,18 @@ where
             let Source::Node(k) = *source else { continue };
             match stretch(x.shape(k), self.shape) {
                 Stretch::None => {
-                    if let Some((to, fresh)) = dx.shared(k) {
-                        dest[i] = Dest::Full { to, fresh };
+                    if let Some((to, overwrite)) = dx.shared(k) {
+                        dest[i] = Dest::Full { to, overwrite };
                     }
                 }
                 Stretch::Scalar => {
-                    if dx.wants(k) {
+                    if dx.needs_grad(k) {
                         dest[i] = Dest::Scalar;
                         scalars[i] = Some(k);
                     }
                 }
-                Stretch::Row => dest[i] = dx.cleared(k).map_or(Dest::Nothing, Dest::Row),
-                Stretch::Col => dest[i] = dx.cleared(k).map_or(Dest::Nothing, Dest::Col),
+                Stretch::Row => dest[i] = dx.shared_zeroed(k).map_or(Dest::Nothing, Dest::Row),
+                Stretch::Col => dest[i] = dx.shared_zeroed(k).map_or(Dest::Nothing, Dest::Col),
             }
         }
         if dest.iter().all(|d| matches!(d, Dest::Nothing)) {
@@ -168,6 +168,16 @@ where
         add_sums(dx, scalars, sums);
     }
 
+    fn fast(&self) -> Option<&dyn FastOp<T>> {
+        Some(self)
+    }
+}
+
+impl<B, T, const N: usize, const M: usize> FastOp<T> for Fused<B, T, N, M>
+where
+    B: Body<N, M> + Debug + 'static,
+    T: Scalar,
+{
     fn forward_lanes(&self, x: &Inputs<'_, T>, y: &mut [T]) {
         match self.in_lanes(x) {
             // The sum of one entry is that entry.
@@ -177,25 +187,25 @@ where
             Some(places) => {
                 map::forward(&self.body, self.matrix(x), &self.lane_inputs(x, places), Some(y), false);
             }
-            None => lane_by_lane(self, x, y),
+            None => forward_by_lane(self, x, y),
         }
     }
 
     fn backward_lanes(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        let Some(places) = self.in_lanes(x) else { return back_lane_by_lane(self, x, y, g, dx) };
+        let Some(places) = self.in_lanes(x) else { return backward_by_lane(self, x, y, g, dx) };
         let mut scalars: [Option<usize>; N] = [None; N];
         let mut dest = [Dest::Nothing; N];
         for (i, source) in self.sources.iter().enumerate() {
             let Source::Node(k) = *source else { continue };
             match places[i] {
                 InLanes::Full => {
-                    if let Some((to, fresh)) = dx.all_shared(k) {
-                        dest[i] = Dest::Full { to, fresh };
+                    if let Some((to, overwrite)) = dx.shared_lanes(k) {
+                        dest[i] = Dest::Full { to, overwrite };
                     }
                 }
-                InLanes::Row => dest[i] = dx.cleared_lanes(k).map_or(Dest::Nothing, Dest::Row),
-                InLanes::Col => dest[i] = dx.cleared(k).map_or(Dest::Nothing, Dest::Col),
-                InLanes::Scalar if dx.wants(k) => (dest[i], scalars[i]) = (Dest::Scalar, Some(k)),
+                InLanes::Row => dest[i] = dx.shared_lanes_zeroed(k).map_or(Dest::Nothing, Dest::Row),
+                InLanes::Col => dest[i] = dx.shared_zeroed(k).map_or(Dest::Nothing, Dest::Col),
+                InLanes::Scalar if dx.needs_grad(k) => (dest[i], scalars[i]) = (Dest::Scalar, Some(k)),
                 InLanes::Scalar => {}
             }
         }
@@ -215,7 +225,7 @@ where
 fn add_sums<T: Scalar, const N: usize>(dx: &mut Adjoints<'_, T>, args: [Option<usize>; N], sums: [T; N]) {
     for (k, sum) in args.iter().zip(sums) {
         if let Some(k) = k {
-            dx.add_to_some(*k, |to| to[0] = T::from_num(to[0].num() + sum.num()));
+            dx.accumulate_zeroed(*k, |to| to[0] = T::from_num(to[0].num() + sum.num()));
         }
     }
 }
@@ -253,12 +263,13 @@ fn mismatch<T: Scalar, const N: usize>(name: &str, args: &[Arg<'_, T>; N]) -> ! 
     panic!("{name}: shapes do not broadcast: {}", shapes.join(", "))
 }
 
-/// Noise of up to this many entries is drawn once and kept: reading it again costs less than drawing it again. Beyond, the memory counts.
-pub(super) const KEPT_NOISE: usize = 1 << 22;
+/// Noise of up to this many entries is drawn once and saved: reading it again costs less than
+/// drawing it again. Beyond, memory counts.
+pub(super) const MOST_SAVED_NOISE: usize = 1 << 22;
 
-/// The same argument, as a matrix of the tape if it is little noise, or there are lanes.
+/// The same argument, as a matrix on the tape if it is noise to be saved.
 fn stored<'t, T: Scalar>(tape: &'t Tape<T>, arg: Arg<'t, T>, (rows, cols): (usize, usize)) -> Arg<'t, T> {
-    let keep = rows * cols <= KEPT_NOISE || tape.lanes() > 1;
+    let keep = rows * cols <= MOST_SAVED_NOISE || tape.lanes() > 1;
     match arg {
         Arg::Normal(key) if keep => {
             Arg::Var(tape.constant_by_lane(rows, cols, key, |key, y| fill_normal(key, 0, y)))
@@ -300,21 +311,25 @@ where
             }
         },
     });
-    let both = kept && summed;
-    let node = |kept, summed, sum| {
-        let op = Fused { body, sources, shape, kept, summed };
-        tape.record_op(
-            op,
-            &nodes[..count],
-            if kept { shape } else { (1, 1) },
-            Behind { sum, ..Behind::default() },
-        )
+    let nodes = &nodes[..count];
+    let one = |kept| {
+        let (rows, cols) = if kept { shape } else { (1, 1) };
+        tape.record(Fused { body, sources, shape, kept, summed: !kept }, nodes, rows, cols)
     };
-    if both && nodes[..count].iter().any(|x| x.is_laned()) {
-        // Lanes follow each other without anything between them.
-        return (node(true, false, false).0, node(false, true, false).0);
+    match (kept, summed) {
+        // Operations with several outputs have no lanes.
+        (true, true) if nodes.iter().any(|x| x.is_per_lane()) => (one(true), one(false)),
+        (true, true) => {
+            let op = Fused { body, sources, shape, kept, summed };
+            let saved = Saved { outputs: shape.0 * shape.1 + 1, arrays: 0, len: 0 };
+            let first = tape.record_outputs(op, nodes, shape, [shape, (1, 1)].into_iter(), saved);
+            (Var::node(tape, first), Var::node(tape, first + 1))
+        }
+        _ => {
+            let result = one(kept);
+            (result, result)
+        }
     }
-    node(kept, summed, both)
 }
 
 /// A formula of matrices; of constants only, its value is a constant and needs no tape.
@@ -368,7 +383,8 @@ impl<T: Scalar> Tape<T> {
         record(self, One(f), args, least, (true, false)).0
     }
 
-    /// Both results of a formula pair in one pass: the kept entries, and the sum of the second result.
+    /// Both results of a formula pair in one pass: the kept entries, and the sum of the second
+    /// result.
     ///
     /// # Panics
     /// As [`map_noise`](Tape::map_noise).

@@ -4,14 +4,16 @@ use crate::real::Scalar;
 use crate::tape::{Adjoints, Inputs, Op, Var};
 use std::sync::Arc;
 
-/// Row `index[i]` of the argument becomes row `i`; or, scattering, row `i` is added to row `index[i]`.
+/// Row `index[i]` of the argument becomes row `i`; or, scattering, row `i` is added to row
+/// `index[i]`.
 #[derive(Clone, Debug)]
 struct Rows {
     index: Arc<[usize]>,
     scatter: bool,
 }
 
-/// Calls `each` with (position in the long matrix of `rows` rows, position in the list of rows), for all columns.
+/// Calls `each` with (position in the long matrix of `rows` rows, position in the list of rows),
+/// for all columns.
 fn pairs(index: &[usize], rows: usize, cols: usize, mut each: impl FnMut(usize, usize)) {
     for j in 0..cols {
         for (i, &row) in index.iter().enumerate() {
@@ -43,7 +45,7 @@ impl<T: Scalar> Op<T> for Rows {
 
     fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let (rows, cols) = x.shape(0);
-        dx.add_to_some(0, |to| {
+        dx.accumulate_zeroed(0, |to| {
             if self.scatter {
                 let rows = g.len() / cols.max(1);
                 pairs(&self.index, rows, cols, |long, list| add_one(&mut to[list], g[long]));
@@ -74,7 +76,7 @@ impl<T: Scalar> Op<T> for Pick {
 
     fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let (rows, _) = x.shape(0);
-        dx.add_to_some(0, |to| {
+        dx.accumulate_zeroed(0, |to| {
             for (i, &j) in self.index.iter().enumerate() {
                 add_one(&mut to[i + j * rows], g[i]);
             }
@@ -125,8 +127,8 @@ impl Indices for Arc<[usize]> {
 }
 
 impl<'t, T: Scalar> Var<'t, T> {
-    /// The row of the group that each of n observations belongs to: n × c, with row `index[i]` of the groups (k × c) as row `i`. As
-    /// [`gather_rows`](Var::gather_rows), for any list of indices.
+    /// The row of the group that each of n observations belongs to: n × c, with row `index[i]` of the
+    /// groups (k × c) as row `i`. As [`gather_rows`](Var::gather_rows), for any list of indices.
     ///
     /// ```
     /// use probity_autodiff::Tape;
@@ -142,7 +144,8 @@ impl<'t, T: Scalar> Var<'t, T> {
         self.gather_rows(index.indices())
     }
 
-    /// The rows with these indices, in this order, repeats allowed: n × c. An `Arc` index is not copied.
+    /// The rows with these indices, in this order, repeats allowed: n × c. An `Arc` index is not
+    /// copied.
     ///
     /// # Panics
     /// If an index exceeds the rows.
@@ -159,7 +162,8 @@ impl<'t, T: Scalar> Var<'t, T> {
         }
     }
 
-    /// A matrix of `rows` rows, to whose row `index[i]` row `i` of this one is added; the others are 0.
+    /// A matrix of `rows` rows, to whose row `index[i]` row `i` of this one is added; the others
+    /// are 0.
     ///
     /// # Panics
     /// If an index exceeds `rows`, or there is not one index per row.

@@ -1,75 +1,86 @@
-//! Gaussians with their divergence from a fixed Gaussian: draws, or variances.
+//! Draws or variances of Gaussians, with the KL divergence from a fixed Gaussian.
 
 use super::fused::Arg;
 use crate::formula::Formula;
 use crate::kernel::SharedMut;
 use crate::kernel::gaussian::{
-    Backward, Drawn, Gaussians, Kept, Left, Prior, Scale, Variance, backward, forward,
+    Backward, Gaussians, Output, Prior, Sample, SavedValues, Scale, Variance, backward, forward,
 };
 use crate::random::Key;
 use crate::real::{Real, Scalar};
 use crate::scale::ScaleMap;
-use crate::tape::{Adjoints, Behind, Inputs, Op, Tape, Var};
+use crate::tape::{Adjoints, Inputs, Op, Saved, Tape, Var};
 use std::marker::PhantomData;
 
-/// Of a matrix of locations and one of scale parameters. Slopes or noise are kept for the way back.
+/// Gaussians, from a matrix of locations and one of scale parameters. The outputs are the values
+/// (draws, variances or scales) and the sum of the divergences. Derivatives or noise are saved for
+/// the backward pass.
 #[derive(Clone, Copy, Debug)]
-struct GaussianAndKl<S, K> {
+struct GaussianAndKl<S, O> {
     prior: Prior,
     key: Key,
-    behind: Behind,
-    of_type: PhantomData<(S, K)>,
+    saved: Saved,
+    /// Whether the noise is saved in a donated buffer.
+    donated: bool,
+    of_type: PhantomData<(S, O)>,
 }
 
-/// The slopes of up to this many Gaussians are kept for the way back: they are in a cache then, and reading them takes less time than computing
-/// them again.
-const KEPT_SLOPES: usize = 1 << 17;
+/// The derivatives of up to this many Gaussians are saved for the backward pass. They are in a
+/// cache then, and reading them takes less time than computing them again.
+const MOST_SAVED_SLOPES: usize = 1 << 17;
 
-impl<S: ScaleMap, K: Kept, T: Scalar> Op<T> for GaussianAndKl<S, K> {
+impl<S: ScaleMap, O: Output, T: Scalar> Op<T> for GaussianAndKl<S, O> {
     fn name(&self) -> &'static str {
-        if K::NOISY { "sample + KL" } else { "variance + KL" }
+        if O::NOISY { "sample + KL" } else { "variance + KL" }
     }
 
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
         let of = Gaussians { loc: x.get(0), rho: x.get(1), prior: self.prior, key: Some(self.key) };
-        let (kept, kl, left) = split_mut(self.behind, of.loc.len(), y);
-        let left = x.lent().map_or(left.map(SharedMut::new), Left::Noise);
-        *kl = forward::<S, K, T>(of, kept, left);
+        let (values, kl, saved) = split_mut(self.saved, y);
+        let donated = if self.donated { x.donated() } else { None };
+        let saved = donated.map_or(saved.map(SharedMut::new), SavedValues::Noise);
+        *kl = forward::<S, O, T>(of, values, saved);
     }
 
     fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let (loc, rho, prior) = (x.get(0), x.get(1), self.prior);
         let n = loc.len();
-        let (left, lent) = (left(self.behind, n, y), dx.lent());
-        let of = Backward { prior, loc, rho, left, kept: &g[..n], kl: g[n], lent };
+        let (saved, donated) = (split(self.saved, y), dx.donated());
+        let of = Backward { prior, loc, rho, saved, values: &g[..n], kl: g[n], donated };
         let to = [dx.shared(0), dx.shared(1)];
-        backward::<S, K, T>(of, to, &[dx.turn(0), dx.turn(1)]);
+        backward::<S, O, T>(of, to, &[dx.range_update(0), dx.range_update(1)]);
     }
 }
 
-/// What is left of `n` Gaussians for the way back.
-pub(super) fn left<T>(behind: Behind, n: usize, y: &[T]) -> Left<&[T]> {
-    let array = |i: usize| &y[behind.array(n, i)..][..n];
-    match behind.arrays {
-        0 => Left::Nothing,
-        1 => Left::Noise(array(0)),
-        _ => Left::Slopes(array(0), array(1)),
+/// The layout of `n` values, their divergence, and so many arrays of saved values.
+pub(super) fn saved_arrays(n: usize, arrays: usize) -> Saved {
+    Saved { outputs: n + 1, arrays, len: n }
+}
+
+/// The saved values.
+pub(super) fn split<T>(saved: Saved, y: &[T]) -> SavedValues<&[T]> {
+    let array = |i: usize| &y[saved.offset(i)..][..saved.len];
+    match saved.arrays {
+        0 => SavedValues::Nothing,
+        1 => SavedValues::Noise(array(0)),
+        _ => SavedValues::Slopes(array(0), array(1)),
     }
 }
 
-/// `n` values that are shown, the sum, and what is to be left for the way back.
-pub(super) fn split_mut<T>(behind: Behind, n: usize, y: &mut [T]) -> (&mut [T], &mut T, Left<&mut [T]>) {
-    let (shown, arrays) = y.split_at_mut(behind.array(n, 0).min(y.len()));
-    let (kept, sum) = shown.split_at_mut(n);
-    let left = match behind.arrays {
-        0 => Left::Nothing,
-        1 => Left::Noise(&mut arrays[..n]),
+/// The values, their divergence, and the saved values.
+pub(super) fn split_mut<T>(saved: Saved, y: &mut [T]) -> (&mut [T], &mut T, SavedValues<&mut [T]>) {
+    let n = saved.len;
+    let (outputs, arrays) = y.split_at_mut(saved.offset(0).min(y.len()));
+    let (values, kl) = outputs.split_at_mut(n);
+    let arrays = match saved.arrays {
+        0 => SavedValues::Nothing,
+        1 => SavedValues::Noise(&mut arrays[..n]),
         _ => {
-            let (first, second) = arrays.split_at_mut(behind.array(n, 1) - behind.array(n, 0));
-            Left::Slopes(&mut first[..n], &mut second[..n])
+            let (first, second) = arrays.split_at_mut(saved.offset(1) - saved.offset(0));
+            SavedValues::Slopes(&mut first[..n], &mut second[..n])
         }
     };
-    (kept, &mut sum[0], left)
+    (values, &mut kl[0], arrays)
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -78,21 +89,21 @@ struct ScaledNoise;
 impl Formula<3> for ScaledNoise {
     #[inline(always)]
     fn eval<R: Real>(&self, [loc, scale, noise]: [R; 3]) -> R {
-        Drawn::value(loc, scale, noise)
+        Sample::value(loc, scale, noise)
     }
     fn name(&self) -> &'static str {
         "sample"
     }
 }
 
-/// What is kept, as a formula: for parameters that themselves differ from lane to lane.
+/// The values as a formula, for parameters that themselves differ from lane to lane.
 #[derive(Clone, Copy, Debug)]
-struct Value<S, K>(PhantomData<(S, K)>);
+struct Value<S, O>(PhantomData<(S, O)>);
 
-impl<S: ScaleMap, K: Kept> Formula<2> for Value<S, K> {
+impl<S: ScaleMap, O: Output> Formula<2> for Value<S, O> {
     #[inline(always)]
     fn eval<R: Real>(&self, [loc, rho]: [R; 2]) -> R {
-        K::value(loc, S::scale(rho), R::zero())
+        O::value(loc, S::scale(rho), R::zero())
     }
     fn name(&self) -> &'static str {
         "scale"
@@ -118,9 +129,9 @@ impl<S: ScaleMap> Formula<2> for Divergence<S> {
 }
 
 impl<T: Scalar> Tape<T> {
-    /// With lanes, `K` is without noise: what differs from lane to lane would have nothing behind it.
+    /// With lanes, `O` is without noise: operations with several outputs have no lanes.
     #[track_caller]
-    fn gaussian<'t, S: ScaleMap, K: Kept>(
+    fn gaussian<'t, S: ScaleMap, O: Output>(
         &'t self,
         loc: Var<'t, T>,
         rho: Var<'t, T>,
@@ -136,21 +147,27 @@ impl<T: Scalar> Tape<T> {
             other.0,
             other.1
         );
-        if loc.is_laned() || rho.is_laned() {
+        if loc.is_per_lane() || rho.is_per_lane() {
             let prior = Divergence::<S> { prior, of_type: PhantomData };
-            return (Var::map(Value::<S, K>(PhantomData), [loc, rho]), Var::map_sum(prior, [loc, rho]));
+            return (Var::map(Value::<S, O>(PhantomData), [loc, rho]), Var::map_sum(prior, [loc, rho]));
         }
         let key = self.lane_key(key, 0);
-        let few = shape.0 * shape.1 <= KEPT_SLOPES;
-        let arrays = if few { 2 } else { usize::from(K::NOISY) };
-        let lent = K::NOISY && !few && self.lends(loc, rho);
-        let behind = Behind { sum: true, arrays, lent, ..Behind::default() };
-        let op = GaussianAndKl::<S, K> { prior, key, behind, of_type: PhantomData };
-        self.record_op(op, &[loc, rho], shape, behind)
+        let n = shape.0 * shape.1;
+        let few = n <= MOST_SAVED_SLOPES;
+        let saved = saved_arrays(n, if few { 2 } else { usize::from(O::NOISY) });
+        let donated = O::NOISY && !few && self.donates(loc, rho);
+        let op = GaussianAndKl::<S, O> { prior, key, saved, donated, of_type: PhantomData };
+        let outputs = [shape, (1, 1)].into_iter();
+        let first = self.record_outputs(op, &[loc, rho], shape, outputs, saved);
+        if donated {
+            self.note_donation(first - 1, saved);
+        }
+        (Var::node(self, first), Var::node(self, first + 1))
     }
 
-    /// A draw `loc + scale ε` of Gaussians with `scale = S(rho)`, and the sum of their divergences from `Normal(prior.0, prior.1)`, as one
-    /// pass. Entry `i` of the noise is element `i` of the key's stream of normal numbers.
+    /// A draw `loc + scale ε` of Gaussians with `scale = S(rho)`, and the sum of their divergences
+    /// from `Normal(prior.0, prior.1)`, as one pass. Entry `i` of the noise is element `i` of the
+    /// key's stream of normal numbers.
     ///
     /// *Shapes*: `loc` and `rho` r × c, the draw r × c, the divergence 1 × 1.
     ///
@@ -166,7 +183,7 @@ impl<T: Scalar> Tape<T> {
     ) -> (Var<'t, T>, Var<'t, T>) {
         let prior = Prior { loc: prior.0, scale: prior.1 };
         if self.lanes() == 1 {
-            return self.gaussian::<S, Drawn>(loc, rho, prior, key);
+            return self.gaussian::<S, Sample>(loc, rho, prior, key);
         }
         // Scales and divergence are the same in all lanes.
         let (scale, kl) = self.gaussian::<S, Scale>(loc, rho, prior, key);

@@ -1,12 +1,12 @@
-//! Many Gaussians of few numbers, drawn in one pass.
+//! Draws of several small Gaussian sites in one pass.
 
-use super::gaussian::{left, split_mut};
+use super::gaussian::{saved_arrays, split, split_mut};
 use crate::kernel::SharedMut;
-use crate::kernel::gaussian::{Backward, Drawn, Gaussians, Left, Prior, backward, forward};
+use crate::kernel::gaussian::{Backward, Gaussians, Prior, Sample, SavedValues, backward, forward};
 use crate::random::{Key, fill_normals};
 use crate::real::Scalar;
 use crate::scale::ScaleMap;
-use crate::tape::{Adjoints, Behind, Inputs, Op, Tape, Var};
+use crate::tape::{Adjoints, Inputs, Op, Saved, Tape, Var};
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub struct GaussianSite {
     pub shape: (usize, usize),
     /// Mean and standard deviation of the Gaussian that the divergence is from.
     pub prior: (f64, f64),
-    /// What is folded into the key of the noise.
+    /// The number that is folded into the key of the noise.
     pub number: u64,
 }
 
@@ -55,14 +55,16 @@ impl<'t, T: Scalar> GaussianDraws<'t, T> {
     }
 }
 
-/// Of a column of locations and one of scale parameters. The slopes along the latter are kept for the way back.
+/// Draws of all sites, from a column of locations and one of scale parameters. The outputs are the
+/// draw of every site and the sum of the divergences. The derivatives by the scale parameters are
+/// saved for the backward pass.
 #[derive(Clone, Debug)]
 struct SitesAndKl<S> {
     sites: Arc<[GaussianSite]>,
     key: Key,
     /// The number of the lane that is drawn.
     lane: usize,
-    behind: Behind,
+    saved: Saved,
     of_type: PhantomData<S>,
 }
 
@@ -84,52 +86,54 @@ impl<S: ScaleMap, T: Scalar> Op<T> for SitesAndKl<S> {
     }
 
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
-        let n = x.get(0).len();
-        let (kept, kl, Left::Slopes(noise, slopes)) = split_mut(self.behind, n, y) else { return };
+        let (values, kl, SavedValues::Slopes(noise, slopes)) = split_mut(self.saved, y) else { return };
         let stream = |site: &GaussianSite| (self.key.fold_in(site.number).of_lane(self.lane), site.size());
         fill_normals(self.sites.iter().map(stream), noise);
         let mut sum = T::default().num();
         for (range, prior) in self.runs() {
             let part = |k| &x.get(k)[range.clone()];
             let of = Gaussians { loc: part(0), rho: part(1), prior, key: None };
-            let left = Left::Slopes(&mut noise[range.clone()], &mut slopes[range.clone()]);
-            sum += forward::<S, Drawn, T>(of, &mut kept[range], left.map(SharedMut::new)).num();
+            let saved = SavedValues::Slopes(&mut noise[range.clone()], &mut slopes[range.clone()]);
+            sum += forward::<S, Sample, T>(of, &mut values[range], saved.map(SharedMut::new)).num();
         }
         *kl = T::from_num(sum);
     }
 
     fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let n = x.get(0).len();
-        let left = left(self.behind, n, y);
+        let saved = split(self.saved, y);
         let to = [dx.shared(0), dx.shared(1)];
-        // A turn is for all entries of a parameter, so for those of one run or for nobody; then they change when the sweep is at the parameter.
+        // A fused update is for all entries of a parameter. With several runs, the parameters are
+        // updated when the backward pass comes to them.
         let one = self.runs().count() == 1;
-        let turns = if one { [dx.turn(0), dx.turn(1)] } else { [None, None] };
+        let updates = if one { [dx.range_update(0), dx.range_update(1)] } else { [None, None] };
         for (range, prior) in self.runs() {
             let part = range.clone();
             let of = Backward {
                 prior,
                 loc: &x.get(0)[part.clone()],
                 rho: &x.get(1)[part.clone()],
-                left: left.map(|left| &left[part.clone()]),
-                kept: &g[part],
+                saved: saved.map(|saved| &saved[part.clone()]),
+                values: &g[part],
                 kl: g[n],
-                lent: [false; 2],
+                donated: [false; 2],
             };
-            let to = to.map(|to| to.map(|(to, fresh)| (to.part(range.clone()), fresh)));
-            backward::<S, Drawn, T>(of, to, &turns);
+            let to = to.map(|to| to.map(|(to, overwrite)| (to.part(range.clone()), overwrite)));
+            backward::<S, Sample, T>(of, to, &updates);
         }
     }
 }
 
 impl<T: Scalar> Tape<T> {
-    /// As [`gaussian_draw`](Tape::gaussian_draw) for every one of these sites, in one pass: what a pass costs by itself is paid once. The noise of a
-    /// site is that of `key.fold_in(number)`, and the draws have the same bits.
+    /// As [`gaussian_draw`](Tape::gaussian_draw) for every one of these sites, in one pass: what a
+    /// pass costs by itself is paid once. The noise of a site is that of `key.fold_in(number)`, and
+    /// the draws have the same bits.
     ///
     /// *Shapes*: `loc` and `rho` n × 1, the numbers of all sites one after the other.
     ///
     /// # Panics
-    /// If the numbers of the sites are not n, an argument is on another tape, or the tape has several [lanes](Tape::set_lanes).
+    /// If the numbers of the sites are not n, an argument is on another tape, or the tape has
+    /// several [lanes](Tape::set_lanes).
     #[track_caller]
     pub fn gaussian_sites<'t, S: ScaleMap>(
         &'t self,
@@ -146,12 +150,13 @@ impl<T: Scalar> Tape<T> {
             rho.shape()
         );
         assert!(self.lanes() == 1, "gaussian_sites: {} lanes", self.lanes());
-        let behind = Behind { sum: true, arrays: 2, views: sites.len(), lent: false };
-        let (sites, of_type) = (sites.clone(), PhantomData::<S>);
-        let shapes = sites.clone();
-        let op = SitesAndKl { sites, key, lane: self.lane_number(), behind, of_type };
-        let (all, kl) = self.record_op(op, &[loc, rho], (n, 1), behind);
-        let first = self.show_parts(all, shapes.iter().map(|site| site.shape));
-        GaussianDraws { tape: self, first, count: shapes.len(), kl }
+        let (count, saved) = (sites.len(), saved_arrays(n, 2));
+        let (op_sites, lane) = (sites.clone(), self.first_lane());
+        let op = SitesAndKl { sites: op_sites, key, lane, saved, of_type: PhantomData::<S> };
+        let shape = |i| sites.get(i).map_or((1, 1), |site: &GaussianSite| site.shape);
+        let outputs = (0..count + 1).map(shape);
+        let first = self.record_outputs(op, &[loc, rho], (n, 1), outputs, saved);
+        let kl = Var::node(self, first + count as u32);
+        GaussianDraws { tape: self, first, count, kl }
     }
 }

@@ -41,8 +41,8 @@ fn rounding<T: Scalar>() -> f64 {
     if T::from_f64(1.0 + f64::EPSILON).to_f64() > 1.0 { f64::EPSILON } else { f64::from(f32::EPSILON) }
 }
 
-/// Overwrites the lower triangle of `a` (n × n) with its Cholesky factor and the rest with zeros. A pivot that is not positive
-/// becomes NaN, and so does what follows from it.
+/// Overwrites the lower triangle of `a` (n × n) with its Cholesky factor and the rest with zeros. A
+/// pivot that is not positive becomes NaN, and so does what follows from it.
 fn factor<T: Scalar>(a: &mut [T], n: usize) {
     for j in 0..n {
         for k in 0..j {
@@ -102,7 +102,7 @@ impl<T: Scalar> Op<T> for Cholesky {
     /// Source: Murray 2016, "Differentiation of the Cholesky decomposition", eq. 9.
     fn backward(&self, x: &Inputs<'_, T>, l: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let n = x.shape(0).0;
-        if !dx.wants(0) {
+        if !dx.needs_grad(0) {
             return;
         }
         let mut s = dx.take_scratch(n * n);
@@ -115,7 +115,7 @@ impl<T: Scalar> Op<T> for Cholesky {
         solve(l, n, &mut s, true);
         transpose(&mut s, n);
         solve(l, n, &mut s, true);
-        dx.add_to_some(0, |to| {
+        dx.accumulate_zeroed(0, |to| {
             for j in 0..n {
                 for i in 0..n {
                     let v = (s[i + j * n].num() + s[j + i * n].num()) * 0.5;
@@ -159,7 +159,7 @@ impl<T: Scalar> Op<T> for TriangularSolve {
         db.copy_from_slice(g);
         solve(x.get(0), n, &mut db, !self.transposed);
         let (left, right) = if self.transposed { (y, &db[..]) } else { (&db[..], y) };
-        dx.add_to_some(0, |to| {
+        dx.accumulate_zeroed(0, |to| {
             for j in 0..n {
                 for i in j..n {
                     let mut v = T::Num::zero();
@@ -170,7 +170,7 @@ impl<T: Scalar> Op<T> for TriangularSolve {
                 }
             }
         });
-        dx.add_to_some(1, |to| add(to, &db));
+        dx.accumulate_zeroed(1, |to| add(to, &db));
         dx.put_scratch(db);
     }
 }
@@ -192,7 +192,7 @@ impl<T: Scalar> Op<T> for Diagonal {
 
     fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let (rows, _) = x.shape(0);
-        dx.add_to_some(0, |to| {
+        dx.accumulate_zeroed(0, |to| {
             for (i, g) in g.iter().enumerate() {
                 let to = &mut to[i * (rows + 1)];
                 *to = T::from_num(to.num() + g.num());
@@ -209,7 +209,8 @@ impl<'t, T: Scalar> Var<'t, T> {
         rows
     }
 
-    /// The lower-triangular `L` with `L Lᵀ = A`. Only the lower triangle of `A` is read; the gradient is symmetric.
+    /// The lower-triangular `L` with `L Lᵀ = A`. Only the lower triangle of `A` is read; the
+    /// gradient is symmetric.
     ///
     /// # Errors
     /// If `A` is not positive definite (NaN included).

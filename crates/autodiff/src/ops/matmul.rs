@@ -1,10 +1,10 @@
 //! Matrix products.
 
 use super::reduce::{add, column_sums};
-use super::relu::{keep_slopes, slopes};
-use crate::kernel::gemm::{Back, Mat, ToColumn, affine, gemm, passed};
+use super::relu::{mask, mask_in_place};
+use crate::kernel::gemm::{Masked, Mat, ToColumn, affine, backward_column, gemm};
 use crate::real::Scalar;
-use crate::tape::{Adjoints, Inputs, Op, Var, back_lane_by_lane, lane_by_lane};
+use crate::tape::{Adjoints, FastOp, Inputs, Op, Var, backward_by_lane, forward_by_lane};
 
 /// `op(A) op(B)`, each operand transposed or not.
 #[derive(Clone, Copy, Debug)]
@@ -31,36 +31,58 @@ impl<T: Scalar> Op<T> for MatMul {
         let (a, b) = (mat(x, 0, self.ta), mat(x, 1, self.tb));
         let g = Mat { data: g, rows: a.shape().0, cols: b.shape().1, transposed: false };
         // With Y = A B: dA = G Bᵀ, dB = Aᵀ G; a stored transpose receives the transpose of that.
-        dx.add(0, |to, fresh| if self.ta { gemm(to, b, g.t(), fresh) } else { gemm(to, g, b.t(), fresh) });
-        dx.add(1, |to, fresh| if self.tb { gemm(to, g.t(), a, fresh) } else { gemm(to, a.t(), g, fresh) });
+        dx.accumulate(
+            0,
+            |to, overwrite| {
+                if self.ta { gemm(to, b, g.t(), overwrite) } else { gemm(to, g, b.t(), overwrite) }
+            },
+        );
+        dx.accumulate(
+            1,
+            |to, overwrite| {
+                if self.tb { gemm(to, g.t(), a, overwrite) } else { gemm(to, a.t(), g, overwrite) }
+            },
+        );
     }
 
+    fn fast(&self) -> Option<&dyn FastOp<T>> {
+        Some(self)
+    }
+}
+
+impl<T: Scalar> FastOp<T> for MatMul {
     fn forward_lanes(&self, x: &Inputs<'_, T>, y: &mut [T]) {
         match side_by_side(x, 1).filter(|_| !self.tb) {
             Some(b) => gemm(y, mat(x, 0, self.ta), b, true),
-            None => lane_by_lane(self, x, y),
+            None => forward_by_lane(self, x, y),
         }
     }
 
     fn backward_lanes(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let Some(b) = side_by_side(x, 1).filter(|_| !self.tb) else {
-            return back_lane_by_lane(self, x, y, g, dx);
+            return backward_by_lane(self, x, y, g, dx);
         };
         let a = mat(x, 0, self.ta);
         let g = Mat { data: g, rows: a.shape().0, cols: b.cols, transposed: false };
-        dx.add(0, |to, fresh| if self.ta { gemm(to, b, g.t(), fresh) } else { gemm(to, g, b.t(), fresh) });
-        dx.add_all(1, |to, fresh| gemm(to, a.t(), g, fresh));
+        dx.accumulate(
+            0,
+            |to, overwrite| {
+                if self.ta { gemm(to, b, g.t(), overwrite) } else { gemm(to, g, b.t(), overwrite) }
+            },
+        );
+        dx.accumulate_lanes(1, |to, overwrite| gemm(to, a.t(), g, overwrite));
     }
 }
 
-/// The matrices of all lanes side by side, if argument `k` has lanes and argument 0 is the same in all: one product does for them.
+/// The matrices of all lanes side by side, if argument `k` has lanes and argument 0 is the same in
+/// all: then one product computes all lanes.
 fn side_by_side<'a, T: Scalar>(x: &Inputs<'a, T>, k: usize) -> Option<Mat<'a, T>> {
     let (rows, cols) = x.shape(k);
-    let one = x.is_laned(k) && !x.is_laned(0);
-    one.then(|| Mat { data: x.all(k), rows, cols: cols * x.lanes(), transposed: false })
+    let one = x.is_per_lane(k) && !x.is_per_lane(0);
+    one.then(|| Mat { data: x.all_lanes(k), rows, cols: cols * x.lanes(), transposed: false })
 }
 
-/// `X W + 1 b`: n × k by k × m, and a row of m; rectified or not.
+/// `X W + 1 b`: n × k by k × m, and a row of m; with a ReLU or without.
 #[derive(Clone, Copy, Debug)]
 struct Affine {
     relu: bool,
@@ -76,39 +98,45 @@ impl<T: Scalar> Op<T> for Affine {
     }
 
     fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        self.back(mat(x, 0, false), mat(x, 1, false), y, g, dx, false);
+        self.backward_affine(mat(x, 0, false), mat(x, 1, false), y, g, dx, false);
     }
 
+    fn fast(&self) -> Option<&dyn FastOp<T>> {
+        Some(self)
+    }
+}
+
+impl<T: Scalar> FastOp<T> for Affine {
     fn backward_in_place(&self, x: &Inputs<'_, T>, y: &[T], g: &mut [T], dx: &mut Adjoints<'_, T>) {
         let (a, w) = (mat(x, 0, false), mat(x, 1, false));
-        let sums = dx.take_sums();
+        let sums = dx.take_masked_sums();
         if self.relu && sums.is_none() {
-            keep_slopes(y, g);
+            mask_in_place(y, g);
         }
-        back_linear(a, w, g, sums.as_deref(), dx, false);
+        backward_linear(a, w, g, sums.as_deref(), dx, false);
         if let Some(sums) = sums {
-            dx.put_sums(sums);
+            dx.put_masked_sums(sums);
         }
     }
 
     fn forward_lanes(&self, x: &Inputs<'_, T>, y: &mut [T]) {
-        match side_by_side(x, 1).filter(|_| x.is_laned(2)) {
-            Some(w) => affine(y, mat(x, 0, false), w, x.all(2), self.relu),
-            None => lane_by_lane(self, x, y),
+        match side_by_side(x, 1).filter(|_| x.is_per_lane(2)) {
+            Some(w) => affine(y, mat(x, 0, false), w, x.all_lanes(2), self.relu),
+            None => forward_by_lane(self, x, y),
         }
     }
 
     fn backward_lanes(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        match side_by_side(x, 1).filter(|_| x.is_laned(2)) {
-            Some(w) => self.back(mat(x, 0, false), w, y, g, dx, true),
-            None => back_lane_by_lane(self, x, y, g, dx),
+        match side_by_side(x, 1).filter(|_| x.is_per_lane(2)) {
+            Some(w) => self.backward_affine(mat(x, 0, false), w, y, g, dx, true),
+            None => backward_by_lane(self, x, y, g, dx),
         }
     }
 }
 
 impl Affine {
-    /// The derivative rule, of one lane or of all, whose weights stand side by side.
-    fn back<T: Scalar>(
+    /// The backward rule, of one lane or of all, whose weights stand side by side.
+    fn backward_affine<T: Scalar>(
         self,
         a: Mat<'_, T>,
         w: Mat<'_, T>,
@@ -118,17 +146,17 @@ impl Affine {
         all: bool,
     ) {
         if !self.relu {
-            return back_linear(a, w, g, None, dx, all);
+            return backward_linear(a, w, g, None, dx, all);
         }
-        let mut passed = dx.take_scratch(g.len());
-        slopes(y, g, &mut passed, true);
-        back_linear(a, w, &passed, None, dx, all);
-        dx.put_scratch(passed);
+        let mut masked = dx.take_scratch(g.len());
+        mask(y, g, &mut masked, true);
+        backward_linear(a, w, &masked, None, dx, all);
+        dx.put_scratch(masked);
     }
 }
 
-/// The derivative rule of `X W + 1 b`. The sums of the columns of the adjoint may be known.
-fn back_linear<T: Scalar>(
+/// The backward rule of `X W + 1 b`. The sums of the columns of the adjoint may be known.
+fn backward_linear<T: Scalar>(
     a: Mat<'_, T>,
     w: Mat<'_, T>,
     g: &[T],
@@ -136,20 +164,20 @@ fn back_linear<T: Scalar>(
     dx: &mut Adjoints<'_, T>,
     all: bool,
 ) {
-    dx.add_to(2, all, |to, fresh| match sums {
-        Some(sums) if fresh => to.copy_from_slice(sums),
+    dx.accumulate_in(2, all, |to, overwrite| match sums {
+        Some(sums) if overwrite => to.copy_from_slice(sums),
         Some(sums) => add(to, sums),
-        None => column_sums(g, a.rows, to, fresh),
+        None => column_sums(g, a.rows, to, overwrite),
     });
     if w.cols == 1
-        && let Some((h, sums)) = dx.passed(0)
+        && let Some((h, sums)) = dx.masked(0)
     {
-        let to = Back { w: dx.shared(1), h, sums };
-        return passed(ToColumn { h: a.data, w: w.data, g }, to);
+        let to = Masked { w: dx.shared(1), h, sums };
+        return backward_column(ToColumn { h: a.data, w: w.data, g }, to);
     }
     let g = Mat { data: g, rows: a.rows, cols: w.cols, transposed: false };
-    dx.add_to(1, all, |to, fresh| gemm(to, a.t(), g, fresh));
-    dx.add(0, |to, fresh| gemm(to, g, w.t(), fresh));
+    dx.accumulate_in(1, all, |to, overwrite| gemm(to, a.t(), g, overwrite));
+    dx.accumulate(0, |to, overwrite| gemm(to, g, w.t(), overwrite));
 }
 
 impl<'t, T: Scalar> Var<'t, T> {
@@ -162,8 +190,8 @@ impl<'t, T: Scalar> Var<'t, T> {
         self.affine_map(weight, bias, false)
     }
 
-    /// `max(X W + b, 0)`: a layer of rectified units as one node, with the passes over its outputs that [`affine`](Var::affine) and
-    /// [`relu`](Var::relu) would make one after the other.
+    /// `max(X W + b, 0)`: a layer with a ReLU as one node, in fewer passes over its outputs than
+    /// [`affine`](Var::affine) and [`relu`](Var::relu) take one after the other.
     ///
     /// # Panics
     /// As `affine`.
@@ -182,7 +210,7 @@ impl<'t, T: Scalar> Var<'t, T> {
             b.1
         );
         match self.tape().or(weight.tape()).or(bias.tape()) {
-            Some(tape) if relu => tape.record_rectified(Affine { relu }, &[self, weight, bias], (n, m)),
+            Some(tape) if relu => tape.record_relu(Affine { relu }, &[self, weight, bias], (n, m)),
             Some(tape) => tape.record(Affine { relu }, &[self, weight, bias], n, m),
             None if relu => (self * weight + bias).relu(),
             None => self * weight + bias,

@@ -1,4 +1,4 @@
-//! The operations on [`Var`](crate::Var), each with its value rule and its derivative rule in one place.
+//! The operations on [`Var`](crate::Var), each with its forward and its backward rule in one place.
 
 mod arithmetic;
 mod elementwise;

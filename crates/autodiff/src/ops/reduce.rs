@@ -60,7 +60,7 @@ impl<T: Scalar> Op<T> for SumAxis {
 
     fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let (rows, _) = x.shape(0);
-        dx.add_to_some(0, |to| {
+        dx.accumulate_zeroed(0, |to| {
             for (j, column) in to.chunks_exact_mut(rows.max(1)).enumerate() {
                 match self.0 {
                     Axis::Rows => column.iter_mut().for_each(|t| *t = T::from_num(t.num() + g[j].num())),
@@ -72,16 +72,16 @@ impl<T: Scalar> Op<T> for SumAxis {
 }
 
 /// The sum of every column, stored or added.
-pub(crate) fn column_sums<T: Scalar>(x: &[T], rows: usize, to: &mut [T], fresh: bool) {
-    /// Up to so many rows a column is so short that adding up the lanes in the end takes most of the time. A product with ones does that for
-    /// sixteen columns at once.
+pub(crate) fn column_sums<T: Scalar>(x: &[T], rows: usize, to: &mut [T], overwrite: bool) {
+    /// Up to so many rows a column is so short that adding up the lanes in the end takes most of
+    /// the time. A product with ones does that for sixteen columns at once.
     const SHORT: usize = 256;
     if (1..=SHORT).contains(&rows) {
         let ones = [T::from_f64(1.0); SHORT];
         let ones = Mat { data: &ones[..rows], rows: 1, cols: rows, transposed: false };
-        return gemm(to, ones, Mat { data: x, rows, cols: to.len(), transposed: false }, fresh);
+        return gemm(to, ones, Mat { data: x, rows, cols: to.len(), transposed: false }, overwrite);
     }
-    if fresh {
+    if overwrite {
         to.fill(T::from_f64(0.0));
     }
     if rows > 0 {
@@ -98,7 +98,8 @@ struct ColumnSums<'a, T> {
 impl<T: Scalar> Kernel for ColumnSums<'_, T> {
     type Output = ();
 
-    /// Running sums in 16 lanes, whatever the instruction set; what does not fill the lanes has a sum of its own.
+    /// Running sums in 16 lanes, whatever the instruction set; what does not fill the lanes has a
+    /// sum of its own.
     #[inline(always)]
     fn run(self) {
         const LANES: usize = 16;
@@ -153,16 +154,16 @@ impl<T: Scalar> Op<T> for Combination {
 
     fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         for k in 0..x.len() {
-            dx.add(k, |to, fresh| scaled(self.weights[k], g, to, fresh));
+            dx.accumulate(k, |to, overwrite| scaled(self.weights[k], g, to, overwrite));
         }
     }
 }
 
 /// `w x`, stored or added.
-fn scaled<T: Scalar>(w: f64, x: &[T], to: &mut [T], fresh: bool) {
+fn scaled<T: Scalar>(w: f64, x: &[T], to: &mut [T], overwrite: bool) {
     for (to, x) in to.iter_mut().zip(x) {
         let term = if w == 1.0 { x.num() } else { x.num() * w };
-        *to = T::from_num(if fresh { term } else { to.num() + term });
+        *to = T::from_num(if overwrite { term } else { to.num() + term });
     }
 }
 
@@ -217,7 +218,8 @@ impl<'t, T: Scalar> Var<'t, T> {
     }
 }
 
-/// The terms of a combination so far: as many as one operation adds, of which the first may be the sum of those before.
+/// The terms of a combination so far: as many as one operation adds, of which the first may be the
+/// sum of those before.
 struct Combined<'t, T: Scalar> {
     terms: [Var<'t, T>; TERMS],
     weights: [f64; TERMS],

@@ -1,9 +1,10 @@
-//! The rectifier. It is so cheap that the way of a formula (load, compute with derivatives, store) would take most of the time.
+//! The ReLU. It is so cheap that the steps of a formula (load, compute with derivatives, store)
+//! would take most of the time.
 
 use crate::kernel::in_chunks;
 use crate::real::{Real, Scalar};
 use crate::simd::{Kernel, dispatch};
-use crate::tape::{Adjoints, Inputs, Op, Var};
+use crate::tape::{Adjoints, FastOp, Inputs, Op, Var};
 use num_traits::Zero;
 
 #[derive(Clone, Copy, Debug)]
@@ -19,15 +20,21 @@ impl<T: Scalar> Op<T> for Relu {
     }
 
     fn backward(&self, _: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        dx.add(0, |to, fresh| slopes(y, g, to, fresh));
+        dx.accumulate(0, |to, overwrite| mask(y, g, to, overwrite));
     }
 
+    fn fast(&self) -> Option<&dyn FastOp<T>> {
+        Some(self)
+    }
+}
+
+impl<T: Scalar> FastOp<T> for Relu {
     fn forward_lanes(&self, x: &Inputs<'_, T>, y: &mut [T]) {
-        values(x.all(0), y);
+        values(x.all_lanes(0), y);
     }
 
     fn backward_lanes(&self, _: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        dx.add_all(0, |to, fresh| slopes(y, g, to, fresh));
+        dx.accumulate_lanes(0, |to, overwrite| mask(y, g, to, overwrite));
     }
 }
 
@@ -35,19 +42,19 @@ fn values<T: Scalar>(x: &[T], y: &mut [T]) {
     in_chunks(y, |y, at| dispatch(Value { x: &x[at..][..y.len()], y }));
 }
 
-/// The part of `g` that a rectifier with the values `y` lets through, stored or added.
-pub(super) fn slopes<T: Scalar>(y: &[T], g: &[T], to: &mut [T], fresh: bool) {
+/// `g`, masked by a ReLU with the values `y`: the adjoint of its argument, stored or added.
+pub(super) fn mask<T: Scalar>(y: &[T], g: &[T], to: &mut [T], overwrite: bool) {
     in_chunks(to, |to, at| {
         let (y, g) = (&y[at..][..to.len()], &g[at..][..to.len()]);
-        dispatch(Slope { y, g, to, fresh });
+        dispatch(Mask { y, g, to, overwrite });
     });
 }
 
-/// As [`slopes`], in the place of `g`.
-pub(super) fn keep_slopes<T: Scalar>(y: &[T], g: &mut [T]) {
+/// As [`mask`], in place.
+pub(super) fn mask_in_place<T: Scalar>(y: &[T], g: &mut [T]) {
     in_chunks(g, |g, at| {
         let y = &y[at..][..g.len()];
-        dispatch(Keep { y, g });
+        dispatch(MaskInPlace { y, g });
     });
 }
 
@@ -67,20 +74,20 @@ impl<T: Scalar> Kernel for Value<'_, T> {
     }
 }
 
-struct Slope<'a, T> {
+struct Mask<'a, T> {
     y: &'a [T],
     g: &'a [T],
     to: &'a mut [T],
-    fresh: bool,
+    overwrite: bool,
 }
 
-impl<T: Scalar> Kernel for Slope<'_, T> {
+impl<T: Scalar> Kernel for Mask<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         let parts = self.to.iter_mut().zip(self.y.iter().zip(self.g));
-        if self.fresh {
+        if self.overwrite {
             parts.for_each(|(to, (y, g))| *to = T::from_num(part(*y, *g)));
         } else {
             parts.for_each(|(to, (y, g))| *to = T::from_num(to.num() + part(*y, *g)));
@@ -89,12 +96,12 @@ impl<T: Scalar> Kernel for Slope<'_, T> {
 }
 
 /// A kernel of its own: where the target may be what is read, LLVM does not vectorise.
-struct Keep<'a, T> {
+struct MaskInPlace<'a, T> {
     y: &'a [T],
     g: &'a mut [T],
 }
 
-impl<T: Scalar> Kernel for Keep<'_, T> {
+impl<T: Scalar> Kernel for MaskInPlace<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -103,7 +110,7 @@ impl<T: Scalar> Kernel for Keep<'_, T> {
     }
 }
 
-/// The slope is told from the value: 0 where that is 0, else 1 (also where it is NaN).
+/// The derivative follows from the value: 0 where that is 0, else 1 (also where it is NaN).
 #[inline(always)]
 fn part<T: Scalar>(y: T, g: T) -> T::Num {
     if y.num() <= 0.0 { T::Num::zero() } else { g.num() }

@@ -29,7 +29,7 @@ impl<T: Scalar> Op<T> for Slice {
 
     fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let (rows, _) = x.shape(0);
-        dx.add_to_some(0, |to| {
+        dx.accumulate_zeroed(0, |to| {
             if self.rows.is_empty() {
                 return;
             }
@@ -54,7 +54,7 @@ impl<T: Scalar> Op<T> for Reshape {
     }
 
     fn backward(&self, _: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        dx.add(0, |to, fresh| if fresh { to.copy_from_slice(g) } else { add(to, g) });
+        dx.accumulate(0, |to, overwrite| if overwrite { to.copy_from_slice(g) } else { add(to, g) });
     }
 }
 
@@ -77,7 +77,7 @@ impl<T: Scalar> Op<T> for Transpose {
 
     fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let (rows, cols) = x.shape(0);
-        dx.add_to_some(0, |to| {
+        dx.accumulate_zeroed(0, |to| {
             for j in 0..cols {
                 for i in 0..rows {
                     let e = i + j * rows;
@@ -95,7 +95,8 @@ struct Concat {
 }
 
 impl Concat {
-    /// For every argument and each of its columns (all at once side by side): where it stands in the result.
+    /// For every argument and each of its columns (all at once side by side): where it stands in
+    /// the result.
     fn parts<T: Scalar>(&self, x: &Inputs<'_, T>, mut each: impl FnMut(usize, Range<usize>, Range<usize>)) {
         let total: usize = (0..x.len()).map(|k| x.shape(k).0).sum();
         let mut start = 0;
@@ -125,7 +126,7 @@ impl<T: Scalar> Op<T> for Concat {
     }
 
     fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        self.parts(x, |k, from, to| dx.add_to_some(k, |dx| add(&mut dx[from], &g[to])));
+        self.parts(x, |k, from, to| dx.accumulate_zeroed(k, |dx| add(&mut dx[from], &g[to])));
     }
 }
 

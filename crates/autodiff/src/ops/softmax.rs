@@ -13,10 +13,11 @@ fn blocks(rows: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..rows).step_by(ROWS).map(move |at| (at, ROWS.min(rows - at)))
 }
 
-/// The largest entry of each of a block's rows, and `ln Σ exp` of the row less it; a row of -∞ gives -∞ and 0.
+/// The largest entry of each of a block's rows, and `ln Σ exp` of the row less it; a row of -∞
+/// gives -∞ and 0.
 ///
-/// Both parts are kept, and the largest term, 1, stays out of the sum: the logarithm of a probability near 1 then keeps its
-/// digits, however large the entries are.
+/// Both parts are kept, and the largest term, 1, stays out of the sum: the logarithm of a
+/// probability near 1 then keeps its digits, however large the entries are.
 #[inline(always)]
 fn block_lse<T: Scalar>(x: &[T], rows: usize, (at, n): (usize, usize)) -> [[T::Num; ROWS]; 2] {
     let mut top = [T::Num::of(f64::NEG_INFINITY); ROWS];
@@ -59,7 +60,7 @@ impl<T: Scalar> Op<T> for LogSumExp {
 
     fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let (rows, _) = x.shape(0);
-        dx.add_to_some(0, |to| dispatch(SumSlopes { rows, x: x.get(0), y, g, to }));
+        dx.accumulate_zeroed(0, |to| dispatch(SumSlopes { rows, x: x.get(0), y, g, to }));
     }
 }
 
@@ -125,7 +126,7 @@ impl<T: Scalar> Op<T> for Softmax {
 
     fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let (rows, _) = x.shape(0);
-        dx.add_to_some(0, |to| dispatch(Slopes { log: self.log, rows, y, g, to }));
+        dx.accumulate_zeroed(0, |to| dispatch(Slopes { log: self.log, rows, y, g, to }));
     }
 }
 

@@ -68,7 +68,8 @@ impl<'a, T: Noise> Part<'a, T> {
         Some(Piece { key: self.key, block, skip, to: self.to.split_off_mut(..n)? })
     }
 
-    /// Fills pairs of whole blocks, whose values go to their place without a copy, as long as there are any.
+    /// Fills pairs of whole blocks, whose values go to their place without a copy, as long as there
+    /// are any.
     #[inline(always)]
     fn fill_pairs<S: Stream>(&mut self) {
         while self.start.is_multiple_of(BLOCK as u64) && self.to.len() >= 2 * BLOCK {
@@ -111,7 +112,8 @@ impl<T: Noise> Piece<'_, T> {
     }
 }
 
-/// Parts of streams, two blocks at once where that takes less time: also of different streams, which helps short parts.
+/// Parts of streams, two blocks at once where that takes less time: also of different streams,
+/// which helps short parts.
 struct Fill<S, P> {
     parts: P,
     stream: PhantomData<S>,
@@ -151,8 +153,9 @@ fn fill<S: Stream, T: Noise>(key: Key, start: u64, out: &mut [T]) {
     in_parts(out, PIECE, |piece, at| run(start.wrapping_add(at as u64), piece));
 }
 
-/// Fills the slice with the beginnings of several keys' streams of standard normal numbers, one after the other: of each key so many elements. As
-/// [`fill_normal`] for each of them, in less time if they are short. What is beyond their sum stays.
+/// Fills the slice with the beginnings of several keys' streams of standard normal numbers, one
+/// after the other: of each key so many elements. As [`fill_normal`] for each of them, in less time
+/// if they are short. What is beyond their sum stays.
 ///
 /// # Panics
 /// If the slice is shorter than their sum.
@@ -167,28 +170,31 @@ pub(crate) fn fill_normals<T: Noise>(streams: impl Iterator<Item = (Key, usize)>
 
 /// Writes elements `start, start + 1, …` of the key's stream of standard normal numbers.
 ///
-/// The same element is the same number in any call, whatever the split and the number of threads (long slices are
-/// filled in parallel).
+/// The same element is the same number in any call, whatever the split and the number of threads
+/// (long slices are filled in parallel).
 pub fn fill_normal<T: Noise>(key: Key, start: u64, out: &mut [T]) {
     fill::<Normal, T>(key, start, out);
 }
 
-/// Writes elements `start, start + 1, …` of the key's stream of uniform numbers in the open interval (0, 1).
+/// Writes elements `start, start + 1, …` of the key's stream of uniform numbers in the open
+/// interval (0, 1).
 ///
-/// The same element is the same number in any call, whatever the split and the number of threads (long slices are
-/// filled in parallel).
+/// The same element is the same number in any call, whatever the split and the number of threads
+/// (long slices are filled in parallel).
 pub fn fill_uniform<T: Noise>(key: Key, start: u64, out: &mut [T]) {
     fill::<Uniform, T>(key, start, out);
 }
 
-/// Element `index` of the key's stream of standard normal numbers. (Costs as much as a block of 64.)
+/// Element `index` of the key's stream of standard normal numbers. (Costs as much as a block of
+/// 64.)
 pub fn normal_at<T: Noise>(key: Key, index: u64) -> T {
     let mut x = T::default();
     fill_normal(key, index, from_mut(&mut x));
     x
 }
 
-/// Element `index` of the key's stream of uniform numbers in (0, 1). (Costs as much as a block of 64.)
+/// Element `index` of the key's stream of uniform numbers in (0, 1). (Costs as much as a block of
+/// 64.)
 pub fn uniform_at<T: Noise>(key: Key, index: u64) -> T {
     let mut x = T::default();
     fill_uniform(key, index, from_mut(&mut x));

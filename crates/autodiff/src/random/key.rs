@@ -4,7 +4,8 @@ use super::KeyRng;
 use super::philox::{LANES, philox, philox_lanes, philox_pair};
 use serde::{Deserialize, Serialize};
 
-/// What a counter is used for: its last word. Counters of different domains never meet, so one key may serve all.
+/// What a counter is used for: its last word. Counters of different domains never meet, so one key
+/// may serve all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum Domain {
@@ -21,10 +22,10 @@ pub(super) enum Domain {
 
 /// A 64-bit key, which names a stream of random numbers; a plain value without state.
 ///
-/// Everything drawn is a pure function of the key and an index, so results depend neither on the order of draws nor
-/// on the number of threads. New streams are derived with [`fold_in`](Key::fold_in):
-/// `key.fold_in(step).fold_in_str("theta").fold_in(draw)`. Among `n` derived keys two are equal with a
-/// probability of about `n² / 2⁶⁵`.
+/// Everything drawn is a pure function of the key and an index, so results depend neither on the
+/// order of draws nor on the number of threads. New streams are derived with
+/// [`fold_in`](Key::fold_in): `key.fold_in(step).fold_in_str("theta").fold_in(draw)`. Among `n`
+/// derived keys two are equal with a probability of about `n² / 2⁶⁵`.
 ///
 /// *Source*: Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3".
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
@@ -45,8 +46,9 @@ impl Key {
         self.pair(Domain::FoldIn, data).0
     }
 
-    /// An independent key for every name. The hash of the name (64-bit FNV-1a of its UTF-8 bytes) is part of the
-    /// stream's definition and the same everywhere. A name and a number never give the same stream.
+    /// An independent key for every name. The hash of the name (64-bit FNV-1a of its UTF-8 bytes)
+    /// is part of the stream's definition and the same everywhere. A name and a number never give
+    /// the same stream.
     pub fn fold_in_str(self, name: &str) -> Key {
         let hash =
             name.bytes().fold(0xcbf29ce484222325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100000001b3));
@@ -70,7 +72,8 @@ impl Key {
         philox([index as u32, (index >> 32) as u32, 0, Domain::Words as u32], self.words())
     }
 
-    /// [`at`](Key::at) for 16 consecutive indices from `16 group` on: word `w` of index `l` is `[w][l]`.
+    /// [`at`](Key::at) for 16 consecutive indices from `16 group` on: word `w` of index `l` is
+    /// `[w][l]`.
     #[inline(always)]
     pub(super) fn at_lanes(self, group: u64) -> [[u32; LANES]; 4] {
         let first = group.wrapping_mul(LANES as u64);
@@ -140,7 +143,8 @@ mod tests {
 
     #[test]
     fn derived_keys_are_balanced() {
-        // Every bit of the keys of consecutive numbers: 128 counts, 5.9 sigma each (false alarm below 1e-6).
+        // Every bit of the keys of consecutive numbers: 128 counts, 5.9 sigma each (false alarm
+        // below 1e-6).
         let n = 40_000;
         let mut ones = [0_u32; 128];
         for i in 0..n {

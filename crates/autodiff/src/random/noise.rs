@@ -1,19 +1,19 @@
 //! [`Noise`]: elements that can be drawn by address.
 
-use super::normal::{normal_pair_f32, normal_parts_f64};
+use super::normal::{BLOCK, normal_pair_f32, normal_parts_f64};
 use super::{Key, normal_block_f32, normal_block_f64, uniform_block_f32, uniform_block_f64};
 use crate::real::{Dual, F32, Real};
 
-/// Elements per block: element `i` of a stream is element `i % 64` of block `i / 64`.
-pub const BLOCK: usize = 64;
-
-/// An element that can be drawn by (key, index): `f32`, `f64`, [`F32`], or a [`Dual`], whose draws are constants.
+/// An element that can be drawn by (key, index): `f32`, `f64`, [`F32`], or a [`Dual`], whose draws
+/// are constants.
 ///
-/// These functions are inlined into the kernel that calls them, and vectorise there. Blocks are numbered below 2⁵⁸.
+/// These functions are inlined into the kernel that calls them, and vectorise there. Blocks are
+/// numbered below 2⁵⁸.
 pub trait Noise: Copy + Default + Send + Sync {
     /// Elements `64 block .. 64 block + 64` of the key's stream of standard normal numbers.
     fn normal_block(key: Key, block: u64) -> [Self; BLOCK];
-    /// Elements `64 block .. 64 block + 64` of the key's stream of uniform numbers in the open interval (0, 1).
+    /// Elements `64 block .. 64 block + 64` of the key's stream of uniform numbers in the open
+    /// interval (0, 1).
     fn uniform_block(key: Key, block: u64) -> [Self; BLOCK];
     /// As `normal_block`, where only the first `n` elements are wanted: the others may be anything.
     #[doc(hidden)]
@@ -22,7 +22,8 @@ pub trait Noise: Copy + Default + Send + Sync {
         let _ = n;
         Self::normal_block(key, block)
     }
-    /// As `normal_block` for two blocks, each of a key, if that takes less time than one after the other.
+    /// As `normal_block` for two blocks, each of a key, if that takes less time than one after the
+    /// other.
     #[doc(hidden)]
     #[inline(always)]
     fn normal_pair(blocks: [(Key, u64); 2]) -> Option<[[Self; BLOCK]; 2]> {

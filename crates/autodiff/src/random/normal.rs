@@ -3,16 +3,19 @@
 //! *Source*: Box, Muller 1958, "A note on the generation of random normal deviates".
 
 use super::key::{Domain, Key};
-use super::noise::BLOCK;
 use super::philox::LANES;
 use crate::math::circle::{sin_cos_u32, sin_cos_u64};
 use crate::math::{double, single};
+
+/// Elements per block: element `i` of a stream is element `i % 64` of block `i / 64`.
+pub const BLOCK: usize = 64;
 
 /// `sqrt(-2 ln u)`, `u = (n + ½) / 2³²`: at most 6.76.
 #[inline(always)]
 fn radius_u32(n: u32) -> f32 {
     const CELL: f32 = 1.0 / 4294967296.0;
-    // The distance t to the nearer end of (0, 1) keeps its precision where u itself would round to 1.
+    // The distance t to the nearer end of (0, 1) keeps its precision where u itself would round to
+    // 1.
     let upper = (n as i32) < 0;
     let near = if upper { !n } else { n };
     let t = (near as i32 as f32).mul_add(CELL, 0.5 * CELL);

@@ -1,6 +1,7 @@
 //! Philox4x32-10, a counter-based generator: a keyed bijection of 128-bit counters.
 //!
-//! *Source*: Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3", section 3.3.
+//! *Source*: Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3",
+//! section 3.3.
 
 const MULTIPLIERS: [u32; 2] = [0xD2511F53, 0xCD9E8D57];
 /// Golden ratio and `sqrt(3) - 1`: what the key grows by per round.
@@ -40,7 +41,8 @@ pub fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     c
 }
 
-/// [`philox`] of `counter` with `0, 1, … 15` added to its first word (no carry): word `w` of counter `l` is `[w][l]`.
+/// [`philox`] of `counter` with `0, 1, … 15` added to its first word (no carry): word `w` of
+/// counter `l` is `[w][l]`.
 #[inline(always)]
 #[expect(clippy::needless_range_loop, reason = "a lane runs through four arrays")]
 pub fn philox_lanes(counter: [u32; 4], key: [u32; 2]) -> [[u32; LANES]; 4] {
@@ -54,8 +56,8 @@ pub fn philox_lanes(counter: [u32; 4], key: [u32; 2]) -> [[u32; LANES]; 4] {
     out
 }
 
-/// As [`philox_lanes`] for two counters, of which each has its key and its lanes: twice as many chains of multiplications, which do not wait for each
-/// other.
+/// As [`philox_lanes`] for two counters, of which each has its key and its lanes: twice as many
+/// chains of multiplications, which do not wait for each other.
 #[inline(always)]
 #[expect(clippy::needless_range_loop, reason = "a lane runs through four arrays")]
 pub fn philox_pair(counters: [[u32; 4]; 2], keys: [[u32; 2]; 2]) -> [[[u32; LANES]; 4]; 2] {

@@ -1,5 +1,5 @@
-//! Statistical tests of the noise, at fixed seeds. For a fresh seed each figure has a false alarm rate of 1e-6; there
-//! are about 400 of them.
+//! Statistical tests of the noise, at fixed seeds. For a fresh seed each figure has a false alarm
+//! rate of 1e-6; there are about 400 of them.
 
 use super::{BLOCK, Key, fill_normal, fill_uniform};
 use crate::real::Scalar;
@@ -20,7 +20,8 @@ fn uniforms<T: Scalar>(key: Key, n: usize) -> Vec<f64> {
     out.into_iter().map(Scalar::to_f64).collect()
 }
 
-/// The first four sample moments against the true ones; moment `2k` of the list gives the variance of moment `k`.
+/// The first four sample moments against the true ones; moment `2k` of the list gives the variance
+/// of moment `k`.
 fn assert_moments(x: &[f64], moments: [f64; 8]) {
     let n = x.len() as f64;
     for k in 1..=4 {

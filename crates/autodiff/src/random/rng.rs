@@ -11,15 +11,17 @@ const BUFFER: u64 = 4 * LANES as u64;
 
 /// A [`rand::Rng`] over the stream of a [`Key`], 2⁶⁴ words of 32 bits.
 ///
-/// Its state is the key and the position; both are saved, and [`seek`](KeyRng::seek) moves in constant time, so a
-/// stream is resumed exactly. A `u64` is two words, the lower first; bytes come from words in little-endian order and
-/// what is left of the last word is dropped. Not for cryptography.
+/// Its state is the key and the position; both are saved, and [`seek`](KeyRng::seek) moves in
+/// constant time, so a stream is resumed exactly. A `u64` is two words, the lower first; bytes come
+/// from words in little-endian order and what is left of the last word is dropped. Not for
+/// cryptography.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "State", into = "State")]
 pub struct KeyRng {
     key: Key,
     position: u64,
-    /// The words around `position`, unless that is a multiple of the buffer's length: then they are still to be made.
+    /// The words around `position`, unless that is a multiple of the buffer's length: then they are
+    /// still to be made.
     buffer: [[u32; LANES]; 4],
 }
 

@@ -1,7 +1,7 @@
 //! Blocks of uniform numbers.
 
 use super::key::{Domain, Key};
-use super::noise::BLOCK;
+use super::normal::BLOCK;
 use super::philox::LANES;
 
 /// An odd multiple of 2⁻²⁴ below 1: 23 random bits in the middle of their cell.
@@ -19,7 +19,8 @@ fn unit_f64(bits: u64) -> f64 {
     f64::from_bits(ONE | bits >> 12) - (1.0 - f64::EPSILON / 2.0)
 }
 
-/// Elements `64 block .. 64 block + 64` of the key's stream of uniform numbers: odd multiples of 2⁻²⁴ in (0, 1).
+/// Elements `64 block .. 64 block + 64` of the key's stream of uniform numbers: odd multiples of
+/// 2⁻²⁴ in (0, 1).
 ///
 /// Neither 0 nor 1 is possible, and `u` and `1 - u` (which is exact) have the same distribution.
 #[inline(always)]
@@ -34,7 +35,8 @@ pub fn uniform_block_f32(key: Key, block: u64) -> [f32; BLOCK] {
     out
 }
 
-/// Elements `64 block .. 64 block + 64` of the key's stream of uniform numbers: odd multiples of 2⁻⁵³ in (0, 1).
+/// Elements `64 block .. 64 block + 64` of the key's stream of uniform numbers: odd multiples of
+/// 2⁻⁵³ in (0, 1).
 ///
 /// Neither 0 nor 1 is possible, and `u` and `1 - u` (which is exact) have the same distribution.
 #[inline(always)]

@@ -24,8 +24,8 @@ const TINY: f64 = 1e-30;
 /// 2¹⁰⁰: with it, the reciprocal of every number but 0 is finite, in either precision.
 const STRETCH: f64 = f64::from_bits((1023 + 100) << 52);
 
-/// `f` of every element. A plain loop: LLVM unrolls it before it vectorises the code around it, which it does not
-/// always manage for `array::map`.
+/// `f` of every element. A plain loop: LLVM unrolls it before it vectorises the code around it,
+/// which it does not always manage for `array::map`.
 #[inline(always)]
 fn each<T: Copy, const N: usize>(mut a: [T; N], f: impl Fn(T) -> T) -> [T; N] {
     for x in &mut a {
@@ -67,7 +67,8 @@ impl<T: Real, const N: usize> Dual<T, N> {
         Self { re: f, du: each(self.du, |d| d * df) }
     }
 
-    /// The value `f` of a function of two arguments with partial derivatives `da`, `db` (chain rule).
+    /// The value `f` of a function of two arguments with partial derivatives `da`, `db` (chain
+    /// rule).
     #[inline(always)]
     pub fn chain2(self, other: Self, f: T, da: T, db: T) -> Self {
         Self { re: f, du: both(self.du, other.du, |a, b| a * da + b * db) }

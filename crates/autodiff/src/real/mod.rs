@@ -22,11 +22,13 @@ pub(crate) mod sealed {
 
 /// A number in a formula: `f64`, [`F32`], or a [`Dual`] over either (nesting allowed).
 ///
-/// This is the one bound of generic numeric code here. Arithmetic works with `Self` and, on the right, with
-/// `f64` constants: `z * z * -0.5`. A literal on the left (`0.5 * z`) is not possible in generic code.
+/// This is the one bound of generic numeric code here. Arithmetic works with `Self` and, on the
+/// right, with `f64` constants: `z * z * -0.5`. A literal on the left (`0.5 * z`) is not possible
+/// in generic code.
 ///
-/// The elementary functions are branch-free where they are hot, so that LLVM vectorises a loop over them.
-/// Error bounds in units in the last place (ulp), over the whole range and subnormal results included:
+/// The elementary functions are branch-free where they are hot, so that LLVM vectorises a loop over
+/// them. Error bounds in units in the last place (ulp), over the whole range and subnormal results
+/// included:
 ///
 /// | function | `f64` | `F32` |
 /// |---|---|---|
@@ -39,12 +41,13 @@ pub(crate) mod sealed {
 /// | `ndtr`, `log_ndtr`, `ndtri`, `erfinv` | 4 | 1 |
 /// | `sin`, `cos`, `tan`, `atan`, `powf` | the platform's (1 in practice) | the platform's (1.5 in practice) |
 ///
-/// The gamma family (`lgamma`, `digamma`, `polygamma`, `ln_beta`, `gamma_p`, `gamma_q`, `beta_inc`) is within
-/// `C ulp` of `|f| + Σ |xᵢ ∂f/∂xᵢ|`, the change that rounding the arguments makes: `C` is 4 for the first three and
-/// 50 for the others. `F32` computes them in `f64` and rounds.
+/// The gamma family (`lgamma`, `digamma`, `polygamma`, `ln_beta`, `gamma_p`, `gamma_q`, `beta_inc`)
+/// is within `C ulp` of `|f| + Σ |xᵢ ∂f/∂xᵢ|`, the change that rounding the arguments makes: `C` is
+/// 4 for the first three and 50 for the others. `F32` computes them in `f64` and rounds.
 ///
-/// Functions with a root away from 0 (`softplus_inv`, `log1mexp`, `log_add_exp`, `xlogy`) hold these bounds
-/// relative to `|f| + |x f'|`: near the root, the argument's own rounding is the limit.
+/// Functions with a root away from 0 (`softplus_inv`, `log1mexp`, `log_add_exp`, `xlogy`) hold
+/// these bounds relative to `|f| + |x f'|`: near the root, the argument's own rounding is the
+/// limit.
 pub trait Real:
     sealed::Sealed
     + Copy
@@ -61,7 +64,8 @@ pub trait Real:
     + Noise
     + 'static
 {
-    /// The same kind of number over `f64`, in which the long computations behind a special function are done.
+    /// The same kind of number over `f64`, in which the long computations behind a special function
+    /// are done.
     #[doc(hidden)]
     type Wide: Real<Wide = Self::Wide>;
     #[doc(hidden)]
@@ -106,15 +110,17 @@ pub trait Real:
     fn signum(self) -> Self;
     /// The logistic function `1 / (1 + e⁻ˣ)`.
     fn sigmoid(self) -> Self;
-    /// [`softplus`](Real::softplus), its slope, which is [`sigmoid`](Real::sigmoid), and the slope of its logarithm: they have an exponential and a
-    /// division in common. Where the first is too small for a number and becomes 0, the last is 1.
+    /// [`softplus`](Real::softplus), its slope, which is [`sigmoid`](Real::sigmoid), and the slope
+    /// of its logarithm: they have an exponential and a division in common. Where the first is too
+    /// small for a number and becomes 0, the last is 1.
     #[inline(always)]
     fn softplus_and_slopes(self) -> [Self; 3] {
         self.softplus_and_slopes_from(self.exp_minus_abs())
     }
     /// `e^-|x|`.
     fn exp_minus_abs(self) -> Self;
-    /// [`softplus_and_slopes`](Real::softplus_and_slopes), where [`exp_minus_abs`](Real::exp_minus_abs) is known. Its derivatives are those along `self`.
+    /// [`softplus_and_slopes`](Real::softplus_and_slopes), where
+    /// [`exp_minus_abs`](Real::exp_minus_abs) is known. Its derivatives are those along `self`.
     fn softplus_and_slopes_from(self, exp_minus_abs: Self) -> [Self; 3];
     /// The inverse of [`softplus`](Real::softplus), `ln(eʸ - 1)`, for `y > 0`.
     fn softplus_inv(self) -> Self;
@@ -122,7 +128,8 @@ pub trait Real:
     fn log1mexp(self) -> Self;
     /// `ln(eᵃ + eᵇ)`, without overflow.
     fn log_add_exp(self, other: Self) -> Self;
-    /// `x ln y` for `y >= 0`, and 0 at `x = 0`, where the slopes are `ln y` and 0 (both 0 if `y = 0` too).
+    /// `x ln y` for `y >= 0`, and 0 at `x = 0`, where the slopes are `ln y` and 0 (both 0 if
+    /// `y = 0` too).
     fn xlogy(self, y: Self) -> Self;
 
     /// The error function.
@@ -137,7 +144,8 @@ pub trait Real:
     fn ndtr(self) -> Self;
     /// The logarithm of the standard normal cdf, accurate in both tails.
     fn log_ndtr(self) -> Self;
-    /// The standard normal quantile, the inverse of [`ndtr`](Real::ndtr): infinite at 0 and 1, NaN beyond.
+    /// The standard normal quantile, the inverse of [`ndtr`](Real::ndtr): infinite at 0 and 1, NaN
+    /// beyond.
     fn ndtri(self) -> Self;
 
     /// `ln |Γ(x)|`.
@@ -161,7 +169,8 @@ pub trait Real:
     fn ln_beta(self, b: Self) -> Self {
         Self::narrow(math::ln_beta(self.widen(), b.widen()))
     }
-    /// The regularised lower incomplete gamma function `P(self, x)`; see [`math::gamma_inc::gamma_tails`].
+    /// The regularised lower incomplete gamma function `P(self, x)`; see
+    /// [`math::gamma_inc::gamma_tails`].
     #[inline]
     fn gamma_p(self, x: Self) -> Self {
         Self::narrow(math::gamma_inc::gamma_tails(self.widen(), x.widen()).lower)
@@ -181,8 +190,8 @@ pub trait Real:
     fn log_gamma_q(self, x: Self) -> Self {
         Self::narrow(math::gamma_inc::gamma_tails(self.widen(), x.widen()).log_upper)
     }
-    /// The regularised incomplete beta function `I_x(self, b)`; for its complement and logarithms see
-    /// [`math::beta_inc::beta_tails`].
+    /// The regularised incomplete beta function `I_x(self, b)`; for its complement and logarithms
+    /// see [`math::beta_inc::beta_tails`].
     #[inline]
     fn beta_inc(self, b: Self, x: Self) -> Self {
         Self::narrow(math::beta_inc::beta_tails(self.widen(), b.widen(), x.widen()).lower)
@@ -232,8 +241,8 @@ pub trait Real:
 
 /// An element of a matrix on the tape: `f32`, `f64`, or a [`Dual`].
 ///
-/// `f64` and `Dual` are numbers ([`Real`]) themselves. `f32` computes through [`F32`], because Rust does not
-/// let a library define `f32 * f64`.
+/// `f64` and `Dual` are numbers ([`Real`]) themselves. `f32` computes through [`F32`], because Rust
+/// does not let a library define `f32 * f64`.
 pub trait Scalar: sealed::Sealed + Number + Noise + Debug + Default + PartialEq + 'static {
     /// The number that formulas see.
     type Num: Real;

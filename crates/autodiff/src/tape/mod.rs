@@ -1,35 +1,45 @@
-//! The tape: an append-only record of operations, and the sweep back through it.
+//! The tape: a record of operations, and the backward pass through it.
+//!
+//! Read in this order: this file (recording, and the forward pass), [`op`] (what an operation is),
+//! [`node`] (what the tape keeps of it), [`backward`] and [`adjoints`] (the backward pass),
+//! [`params`] (parameters that live outside the tape), [`outputs`] (operations with several
+//! outputs). [`fast`] has the optimisations and can be skipped.
 
+mod adjoints;
+mod anomaly;
 mod backward;
-mod lanes;
-mod lending;
+mod fast;
+mod memory;
 mod node;
 mod op;
+mod outputs;
 mod params;
-mod trap;
 mod var;
 
+pub use adjoints::Adjoints;
+pub use anomaly::NonFinite;
 pub use backward::Gradients;
-pub use op::{Adjoints, Inputs, Op};
-pub(crate) use op::{back_lane_by_lane, lane_by_lane};
-pub use trap::NonFinite;
+pub use fast::FastOp;
+pub(crate) use fast::{backward_by_lane, forward_by_lane};
+pub use op::{Inputs, Op};
+pub(crate) use outputs::Saved;
 pub use var::Var;
 
-use crate::aligned::{AlignedVec, first_at_line};
 use crate::real::Scalar;
-use lending::{Lending, lent_room};
+use anomaly::Anomaly;
+use fast::Fast;
+use memory::{ALIGN, Arena, Boxes};
 use nalgebra::DMatrix;
-pub(crate) use node::Behind;
-use node::{Grad, Node, Place, Values};
-use op::{Passed, Reached};
-use std::any::Any;
-use std::cell::{Cell, RefCell, RefMut};
+use node::{Grad, Node, Place, Source, Values};
+use params::Bound;
+use std::cell::{RefCell, RefMut};
 use std::sync::Arc;
 
 /// A record of operations on matrices, from which gradients are computed.
 ///
-/// [`Var`] handles are `Copy`; formulas on them read like the maths. A tape belongs to one thread. After
-/// [`reset`](Tape::reset) its memory is used again: a step that does what the step before did allocates nothing.
+/// [`Var`] handles are `Copy`; formulas on them read like the maths. A tape belongs to one thread.
+/// After [`reset`](Tape::reset) its memory is used again: a step that does what the step before did
+/// allocates nothing.
 ///
 /// ```
 /// use probity_autodiff::Tape;
@@ -49,41 +59,22 @@ pub struct Tape<T: Scalar = f64> {
 
 #[derive(Debug)]
 struct Inner<T: Scalar> {
+    /// What was recorded, in order. Every node comes after those that it depends on.
     nodes: Vec<Node>,
+    /// The arguments of all operations, one list after the other.
     args: Vec<u32>,
-    /// Operations; those from `ops_used` on are left over from the step before, for reuse.
-    ops: Vec<Box<dyn Op<T>>>,
-    ops_used: usize,
-    /// Values; entries from `used` on are free.
-    arena: Vec<T>,
-    used: usize,
-    /// Adjoints and how many of them the nodes so far need.
-    adjoints: Vec<T>,
-    adjoints_used: usize,
-    reached: Vec<Reached>,
-    /// Squares of the gradient that updates have used up.
-    squares: Vec<f64>,
+    ops: Boxes<T>,
+    values: Arena<T>,
+    adjoints: Arena<T>,
+    /// How much of each adjoint has been written (see [`Adjoints`]).
+    written: Vec<usize>,
+    /// The scratch buffer of operations.
     scratch: Vec<T>,
-    passed: Passed<T>,
-    params: Option<Arc<AlignedVec<T>>>,
-    params_grad: AlignedVec<T>,
-    /// The node of a parameter segment once it has been used, by segment.
-    params_node: Vec<Option<u32>>,
-    lending: Lending,
-    /// Operations whose arrays are lent a place.
-    lent: Vec<u32>,
+    params: Bound<T>,
     shared: Vec<Arc<DMatrix<T>>>,
-    tag: u32,
-    trap: trap::Trap,
-    /// Draws at once, and the number of the first.
-    lanes: usize,
-    first_lane: usize,
-    /// Whether a value was read that differs from lane to lane.
-    peeked: Cell<bool>,
+    anomaly: Anomaly,
+    fast: Fast<T>,
 }
-
-/// Values start at multiples of this many entries, so that vector loads rarely cross a cache line.
-const ALIGN: usize = 16;
 
 impl<T: Scalar> Default for Tape<T> {
     fn default() -> Self {
@@ -98,51 +89,35 @@ impl<T: Scalar> Tape<T> {
             inner: RefCell::new(Inner {
                 nodes: Vec::new(),
                 args: Vec::new(),
-                ops: Vec::new(),
-                ops_used: 0,
-                arena: Vec::new(),
-                used: 0,
-                adjoints: Vec::new(),
-                adjoints_used: 0,
-                reached: Vec::new(),
-                squares: Vec::new(),
+                ops: Boxes::default(),
+                values: Arena::default(),
+                adjoints: Arena::default(),
+                written: Vec::new(),
                 scratch: Vec::new(),
-                passed: Passed::default(),
-                params: None,
-                params_grad: AlignedVec::default(),
-                params_node: Vec::new(),
-                lending: Lending::Never,
-                lent: Vec::new(),
+                params: Bound::default(),
                 shared: Vec::new(),
-                tag: 0,
-                trap: trap::Trap::default(),
-                lanes: 1,
-                first_lane: 0,
-                peeked: Cell::new(false),
+                anomaly: Anomaly::default(),
+                fast: Fast::default(),
             }),
         }
     }
 
-    /// Forgets all operations, keeping the memory. Taking `&mut self`, it cannot be called while a [`Var`] is alive.
+    /// Forgets all operations, keeping the memory. Taking `&mut self`, it cannot be called while a
+    /// [`Var`] is alive.
     pub fn reset(&mut self) {
         let inner = self.inner.get_mut();
         inner.nodes.clear();
         inner.args.clear();
-        inner.ops_used = 0;
-        inner.used = first_at_line(&inner.arena);
-        inner.adjoints_used = first_at_line(&inner.adjoints);
-        inner.params = None;
-        inner.params_node.clear();
-        inner.lending = Lending::Never;
-        inner.lent.clear();
+        inner.ops.reset();
+        inner.values.reset();
+        inner.adjoints.reset();
+        inner.params.reset();
         inner.shared.clear();
-        inner.tag = 0;
-        inner.trap.clear();
-        (inner.lanes, inner.first_lane) = (1, 0);
-        inner.peeked.set(false);
+        inner.anomaly.reset();
+        inner.fast.reset();
     }
 
-    /// The tape, to be changed.
+    /// The tape, for a change.
     ///
     /// # Panics
     /// While [`Gradients`] are alive, which read it.
@@ -151,14 +126,15 @@ impl<T: Scalar> Tape<T> {
         match self.inner.try_borrow_mut() {
             Ok(inner) => inner,
             Err(_) => panic!(
-                "Tape: nothing can be recorded or swept while Gradients of the tape are alive; drop them first"
+                "Tape: nothing can be recorded, and no backward pass run, \
+                 while Gradients of the tape are alive; drop them first"
             ),
         }
     }
 
     /// The number of values on the tape.
     pub fn size(&self) -> usize {
-        self.inner.borrow().used
+        self.inner.borrow().values.used
     }
 
     /// The number of nodes recorded.
@@ -171,7 +147,7 @@ impl<T: Scalar> Tape<T> {
         self.len() == 0
     }
 
-    /// A matrix that wants a gradient.
+    /// A matrix that needs a gradient.
     ///
     /// # Panics
     /// As everything that records: while [`Gradients`] of this tape are alive.
@@ -198,7 +174,7 @@ impl<T: Scalar> Tape<T> {
         self.leaf(x.len(), 1, false, |y| y.copy_from_slice(x))
     }
 
-    /// A number that wants a gradient.
+    /// A number that needs a gradient.
     #[track_caller]
     pub fn scalar(&self, x: T) -> Var<'_, T> {
         self.leaf(1, 1, true, |y| y[0] = x)
@@ -215,88 +191,38 @@ impl<T: Scalar> Tape<T> {
         Var::node(self, id)
     }
 
-    /// Records an operation with an r × c result and computes its value. This is the door for a user's own operations.
+    /// Records an operation with an r × c result and computes its value: the forward pass. A user's
+    /// own operations enter here, as those of this crate do.
     ///
     /// # Panics
     /// If an argument is a node of another tape, or the operation panics on the shapes.
     #[track_caller]
     pub fn record(&self, op: impl Op<T>, args: &[Var<'_, T>], rows: usize, cols: usize) -> Var<'_, T> {
-        self.record_op(op, args, (rows, cols), Behind::default()).0
-    }
-
-    /// As `record`, with entries behind the value. The second node is the one that shows the sum, if there is one.
-    #[track_caller]
-    pub(crate) fn record_op(
-        &self,
-        op: impl Op<T>,
-        args: &[Var<'_, T>],
-        shape: (usize, usize),
-        behind: Behind,
-    ) -> (Var<'_, T>, Var<'_, T>) {
         let mut inner = self.inner_mut();
-        let first = inner.args.len() as u32;
-        for var in args {
-            let id = match var.on(self) {
-                Some(id) => id,
-                None => inner.constant(var.constant_value().unwrap_or_default()),
-            };
-            inner.args.push(id);
-        }
-        let node = inner.run(op, first, shape, behind);
-        let extra = if behind.sum { node + 1 } else { node };
+        let first = inner.push_args(self, args);
+        let id = inner.run(op, first, (rows, cols), None);
         drop(inner);
-        (Var::node(self, node), Var::node(self, extra))
-    }
-
-    /// As `record`, for an operation that ends with a rectifier, and asks for [`Adjoints::take_sums`].
-    #[track_caller]
-    pub(crate) fn record_rectified(
-        &self,
-        op: impl Op<T>,
-        args: &[Var<'_, T>],
-        shape: (usize, usize),
-    ) -> Var<'_, T> {
-        let (value, _) = self.record_op(op, args, shape, Behind::default());
-        if let Some(id) = value.on(self) {
-            self.inner_mut().nodes[id as usize].rectified = true;
-        }
-        value
+        Var::node(self, id)
     }
 
     #[track_caller]
-    fn leaf(&self, rows: usize, cols: usize, wants: bool, fill: impl FnOnce(&mut [T])) -> Var<'_, T> {
+    fn leaf(&self, rows: usize, cols: usize, needs_grad: bool, fill: impl FnOnce(&mut [T])) -> Var<'_, T> {
         let mut inner = self.inner_mut();
-        let at = inner.allocate(rows * cols);
-        fill(&mut inner.arena[at..at + rows * cols]);
-        let grad = if wants { inner.allocate_adjoint(rows * cols) } else { Grad::None };
+        let at = inner.values.allocate(rows * cols);
+        fill(&mut inner.values.data[at..at + rows * cols]);
+        let grad = if needs_grad { Grad::Arena(inner.adjoints.reserve(rows * cols)) } else { Grad::None };
         let id = inner.push((rows, cols), Place::Arena(at), grad);
         drop(inner);
         Var::node(self, id)
     }
 
-    /// Nodes that show parts of a value, one after the other, of these shapes. The number of the first.
-    pub(crate) fn show_parts(&self, of: Var<'_, T>, shapes: impl Iterator<Item = (usize, usize)>) -> u32 {
-        let mut inner = self.inner_mut();
-        let (first, mut at) = (inner.nodes.len() as u32, 0);
-        let Some(Node { place: Place::Arena(value), grad, .. }) =
-            of.on(self).map(|id| inner.nodes[id as usize])
-        else {
-            return first;
-        };
-        for (rows, cols) in shapes {
-            let grad = if let Grad::Arena(g) = grad { Grad::Arena(g + at) } else { Grad::None };
-            inner.push((rows, cols), Place::Arena(value + at), grad);
-            at += rows * cols;
-        }
-        first
-    }
-
     /// A node that shows the value of `id` in the same memory, without a gradient.
     pub(crate) fn detached(&self, id: u32) -> Var<'_, T> {
         let mut inner = self.inner_mut();
-        let Node { rows, cols, place, laned, .. } = inner.nodes[id as usize];
-        let id = inner.push((rows as usize, cols as usize), place, Grad::None);
-        inner.nodes[id as usize].laned = laned;
+        let node = inner.nodes[id as usize];
+        let id = inner.push(node.shape(), node.place, Grad::None);
+        let new = &mut inner.nodes[id as usize];
+        (new.len, new.fast) = (node.len, node.fast);
         drop(inner);
         Var::node(self, id)
     }
@@ -309,110 +235,78 @@ impl<T: Scalar> Tape<T> {
     pub(crate) fn read<O>(&self, id: u32, read: impl FnOnce(&[T]) -> O) -> O {
         let inner = self.inner.borrow();
         let node = &inner.nodes[id as usize];
-        if node.laned && inner.lanes > 1 {
-            inner.peeked.set(true);
-        }
-        read(inner.values().get(node, 0))
+        read(&inner.stored_values().get(node)[inner.window(node)])
     }
 }
 
 impl<T: Scalar> Inner<T> {
-    fn values(&self) -> Values<'_, T> {
-        let params = self.params.as_deref().map_or(&[][..], |p| p);
-        Values { arena: &self.arena, params, shared: &self.shared }
-    }
-
-    /// Space for `n` values; the offset.
-    fn allocate(&mut self, n: usize) -> usize {
-        let at = self.used;
-        self.used = (at + n).next_multiple_of(ALIGN);
-        if self.arena.len() < self.used {
-            self.arena.resize(self.used.max(self.arena.len() * 2), T::from_f64(0.0));
-        }
-        at
-    }
-
-    fn allocate_adjoint(&mut self, n: usize) -> Grad {
-        let at = self.adjoints_used;
-        self.adjoints_used = (at + n).next_multiple_of(ALIGN);
-        Grad::Arena(at)
+    fn stored_values(&self) -> Values<'_, T> {
+        Values { arena: &self.values.data, params: params::slice(&self.params.values), shared: &self.shared }
     }
 
     /// Adds a leaf.
-    fn push(&mut self, (rows, cols): (usize, usize), place: Place, grad: Grad) -> u32 {
-        self.nodes.push(Node::leaf((rows as u32, cols as u32), place, grad, self.tag));
+    fn push(&mut self, shape: (usize, usize), place: Place, grad: Grad) -> u32 {
+        self.nodes.push(Node::leaf(shape, place, grad, self.anomaly.tag));
         (self.nodes.len() - 1) as u32
     }
 
-    fn constant(&mut self, x: T) -> u32 {
-        let at = self.allocate(1);
-        self.arena[at] = x;
-        self.push((1, 1), Place::Arena(at), Grad::None)
+    /// Appends the nodes of these arguments to the list. A bare constant becomes a node. Returns
+    /// where the list of these arguments begins.
+    #[track_caller]
+    fn push_args(&mut self, tape: &Tape<T>, args: &[Var<'_, T>]) -> u32 {
+        let first = self.args.len() as u32;
+        for var in args {
+            let id = match var.on(tape) {
+                Some(id) => id,
+                None => {
+                    let at = self.values.allocate(1);
+                    self.values.data[at] = var.constant_value().unwrap_or_default();
+                    self.push((1, 1), Place::Arena(at), Grad::None)
+                }
+            };
+            self.args.push(id);
+        }
+        first
     }
 
-    /// Runs the operation on the arguments listed from `first` on, and adds its node.
-    fn run(&mut self, op: impl Op<T>, first: u32, shape: (usize, usize), behind: Behind) -> u32 {
-        let args = &self.args[first as usize..];
-        let laned = args.iter().any(|&a| self.nodes[a as usize].laned);
-        let wants = args.iter().any(|&a| self.nodes[a as usize].grad != Grad::None);
-        debug_assert!(!laned || behind == Behind::default(), "{}: lanes have nothing behind them", op.name());
-        let (rows, cols) = shape;
-        let mut node = Node::leaf((rows as u32, cols as u32), Place::Arena(0), Grad::None, self.tag);
-        (node.behind, node.laned, node.args) = (behind, laned, (first, self.args.len() as u32));
-        let (shown, stored) = (node.shown(self.lanes), node.stored(self.lanes));
-        let at = self.allocate(stored);
-        let (old, new) = self.arena.split_at_mut(at);
-        let params = self.params.as_deref().map_or(&[][..], |p| p);
-        let values = Values { arena: old, params, shared: &self.shared };
-        let (args, lanes) = (&self.args[first as usize..], if laned { self.lanes } else { 1 });
-        let lent = if behind.lent { lent_room(&self.nodes, args, &mut self.params_grad) } else { None };
-        let inputs = Inputs { nodes: &self.nodes, values, args, lane: 0, lanes, lent };
-        let y = &mut new[..stored];
-        if laned {
-            op.forward_lanes(&inputs, y)
-        } else {
-            op.forward(&inputs, y)
-        };
-        let written = if behind.lent { shown } else { stored };
-        if self.trap.armed && !y[..written].iter().all(|v| v.to_f64().is_finite()) {
-            self.trap.caught(op.name(), shape, self.tag, false);
-        }
+    /// Runs the operation on the arguments listed from `first` on, and adds its node. An operation
+    /// with several outputs says what it saves.
+    fn run(&mut self, op: impl Op<T>, first: u32, shape: (usize, usize), saved: Option<Saved>) -> u32 {
         let id = self.nodes.len() as u32;
+        let args = &self.args[first as usize..];
+        let mut node = Node::leaf(shape, Place::Arena(0), Grad::None, self.anomaly.tag);
+        node.args = (first, self.args.len() as u32);
+        let mut needs_grad = false;
         for &arg in args {
             let arg = &mut self.nodes[arg as usize];
             (arg.first_user, arg.last_user) = (id.min(arg.first_user), id);
+            needs_grad |= arg.grad != Grad::None;
+            node.fast.join(arg.fast);
         }
+        let mut stored = self.fast.len(&node);
+        node.len = stored;
+        if let Some(saved) = saved {
+            (node.len, stored) = (saved.outputs, saved.end());
+        }
+        let at = self.values.allocate(stored);
         node.place = Place::Arena(at);
-        if wants {
-            node.grad = self.allocate_adjoint(shown);
+        let (old, new) = self.values.data.split_at_mut(at);
+        let inputs = Inputs {
+            nodes: &self.nodes,
+            values: Values { arena: old, params: params::slice(&self.params.values), shared: &self.shared },
+            args,
+            fast: self.fast.call(&node, Some(&mut self.params.gradient)),
+        };
+        let y = &mut new[..stored];
+        fast::forward(&op, &node, &inputs, y);
+        if self.anomaly.enabled {
+            self.anomaly.check(op.name(), &node, &y[..node.len], false);
         }
-        node.op = Some(self.store(op));
+        if needs_grad {
+            node.grad = Grad::Arena(self.adjoints.reserve(node.len));
+        }
+        node.source = Source::Op(self.ops.store(op));
         self.nodes.push(node);
-        if behind.lent {
-            self.lent.push(id);
-        }
-        if behind.sum {
-            let n = rows * cols;
-            let grad = if let Grad::Arena(g) = node.grad { Grad::Arena(g + n) } else { Grad::None };
-            self.push((1, 1), Place::Arena(at + n), grad);
-        }
         id
-    }
-
-    /// Puts the operation in the place of one of the same type from the step before, or in a new box.
-    fn store<O: Op<T>>(&mut self, op: O) -> u32 {
-        let index = self.ops_used;
-        self.ops_used += 1;
-        match self.ops.get_mut(index) {
-            Some(slot) => {
-                let any: &mut dyn Any = slot.as_mut();
-                match any.downcast_mut::<O>() {
-                    Some(same) => *same = op,
-                    None => *slot = Box::new(op),
-                }
-            }
-            None => self.ops.push(Box::new(op)),
-        }
-        index as u32
     }
 }

@@ -1,6 +1,6 @@
 //! A node of the tape, and where its numbers are.
 
-use super::ALIGN;
+use super::fast::Flags;
 use crate::real::Scalar;
 use nalgebra::DMatrix;
 use std::sync::Arc;
@@ -19,82 +19,88 @@ pub(crate) enum Place {
 /// Where the adjoint of a node is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Grad {
-    /// Nowhere: the node does not depend on anything that wants a gradient.
+    /// Nowhere: the node does not depend on anything that needs a gradient.
     None,
     /// From this offset of the tape's own adjoints.
     Arena(usize),
-    /// From this offset of the parameters' gradient.
+    /// From this offset of the gradient of the parameters.
     Params(usize),
+}
+
+impl Place {
+    /// So many entries further on.
+    pub(crate) fn offset(self, by: usize) -> Self {
+        match self {
+            Place::Arena(at) => Place::Arena(at + by),
+            Place::Params(at) => Place::Params(at + by),
+            Place::Shared(_) => self,
+        }
+    }
+}
+
+impl Grad {
+    /// So many entries further on.
+    pub(crate) fn offset(self, by: usize) -> Self {
+        match self {
+            Grad::None => Grad::None,
+            Grad::Arena(at) => Grad::Arena(at + by),
+            Grad::Params(at) => Grad::Params(at + by),
+        }
+    }
+}
+
+/// What made the value of a node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Source {
+    /// Nothing: a variable, a constant, or a parameter.
+    Leaf,
+    /// This operation.
+    Op(u32),
+    /// The operation of a node before, which has several outputs (see [`outputs`](super::outputs)).
+    Output,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node {
     pub rows: u32,
     pub cols: u32,
+    /// Entries of the value. There are more than `rows × cols` if the node stands for several
+    /// outputs, or for several draws (see [`fast::lanes`](super::fast)).
+    pub len: usize,
     pub place: Place,
     pub grad: Grad,
-    /// The operation that made the value, or none for a leaf.
-    pub op: Option<u32>,
-    /// Its arguments: a range of the tape's list.
+    pub source: Source,
+    /// The arguments of the operation: a range of the tape's list.
     pub args: (u32, u32),
-    /// What the user was doing (see [`crate::Tape::set_tag`]).
-    pub tag: u32,
-    /// What stands behind the value.
-    pub behind: Behind,
+    /// How many of the next nodes show the outputs of this one; 0 if it is its own output.
+    pub outputs: u32,
     /// The first and the last operation that have it as an argument.
     pub first_user: u32,
     pub last_user: u32,
-    /// Every lane has a value and an adjoint of its own, one after the other.
-    pub laned: bool,
-    /// It was rectified: where it is at most 0, its adjoint does not matter.
-    pub rectified: bool,
+    /// What the user was doing (see [`crate::Tape::set_tag`]).
+    pub tag: u32,
+    pub fast: Flags,
 }
 
-/// What no operation has as its number.
-pub(crate) const NOBODY: u32 = u32::MAX;
-
-/// Entries that an operation writes behind its value.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Behind {
-    /// A sum, which the next node shows.
-    pub sum: bool,
-    /// How many nodes, after that of the sum, show parts of the value. It is then seen through them alone.
-    pub views: usize,
-    /// How many arrays, each as long as the value and from a cache line on, that the operation keeps for the way back.
-    pub arrays: usize,
-    /// The one array stands instead in the place of the gradient of argument 1 (see [`lending`](super::lending)).
-    pub lent: bool,
-}
-
-impl Behind {
-    /// The entries that are written for a value of `n`.
-    pub(crate) fn stored(self, n: usize) -> usize {
-        let shown = n + usize::from(self.sum);
-        if self.arrays == 0 { shown } else { self.array(n, self.arrays - 1) + n }
-    }
-
-    /// Where array `i` begins.
-    pub(crate) fn array(self, n: usize, i: usize) -> usize {
-        (n + usize::from(self.sum)).next_multiple_of(ALIGN) + i * n.next_multiple_of(ALIGN)
-    }
-}
+/// In place of a user, where there is none.
+pub(crate) const NO_USER: u32 = u32::MAX;
 
 impl Node {
     /// A value that no operation made.
-    pub(crate) fn leaf((rows, cols): (u32, u32), place: Place, grad: Grad, tag: u32) -> Self {
+    pub(crate) fn leaf((rows, cols): (usize, usize), place: Place, grad: Grad, tag: u32) -> Self {
         Self {
-            rows,
-            cols,
+            rows: rows as u32,
+            cols: cols as u32,
+            len: rows * cols,
             place,
             grad,
-            op: None,
+            source: Source::Leaf,
             args: (0, 0),
+            outputs: 0,
+            first_user: NO_USER,
+            last_user: NO_USER,
             tag,
-            behind: Behind::default(),
-            first_user: NOBODY,
-            last_user: NOBODY,
-            laned: false,
-            rectified: false,
+            fast: Flags::default(),
         }
     }
 
@@ -105,16 +111,6 @@ impl Node {
     /// Entries of the matrix.
     pub(crate) fn size(&self) -> usize {
         self.rows as usize * self.cols as usize
-    }
-
-    /// Entries that have an adjoint: of the value and of its sum, or of the values of all lanes.
-    pub(crate) fn shown(&self, lanes: usize) -> usize {
-        if self.laned { lanes * self.size() } else { self.size() + usize::from(self.behind.sum) }
-    }
-
-    /// Entries that the operation writes.
-    pub(crate) fn stored(&self, lanes: usize) -> usize {
-        if self.laned { lanes * self.size() } else { self.behind.stored(self.size()) }
     }
 }
 
@@ -127,22 +123,11 @@ pub(crate) struct Values<'a, T: Scalar> {
 }
 
 impl<'a, T: Scalar> Values<'a, T> {
-    /// The value of a lane.
-    pub(crate) fn get(&self, node: &Node, lane: usize) -> &'a [T] {
-        let size = node.size();
+    pub(crate) fn get(&self, node: &Node) -> &'a [T] {
         match node.place {
-            Place::Arena(at) if node.laned => &self.arena[at + lane * size..][..size],
-            Place::Arena(at) => &self.arena[at..at + size],
-            Place::Params(at) => &self.params[at..at + node.size()],
+            Place::Arena(at) => &self.arena[at..at + node.len],
+            Place::Params(at) => &self.params[at..at + node.len],
             Place::Shared(i) => self.shared[i].as_slice(),
-        }
-    }
-
-    /// The values of all lanes, or the one value there is.
-    pub(crate) fn all(&self, node: &Node, lanes: usize) -> &'a [T] {
-        match node.place {
-            Place::Arena(at) if node.laned => &self.arena[at..][..lanes * node.size()],
-            _ => self.get(node, 0),
         }
     }
 }

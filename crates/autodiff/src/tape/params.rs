@@ -1,6 +1,5 @@
 //! Parameters on the tape: bound, not copied.
 
-use super::lending::Lending;
 use super::node::{Grad, Node, Place};
 use super::{Inner, Tape, Var};
 use crate::aligned::AlignedVec;
@@ -8,57 +7,68 @@ use crate::params::{ParamId, Params};
 use crate::real::Scalar;
 use std::sync::Arc;
 
+/// The bound parameters and their gradient.
+#[derive(Debug)]
+pub(super) struct Bound<T> {
+    pub values: Option<Arc<AlignedVec<T>>>,
+    pub gradient: AlignedVec<T>,
+    /// The node of a segment once it has been used, by segment.
+    pub nodes: Vec<Option<u32>>,
+}
+
+impl<T> Default for Bound<T> {
+    fn default() -> Self {
+        Self { values: None, gradient: AlignedVec::default(), nodes: Vec::new() }
+    }
+}
+
+impl<T> Bound<T> {
+    pub(super) fn reset(&mut self) {
+        self.values = None;
+        self.nodes.clear();
+    }
+}
+
+/// All values, or none if nothing is bound.
+pub(super) fn slice<T>(values: &Option<Arc<AlignedVec<T>>>) -> &[T] {
+    values.as_deref().map_or(&[], |values| values)
+}
+
 impl<T: Scalar> Tape<T> {
-    /// Makes these parameters readable by [`param`](Tape::param), until the next reset. Nothing is copied, and the
-    /// parameters cannot change before the reset without being copied.
+    /// Makes these parameters readable by [`param`](Tape::param), until the next reset. Nothing is
+    /// copied, and the parameters cannot change before the reset without being copied.
     ///
     /// # Panics
-    /// After draws of parameters bound [for an update](Tape::bind_to_update), if the tape was not reset.
+    /// After draws of parameters bound [with a donated gradient](Tape::bind_donating_gradient), if
+    /// the tape was not reset.
     #[track_caller]
     pub fn bind(&self, params: &Params<T>) {
-        self.bind_for(params, Lending::Never);
-    }
-
-    /// As [`bind`](Tape::bind), for one sweep by [`backward_updating`](Tape::backward_updating), which is then the last before the next
-    /// reset: numbers that it needs may stand where it leaves the new parameters, which saves memory that would have to come from far. The draws of many
-    /// Gaussians ([`gaussian_draw`](Tape::gaussian_draw)) whose parameters nothing else uses do so.
-    ///
-    /// # Panics
-    /// As `bind`.
-    #[track_caller]
-    pub fn bind_to_update(&self, params: &Params<T>) {
-        self.bind_for(params, Lending::Possible);
-    }
-
-    #[track_caller]
-    fn bind_for(&self, params: &Params<T>, lending: Lending) {
         let mut inner = self.inner_mut();
-        assert!(
-            inner.lent.is_empty(),
-            "bind: after draws of parameters bound for an update, reset the tape first"
-        );
-        inner.lending = lending;
-        inner.params = Some(params.shared().clone());
-        inner.params_grad.resize(params.len(), T::from_f64(0.0));
-        inner.params_node.clear();
-        inner.params_node.resize(params.segments().len(), None);
+        inner.bind_anew();
+        let bound = &mut inner.params;
+        bound.values = Some(params.shared().clone());
+        bound.gradient.resize(params.len(), T::from_f64(0.0));
+        bound.nodes.clear();
+        bound.nodes.resize(params.segments().len(), None);
     }
 
-    /// Lets go of the bound parameters, so that they can be changed without a copy. The next thing to do is [`reset`](Tape::reset).
+    /// Lets go of the bound parameters, so that they can be changed without a copy. Call
+    /// [`reset`](Tape::reset) next.
     pub fn unbind(&mut self) {
-        self.inner.get_mut().params = None;
+        self.inner.get_mut().params.values = None;
     }
 
-    /// Exchanges the gradient with respect to the bound parameters (or what an update put in its place) for this buffer, so that it can be kept
-    /// without a copy. The buffer serves the next parameters that are bound: [`bind`](Tape::bind) comes before the next backward sweep.
+    /// Exchanges the gradient with respect to the bound parameters (or what an update put in its
+    /// place) for this buffer, so that it can be kept without a copy. The buffer serves the next
+    /// parameters: call [`bind`](Tape::bind) before the next backward pass.
     pub fn swap_params_gradient(&mut self, with: &mut AlignedVec<T>) {
         let inner = self.inner.get_mut();
-        std::mem::swap(&mut inner.params_grad, with);
-        // With it goes what stood there.
-        inner.lending = if inner.lent.is_empty() { inner.lending } else { Lending::Over };
+        std::mem::swap(&mut inner.params.gradient, with);
+        inner.gradient_swapped();
     }
 
-    /// A segment of the bound parameters. The same segment gives the same node, so that its gradient is the sum over uses.
+    /// A segment of the bound parameters. The same segment gives the same node, so that its
+    /// gradient is the sum over its uses.
     ///
     /// # Panics
     /// If the parameters are not bound to this tape.
@@ -67,7 +77,7 @@ impl<T: Scalar> Tape<T> {
         let mut inner = self.inner_mut();
         inner.assert_bound(params);
         let s = params.segment(id);
-        if let Some(node) = inner.params_node[id.index()] {
+        if let Some(node) = inner.params.nodes[id.index()] {
             let Node { rows, cols, place, .. } = inner.nodes[node as usize];
             let own = place == Place::Params(s.offset) && (rows as usize, cols as usize) == (s.rows, s.cols);
             assert!(own, "param: {:?} has been used in a range", s.name);
@@ -76,15 +86,17 @@ impl<T: Scalar> Tape<T> {
         }
         let (place, grad) = (Place::Params(s.offset), Grad::Params(s.offset));
         let node = inner.push((s.rows, s.cols), place, grad);
-        inner.params_node[id.index()] = Some(node);
+        inner.params.nodes[id.index()] = Some(node);
         drop(inner);
         Var::node(self, node)
     }
 
-    /// Several neighbouring segments of the bound parameters, from `first` to `last`, as one column.
+    /// Several neighbouring segments of the bound parameters, from `first` to `last`, as one
+    /// column.
     ///
     /// # Panics
-    /// If the parameters are not bound to this tape, or a segment was used by itself (or with others).
+    /// If the parameters are not bound to this tape, or a segment was used by itself (or with
+    /// others).
     #[track_caller]
     pub fn param_range(&self, params: &Params<T>, first: ParamId, last: ParamId) -> Var<'_, T> {
         let mut inner = self.inner_mut();
@@ -92,7 +104,7 @@ impl<T: Scalar> Tape<T> {
         let offset = params.segment(first).offset;
         let n = params.segment(last).range().end - offset;
         let node = inner.push((n, 1), Place::Params(offset), Grad::Params(offset));
-        for used in &mut inner.params_node[first.index()..=last.index()] {
+        for used in &mut inner.params.nodes[first.index()..=last.index()] {
             assert!(used.is_none(), "param_range: a segment has been used by itself");
             *used = Some(node);
         }
@@ -104,7 +116,7 @@ impl<T: Scalar> Tape<T> {
 impl<T: Scalar> Inner<T> {
     #[track_caller]
     fn assert_bound(&self, params: &Params<T>) {
-        let bound = self.params.as_ref().is_some_and(|p| Arc::ptr_eq(p, params.shared()));
+        let bound = self.params.values.as_ref().is_some_and(|p| Arc::ptr_eq(p, params.shared()));
         assert!(bound, "param: these parameters are not bound to the tape (call Tape::bind after reset)");
     }
 }

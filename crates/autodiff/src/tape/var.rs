@@ -5,15 +5,16 @@ use crate::real::Scalar;
 use nalgebra::DMatrix;
 use std::fmt;
 
-/// A matrix in a computation: a handle to a node of a [`Tape`], or a bare constant that needs no tape.
+/// A matrix in a computation: a handle to a node of a [`Tape`], or a bare constant that needs no
+/// tape.
 ///
-/// Handles are `Copy`; operators and methods record operations. A number becomes a constant by `Var::from(2.0)`, and a
-/// result of constants only is a constant again.
+/// Handles are `Copy`; operators and methods record operations. A number becomes a constant by
+/// `Var::from(2.0)`, and a result of constants only is a constant again.
 ///
 /// *Shapes.* Operations on entries broadcast: 1 × 1, 1 × c and r × 1 stretch to r × c.
 ///
-/// *Panics.* Every operation panics when its shapes do not fit, or when its arguments are on different tapes; the
-/// message names the operation and the shapes, and the place is the caller's.
+/// *Panics.* Every operation panics when its shapes do not fit, or when its arguments are on
+/// different tapes; the message names the operation and the shapes, and the place is the caller's.
 #[derive(Clone, Copy)]
 pub struct Var<'t, T: Scalar = f64>(At<'t, T>);
 
@@ -38,6 +39,14 @@ impl<'t, T: Scalar> Var<'t, T> {
         match self.0 {
             At::Constant(x) => Some(x),
             At::Node(..) => None,
+        }
+    }
+
+    /// The tape and the node's number, unless this is a bare constant.
+    pub(super) fn handle(&self) -> Option<(&'t Tape<T>, u32)> {
+        match self.0 {
+            At::Constant(_) => None,
+            At::Node(tape, id) => Some((tape, id)),
         }
     }
 
@@ -90,22 +99,6 @@ impl<'t, T: Scalar> Var<'t, T> {
         match self.0 {
             At::Constant(x) => read(&[x]),
             At::Node(tape, id) => tape.read(id, read),
-        }
-    }
-
-    /// Calls `read` with the values in all [lanes](Tape::set_lanes), one after the other, or with the one value that is the same in all.
-    pub fn read_lanes<O>(&self, read: impl FnOnce(&[T]) -> O) -> O {
-        match self.0 {
-            At::Constant(x) => read(&[x]),
-            At::Node(tape, id) => tape.read_lanes(id, read),
-        }
-    }
-
-    /// Whether the value differs from lane to lane.
-    pub(crate) fn is_laned(&self) -> bool {
-        match self.0 {
-            At::Constant(_) => false,
-            At::Node(tape, id) => tape.is_laned(id),
         }
     }
 

@@ -153,7 +153,7 @@ fn scales_from_zero_to_huge() {
     assert!((kl.item() / want - 1.0).abs() < 1e-15, "{} {want}", kl.item());
 }
 
-/// Of many, the slopes are computed again on the way back; of few, they are kept. The bits are the same.
+/// Many compute the derivatives again in the backward pass; few save them. The bits are the same.
 #[test]
 fn many_are_as_few() {
     fn of<T: Scalar>(n: usize, draw: bool) -> Vec<Vec<T>> {
@@ -251,7 +251,7 @@ fn only_what_is_used_of_sites_has_a_gradient() {
     let mut tape = Tape::new();
     let site = |number| GaussianSite { shape: (2, 1), prior: (0.0, 1.0), number };
     let sites = [site(0), site(1)].into();
-    // Twice, so that the second sweep meets the numbers of the first.
+    // Twice, so that the second pass meets the numbers of the first.
     for used in [0, 1] {
         tape.reset();
         tape.bind(&params);

@@ -15,7 +15,7 @@ impl<T: Scalar> Op<T> for Cube {
         y.iter_mut().zip(x.get(0)).for_each(|(y, x)| *y = T::from_num(x.num().powi(3)));
     }
     fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        dx.add_to_some(0, |to| {
+        dx.accumulate_zeroed(0, |to| {
             for ((to, g), x) in to.iter_mut().zip(g).zip(x.get(0)) {
                 *to = T::from_num(to.num() + g.num() * x.num().sq() * 3.0);
             }
@@ -83,7 +83,7 @@ const PROGRAMS: &[(&str, Program)] = &[
         let z = a.affine(w, r.cols(0..2));
         y.affine(b.rows(0..2), noise(t, 1, 4, 3)).sum() + (y * z).sum()
     }),
-    ("rectified affine maps", |t, [a, _, r, ..]| {
+    ("affine maps with ReLU", |t, [a, _, r, ..]| {
         let (w, v) = (noise(t, 3, 2, 1), noise(t, 1, 2, 2));
         a.affine_relu(w, v).affine_relu(noise(t, 2, 3, 3), r).sq().sum()
     }),
@@ -91,7 +91,7 @@ const PROGRAMS: &[(&str, Program)] = &[
         let x = a * noise(t, 4, 3, 1);
         Var::linear_combination([(x, 0.5), (a, -2.0), (x, 3.0)]).sin().sum() + s
     }),
-    ("rectifiers", |t, [a, ..]| ((a + noise(t, 4, 3, 1)).relu() * a).sum()),
+    ("ReLU", |t, [a, ..]| ((a + noise(t, 4, 3, 1)).relu() * a).sum()),
     ("parts and joins", |t, [a, ..]| {
         let x = a * noise(t, 4, 3, 1);
         let y = Var::concat_cols(&[x.rows(1..3), a.rows(0..2)]).reshape(3, 4);
@@ -135,7 +135,7 @@ fn lanes_are_draws() {
                 let g = gradients.wrt(x);
                 *sum = Some(sum.take().map_or(g.clone(), |s: DMatrix<f64>| s + g));
             }
-            assert!(!tape.has_peeked(), "{name}");
+            assert!(!tape.has_read_one_lane(), "{name}");
         }
         // Two and three at once, and all: the same.
         for groups in [vec![(0, 2), (2, 3)], vec![(0, LANES)]] {
@@ -162,7 +162,7 @@ fn lanes_are_draws() {
                     let g = gradients.wrt(x) * times;
                     *sum = Some(sum.take().map_or(g.clone(), |s: DMatrix<f64>| s + g));
                 }
-                assert!(!tape.has_peeked(), "{name}");
+                assert!(!tape.has_read_one_lane(), "{name}");
             }
             for (k, (a, b)) in total.iter().flatten().zip(sums.iter().flatten()).enumerate() {
                 assert!((a - b).amax() < 1e-12 * b.amax().max(1.0), "{name}, variable {k}: {a} {b}");
@@ -177,13 +177,13 @@ fn looking_at_a_value_is_noticed() {
     tape.set_lanes(0, 3);
     let (x, same) = (noise(&tape, 2, 2, 1), tape.scalar(2.0));
     same.item();
-    assert!(!tape.has_peeked());
+    assert!(!tape.has_read_one_lane());
     // The first lane is seen.
     assert_eq!(x.value()[0], x.read_lanes(|all| all[0]));
-    assert!(tape.has_peeked());
+    assert!(tape.has_read_one_lane());
     assert_eq!(x.read_lanes(|all| all.len()), 12);
     tape.reset();
-    assert!(!tape.has_peeked());
+    assert!(!tape.has_read_one_lane());
     let alone = noise(&tape, 2, 2, 1);
     assert_eq!(alone.read_lanes(|all| all.len()), 4);
 }

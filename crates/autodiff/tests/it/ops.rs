@@ -53,10 +53,10 @@ fn affine_maps() {
     assert_eq!(number.item(), 0.0);
 }
 
-/// As an affine map and a rectifier after it, to the bit: with few and many rows, columns and depths of one block and of several, and where
+/// As an affine map and a ReLU after it, to the bit: with few and many rows, columns and depths of one block and of several, and where
 /// products are not done in blocks.
 #[test]
-fn rectified_affine_maps() {
+fn affine_maps_with_relu() {
     fn agree<T: Scalar>(n: usize, k: usize, m: usize) {
         let at = [matrix(n, k, 1), matrix(k, m, 2), matrix(1, m, 3)].map(|x| x.map(T::from_f64));
         let of = |map: for<'t> fn([Var<'t, T>; 3]) -> Var<'t, T>| {
@@ -96,7 +96,7 @@ fn rectified_affine_maps() {
 /// What becomes of a hidden layer.
 type Head<T> = for<'t> fn(&[Var<'t, T>], Var<'t, T>) -> Var<'t, T>;
 
-/// Gradients of leaves are the same, but for rounding, whether those in between are kept or not: with a rectified layer that only a map to one column uses,
+/// Gradients of leaves are the same, but for rounding, whether those in between are kept or not: with a ReLU layer that only a map to one column uses,
 /// that other operations use as well, and that is used by several such maps.
 #[test]
 fn leaves_alone() {
@@ -152,7 +152,7 @@ fn an_affine_map_with_a_wrong_bias() {
 }
 
 #[test]
-fn the_rectifier_on_long_slices_and_special_values() {
+fn relu_on_long_slices_and_special_values() {
     // More than one chunk.
     let x = matrix(300, 200, 5);
     let tape = Tape::new();
@@ -396,7 +396,7 @@ fn formulas_have_names() {
 }
 
 #[test]
-#[should_panic(expected = "nothing can be recorded or swept while Gradients of the tape are alive")]
+#[should_panic(expected = "while Gradients of the tape are alive")]
 fn recording_while_gradients_are_read_says_so() {
     let tape = Tape::<f64>::new();
     let x = tape.scalar(2.0);
@@ -412,7 +412,7 @@ fn the_origin_of_a_number_that_is_not_finite_is_found() {
         drop(tape.backward(y));
         tape.first_non_finite().map(|found| (found.op, found.in_gradient))
     };
-    tape.trap_non_finite(true);
+    tape.detect_anomaly(true);
     {
         let x = tape.scalar(-2.0);
         // Infinities that the result does not depend on, or is finite in spite of.

@@ -5,7 +5,7 @@ use nalgebra::DMatrix;
 use probity_autodiff::simd::Isa;
 use probity_autodiff::{Key, Scalar, Tape};
 
-/// A product and both its gradients, in every layout, and with a bias and a rectifier.
+/// A product and both its gradients, in every layout, and with a bias and a ReLU.
 fn products<T: Scalar>((m, k, n): (usize, usize, usize)) -> Vec<T> {
     let numbers = |rows, cols, seed| {
         let mut x = DMatrix::zeros(rows, cols);
@@ -16,8 +16,8 @@ fn products<T: Scalar>((m, k, n): (usize, usize, usize)) -> Vec<T> {
     let (a, at) = (tape.variable(&numbers(m, k, 1)), tape.variable(&numbers(k, m, 2)));
     let (b, bt) = (tape.variable(&numbers(k, n, 3)), tape.variable(&numbers(n, k, 4)));
     let bias = tape.variable(&numbers(1, n, 5));
-    let rectified = a.affine_relu(b, bias);
-    let all = [a.matmul(b), at.tr_matmul(b), a.matmul_tr(bt), at.tr_matmul_tr(bt), rectified];
+    let relu = a.affine_relu(b, bias);
+    let all = [a.matmul(b), at.tr_matmul(b), a.matmul_tr(bt), at.tr_matmul_tr(bt), relu];
     let mut out: Vec<T> = all.iter().flat_map(|y| y.value().as_slice().to_vec()).collect();
     let loss = all.iter().fold(a.sum() * 0.0, |sum, y| sum + (*y * *y).sum());
     let gradients = tape.backward(loss);
@@ -25,9 +25,9 @@ fn products<T: Scalar>((m, k, n): (usize, usize, usize)) -> Vec<T> {
         out.extend_from_slice(gradients.wrt(x).as_slice());
     }
     drop(gradients);
-    // Through the rectifier from one column.
-    let one = rectified.matmul(tape.variable(&numbers(n, 1, 6)));
-    let column = rectified.affine(tape.variable(&numbers(n, 1, 7)), tape.variable(&numbers(1, 1, 8)));
+    // Through the ReLU from one column.
+    let one = relu.matmul(tape.variable(&numbers(n, 1, 6)));
+    let column = relu.affine(tape.variable(&numbers(n, 1, 7)), tape.variable(&numbers(1, 1, 8)));
     out.extend_from_slice(tape.backward_leaves((one * column).sum()).wrt(a).as_slice());
     out
 }

@@ -41,7 +41,7 @@ impl<T: Scalar> Op<T> for LowerTriangle {
     }
     fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let n = x.shape(0).0;
-        dx.add_to_some(0, |to| {
+        dx.accumulate_zeroed(0, |to| {
             for (j, (to, g)) in to.chunks_exact_mut(n).zip(g.chunks_exact(n)).enumerate() {
                 for i in j + usize::from(self.strict)..n {
                     to[i] = T::from_num(to[i].num() + g[i].num());

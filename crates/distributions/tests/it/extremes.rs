@@ -504,7 +504,7 @@ fn every_law_of_the_edges_can_fail() {
 #[test]
 fn the_check_of_a_uniform_makes_no_infinities() {
     let tape = Tape::<f32>::new();
-    tape.trap_non_finite(true);
+    tape.detect_anomaly(true);
     let d = Uniform::<Var<f32>>::new(tape.column(&[0.0, 1.0]), tape.column(&[1.0, 3e38]));
     assert!(d.check().is_ok());
     let bad =

@@ -16,7 +16,7 @@ pub enum WeightInit {
     FanIn {
         /// The gain.
         gain: f64,
-        /// The largest mean of a bias, times √inputs. Above 0 it spreads the kinks of rectified units over the inputs.
+        /// The largest mean of a bias, times √inputs. Above 0 it spreads the kinks of ReLU units over the inputs.
         bias: f64,
         /// The standard deviation of every weight.
         scale: f64,

@@ -133,7 +133,7 @@ impl<T: Scalar> Engine<T> {
             }
             done => done?,
         }
-        if self.workers.iter().any(|w| w.tape.has_peeked()) {
+        if self.workers.iter().any(|w| w.tape.has_read_one_lane()) {
             // The model looks at the numbers, which are then those of one draw.
             self.separate();
             self.work(model, &task)?;
@@ -188,8 +188,8 @@ impl<T: Scalar> Engine<T> {
         let task = self.task(at);
         let worker = &mut self.workers[0];
         let norm = self.threads.during(|| {
-            worker.back(model, &task, Tape::bind_to_update, |tape, objective| {
-                tape.backward_updating(objective, rule, memory)
+            worker.back(model, &task, Tape::bind_donating_gradient, |tape, objective| {
+                tape.backward_and_update(objective, rule, memory)
             })
         })?;
         Ok((worker.elbo, norm, &mut worker.gradient))
@@ -208,9 +208,9 @@ impl<T: Scalar> Engine<T> {
         }
         let mut largest: Option<(usize, f64)> = None;
         for worker in &mut self.workers {
-            worker.tape.trap_non_finite(true);
+            worker.tape.detect_anomaly(true);
             let result = worker.gradient(model, &task);
-            worker.tape.trap_non_finite(false);
+            worker.tape.detect_anomaly(false);
             let found = worker.tape.first_non_finite();
             if let Some(found) = found {
                 // Tags count from 1; 0 is before the first site, odd is at a site, even after it.

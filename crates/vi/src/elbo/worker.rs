@@ -93,10 +93,11 @@ impl<T: Scalar> Worker<T> {
     /// How often a draw is drawn anew when the model fails there by its arithmetic.
     const ATTEMPTS: u64 = 100;
 
-    /// Runs the model, with parameters that `bind` binds, and lets `back` sweep back from the objective. What it leaves as the gradient of the parameters
-    /// is kept.
+    /// Runs the model, with parameters that `bind` binds, and lets `back` run the backward pass from the
+    /// objective. What that leaves as the gradient of the parameters is kept.
     ///
-    /// A single draw at which a matrix is not positive definite is drawn anew: the posterior has no mass where the model is not defined.
+    /// A single draw at which a matrix is not positive definite is drawn anew: the posterior has no mass
+    /// where the model is not defined.
     pub(super) fn back<O>(
         &mut self,
         model: &impl Model<T>,
@@ -159,7 +160,7 @@ impl<T: Scalar> Worker<T> {
         self.largest = out.largest;
         self.elbo = Elbo { log_likelihood: out.log_likelihood.mean(), kl: out.kl.mean() };
         let times = |total: &Total<'_, T>| total.terms().map(|(x, _)| x.read_lanes(|x| x.len())).max();
-        // The sweep adds up the lanes, but what is the same in all of them is there once.
+        // The backward pass adds up the lanes, but what is the same in all of them is there once.
         let lanes = times(&out.kl).max(times(&out.log_likelihood)).unwrap_or(1);
         let scale = loss.scale * (self.draws.len() / lanes) as f64;
         let kl = out.kl.terms().map(|(x, w)| (x, w * loss.kl_weight * scale));

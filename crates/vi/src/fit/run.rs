@@ -165,7 +165,7 @@ fn late(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| Instant::now() >= deadline)
 }
 
-/// From so many parameters on, they change during the sweep back, while they are in the cache. Fewer stay there anyway, and one pass over all
+/// From so many parameters on, they are updated during the backward pass, while they are in the cache. Fewer stay there anyway, and one pass over all
 /// of them has fewer calls.
 const MANY: usize = 1 << 12;
 

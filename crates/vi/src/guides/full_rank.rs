@@ -131,7 +131,7 @@ impl<T: Scalar> Op<T> for StrictlyLower {
 
     fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let (lower, z) = (x.get(0), x.get(1));
-        dx.add_to_some(0, |to| {
+        dx.accumulate_zeroed(0, |to| {
             let mut at = 0;
             for (i, g) in g.iter().enumerate() {
                 for (to, z) in to[at..at + i].iter_mut().zip(z) {
@@ -140,7 +140,7 @@ impl<T: Scalar> Op<T> for StrictlyLower {
                 at += i;
             }
         });
-        dx.add_to_some(1, |to| {
+        dx.accumulate_zeroed(1, |to| {
             let mut at = 0;
             for (i, g) in g.iter().enumerate() {
                 for (to, l) in to.iter_mut().zip(&lower[at..at + i]) {

@@ -24,7 +24,7 @@ pub enum Estimator {
     LocalReparameterization,
 }
 
-/// `mean + sqrt(variance) ε`, rectified or not. The smallest addend keeps the slope finite where all inputs are 0.
+/// `mean + sqrt(variance) ε`, with a ReLU or without. The smallest addend keeps the derivative finite where all inputs are 0.
 #[derive(Clone, Copy, Debug)]
 struct Output<const RELU: bool>;
 impl<const RELU: bool> Formula<3> for Output<RELU> {
@@ -58,7 +58,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         self.linear_map(x, weight, bias, false)
     }
 
-    /// `max(x W + b, 0)`: as [`linear`](Scope::linear) and then a rectifier, in fewer passes.
+    /// `max(x W + b, 0)`: as [`linear`](Scope::linear) and then a ReLU, in fewer passes.
     ///
     /// # Errors
     /// As `linear`.

@@ -1,4 +1,4 @@
-//! Many parameters change during the sweep back instead of after it: with the same result, to the bit.
+//! Many parameters are updated during the backward pass instead of after it, with the same bits.
 
 use crate::common::normals;
 use probity_autodiff::nalgebra::DMatrix;
@@ -59,7 +59,7 @@ fn steps(threads: usize, fit: Fit) -> (Vec<u64>, Vec<StepInfo>) {
 }
 
 #[test]
-fn during_the_sweep_as_after_it() {
+fn during_the_pass_as_after_it() {
     // A limit of the norm that is never reached needs the whole gradient first.
     let (after, infos) = steps(1, Fit::new().clip_norm(1e300));
     for (threads, average) in [(1, 0.0), (2, 0.0), (3, 0.0)] {

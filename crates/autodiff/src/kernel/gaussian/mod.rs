@@ -1,22 +1,25 @@
-//! The loop that every weight of a Bayesian network passes twice a step: a Gaussian's scale, draw or variance, and its divergence from a fixed
-//! Gaussian; and the way [`back`].
+//! The loops over Gaussians: every weight of a Bayesian network passes them twice a step. The
+//! forward pass computes a scale, a draw or a variance, and the divergence from a fixed Gaussian;
+//! [`backward`] has the backward pass.
 //!
-//! It is a formula like others, and was one. It has a loop of its own because nothing else takes as much of the time of a step. All that the way
-//! back wants to know of a scale parameter is two slopes, which have the exponential in common with the scale. Of few Gaussians they are kept from
-//! the way there, in the place of the noise and beside it. Those of many would have to be fetched from far, and the way back waits for memory
-//! anyway: it computes them again, and only the noise is kept. The bits are the same.
+//! This could be a formula like others. It has a loop of its own because nothing else takes as much
+//! of the time of a step. All that the backward pass needs of a scale parameter is two derivatives,
+//! which share the exponential with the scale. Few Gaussians save them from the forward pass, one
+//! in place of the noise. With many Gaussians, they would have to come from main memory, and the
+//! backward pass waits for memory anyway: it computes them again, and only the noise is saved. The
+//! bits are the same.
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over a fixed range of indices are what LLVM unrolls and vectorises"
 )]
 
-mod back;
+mod backward;
 
-pub(crate) use back::{Backward, backward};
+pub(crate) use backward::{Backward, backward};
 
 use super::blocks::{LANES, Lanes, MAX_CHUNKS, Segments};
 use super::map::total;
-use super::room::with_arrays;
+use super::scratch::with_scratch;
 use super::{SharedMut, for_each_chunk};
 use crate::random::{BLOCK, Key, fill_normal};
 use crate::real::{Real, Scalar};
@@ -27,26 +30,26 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// What is kept of every Gaussian.
-pub(crate) trait Kept: Copy + Debug + Send + Sync + 'static {
-    /// Whether it is drawn around the location; otherwise it does not depend on that.
+/// What the forward pass computes of every Gaussian.
+pub(crate) trait Output: Copy + Debug + Send + Sync + 'static {
+    /// Whether it is a draw around the location; otherwise it does not depend on that.
     const NOISY: bool;
     fn value<R: Real>(loc: R, scale: R, noise: R) -> R;
-    /// The slope along the scale.
-    fn along_scale<R: Real>(scale: R, noise: R) -> R;
+    /// The derivative by the scale.
+    fn d_scale<R: Real>(scale: R, noise: R) -> R;
 }
 
 /// `loc + scale ε`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Drawn;
-impl Kept for Drawn {
+pub(crate) struct Sample;
+impl Output for Sample {
     const NOISY: bool = true;
     #[inline(always)]
     fn value<R: Real>(loc: R, scale: R, noise: R) -> R {
         loc + scale * noise
     }
     #[inline(always)]
-    fn along_scale<R: Real>(_: R, noise: R) -> R {
+    fn d_scale<R: Real>(_: R, noise: R) -> R {
         noise
     }
 }
@@ -54,14 +57,14 @@ impl Kept for Drawn {
 /// `scale²`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Variance;
-impl Kept for Variance {
+impl Output for Variance {
     const NOISY: bool = false;
     #[inline(always)]
     fn value<R: Real>(_: R, scale: R, _: R) -> R {
         scale * scale
     }
     #[inline(always)]
-    fn along_scale<R: Real>(scale: R, _: R) -> R {
+    fn d_scale<R: Real>(scale: R, _: R) -> R {
         scale * 2.0
     }
 }
@@ -69,14 +72,14 @@ impl Kept for Variance {
 /// The scale itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scale;
-impl Kept for Scale {
+impl Output for Scale {
     const NOISY: bool = false;
     #[inline(always)]
     fn value<R: Real>(_: R, scale: R, _: R) -> R {
         scale
     }
     #[inline(always)]
-    fn along_scale<R: Real>(_: R, _: R) -> R {
+    fn d_scale<R: Real>(_: R, _: R) -> R {
         R::one()
     }
 }
@@ -101,14 +104,14 @@ pub(crate) struct Gaussians<'a, T> {
     pub(crate) loc: &'a [T],
     pub(crate) rho: &'a [T],
     pub(crate) prior: Prior,
-    /// Of the noise, entry by entry; none where the noise is there already.
+    /// The key of the noise; none where the noise is there already.
     pub(crate) key: Option<Key>,
 }
 
-/// What the way there leaves for the way back.
+/// What the forward pass saves for the backward pass.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Left<A> {
-    /// The slopes along the scale parameters, of what is kept and of the divergence.
+pub(crate) enum SavedValues<A> {
+    /// The derivatives by the scale parameters, of the output and of the divergence.
     Slopes(A, A),
     /// The noise.
     Noise(A),
@@ -116,72 +119,77 @@ pub(crate) enum Left<A> {
     Nothing,
 }
 
-impl<A> Left<A> {
-    fn as_ref(&self) -> Left<&A> {
+impl<A> SavedValues<A> {
+    fn as_ref(&self) -> SavedValues<&A> {
         match self {
-            Left::Slopes(kept, kl) => Left::Slopes(kept, kl),
-            Left::Noise(noise) => Left::Noise(noise),
-            Left::Nothing => Left::Nothing,
+            SavedValues::Slopes(outputs, kl) => SavedValues::Slopes(outputs, kl),
+            SavedValues::Noise(noise) => SavedValues::Noise(noise),
+            SavedValues::Nothing => SavedValues::Nothing,
         }
     }
 
-    pub(crate) fn map<B>(self, mut f: impl FnMut(A) -> B) -> Left<B> {
+    pub(crate) fn map<B>(self, mut f: impl FnMut(A) -> B) -> SavedValues<B> {
         match self {
-            Left::Slopes(kept, kl) => Left::Slopes(f(kept), f(kl)),
-            Left::Noise(noise) => Left::Noise(f(noise)),
-            Left::Nothing => Left::Nothing,
+            SavedValues::Slopes(outputs, kl) => SavedValues::Slopes(f(outputs), f(kl)),
+            SavedValues::Noise(noise) => SavedValues::Noise(f(noise)),
+            SavedValues::Nothing => SavedValues::Nothing,
         }
     }
 }
 
-/// The slopes along a scale parameter, of what is kept and of the divergence, from the scale with its slopes.
+/// The derivatives by a scale parameter, of the output and of the divergence, from the scale with
+/// its own two derivatives.
 #[inline(always)]
-fn along_rho<K: Kept, R: Real>([scale, slope, log_slope]: [R; 3], noise: R, precision: f64) -> (R, R) {
-    (K::along_scale(scale, noise) * slope, scale * precision * slope - log_slope)
+fn d_rho<O: Output, R: Real>([scale, slope, log_slope]: [R; 3], noise: R, precision: f64) -> (R, R) {
+    (O::d_scale(scale, noise) * slope, scale * precision * slope - log_slope)
 }
 
 /// Entries that are worked on at once: their noise, and what is summed, stay in the first cache.
 const PIECE: usize = 8 * BLOCK;
 
-/// Entries that pass one loop after the other. An entry is a long chain of operations, of which each waits for the one before, and of both halves of
-/// that chain in one loop too few fit where the processor looks for work. In longer strips, computing would overlap less with waiting for memory.
+/// Entries that pass one loop after the other. An entry is a long chain of operations, each of
+/// which waits for the one before. With both halves of that chain in one loop, too few entries fit
+/// into the processor's schedulers. In longer strips, computing would overlap less with waiting for
+/// memory.
 const STRIP: usize = 128;
 
-/// Fills what is kept and what is left for the way back, memory that nothing else uses meanwhile; where there is no key, the noise stands there (in
-/// the place of the first slopes). Returns the sum of the divergences.
-pub(crate) fn forward<S: ScaleMap, K: Kept, T: Scalar>(
+/// Writes the outputs and the saved values, whose memory nothing else uses meanwhile. Without a
+/// key, the noise is there already, in place of the first derivatives. Returns the sum of the
+/// divergences.
+pub(crate) fn forward<S: ScaleMap, O: Output, T: Scalar>(
     of: Gaussians<'_, T>,
-    kept: &mut [T],
-    left: Left<SharedMut<T>>,
+    outputs: &mut [T],
+    saved: SavedValues<SharedMut<T>>,
 ) -> T {
-    let segments = Segments { count: 1, len: kept.len() };
+    let segments = Segments { count: 1, len: outputs.len() };
     let (size, count) = segments.chunks();
-    let kept = SharedMut::new(kept);
+    let outputs = SharedMut::new(outputs);
     let mut sums = [T::default(); MAX_CHUNKS];
     let out = SharedMut::new(&mut sums);
     for_each_chunk(count, |i| {
         let (_, chunk) = segments.part(i, size);
         let mut sum = Lanes::new();
-        with_arrays(|[squares, ratios]: &mut [[T; PIECE]; 2]| {
+        with_scratch(|[squares, ratios]: &mut [[T; PIECE]; 2]| {
             for (at, n) in pieces(chunk) {
                 // SAFETY: pieces do not overlap, within a chunk or between chunks.
-                let (kept, left) = unsafe { (kept.slice(at, n), left.as_ref().map(|to| to.slice(at, n))) };
-                let (first, second) = match left {
-                    Left::Slopes(noise, second) => (noise, Some(second)),
-                    Left::Noise(noise) => (noise, None),
-                    Left::Nothing => (&mut [][..], None),
+                let (outputs, saved) =
+                    unsafe { (outputs.slice(at, n), saved.as_ref().map(|to| to.slice(at, n))) };
+                let (first, second) = match saved {
+                    SavedValues::Slopes(noise, second) => (noise, Some(second)),
+                    SavedValues::Noise(noise) => (noise, None),
+                    SavedValues::Nothing => (&mut [][..], None),
                 };
-                if let (true, Some(key)) = (K::NOISY, of.key) {
+                if let (true, Some(key)) = (O::NOISY, of.key) {
                     fill_normal(key, at as u64, first);
                 }
-                dispatch(Values {
+                dispatch(Forward {
                     prior: of.prior,
                     x: [&of.loc[at..at + n], &of.rho[at..at + n]],
-                    kept,
-                    left: (first, second),
-                    room: [&mut *squares, &mut *ratios],
+                    outputs,
+                    saved: (first, second),
+                    scratch: [&mut *squares, &mut *ratios],
                     sum: &mut sum,
-                    of_type: PhantomData::<(S, K)>,
+                    of_type: PhantomData::<(S, O)>,
                 });
             }
         });
@@ -197,48 +205,48 @@ fn pieces(chunk: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
     chunk.step_by(PIECE).map(move |at| (at, PIECE.min(end - at)))
 }
 
-struct Values<'a, S, K, T: Scalar> {
+struct Forward<'a, S, O, T: Scalar> {
     prior: Prior,
     /// Locations, scale parameters.
     x: [&'a [T]; 2],
-    kept: &'a mut [T],
-    /// The noise, in whose place the first slopes are left, if there is a place for the second.
-    left: (&'a mut [T], Option<&'a mut [T]>),
-    room: [&'a mut [T; PIECE]; 2],
+    outputs: &'a mut [T],
+    /// The noise, which the first derivatives replace if there is a place for the second.
+    saved: (&'a mut [T], Option<&'a mut [T]>),
+    scratch: [&'a mut [T; PIECE]; 2],
     sum: &'a mut Lanes<T::Num>,
-    of_type: PhantomData<(S, K)>,
+    of_type: PhantomData<(S, O)>,
 }
 
-impl<S: ScaleMap, K: Kept, T: Scalar> Values<'_, S, K, T> {
+impl<S: ScaleMap, O: Output, T: Scalar> Forward<'_, S, O, T> {
     #[inline(always)]
     fn strip(&mut self, strip: Range<usize>) {
-        let [squares, ratios] = &mut self.room;
+        let [squares, ratios] = &mut self.scratch;
         let sums = [&mut squares[strip.clone()], &mut ratios[strip.clone()]];
         let x = self.x.map(|x| &x[strip.clone()]);
-        let (kept, (first, second)) = (&mut self.kept[strip.clone()], &mut self.left);
-        let first = if K::NOISY || second.is_some() { &mut first[strip.clone()] } else { &mut [] };
+        let (outputs, (first, second)) = (&mut self.outputs[strip.clone()], &mut self.saved);
+        let first = if O::NOISY || second.is_some() { &mut first[strip.clone()] } else { &mut [] };
         match second {
             Some(second) => {
-                values::<S, K, T, true>(self.prior, x, kept, [first, &mut second[strip]], sums);
+                forward_loop::<S, O, T, true>(self.prior, x, outputs, [first, &mut second[strip]], sums);
             }
-            None => values::<S, K, T, false>(self.prior, x, kept, [first, &mut []], sums),
+            None => forward_loop::<S, O, T, false>(self.prior, x, outputs, [first, &mut []], sums),
         }
     }
 }
 
-impl<S: ScaleMap, K: Kept, T: Scalar> Kernel for Values<'_, S, K, T> {
+impl<S: ScaleMap, O: Output, T: Scalar> Kernel for Forward<'_, S, O, T> {
     type Output = ();
 
     #[inline(always)]
     fn run(mut self) {
-        let n = self.kept.len().min(PIECE);
+        let n = self.outputs.len().min(PIECE);
         let whole = n - n % STRIP;
         // Strips of a length that the compiler knows.
         for at in (0..whole).step_by(STRIP) {
             self.strip(at..at + STRIP);
         }
         self.strip(whole..n);
-        let [squares, ratios] = self.room;
+        let [squares, ratios] = self.scratch;
         self.sum.add_all(&squares[..n]);
         let (blocks, rest) = ratios[..n].as_chunks::<BLOCK>();
         for block in blocks {
@@ -252,7 +260,8 @@ impl<S: ScaleMap, K: Kept, T: Scalar> Kernel for Values<'_, S, K, T> {
     }
 }
 
-/// `-ln` of a block's numbers, added in 16 lanes: of the product of four, unless that is too large or too small.
+/// `-ln` of a block's numbers, added in 16 lanes: of the product of four, unless that is too large
+/// or too small.
 #[inline(always)]
 fn minus_logs<T: Scalar>(x: &[T; BLOCK]) -> [T::Num; LANES] {
     let mut logs = [T::Num::zero(); LANES];
@@ -274,18 +283,18 @@ fn minus_logs<T: Scalar>(x: &[T; BLOCK]) -> [T::Num; LANES] {
     logs
 }
 
-/// These loops and those of the way back are what LLVM must vectorise.
+/// LLVM must vectorise these loops and those of the backward pass.
 #[inline(always)]
-fn values<S: ScaleMap, K: Kept, T: Scalar, const SLOPES: bool>(
+fn forward_loop<S: ScaleMap, O: Output, T: Scalar, const SLOPES: bool>(
     prior: Prior,
     [loc, rho]: [&[T]; 2],
-    kept: &mut [T],
+    outputs: &mut [T],
     [first, second]: [&mut [T]; 2],
     [squares, ratios]: [&mut [T]; 2],
 ) {
     let n = squares.len();
-    let (loc, rho, kept, ratios) = (&loc[..n], &rho[..n], &mut kept[..n], &mut ratios[..n]);
-    let first = if SLOPES || K::NOISY { &mut first[..n] } else { first };
+    let (loc, rho, outputs, ratios) = (&loc[..n], &rho[..n], &mut outputs[..n], &mut ratios[..n]);
+    let first = if SLOPES || O::NOISY { &mut first[..n] } else { first };
     let second = if SLOPES { &mut second[..n] } else { second };
     let (inverse, precision) = (1.0 / prior.scale, prior.precision());
     for e in 0..n {
@@ -293,14 +302,14 @@ fn values<S: ScaleMap, K: Kept, T: Scalar, const SLOPES: bool>(
     }
     for e in 0..n {
         let (loc, scale) = (loc[e].num(), S::with_slopes(rho[e].num(), ratios[e].num()));
-        let noise = if K::NOISY { first[e].num() } else { T::Num::zero() };
+        let noise = if O::NOISY { first[e].num() } else { T::Num::zero() };
         let (shift, ratio) = ((loc - prior.loc) * inverse, scale[0] * inverse);
-        kept[e] = T::from_num(K::value(loc, scale[0], noise));
+        outputs[e] = T::from_num(O::value(loc, scale[0], noise));
         squares[e] = T::from_num((shift * shift + ratio * ratio - 1.0) * 0.5);
         ratios[e] = T::from_num(ratio);
         if SLOPES {
-            let (of_kept, of_kl) = along_rho::<K, T::Num>(scale, noise, precision);
-            first[e] = T::from_num(of_kept);
+            let (of_output, of_kl) = d_rho::<O, T::Num>(scale, noise, precision);
+            first[e] = T::from_num(of_output);
             second[e] = T::from_num(of_kl);
         }
     }

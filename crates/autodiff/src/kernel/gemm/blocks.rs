@@ -1,13 +1,14 @@
 //! A product in blocks that fit the caches.
 
-use super::super::room::Room;
+use super::super::scratch::Scratch;
 use super::corner;
-use super::lanes::Vector;
 use super::pack;
-use super::tile::{Ahead, Columns, End, Panel, Target, View, round};
+use super::tile::{Ahead, End, Panel, Target, round};
+use super::vector::Vector;
+use super::view::{Columns, View};
 
-/// Depth of a block: 48 rows of `f32` (or 24 of `f64`) fill a first-level cache of 48 KiB. It is part of the arithmetic: a sum goes
-/// in order within a block of depth, then block after block.
+/// Depth of a block: 48 rows of `f32` (or 24 of `f64`) fill a first-level cache of 48 KiB. It is
+/// part of the arithmetic: a sum goes in order within a block of depth, then block after block.
 const DEPTH: usize = 256;
 /// Columns of a block: with this depth, half a MiB of `f32` in the second-level cache.
 const COLUMNS: usize = 512;
@@ -58,7 +59,7 @@ pub(super) unsafe fn product<V: Vector>(
     a: View<V::Num>,
     b: View<V::Num>,
     c: Target<V::Num>,
-    room: &mut Room,
+    scratch: &mut Scratch,
 ) {
     let (columns, depths) = (Parts::of(n, COLUMNS), Parts::of(k, DEPTH));
     let panels = Parts::of(m.div_ceil(V::LEN), ROWS);
@@ -76,12 +77,12 @@ pub(super) unsafe fn product<V: Vector>(
                 unsafe {
                     let (mut a, b, c) = (a.from(i, p), b.from(p, j), c.from(i, j));
                     if a.row != 1 || n >= OFTEN {
-                        let to = room.of::<V::Num>(vectors * V::LEN * depth);
+                        let to = scratch.of::<V::Num>(vectors * V::LEN * depth);
                         pack::rows::<V>(a, rows, depth, to);
                         a = View { start: to, row: 1, column: vectors * V::LEN };
                     }
                     let end = c.end.of_block(pc == 0, pc + 1 == depths.count, V::LOWEST);
-                    let c = Target { fresh: c.fresh && pc == 0, end, ..c };
+                    let c = Target { overwrite: c.overwrite && pc == 0, end, ..c };
                     let last = V::mask(rows - (vectors - 1) * V::LEN);
                     macro_rules! times {
                         ($cut:literal) => {{
@@ -186,8 +187,8 @@ unsafe fn times_few<V: Vector, const R: usize>(
     }
 }
 
-/// What the tiles after this one will read: the next columns; or the next part of rows, which for a whole line of numbers serves several
-/// tiles, so that each of them asks for its share of the rows.
+/// What the tiles after this one will read: the next columns; or the next part of rows, which for a
+/// whole line of numbers serves several tiles, so that each of them asks for its share of the rows.
 #[inline(always)]
 fn next<V: Vector>(b: View<V::Num>, width: usize, tile: usize) -> Ahead<V::Num> {
     let round = round::<V::Num>();
@@ -201,7 +202,8 @@ fn next<V: Vector>(b: View<V::Num>, width: usize, tile: usize) -> Ahead<V::Num> 
     }
 }
 
-/// As [`product`], for one or two columns and an `a` whose rows are neighbours. The blocks of depth are the same, and so are the sums.
+/// As [`product`], for one or two columns and an `a` whose rows are neighbours. The blocks of depth
+/// are the same, and so are the sums.
 ///
 /// # Safety
 /// As for [`product`].
@@ -223,7 +225,7 @@ pub(super) unsafe fn few_columns<V: Vector>(
                 let (a, b) = (a.from(i, p), Columns::of(b.from(p, 0)));
                 let c = c.from(i, 0);
                 let end = c.end.of_block(pc == 0, pc + 1 == depths.count, V::LOWEST);
-                let c = Target { fresh: c.fresh && pc == 0, end, ..c };
+                let c = Target { overwrite: c.overwrite && pc == 0, end, ..c };
                 macro_rules! rows {
                     ($vectors:literal) => {{
                         let rows = ($vectors * V::LEN).min(m - i);
@@ -247,8 +249,9 @@ pub(super) unsafe fn few_columns<V: Vector>(
     }
 }
 
-/// `c = a b` or `c += a b` for a column and a row: column by column, in the order of memory. For tall columns: after a short one, a
-/// masked vector makes the next column wait, which begins within its width.
+/// `c = a b` or `c += a b` for a column and a row: column by column, in the order of memory. For
+/// tall columns: after a short one, a masked vector makes the next column wait, which begins within
+/// its width.
 ///
 /// # Safety
 /// As for [`product`], with a depth of one and neighbouring rows of `a`.
@@ -272,12 +275,12 @@ pub(super) unsafe fn outer<V: Vector>(
             let least = V::splat(&least);
             for i in (0..whole).step_by(V::LEN) {
                 let (x, to) = (V::load(a.start.add(i)), c.start.add(i));
-                let old = if c.fresh { first } else { V::load(to) };
+                let old = if c.overwrite { first } else { V::load(to) };
                 old.add_product(x, y).at_least(least).store(to);
             }
             if whole < m {
                 let (x, to) = (V::load_first(a.start.add(whole), last), c.start.add(whole));
-                let old = if c.fresh { first } else { V::load_first(to, last) };
+                let old = if c.overwrite { first } else { V::load_first(to, last) };
                 old.add_product(x, y).at_least(least).store_first(to, last);
             }
         }

@@ -4,8 +4,9 @@
     reason = "loops over a fixed range of indices are what LLVM unrolls into registers"
 )]
 
-use super::lanes::Vector;
-use super::tile::{Columns, Panel, Target};
+use super::tile::{Panel, Target};
+use super::vector::Vector;
+use super::view::Columns;
 use std::hint::black_box;
 
 /// Whether a panel with so many rows in its last vector is done in this way.
@@ -14,7 +15,8 @@ pub(super) fn fits<V: Vector>(vectors: usize, last: usize) -> bool {
     vectors > 1 && last <= V::LANE
 }
 
-/// The masks of the four lanes. LLVM must not know them: it would make permutations of what takes a masked move.
+/// The masks of the four lanes. LLVM must not know them: it would make permutations of what takes a
+/// masked move.
 ///
 /// # Safety
 /// `V`'s contract.
@@ -24,8 +26,9 @@ pub(super) unsafe fn lanes<V: Vector>() -> [V::Mask; 4] {
     black_box(unsafe { [V::lane_mask(0), V::lane_mask(1), V::lane_mask(2), V::lane_mask(3)] })
 }
 
-/// As [`Panel::tile`], for `R` whole vectors and a last one of at most [`Vector::LANE`] rows, whose sums are those of four columns in one register:
-/// the numbers of `b` that the whole vectors use come together in another, each in its lane. The sums are done in the same order.
+/// As [`Panel::tile`], for `R` whole vectors and a last one of at most [`Vector::LANE`] rows, whose
+/// sums are those of four columns in one register: the numbers of `b` that the whole vectors use
+/// come together in another, each in its lane. The sums are done in the same order.
 ///
 /// # Safety
 /// As for [`Panel::tile`]; the masks are those of [`lanes`].

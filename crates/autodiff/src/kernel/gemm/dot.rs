@@ -1,20 +1,24 @@
-//! Products of few rows or columns, where neighbours along the depth are neighbours in memory: entry by entry, along the depth.
+//! Products of few rows or columns, where neighbours along the depth are neighbours in memory:
+//! entry by entry, along the depth.
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over a fixed range of indices are what LLVM unrolls into registers"
 )]
 
-use super::lanes::Vector;
-use super::tile::{Columns, Target, View};
+use super::tile::Target;
+use super::vector::Vector;
+use super::view::{Columns, View};
 
-/// Running sums of an entry, whatever the width of a register: the order of the additions is part of the arithmetic. Number l of the
-/// depth goes to sum l modulo 16; in the end the upper half is added to the lower one, and so on.
+/// Running sums of an entry, whatever the width of a register: the order of the additions is part
+/// of the arithmetic. Number l of the depth goes to sum l modulo 16; in the end the upper half is
+/// added to the lower one, and so on.
 pub(super) const SUMS: usize = 16;
 
 /// `c = a b` or `c += a b`. `V` registers of `W` hold [`SUMS`] numbers.
 ///
 /// # Safety
-/// `V`'s contract; `a` is m × k with neighbouring columns, `b` k × n with neighbouring rows, and nothing else uses `c`.
+/// `V`'s contract; `a` is m × k with neighbouring columns, `b` k × n with neighbouring rows, and
+/// nothing else uses `c`.
 #[inline(always)]
 pub(super) unsafe fn dots<V: Vector, const W: usize>(
     (m, k, n): (usize, usize, usize),
@@ -22,16 +26,17 @@ pub(super) unsafe fn dots<V: Vector, const W: usize>(
     b: View<V::Num>,
     c: Target<V::Num>,
 ) {
-    // As vectors along the depth: those of `a` lie `a.row` apart, those of `b` lie `b.column` apart.
+    // As vectors along the depth: those of `a` lie `a.row` apart, those of `b` lie `b.column`
+    // apart.
     let (x, y) = (View { column: a.row, ..a }, b);
     // SAFETY: the caller's contract.
     unsafe {
         if n <= 2 {
             for j in 0..n {
-                line::<V, W>((m, k), x, y.from(0, j).start, c.from(0, j).start, 1, c.fresh);
+                line::<V, W>((m, k), x, y.from(0, j).start, c.from(0, j).start, 1, c.overwrite);
             }
         } else if m == 1 {
-            line::<V, W>((n, k), y, x.start, c.start, c.column, c.fresh);
+            line::<V, W>((n, k), y, x.start, c.start, c.column, c.overwrite);
         } else {
             tiles::<V, W>((m, k, n), x, y, c);
         }
@@ -49,7 +54,7 @@ unsafe fn line<V: Vector, const W: usize>(
     y: *const V::Num,
     to: *mut V::Num,
     step: usize,
-    fresh: bool,
+    overwrite: bool,
 ) {
     let columns = Columns::of(x);
     let y = Columns::of(View { start: y, row: 1, column: 0 });
@@ -60,7 +65,7 @@ unsafe fn line<V: Vector, const W: usize>(
                 // SAFETY: the caller's contract.
                 unsafe {
                     let totals = entries::<V, W, $rows, 1>(k, columns.at(x.from(0, i).start), y);
-                    put::<V, $rows, 1>(totals, to.add(i * step), (step, 0), fresh);
+                    put::<V, $rows, 1>(totals, to.add(i * step), (step, 0), overwrite);
                 }
                 i += $rows;
             })*
@@ -91,7 +96,7 @@ unsafe fn tiles<V: Vector, const W: usize>(
                     unsafe {
                         let (x, y) = (rows.at(x.from(0, i).start), columns.at(y.from(0, j).start));
                         let totals = entries::<V, W, $rows, $columns>(k, x, y);
-                        put::<V, $rows, $columns>(totals, c.from(i, j).start, (1, c.column), c.fresh);
+                        put::<V, $rows, $columns>(totals, c.from(i, j).start, (1, c.column), c.overwrite);
                     }
                     i += $rows;
                 })*
@@ -175,7 +180,8 @@ unsafe fn entries<V: Vector, const W: usize, const R: usize, const C: usize>(
     }
 }
 
-/// Stores the totals of a tile with these steps between rows and between columns, or adds them to what is there.
+/// Stores the totals of a tile with these steps between rows and between columns, or adds them to
+/// what is there.
 ///
 /// # Safety
 /// `V`'s contract, and that part of the target.
@@ -184,18 +190,18 @@ unsafe fn put<V: Vector, const R: usize, const C: usize>(
     totals: V,
     to: *mut V::Num,
     (row, column): (usize, usize),
-    fresh: bool,
+    overwrite: bool,
 ) {
     // SAFETY: the caller's contract.
     unsafe {
         if C == 1 && row == 1 {
             let mask = V::mask(R);
-            let all = if fresh { totals } else { V::load_first(to, mask).add(totals) };
+            let all = if overwrite { totals } else { V::load_first(to, mask).add(totals) };
             return all.store_first(to, mask);
         }
         let mut all = [V::Num::default(); 16];
         totals.store(all.as_mut_ptr());
-        if row == 1 && fresh {
+        if row == 1 && overwrite {
             // Column by column, not number by number.
             for s in 0..C {
                 let (from, to) = (all.as_ptr().add(s * R), to.add(s * column));
@@ -206,7 +212,7 @@ unsafe fn put<V: Vector, const R: usize, const C: usize>(
         for s in 0..C {
             for r in 0..R {
                 let to = to.add(r * row + s * column);
-                *to = if fresh { all[s * R + r] } else { *to + all[s * R + r] };
+                *to = if overwrite { all[s * R + r] } else { *to + all[s * R + r] };
             }
         }
     }

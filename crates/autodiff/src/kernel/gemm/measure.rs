@@ -25,7 +25,8 @@ enum Role {
 }
 use Role::{Forward, Inputs, Weights};
 
-/// An operand that does not fit the second-level cache lies in so many copies that it comes from memory, or nearly.
+/// An operand that does not fit the second-level cache lies in so many copies that it comes from
+/// memory, or nearly.
 const LARGE: usize = 1 << 20;
 const STREAM: usize = 256 << 20;
 

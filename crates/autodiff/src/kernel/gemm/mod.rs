@@ -1,41 +1,46 @@
 //! Matrix products on column-major slices.
 //!
-//! A product goes block by block through the caches and tile by tile through registers. Every entry is summed in order within a block of the
-//! depth, with fused multiply-adds, then block after block; the blocks depend on the depth alone. Few rows or columns, where both factors
-//! lie along the depth, are done entry by entry, each in sixteen running sums; which rows these are depends on the sizes alone. So neither the
-//! instruction set (AVX2 or AVX-512) nor the number of threads changes a bit. Memory for copies belongs to the thread and is used again:
-//! in steady state a product allocates nothing.
+//! A product goes block by block through the caches and tile by tile through registers. Every entry
+//! is summed in order within a block of the depth, with fused multiply-adds, then block after
+//! block; the blocks depend on the depth alone. Few rows or columns, where both factors lie along
+//! the depth, are done entry by entry, each in sixteen running sums; which rows these are depends
+//! on the sizes alone. So neither the instruction set (AVX2 or AVX-512) nor the number of threads
+//! changes a bit. Memory for copies belongs to the thread and is used again: in steady state a
+//! product allocates nothing.
 //!
-//! Source of the scheme: Goto, van de Geijn 2008, "Anatomy of high-performance matrix multiplication".
+//! Source of the scheme: Goto, van de Geijn 2008, "Anatomy of high-performance matrix
+//! multiplication".
 
 mod blocks;
 mod corner;
 mod dot;
-mod lanes;
 #[cfg(test)]
 mod measure;
 mod pack;
-mod passed;
+mod relu_column;
 #[cfg(test)]
 mod tests;
 mod tile;
 #[cfg(target_arch = "x86_64")]
 mod transpose;
+mod vector;
+mod view;
 
-use super::awake::{join, share};
-use super::room::Room;
+use super::scratch::Scratch;
+use super::spin_wait::{join, share};
 use crate::real::{Real, Scalar};
 use crate::simd::Isa;
-use lanes::{Portable, Vector};
 use num_traits::Zero;
-use passed::PassedColumns;
-pub(crate) use passed::{Back, ToColumn, passed};
+use relu_column::MaskedColumns;
+pub(crate) use relu_column::{Masked, ToColumn, backward_column};
 use std::any::TypeId;
 use std::cell::RefCell;
-use tile::{End, Target, View};
+use tile::{End, Target};
+use vector::{Portable, Vector};
+use view::View;
 
 thread_local! {
-    static ROOM: RefCell<Room> = RefCell::default();
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 /// A column-major matrix, possibly read transposed.
@@ -66,34 +71,34 @@ impl<T> Mat<'_, T> {
     }
 }
 
-/// `c = a b`, or `c += a b` where not `fresh`. `c` is column-major without gaps.
+/// `c = a b`, or `c += a b` where not `overwrite`. `c` is column-major without gaps.
 ///
 /// # Panics
 /// If the shapes do not fit.
-pub(crate) fn gemm<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: bool) {
+pub(crate) fn gemm<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, overwrite: bool) {
     let sizes = sizes(c, a, b);
-    if sizes.1 == 0 && fresh {
+    if sizes.1 == 0 && overwrite {
         c.fill(T::from_f64(0.0));
-    } else if !fast(sizes, c, a, b, fresh, None) {
-        plain(c, a, b, fresh);
+    } else if !fast(sizes, c, a, b, overwrite, None) {
+        plain(c, a, b, overwrite);
     }
 }
 
-/// `c = a b + bias`, the bias added to every row, and then what is below 0 becomes 0 if `rectified`.
+/// `c = a b + bias`, with the bias added to every row, and then a ReLU if `relu`.
 ///
 /// # Panics
 /// If the shapes do not fit.
-pub(crate) fn affine<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, bias: &[T], rectified: bool) {
+pub(crate) fn affine<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, bias: &[T], relu: bool) {
     let (m, k, n) = sizes(c, a, b);
     assert!(bias.len() == n, "affine: a bias for every column");
-    if k > 0 && fast((m, k, n), c, a, b, true, Some((bias, rectified))) {
+    if k > 0 && fast((m, k, n), c, a, b, true, Some((bias, relu))) {
         return;
     }
     for (column, b) in c.chunks_exact_mut(m.max(1)).zip(bias) {
         column.fill(*b);
     }
     gemm(c, a, b, false);
-    if rectified {
+    if relu {
         c.iter_mut().for_each(|y| *y = T::from_num(y.num().relu()));
     }
 }
@@ -107,14 +112,14 @@ fn sizes<T>(c: &[T], a: Mat<'_, T>, b: Mat<'_, T>) -> (usize, usize, usize) {
     (m, k, n)
 }
 
-/// The product of floats of these [sizes], with a bias and whether it is rectified; whether this could be done. What is done along the depth has
-/// no such end.
+/// The product of floats of these [sizes], with a bias and whether a ReLU follows. Returns whether
+/// this could be done: products of dots have no bias.
 fn fast<T: Scalar>(
     (m, k, n): (usize, usize, usize),
     c: &mut [T],
     a: Mat<'_, T>,
     b: Mat<'_, T>,
-    fresh: bool,
+    overwrite: bool,
     affine: Option<(&[T], bool)>,
 ) -> bool {
     macro_rules! floats {
@@ -126,22 +131,23 @@ fn fast<T: Scalar>(
                 };
                 let end = match affine {
                     None => End::Plain,
-                    Some((bias, rectified)) => {
-                        let least = if rectified { 0.0 } else { <$num>::NEG_INFINITY };
+                    Some((bias, relu)) => {
+                        let least = if relu { 0.0 } else { <$num>::NEG_INFINITY };
                         End::Affine { bias: bias.as_ptr().cast::<$num>(), least }
                     }
                 };
-                let c = Target { start: c.as_mut_ptr().cast::<$num>(), column: m, fresh, end };
+                let c = Target { start: c.as_mut_ptr().cast::<$num>(), column: m, overwrite, end };
                 let (a, b) = (view(a), view(b));
-                let way = Way::of((m, k, n), a, b);
-                if affine.is_some() && matches!(way, Way::Dots | Way::BlocksAndDots) {
+                let algorithm = Algorithm::of((m, k, n), a, b);
+                if affine.is_some() && matches!(algorithm, Algorithm::Dots | Algorithm::BlocksAndDots) {
                     return false;
                 }
-                let (product, parts) = (Product { sizes: (m, k, n), way, a, b, c }, parts(m, k, n));
+                let (product, parts) = (Product { sizes: (m, k, n), algorithm, a, b, c }, parts(m, k, n));
                 if parts > 1 {
                     share();
                 }
-                // SAFETY: T is this type, `sizes` and the caller put every index within its slice, and `c` is borrowed mutably.
+                // SAFETY: T is this type, `sizes` and the caller put every index within its slice,
+                // and `c` is borrowed mutably.
                 unsafe { product.shared(parts) };
                 return true;
             }
@@ -155,7 +161,8 @@ fn fast<T: Scalar>(
     false
 }
 
-/// Into how many parts a product is worth cutting: each at least some 10 µs of work, where a thread that is awake begins within one.
+/// Into how many parts a product is worth cutting: each at least some 10 µs of work, while a thread
+/// that spins starts within 1 µs.
 fn parts(m: usize, k: usize, n: usize) -> usize {
     const PART: usize = 1 << 19;
     match m * k * n / PART {
@@ -164,9 +171,10 @@ fn parts(m: usize, k: usize, n: usize) -> usize {
     }
 }
 
-/// How the sums are done. It is chosen for the whole product, before that is cut for threads: the ways differ in the order of additions.
+/// The algorithm. It is chosen for the whole product, before that is cut for threads: the
+/// algorithms differ in the order of additions.
 #[derive(Clone, Copy)]
-enum Way {
+enum Algorithm {
     /// Entry by entry, along the depth.
     Dots,
     /// A tall column by a row.
@@ -178,26 +186,27 @@ enum Way {
     BlocksAndDots,
 }
 
-/// So many rows or columns are done entry by entry where that is possible: 8 x 100 by 100 x 50 takes 0.7 times what blocks take, 1200 x
-/// 128 by 128 x 10 takes 0.85 times that, but 50 x 200 by 200 x 16 more.
+/// So many rows or columns are done entry by entry where that is possible: 8 x 100 by 100 x 50
+/// takes 0.7 times what blocks take, 1200 x 128 by 128 x 10 takes 0.85 times that, but 50 x 200 by
+/// 200 x 16 more.
 const FEW: usize = 10;
 
 /// From so many rows on, a column by a row is fastest in the order of memory.
 const TALL: usize = 64;
 
-impl Way {
+impl Algorithm {
     fn of<T>((m, k, n): (usize, usize, usize), a: View<T>, b: View<T>) -> Self {
         let along_depth = a.column == 1 && b.row == 1;
         if k == 1 && m >= TALL && a.row == 1 {
-            Way::Outer
+            Algorithm::Outer
         } else if along_depth && m.min(n) <= FEW {
-            Way::Dots
+            Algorithm::Dots
         } else if n <= 2 && a.row == 1 {
-            Way::FewColumns
+            Algorithm::FewColumns
         } else if along_depth {
-            Way::BlocksAndDots
+            Algorithm::BlocksAndDots
         } else {
-            Way::Blocks
+            Algorithm::Blocks
         }
     }
 }
@@ -206,7 +215,7 @@ impl Way {
 #[derive(Clone, Copy)]
 struct Product<T> {
     sizes: (usize, usize, usize),
-    way: Way,
+    algorithm: Algorithm,
     a: View<T>,
     b: View<T>,
     c: Target<T>,
@@ -227,11 +236,12 @@ where
         let (m, k, n) = self.sizes;
         if parts == 1 {
             // SAFETY: the caller's contract.
-            return ROOM.with_borrow_mut(|room| unsafe { self.run(room) });
+            return SCRATCH.with_borrow_mut(|scratch| unsafe { self.run(scratch) });
         }
         let first = parts / 2;
         let cut = |size: usize, step: usize| (size * first / parts).next_multiple_of(step).min(size);
-        // SAFETY: the cuts are within the matrices and split the target into two parts without common entries.
+        // SAFETY: the cuts are within the matrices and split the target into two parts without
+        // common entries.
         let (left, right) = unsafe {
             if n >= m {
                 let at = cut(n, 8);
@@ -258,47 +268,49 @@ where
 trait Run {
     /// # Safety
     /// As for `Product::shared`.
-    unsafe fn run(self, room: &mut Room);
+    unsafe fn run(self, scratch: &mut Scratch);
 }
 
 macro_rules! run {
     ($what:ident, $num:ty, $avx2:ident, $avx2_sums:literal, $avx512:ident, $avx512_sums:literal) => {
         impl Run for $what<$num> {
-            unsafe fn run(self, room: &mut Room) {
+            unsafe fn run(self, scratch: &mut Scratch) {
                 #[cfg(target_arch = "x86_64")]
                 {
                     #[target_feature(enable = "avx2,fma")]
-                    unsafe fn avx2(p: $what<$num>, room: &mut Room) {
+                    unsafe fn avx2(p: $what<$num>, scratch: &mut Scratch) {
                         // SAFETY: the caller's contract.
-                        unsafe { p.on::<lanes::$avx2, $avx2_sums>(room) }
+                        unsafe { p.on::<vector::$avx2, $avx2_sums>(scratch) }
                     }
                     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-                    unsafe fn avx512(p: $what<$num>, room: &mut Room) {
+                    unsafe fn avx512(p: $what<$num>, scratch: &mut Scratch) {
                         // SAFETY: the caller's contract.
-                        unsafe { p.on::<lanes::$avx512, $avx512_sums>(room) }
+                        unsafe { p.on::<vector::$avx512, $avx512_sums>(scratch) }
                     }
                     match Isa::current() {
-                        // SAFETY: the instruction set was detected; the rest is the caller's contract.
-                        Isa::Avx2 => return unsafe { avx2(self, room) },
+                        // SAFETY: the instruction set was detected; the rest is the caller's
+                        // contract.
+                        Isa::Avx2 => return unsafe { avx2(self, scratch) },
                         // SAFETY: as above.
-                        Isa::Avx512 => return unsafe { avx512(self, room) },
+                        Isa::Avx512 => return unsafe { avx512(self, scratch) },
                         Isa::Portable => {}
                     }
                 }
                 // SAFETY: the caller's contract.
-                unsafe { self.on::<Portable<$num>, 4>(room) }
+                unsafe { self.on::<Portable<$num>, 4>(scratch) }
             }
         }
     };
 }
 run!(Product, f32, Eight32, 2, Sixteen32, 1);
 run!(Product, f64, Four64, 4, Eight64, 2);
-run!(PassedColumns, f32, Eight32, 2, Sixteen32, 1);
-run!(PassedColumns, f64, Four64, 4, Eight64, 2);
+run!(MaskedColumns, f32, Eight32, 2, Sixteen32, 1);
+run!(MaskedColumns, f64, Four64, 4, Eight64, 2);
 
 impl<T: Copy> Product<T> {
-    /// How many rows after whole cache lines are so few that a vector of them would be mostly empty. As many in the last of several parts,
-    /// which are cut at whole lines, and none in the others.
+    /// How many rows after whole cache lines are so few that a vector of them would be mostly
+    /// empty. As many in the last of several parts, which are cut at whole lines, and none in the
+    /// others.
     #[inline(always)]
     fn left_rows(m: usize) -> usize {
         let line = 64 / size_of::<T>();
@@ -309,21 +321,22 @@ impl<T: Copy> Product<T> {
     /// # Safety
     /// As for `shared`, and `V`'s contract.
     #[inline(always)]
-    unsafe fn on<V: Vector<Num = T>, const SUMS: usize>(self, room: &mut Room) {
-        // SAFETY: the caller's contract; the views are as the way demands, by `Way::of`.
+    unsafe fn on<V: Vector<Num = T>, const SUMS: usize>(self, scratch: &mut Scratch) {
+        // SAFETY: the caller's contract; the views are as the algorithm demands, by
+        // `Algorithm::of`.
         unsafe {
             let (m, k, n) = self.sizes;
             // Rows that are done entry by entry, from the last one on.
-            let dots = match self.way {
-                Way::Outer => return blocks::outer::<V>((m, n), self.a, self.b, self.c),
-                Way::FewColumns => return blocks::few_columns::<V>((m, k, n), self.a, self.b, self.c),
-                Way::Dots => m,
-                Way::BlocksAndDots => Self::left_rows(m),
-                Way::Blocks => 0,
+            let dots = match self.algorithm {
+                Algorithm::Outer => return blocks::outer::<V>((m, n), self.a, self.b, self.c),
+                Algorithm::FewColumns => return blocks::few_columns::<V>((m, k, n), self.a, self.b, self.c),
+                Algorithm::Dots => m,
+                Algorithm::BlocksAndDots => Self::left_rows(m),
+                Algorithm::Blocks => 0,
             };
             let whole = m - dots;
             if whole > 0 {
-                blocks::product::<V>((whole, k, n), self.a, self.b, self.c, room);
+                blocks::product::<V>((whole, k, n), self.a, self.b, self.c, scratch);
             }
             if dots > 0 {
                 let (a, c) = (self.a.from(whole, 0), self.c.from(whole, 0));
@@ -334,12 +347,12 @@ impl<T: Copy> Product<T> {
 }
 
 /// The textbook loop, for duals.
-fn plain<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, fresh: bool) {
+fn plain<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, overwrite: bool) {
     let ((m, k), (_, n)) = (a.shape(), b.shape());
     let ((a_row, a_col), (b_row, b_col)) = (a.steps(), b.steps());
     for j in 0..n {
         for i in 0..m {
-            let mut sum = if fresh { T::Num::zero() } else { c[i + j * m].num() };
+            let mut sum = if overwrite { T::Num::zero() } else { c[i + j * m].num() };
             for l in 0..k {
                 sum += a.data[i * a_row + l * a_col].num() * b.data[l * b_row + j * b_col].num();
             }

@@ -1,12 +1,14 @@
 //! Copies of what is read again and again, in the order in which it is read.
 
-use super::lanes::Vector;
-use super::tile::{Columns, View};
+use super::vector::Vector;
+use super::view::{Columns, View};
 
-/// Copies a panel of rows, so that its columns follow each other in memory, each as many whole vectors as hold the rows.
+/// Copies a panel of rows, so that its columns follow each other in memory, each as many whole
+/// vectors as hold the rows.
 ///
 /// # Safety
-/// `V`'s contract; the view has this many rows and columns; there is room for as many whole vectors as hold the rows, times `depth`.
+/// `V`'s contract; the view has this many rows and columns; there is room for as many whole vectors
+/// as hold the rows, times `depth`.
 #[inline(always)]
 pub(super) unsafe fn rows<V: Vector>(a: View<V::Num>, rows: usize, depth: usize, to: *mut V::Num) {
     let column = rows.next_multiple_of(V::LEN);
@@ -51,8 +53,9 @@ pub(super) unsafe fn copy<V: Vector>(
     }
 }
 
-/// Copies a matrix so that rows become neighbours: `to[i + j step]` is entry (i, j). In squares, if its columns are neighbours; the last square of
-/// a row or column of them begins so early that it is whole, and what the one before it copied is copied twice.
+/// Copies a matrix so that rows become neighbours: `to[i + j step]` is entry (i, j). In squares, if
+/// its columns are neighbours; the last square of a row or column of them begins so early that it
+/// is whole, and what the one before it copied is copied twice.
 ///
 /// # Safety
 /// `V`'s contract; the view has this many rows and columns, `to` has room.

@@ -14,7 +14,8 @@ pub(super) fn stored<T>(data: &[T], (rows, cols): (usize, usize), transposed: bo
     Mat { data, rows, cols, transposed }
 }
 
-/// Sizes on both sides of every border: vectors, panels, tiles, blocks, the paths for few rows, and what is shared by threads.
+/// Sizes on both sides of every border: vectors, panels, tiles, blocks, the paths for few rows, and
+/// what is shared by threads.
 const SIZES: [(usize, usize, usize); 27] = [
     (1, 1, 1),
     (1, 100, 50),
@@ -50,18 +51,19 @@ const SIZES: [(usize, usize, usize); 27] = [
 fn products_are_right_in_every_layout() {
     for (m, k, n) in SIZES {
         let (a, b, c) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
-        for (ta, tb, fresh) in (0..8).map(|i| (i & 1 > 0, i & 2 > 0, i & 4 > 0)) {
+        for (ta, tb, overwrite) in (0..8).map(|i| (i & 1 > 0, i & 2 > 0, i & 4 > 0)) {
             let (left, right) = (stored(&a, (m, k), ta), stored(&b, (k, n), tb));
             let (mut got, mut want) = (c.clone(), c.clone());
-            gemm(&mut got, left, right, fresh);
-            plain(&mut want, left, right, fresh);
+            gemm(&mut got, left, right, overwrite);
+            plain(&mut want, left, right, overwrite);
             let single = |x: &[f64]| x.iter().map(|x| *x as f32).collect::<Vec<f32>>();
             let (a, b, mut c) = (single(&a), single(&b), single(&c));
-            gemm(&mut c, stored(&a, (m, k), ta), stored(&b, (k, n), tb), fresh);
-            // Twelve standard deviations of the rounding errors of a sum of k products of standard normal numbers.
+            gemm(&mut c, stored(&a, (m, k), ta), stored(&b, (k, n), tb), overwrite);
+            // Twelve standard deviations of the rounding errors of a sum of k products of standard
+            // normal numbers.
             let scale = 12.0 * (k as f64).sqrt() * (k as f64).sqrt().max(1.0);
             for (i, want) in want.iter().enumerate() {
-                let at = format!("{m} {k} {n} {ta} {tb} {fresh}: entry {i}");
+                let at = format!("{m} {k} {n} {ta} {tb} {overwrite}: entry {i}");
                 assert!((got[i] - want).abs() <= scale * f64::EPSILON, "{at}: {} {want}", got[i]);
                 let error = (c[i] as f64 - want).abs();
                 assert!(error <= scale * f32::EPSILON as f64, "{at}: {} {want}", c[i]);

@@ -4,28 +4,8 @@
     reason = "loops over a fixed range of indices are what LLVM unrolls into registers"
 )]
 
-use super::lanes::Vector;
-use std::hint::black_box;
-
-/// A matrix in memory: entry (i, j) at `start + i row + j column`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct View<T> {
-    pub(super) start: *const T,
-    pub(super) row: usize,
-    pub(super) column: usize,
-}
-
-impl<T> View<T> {
-    /// The part from entry (i, j) on.
-    ///
-    /// # Safety
-    /// That entry is within the matrix.
-    #[inline(always)]
-    pub(super) unsafe fn from(self, i: usize, j: usize) -> Self {
-        // SAFETY: the caller's contract.
-        Self { start: unsafe { self.start.add(i * self.row + j * self.column) }, ..self }
-    }
-}
+use super::vector::Vector;
+use super::view::Columns;
 
 /// Where a tile goes: column-major.
 #[derive(Clone, Copy)]
@@ -33,7 +13,7 @@ pub(super) struct Target<T> {
     pub(super) start: *mut T,
     pub(super) column: usize,
     /// Stored instead of added.
-    pub(super) fresh: bool,
+    pub(super) overwrite: bool,
     /// What becomes of the sums in the end.
     pub(super) end: End<T>,
 }
@@ -43,12 +23,14 @@ pub(super) struct Target<T> {
 pub(super) enum End<T> {
     /// Nothing is done.
     Plain,
-    /// A number of its column is added, if it is fresh, and what is below a limit becomes the limit.
+    /// A number of its column is added (on the first write), and what is below a limit becomes the
+    /// limit.
     Affine { bias: *const T, least: T },
 }
 
 impl<T: Copy> End<T> {
-    /// The end of one of several blocks of depth: the bias is added in the first, the limit holds in the last.
+    /// The end of one of several blocks of depth: the bias is added in the first, the limit holds
+    /// in the last.
     #[inline(always)]
     pub(super) fn of_block(self, first: bool, last: bool, lowest: T) -> Self {
         match self {
@@ -77,69 +59,14 @@ impl<T> Target<T> {
     }
 }
 
-/// What a tile asks for while it computes: as many cache lines as it has columns, for every [`round`] of steps of depth.
+/// What a tile asks for while it computes: as many cache lines as it has columns, for every
+/// [`round`] of steps of depth.
 #[derive(Clone, Copy)]
 pub(super) struct Ahead<T> {
     pub(super) start: *const T,
     /// From line to line, and from round to round.
     pub(super) line: usize,
     pub(super) round: usize,
-}
-
-/// The right factor of tiles, whose rows lie `row` apart.
-#[derive(Clone, Copy)]
-pub(super) struct Columns<T> {
-    start: *const T,
-    row: usize,
-    /// Distances of the first four columns from the first, and of the fifth. LLVM must not know that they are multiples of one number: it
-    /// would walk from column to column, and every address would wait for the one before.
-    steps: [usize; 4],
-    four: usize,
-}
-
-impl<T> Columns<T> {
-    #[inline(always)]
-    pub(super) fn of(b: View<T>) -> Self {
-        let c = b.column;
-        Self {
-            start: b.start,
-            row: b.row,
-            steps: [0, c, black_box(2 * c), black_box(3 * c)],
-            four: black_box(4 * c),
-        }
-    }
-
-    /// The distance of rows.
-    #[inline(always)]
-    pub(super) fn row(self) -> usize {
-        self.row
-    }
-
-    /// Where every fourth column starts.
-    #[inline(always)]
-    pub(super) fn fours(self) -> [*const T; 4] {
-        let mut at = [self.start; 4];
-        for i in 1..4 {
-            at[i] = at[i - 1].wrapping_add(self.four);
-        }
-        at
-    }
-
-    /// The number of column j in a row, where `at` are those of every fourth column.
-    ///
-    /// # Safety
-    /// That entry is within the matrix.
-    #[inline(always)]
-    pub(super) unsafe fn number(self, at: [*const T; 4], j: usize) -> *const T {
-        // SAFETY: the caller's contract.
-        unsafe { at[j / 4].add(self.steps[j % 4]) }
-    }
-
-    /// The same, elsewhere.
-    #[inline(always)]
-    pub(super) fn at(self, start: *const T) -> Self {
-        Self { start, ..self }
-    }
 }
 
 /// Rows `R` vectors tall, of which the last one ends after `last` entries if it is `CUT`.
@@ -161,7 +88,8 @@ impl<V: Vector, const CUT: bool> Panel<V, CUT> {
     /// `c = a b` or `c += a b`.
     ///
     /// # Safety
-    /// `V`'s contract; `b` has `depth` rows and `C` columns, `c` the panel's rows and `C` columns, which nothing else uses.
+    /// `V`'s contract; `b` has `depth` rows and `C` columns, `c` the panel's rows and `C` columns,
+    /// which nothing else uses.
     #[inline(always)]
     pub(super) unsafe fn tile<const R: usize, const C: usize>(self, b: Columns<V::Num>, c: Target<V::Num>) {
         let mut sums = Sums::<V, R, C>::new(self, b);
@@ -214,7 +142,7 @@ impl<V: Vector, const CUT: bool> Panel<V, CUT> {
             for j in 0..C {
                 for i in 0..R {
                     let (to, sum) = (c.start.add(j * c.column + i * V::LEN), sums[j][i]);
-                    match (i + 1 < R || !CUT, c.fresh) {
+                    match (i + 1 < R || !CUT, c.overwrite) {
                         (true, true) => sum.store(to),
                         (true, false) => V::load(to).add(sum).store(to),
                         (false, true) => sum.store_first(to, self.last),
@@ -246,7 +174,7 @@ impl<V: Vector, const CUT: bool> Panel<V, CUT> {
                 for i in 0..R {
                     let to = c.start.add(j * c.column + i * V::LEN);
                     let whole = i + 1 < R || !CUT;
-                    let before = match (whole, c.fresh) {
+                    let before = match (whole, c.overwrite) {
                         (_, true) => bias,
                         (true, false) => V::load(to),
                         (false, false) => V::load_first(to, self.last),
@@ -280,7 +208,8 @@ impl<V: Vector, const R: usize, const C: usize> Sums<V, R, C> {
     /// As for [`tile`](Panel::tile), if so many steps are left.
     #[inline(always)]
     unsafe fn steps<const CUT: bool>(&mut self, panel: Panel<V, CUT>, b: Columns<V::Num>, steps: usize) {
-        // SAFETY: the caller's contract; the last vector of rows is masked wherever memory is touched.
+        // SAFETY: the caller's contract; the last vector of rows is masked wherever memory is
+        // touched.
         unsafe {
             for _ in 0..steps {
                 let mut x = [V::zero(); R];
@@ -297,7 +226,7 @@ impl<V: Vector, const R: usize, const C: usize> Sums<V, R, C> {
                 }
                 self.a = self.a.wrapping_add(panel.column);
                 for at in &mut self.b {
-                    *at = at.wrapping_add(b.row);
+                    *at = at.wrapping_add(b.row());
                 }
             }
         }

@@ -4,7 +4,7 @@
     reason = "closures in their place would be compiled without the instruction set"
 )]
 
-use super::tile::Columns;
+use super::view::Columns;
 use std::arch::x86_64::*;
 
 /// Eight by eight: pairs of rows, then pairs of pairs, then halves.

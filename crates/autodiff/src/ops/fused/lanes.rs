@@ -5,8 +5,8 @@ use crate::kernel::Input;
 use crate::real::Scalar;
 use crate::tape::Inputs;
 
-/// All lanes at once: each is a column of its entries, in one matrix. What is the same in all lanes is then a column that is stretched, and
-/// numbers that differ from lane to lane are a row.
+/// All lanes at once: each is a column of its entries, in one matrix. What is the same in all lanes
+/// is then a column that is stretched, and numbers that differ from lane to lane are a row.
 #[derive(Clone, Copy)]
 pub(super) enum InLanes {
     Full,
@@ -22,7 +22,7 @@ impl<B, T: Scalar, const N: usize, const M: usize> Fused<B, T, N, M> {
         let mut places = [InLanes::Scalar; N];
         for (place, source) in places.iter_mut().zip(&self.sources) {
             let Source::Node(k) = *source else { continue };
-            *place = match (stretch(x.shape(k), self.shape), x.is_laned(k)) {
+            *place = match (stretch(x.shape(k), self.shape), x.is_per_lane(k)) {
                 (Stretch::None, true) => InLanes::Full,
                 (Stretch::None, false) if n != 1 => InLanes::Col,
                 (Stretch::None | Stretch::Scalar, false) => InLanes::Scalar,
@@ -44,10 +44,10 @@ impl<B, T: Scalar, const N: usize, const M: usize> Fused<B, T, N, M> {
 
     pub(super) fn lane_inputs<'a>(&self, x: &Inputs<'a, T>, places: [InLanes; N]) -> [Input<'a, T>; N] {
         std::array::from_fn(|i| match (self.sources[i], places[i]) {
-            (Source::Node(k), InLanes::Full) => Input::Full(x.all(k)),
-            (Source::Node(k), InLanes::Row) => Input::Row(x.all(k)),
-            (Source::Node(k), InLanes::Col) => Input::Col(x.all(k)),
-            (Source::Node(k), InLanes::Scalar) => Input::Scalar(x.all(k)[0]),
+            (Source::Node(k), InLanes::Full) => Input::Full(x.all_lanes(k)),
+            (Source::Node(k), InLanes::Row) => Input::Row(x.all_lanes(k)),
+            (Source::Node(k), InLanes::Col) => Input::Col(x.all_lanes(k)),
+            (Source::Node(k), InLanes::Scalar) => Input::Scalar(x.all_lanes(k)[0]),
             (Source::Constant(c), _) => Input::Scalar(c),
             (Source::Normal(key), _) => Input::Normal(key),
             (Source::Uniform(key), _) => Input::Uniform(key),

@@ -1,7 +1,7 @@
-//! Threads that stay awake from one parallel loop to the next.
+//! Worker threads that spin between the parallel loops of a step, instead of going to sleep.
 //!
-//! A step of a large model has some twenty of them, with a few microseconds of other work between. A thread that has nothing to do would fall asleep
-//! each time, and waking it takes longer than that.
+//! A step of a large model has some twenty parallel loops, with a few microseconds of other work
+//! between them. A thread without work would sleep each time, and waking it takes longer than that.
 
 use std::cell::Cell;
 use std::sync::atomic::AtomicUsize;
@@ -11,19 +11,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 thread_local! {
-    /// How often work was shared by this thread.
+    /// How often this thread has shared work.
     static SHARED: Cell<usize> = const { Cell::new(0) };
-    /// Whether this thread stays awake, or is in the midst of something that others wait for.
+    /// Whether this thread spins, or does something that others wait for.
     static BUSY: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A thread without work falls asleep after this time.
-const PATIENCE: Duration = Duration::from_micros(200);
+/// A thread without work sleeps after this time.
+const IDLE_LIMIT: Duration = Duration::from_micros(200);
 
-/// A thread stays awake for so long at once, then it is asked again: it may be one that waits for something else than work.
-const STAY: Duration = Duration::from_millis(20);
+/// A thread spins for at most this time at once, because something else may wait for it.
+const SPIN_LIMIT: Duration = Duration::from_millis(20);
 
-/// The threads that share the work of something that is done again and again, such as the steps of a fit.
+/// Keeps the worker threads of a repeated task spinning, such as those of the steps of a fit.
 ///
 /// ```
 /// use probity_autodiff::Threads;
@@ -35,18 +35,19 @@ const STAY: Duration = Duration::from_millis(20);
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Threads {
-    /// How often the work was shared last time.
+    /// How often the task shared work last time.
     shared: usize,
-    /// How many threads stay awake, or will.
-    awake: Arc<AtomicUsize>,
+    /// How many threads spin, or will.
+    spinning: Arc<AtomicUsize>,
 }
 
 impl Threads {
-    /// With less, there is nothing to stay awake for.
-    const OFTEN: usize = 2;
+    /// With fewer parallel loops it is not worth spinning.
+    const FEWEST: usize = 2;
 
-    /// Calls `f`. If last time the work was shared several times, the threads of the rayon pool stay awake until they have had nothing to do for 200 µs; and
-    /// `f` is called by one of them, should this thread be none.
+    /// Calls `f`. If it shared work several times last time, the other threads of the rayon pool
+    /// spin until they have had nothing to do for 200 µs. If this thread is not in the pool, one
+    /// that is calls `f`.
     pub fn during<O: Send>(&mut self, f: impl FnOnce() -> O + Send) -> O {
         let counted = || {
             let before = SHARED.get();
@@ -54,32 +55,33 @@ impl Threads {
             (result, SHARED.get().wrapping_sub(before))
         };
         let result;
-        (result, self.shared) = match self.company() {
+        (result, self.shared) = match self.spinners() {
             0 => counted(),
-            count => self.with_company(count, counted),
+            count => self.with_spinners(count, counted),
         };
         result
     }
 
-    /// How many threads are to stay awake.
-    fn company(&self) -> usize {
-        if self.shared < Self::OFTEN {
+    /// How many threads are to spin.
+    fn spinners(&self) -> usize {
+        if self.shared < Self::FEWEST {
             return 0;
         }
         let threads = rayon::current_num_threads();
         if threads <= cores() { threads - 1 } else { 0 }
     }
 
-    /// Calls `f` while so many other threads stay awake.
-    fn with_company<O: Send>(&self, count: usize, f: impl FnOnce() -> O + Send) -> O {
+    /// Calls `f` while so many other threads spin.
+    fn with_spinners<O: Send>(&self, count: usize, f: impl FnOnce() -> O + Send) -> O {
         let work = || {
-            while self.awake.load(Relaxed) < count {
-                self.awake.fetch_add(1, Relaxed);
-                // Nobody waits for its end: it may find work that has nothing to do with this, and takes long.
-                let awake = self.awake.clone();
+            while self.spinning.load(Relaxed) < count {
+                self.spinning.fetch_add(1, Relaxed);
+                // Nothing waits for its end: it may find long work that has nothing to do with
+                // this.
+                let spinning = self.spinning.clone();
                 rayon::spawn(move || {
-                    stay_awake();
-                    awake.fetch_sub(1, Relaxed);
+                    spin();
+                    spinning.fetch_sub(1, Relaxed);
                 });
             }
             f()
@@ -88,9 +90,9 @@ impl Threads {
     }
 }
 
-/// Does what there is to do until there was nothing for a while.
-fn stay_awake() {
-    /// Looks for work between two looks at the clock.
+/// Runs the work that there is, until there was none for a while.
+fn spin() {
+    /// Searches for work between two readings of the clock.
     const LOOKS: usize = 16;
     if BUSY.get() {
         return;
@@ -98,7 +100,7 @@ fn stay_awake() {
     busy(|| {
         let start = Instant::now();
         let mut idle = Some(start);
-        while start.elapsed() < STAY && idle.get_or_insert_with(Instant::now).elapsed() < PATIENCE {
+        while start.elapsed() < SPIN_LIMIT && idle.get_or_insert_with(Instant::now).elapsed() < IDLE_LIMIT {
             for _ in 0..LOOKS {
                 if rayon::yield_now() == Some(rayon::Yield::Executed) {
                     idle = None;
@@ -110,17 +112,17 @@ fn stay_awake() {
     });
 }
 
-/// The work at hand is about to be shared.
+/// This thread is about to share work.
 pub(super) fn share() {
     SHARED.set(SHARED.get().wrapping_add(1));
 }
 
-/// Both, on two threads if there is another one.
+/// Runs both, on two threads if another one is free.
 pub(super) fn join(a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
     busy(|| rayon::join(a, || busy(b)));
 }
 
-/// Calls `f`, for which somebody may wait: this thread must not [stay awake](stay_awake) for anything else in between.
+/// Calls `f`, for which others may wait: this thread must not [spin] for anything else meanwhile.
 fn busy<O>(f: impl FnOnce() -> O) -> O {
     let before = BUSY.replace(true);
     let _end = OnDrop(|| BUSY.set(before));
@@ -135,7 +137,7 @@ impl<F: Fn()> Drop for OnDrop<F> {
     }
 }
 
-/// As many threads as can run at once.
+/// How many threads can run at once.
 fn cores() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     *CORES.get_or_init(|| thread::available_parallelism().map_or(1, |n| n.get()))
@@ -177,13 +179,13 @@ mod tests {
     }
 
     #[test]
-    fn work_is_done_with_and_without_company() {
+    fn work_is_done_with_and_without_spinning_threads() {
         let steps = |threads: &mut Threads| (0..100).for_each(|_| assert_eq!(threads.during(work), 4950));
         for count in [1, 2, 3, 4] {
             let pool = pool(count);
             let mut threads = Threads::default();
             pool.install(|| steps(&mut threads));
-            assert_eq!(threads.shared >= Threads::OFTEN, count > 1, "{count} threads");
+            assert_eq!(threads.shared >= Threads::FEWEST, count > 1, "{count} threads");
             // The same object on a thread that is none of the pool's, and on many at once.
             steps(&mut threads);
             pool.install(|| vec![threads; 8].par_iter_mut().for_each(steps));
@@ -191,11 +193,12 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_stay_awake_are_in_nobodys_way() {
-        // Three threads stay awake however many cores there are; then loops of the user's, in whose midst threads wait for each other.
+    fn spinning_threads_do_not_block_other_work() {
+        // Three threads spin however many cores there are; then loops of the user's, inside which
+        // threads wait for each other.
         let sum = || (0..1000_usize).into_par_iter().with_max_len(10).map(|i| i + work()).sum::<usize>();
         let threads = Threads::default();
-        pool(3).install(|| assert_eq!(threads.with_company(2, sum), 499_500 + 1000 * 4950));
+        pool(3).install(|| assert_eq!(threads.with_spinners(2, sum), 499_500 + 1000 * 4950));
     }
 
     #[test]
@@ -204,9 +207,9 @@ mod tests {
         let threads = Threads::default();
         pool(2).install(|| {
             let start = Instant::now();
-            threads.with_company(1, || {
+            threads.with_spinners(1, || {
                 rayon::spawn(|| thread::sleep(LONG));
-                // Until the other thread has fallen for it.
+                // Until the other thread has taken it.
                 thread::sleep(LONG / 20);
                 assert_eq!(work(), 4950);
             });
@@ -219,21 +222,22 @@ mod tests {
         let (pool, threads) = (pool(2), Threads::default());
         for _ in 0..3 {
             let caught = catch_unwind(AssertUnwindSafe(|| {
-                pool.install(|| threads.with_company(1, || assert_eq!(work(), 0, "on purpose")));
+                pool.install(|| threads.with_spinners(1, || assert_eq!(work(), 0, "on purpose")));
             }));
             assert!(caught.is_err());
-            assert_eq!(pool.install(|| threads.with_company(1, work)), 4950);
+            assert_eq!(pool.install(|| threads.with_spinners(1, work)), 4950);
         }
     }
 
     #[test]
-    fn nobody_stays_for_ever() {
-        // A thread that is caught in the midst of waiting for something else comes back to it, though there is always work.
+    fn no_thread_spins_for_ever() {
+        // A thread that spins while it should wait for something else returns to that, though there
+        // is always work.
         let threads = Threads::default();
         pool(2).install(|| {
-            threads.with_company(1, || {
+            threads.with_spinners(1, || {
                 let start = Instant::now();
-                while threads.awake.load(Relaxed) > 0 {
+                while threads.spinning.load(Relaxed) > 0 {
                     assert_eq!(work(), 4950);
                     assert!(start.elapsed() < Duration::from_secs(20));
                 }
@@ -242,11 +246,11 @@ mod tests {
     }
 
     #[test]
-    fn they_fall_asleep() {
+    fn idle_threads_sleep() {
         let (pool, threads) = (pool(2), Threads::default());
-        assert_eq!(pool.install(|| threads.with_company(1, work)), 4950);
+        assert_eq!(pool.install(|| threads.with_spinners(1, work)), 4950);
         let start = Instant::now();
-        while threads.awake.load(Relaxed) > 0 {
+        while threads.spinning.load(Relaxed) > 0 {
             assert!(start.elapsed() < Duration::from_secs(20));
             thread::yield_now();
         }

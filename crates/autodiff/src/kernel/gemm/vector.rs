@@ -8,23 +8,25 @@
     reason = "closures in their place would be compiled without the instruction set"
 )]
 
-use super::tile::Columns;
+use super::view::Columns;
 use std::ops::Add;
 
 /// A vector of [`LEN`](Vector::LEN) numbers in a register.
 ///
 /// # Safety
-/// Every method may only be called where the instruction set is there, from a function compiled for it (else nothing is inlined).
-/// Pointers must be valid for the entries that are read or written: `LEN` of them, or the first `n` (`0 < n <= LEN`) where a [`Mask`](Vector::Mask)
-/// of `n` is given; they need not be aligned.
+/// Every method may only be called where the instruction set is there, from a function compiled for
+/// it (else nothing is inlined). Pointers must be valid for the entries that are read or written:
+/// `LEN` of them, or the first `n` (`0 < n <= LEN`) where a [`Mask`](Vector::Mask) of `n` is given;
+/// they need not be aligned.
 pub(super) trait Vector: Copy {
     /// The number in memory.
     type Num: Copy + Default + Add<Output = Self::Num>;
     /// Selects the first entries of a vector.
     type Mask: Copy;
     const LEN: usize;
-    /// Columns of a tile: with three vectors of rows, its sums fill the registers, of which a few are left over for what is loaded. (If exactly
-    /// as many are left as are needed, LLVM moves the sums to and fro.)
+    /// Columns of a tile: with three vectors of rows, its sums fill the registers, of which a few
+    /// are left over for what is loaded. (If exactly as many are left as are needed, LLVM moves the
+    /// sums to and fro.)
     const COLUMNS: usize;
     /// Masks cost neither time nor one of the registers for numbers.
     const FREE_MASKS: bool;
@@ -46,11 +48,12 @@ pub(super) trait Vector: Copy {
     unsafe fn add(self, other: Self) -> Self;
     /// The larger of the two numbers of each place; a NaN of `self` stays.
     unsafe fn at_least(self, least: Self) -> Self;
-    /// 0 where `y` is at most 0, as the slope of a rectifier with that value.
+    /// 0 where `y` is at most 0, as the derivative of a ReLU with that value.
     unsafe fn where_above_zero(self, y: Self) -> Self;
     /// `self + a b`, rounded once (but for the portable form).
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
-    /// Entry i is the sum of the entries of `x[i]`, of which there are `LEN`: the upper half is added to the lower one, and so on.
+    /// Entry i is the sum of the entries of `x[i]`, of which there are `LEN`: the upper half is
+    /// added to the lower one, and so on.
     unsafe fn totals(x: [Self; 16]) -> Self;
     /// Asks for the cache line at an address that need not be valid.
     unsafe fn prefetch(x: *const Self::Num);
@@ -349,8 +352,9 @@ mod x86 {
     above_zero!(above_zero16, __m512, x, y => _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_NLE_UQ>(y, _mm512_setzero_ps()), x));
     above_zero!(above_zero8d, __m512d, x, y => _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_NLE_UQ>(y, _mm512_setzero_pd()), x));
 
-    /// The totals of vectors: step by step two vectors become one, whose lower and upper halves (or pairs, or neighbours) are added.
-    /// The order of the vectors undoes what the steps do to that of the totals.
+    /// The totals of vectors: step by step two vectors become one, whose lower and upper halves (or
+    /// pairs, or neighbours) are added. The order of the vectors undoes what the steps do to that
+    /// of the totals.
     macro_rules! totals {
         (
             $name:ident, $vector:ident, $add:ident, $order:expr,

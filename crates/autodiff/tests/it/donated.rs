@@ -1,4 +1,4 @@
-//! Noise and adjoints that stand where new parameters will, against those that have a place of their own.
+//! Saved values and adjoints in donated buffers, against those in memory of their own.
 
 use nalgebra::DMatrix;
 use probity_autodiff::random::fill_normal;
@@ -23,7 +23,7 @@ impl<T: Scalar> Update<T> for Adam {
     }
 }
 
-/// So many that noise is kept for the way back.
+/// So many that noise is saved for the backward pass.
 const SHAPE: (usize, usize) = (367, 363);
 
 fn params<T: Scalar>() -> Params<T> {
@@ -110,8 +110,8 @@ fn start<T: Scalar>(n: usize) -> ([Vec<T>; 2], AlignedVec<T>) {
     ([zeros(), zeros()], zeros().into())
 }
 
-/// During the sweep, on a tape that may have been used before.
-fn lending<T: Scalar>(
+/// With an update during the backward pass, on a tape that may have been used before.
+fn donating<T: Scalar>(
     tape: &mut Tape<T>,
     params: &Params<T>,
     objective: Objective<T>,
@@ -119,15 +119,15 @@ fn lending<T: Scalar>(
 ) -> Step<T> {
     let ([mut m, mut v], mut new) = start(params.len());
     tape.reset();
-    tape.bind_to_update(params);
+    tape.bind_donating_gradient(params);
     let objective =
         objective(tape, ["loc", "rho", "other"].map(|x| tape.param(params, params.find(x).unwrap())));
-    let norm = tape.backward_updating(objective, &Adam { says }, &mut [&mut m, &mut v]);
+    let norm = tape.backward_and_update(objective, &Adam { says }, &mut [&mut m, &mut v]);
     tape.swap_params_gradient(&mut new);
     (new, [m, v], norm)
 }
 
-/// After it, from the gradient.
+/// With an update after it, from the gradient.
 fn apart<T: Scalar>(tape: &mut Tape<T>, params: &Params<T>, objective: Objective<T>) -> Step<T> {
     let ([mut m, mut v], mut new) = start(params.len());
     tape.reset();
@@ -146,11 +146,11 @@ fn check<T: Scalar>(tolerance: f64) {
     let before = params.clone();
     for (name, objective) in objectives::<T>() {
         let expected = apart(&mut Tape::new(), &params, objective);
-        // Its memory never held the noise, unless that had to come home.
+        // Its memory never held the noise, unless that had to move there.
         let mut tape = Tape::new();
         for (says, threads) in [(true, 1), (true, 2), (false, 3)] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let got = pool.install(|| lending(&mut tape, &params, objective, says));
+            let got = pool.install(|| donating(&mut tape, &params, objective, says));
             assert!(got.0 == expected.0, "{name}: parameters, {says} {threads}");
             assert!(got.1 == expected.1, "{name}: moments, {says} {threads}");
             assert!((got.2 / expected.2 - 1.0).abs() < tolerance, "{name}: norm {} {}", got.2, expected.2);
@@ -168,7 +168,7 @@ fn the_same_wherever_they_stand() {
 /// After a draw whose parameters were bound for an update.
 fn drawn(then: impl for<'t> FnOnce(&'t Tape, Var<'t, f64>)) {
     let (params, tape) = (params::<f64>(), Tape::new());
-    tape.bind_to_update(&params);
+    tape.bind_donating_gradient(&params);
     let [loc, rho] = ["loc", "rho"].map(|x| tape.param(&params, params.find(x).unwrap()));
     let [x, kl] = draw(&tape, loc, rho);
     then(&tape, x.sum() + kl);
@@ -176,12 +176,12 @@ fn drawn(then: impl for<'t> FnOnce(&'t Tape, Var<'t, f64>)) {
 
 fn updated(tape: &Tape, objective: Var<'_, f64>) -> ([Vec<f64>; 2], f64) {
     let [mut m, mut v] = start::<f64>(3 * SHAPE.0 * SHAPE.1).0;
-    let norm = tape.backward_updating(objective, &Adam { says: true }, &mut [&mut m, &mut v]);
+    let norm = tape.backward_and_update(objective, &Adam { says: true }, &mut [&mut m, &mut v]);
     ([m, v], norm)
 }
 
 #[test]
-fn sweeps_before_the_update_are_as_ever() {
+fn passes_before_the_update_are_as_ever() {
     let mut expected = None;
     drawn(|tape, objective| expected = Some(updated(tape, objective)));
     let (moments, norm) = expected.unwrap();
@@ -196,7 +196,7 @@ fn sweeps_before_the_update_are_as_ever() {
 }
 
 #[test]
-#[should_panic(expected = "bound for one update (Tape::bind_to_update), which has been")]
+#[should_panic(expected = "donated to one update (Tape::bind_donating_gradient), which has been")]
 fn a_second_update_panics() {
     drawn(|tape, objective| {
         updated(tape, objective);
@@ -205,8 +205,8 @@ fn a_second_update_panics() {
 }
 
 #[test]
-#[should_panic(expected = "bound for one update (Tape::bind_to_update), which has been")]
-fn a_sweep_after_the_update_panics() {
+#[should_panic(expected = "donated to one update (Tape::bind_donating_gradient), which has been")]
+fn a_pass_after_the_update_panics() {
     drawn(|tape, objective| {
         updated(tape, objective);
         tape.backward(objective);
@@ -224,7 +224,7 @@ fn other_parameters_after_a_draw_panic() {
 fn parameters_bound_again_after_the_update_panic() {
     drawn(|tape, objective| {
         updated(tape, objective);
-        tape.bind_to_update(&params());
+        tape.bind_donating_gradient(&params());
     });
 }
 
@@ -233,8 +233,8 @@ fn memory_that_is_not_used_is_not_blamed() {
     let (params, mut tape) = (params::<f64>(), Tape::new());
     tape.constant(&DMatrix::from_element(3 * SHAPE.0, SHAPE.1, f64::NAN));
     tape.reset();
-    tape.trap_non_finite(true);
-    tape.bind_to_update(&params);
+    tape.detect_anomaly(true);
+    tape.bind_donating_gradient(&params);
     let [loc, rho] = ["loc", "rho"].map(|x| tape.param(&params, params.find(x).unwrap()));
     draw(&tape, loc, rho);
     assert!(tape.first_non_finite().is_none());

@@ -1,4 +1,4 @@
-//! Parameters that change while their gradient is made, against those that change after it.
+//! Updates during the backward pass, against updates after it.
 
 use nalgebra::DMatrix;
 use probity_autodiff::random::fill_normal;
@@ -23,7 +23,7 @@ impl<T: Scalar> Update<T> for Rule {
     }
 }
 
-/// Sites: so many that noise is kept for the way back, or so few that slopes are; neither a multiple of anything.
+/// Sites: so many that noise is saved for the backward pass, or so few that derivatives are; neither a multiple of anything.
 const SITES: [(usize, usize); 3] = [(401, 333), (71, 83), (1, 5)];
 
 fn params<T: Scalar>() -> Params<T> {
@@ -38,7 +38,7 @@ fn params<T: Scalar>() -> Params<T> {
     params
 }
 
-/// New parameters, moments, and the norm of the gradient, after two steps; by a rule during the sweep, or after it.
+/// New parameters, moments, and the norm of the gradient, after two steps; by a rule during the backward pass, or after it.
 fn two_steps<T: Scalar>(rule: Option<Rule>, threads: usize) -> (Vec<T>, [Vec<T>; 2], [f64; 2]) {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
@@ -65,7 +65,7 @@ fn two_steps<T: Scalar>(rule: Option<Rule>, threads: usize) -> (Vec<T>, [Vec<T>;
             let mut memory = [m.as_mut_slice(), v.as_mut_slice()];
             let norm = match &rule {
                 Some(rule) => {
-                    let norm = tape.backward_updating(objective, rule, &mut memory);
+                    let norm = tape.backward_and_update(objective, rule, &mut memory);
                     tape.swap_params_gradient(&mut buffer);
                     norm
                 }
@@ -98,7 +98,7 @@ fn check<T: Scalar>(tolerance: f64) {
 }
 
 #[test]
-fn during_the_sweep_is_as_after_it() {
+fn during_the_pass_is_as_after_it() {
     check::<f64>(1e-13);
     check::<f32>(1e-6);
 }

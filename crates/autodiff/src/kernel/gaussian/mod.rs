@@ -1,6 +1,6 @@
 //! The loops over Gaussians: every weight of a Bayesian network passes them twice a step. The
 //! forward pass computes a scale, a draw or a variance, and the divergence from a fixed Gaussian;
-//! [`backward`] has the backward pass.
+//! `backward.rs` has the backward pass.
 //!
 //! This could be a formula like others. It has a loop of its own because nothing else takes as much
 //! of the time of a step. All that the backward pass needs of a scale parameter is two derivatives,

@@ -45,7 +45,7 @@ impl<T> Target<T> {
     /// The part from entry (i, j) on.
     ///
     /// # Safety
-    /// As for [`View::from`].
+    /// As for [`View::from`](super::view::View::from).
     #[inline(always)]
     pub(super) unsafe fn from(self, i: usize, j: usize) -> Self {
         // SAFETY: the caller's contract.

@@ -81,6 +81,6 @@ pub use model::{ByRef, Model};
 pub use observer::Progress;
 pub use observer::{Observer, StepInfo};
 pub use posterior::Posterior;
-pub use report::{Method, Report, Stopped};
+pub use report::{Method, Narrowed, Report, Stopped};
 pub use scope::{Batch, Data, Estimator, Scope, Table};
 pub use target::{LogDensity, Target};

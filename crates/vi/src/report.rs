@@ -35,6 +35,17 @@ pub enum Method {
     Solved,
 }
 
+/// The standard deviation that ignoring correlations narrows most.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Narrowed {
+    /// The site.
+    pub site: String,
+    /// The entry, counted column by column.
+    pub entry: usize,
+    /// The mean field's standard deviation over that of the best Gaussian with any covariance, both before the constraint.
+    pub ratio: f64,
+}
+
 /// The record of a fit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -47,6 +58,9 @@ pub struct Report {
     pub steps: usize,
     /// Why it ended.
     pub stopped: Stopped,
+    /// For a mean field that was solved for: where it is narrowest against the best Gaussian with correlations.
+    #[serde(default)]
+    pub narrowed: Option<Narrowed>,
     /// Draws per step (of a solved fit, those of the last round).
     pub draws: usize,
     /// Gradients of the log joint density.
@@ -116,6 +130,13 @@ impl fmt::Display for Report {
             "{}, {steps} {kind} {draws} draws, {gradients} gradients in {:.2} s ({end})",
             self.guide, self.seconds
         )?;
+        if let Some(Narrowed { site, entry, ratio }) = self.narrowed.as_ref().filter(|n| n.ratio < 0.8) {
+            writeln!(
+                f,
+                "correlations are ignored: the standard deviation of {site}[{entry}] is {ratio:.2} of what it is with \
+                 them; `Fit::new().guide(FullRank::new())` has them"
+            )?;
+        }
         if let Some(rows) = self.minibatch {
             let order = if self.shuffled { "" } else { " in the order of the data" };
             writeln!(f, "minibatches of {rows} rows{order}")?;

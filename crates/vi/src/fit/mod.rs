@@ -19,7 +19,11 @@ use probity_autodiff::{Key, Scalar};
 use run::State;
 use std::time::{Duration, Instant};
 
-/// Fits a mean-field Gaussian posterior, choosing rate and number of steps by itself.
+/// Fits a mean-field Gaussian posterior, without settings.
+///
+/// Where all data are used at once and the unconstrained numbers are at most 200, the best such Gaussian is solved for: by Newton steps on
+/// draws that are held fixed, until an independent set of draws agrees ([`Method::Solved`](crate::Method::Solved)). Otherwise it follows stochastic
+/// gradients, and chooses rate and number of steps by itself. The report says which, and what its end means ([`Stopped`](crate::Stopped)).
 ///
 /// ```
 /// use probity_vi::{fit, Scope};
@@ -42,7 +46,9 @@ pub fn fit<M: Model<f64> + Sync>(model: M) -> Result<Posterior<M, f64>> {
 
 /// The settings of a fit, all optional.
 ///
-/// Without [`steps`](Fit::steps), the number of steps and the decrease of the rate are decided by the progress of the ELBO.
+/// Without any of them the fit is that of [`fit`](crate::fit()). Settings that only make sense for stochastic gradients (draws per step, an
+/// optimiser, a minibatch, a number of steps, ...) choose these. Without [`steps`](Fit::steps), the number of steps and the decrease of the rate are
+/// then decided by the progress of the ELBO.
 #[derive(Debug)]
 pub struct Fit<T: Scalar = f64> {
     steps: Option<usize>,
@@ -92,7 +98,7 @@ impl<T: Scalar> Default for Fit<T> {
 }
 
 impl Fit<f64> {
-    /// The defaults, in double precision: mean field, 8 draws per step, Adam, automatic stop. `Fit::<f32>::default()` is the same in
+    /// The defaults, in double precision: the best mean field, as [`fit`](crate::fit()) finds it. `Fit::<f32>::default()` is the same in
     /// single precision.
     pub fn new() -> Self {
         Self::default()
@@ -270,6 +276,7 @@ impl<T: Scalar> Fit<T> {
             method: if solved.is_some() { Method::Solved } else { Method::Stochastic },
             steps,
             stopped,
+            narrowed: solved.as_ref().and_then(|s| s.narrowed(&layout)),
             draws: solved.as_ref().map_or(self.draws, |s| s.outcome.draws),
             gradients: solved.as_ref().map_or(steps * self.draws, |s| s.outcome.gradients),
             seed: self.seed,

@@ -6,11 +6,11 @@ use crate::elbo::Elbo;
 use crate::error::Result;
 use crate::gaussian::{Covariance, Gaussian, Outcome, Settings, solve};
 use crate::kl_weight::KlWeight;
-use crate::layout::{Layout, SiteKind};
+use crate::layout::{Layout, Site, SiteKind};
 use crate::log_joint::LogJoint;
 use crate::model::{ByRef, Model};
 use crate::observer::{Observer, StepInfo};
-use crate::report::Stopped;
+use crate::report::{Narrowed, Stopped};
 use crate::scope::{Discovered, Estimator};
 use probity_autodiff::{Key, Scalar};
 use probity_distributions::KlMethod;
@@ -97,6 +97,17 @@ pub(super) struct Solved {
 }
 
 impl Solved {
+    /// The standard deviation of the mean field that is narrowest against the full-rank solution; none for a solution of full rank.
+    pub(super) fn narrowed(&self, layout: &Layout) -> Option<Narrowed> {
+        let Outcome { gaussian, full, .. } = &self.outcome;
+        let ratios = gaussian.sd().component_div(&full.sd());
+        let (at, ratio) =
+            ratios.iter().take(layout.dim()).copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1))?;
+        let holds = |site: &&Site| (site.offset..site.offset + site.size()).contains(&at);
+        let site = layout.latent().find(holds)?;
+        (gaussian != full).then(|| Narrowed { site: site.name.clone(), entry: at - site.offset, ratio })
+    }
+
     /// Notes in the site table how divergences were computed: as averages over the fixed draws.
     pub(super) fn note_methods(&self, layout: &mut Layout) {
         for site in layout.sites.iter_mut().filter(|site| site.kind == SiteKind::Latent) {

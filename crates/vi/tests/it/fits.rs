@@ -1,8 +1,9 @@
 //! KL weights, observers, averaging, and what the report says of them.
 
-use probity_distributions::Normal;
+use probity_autodiff::nalgebra::DMatrix;
+use probity_distributions::{Distribution, Normal, Support};
 use probity_vi::optim::{Adam, Schedule, Sgd};
-use probity_vi::{Fit, KlWeight, Method, Result, Scope, StepInfo, Stopped};
+use probity_vi::{Fit, FullRank, KlWeight, Method, Result, Scope, StepInfo, Stopped};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -121,4 +122,69 @@ fn scale_parameters_have_their_own_rate_and_gradients_are_clipped() {
     assert!((moved - 0.005).abs() < 1e-12, "{moved}");
     let (scaled, _) = step(Fit::new().loss_scale(2.0));
     assert!(((scaled[0] - unmoved[0]) / (plain[0] - unmoved[0]) - 2.0).abs() < 1e-9);
+}
+
+/// Two numbers with a posterior correlation of -0.98: the report of the mean field names the loss, and a full-rank guide has none.
+#[test]
+fn a_mean_field_says_how_narrow_it_is_and_full_rank_is_exact() {
+    let model = |s: &mut Scope<'_>| {
+        let a = s.sample("a", Normal::new(0.0, 1.0))?;
+        let b = s.sample("b", Normal::new(0.0, 1.0))?;
+        s.observe("y", Normal::new(a + b, 0.1), 1.0)
+    };
+    // The precision is I + 100 (1 1)ᵀ(1 1).
+    let (marginal, conditional) = ((101.0f64 / 201.0).sqrt(), (1.0f64 / 101.0).sqrt());
+    let q = Fit::new().run(model).unwrap();
+    let narrowed = q.report().narrowed.clone().unwrap();
+    assert!((narrowed.ratio - conditional / marginal).abs() < 1e-6, "{narrowed:?}");
+    assert!(q.report().to_string().contains("FullRank"), "{}", q.report());
+    let q = Fit::new().guide(FullRank::new()).run(model).unwrap();
+    let draws = q.draws(20_000).unwrap();
+    // Four standard errors of a standard deviation by 20 000 draws: 2 %.
+    for site in ["a", "b"] {
+        let (mean, sd) = (draws[site].mean()[0], draws[site].sd()[0]);
+        assert!((mean - 100.0 / 201.0).abs() < 0.02 && (sd / marginal - 1.0).abs() < 0.02, "{mean} {sd}");
+    }
+    assert!(q.report().narrowed.is_none() && q.report().stopped == Stopped::Stationary);
+    // The evidence: y ~ N(0, 2.01).
+    let evidence = -0.5 * (1.0 / 2.01 + 2.01f64.ln() + std::f64::consts::TAU.ln());
+    let elbo = q.report().elbo.unwrap();
+    assert!((elbo.value - evidence).abs() < 4.0 * elbo.standard_error + 1e-6, "{elbo} {evidence}");
+    // By stochastic gradients it comes near, too.
+    let q = Fit::new().guide(FullRank::new()).draws(8).run(model).unwrap();
+    assert!((q.draws(4000).unwrap()["a"].sd()[0] / marginal - 1.0).abs() < 0.1);
+}
+
+/// A model with point parameters alone, and one with both: the maximum of the likelihood, found at once.
+#[test]
+fn point_parameters_are_solved_for() {
+    let y = [1.0, 2.0, 4.0, 5.0];
+    let only = |s: &mut Scope<'_>| {
+        let scale = s.param("scale", &DMatrix::from_element(1, 1, 1.0), Support::Positive)?;
+        let mean = s.param("mean", &DMatrix::from_element(1, 1, 100.0), Support::Real)?;
+        s.observe("y", Normal::new(mean, scale), &y)
+    };
+    let q = Fit::new().run(only).unwrap();
+    let draws = q.draws(1).unwrap();
+    assert_eq!(
+        (q.report().stopped, q.report().method),
+        (Stopped::Stationary, Method::Solved),
+        "{}",
+        q.report()
+    );
+    assert!((draws["mean"].mean()[0] - 3.0).abs() < 1e-3, "{:?}", draws["mean"].mean());
+    assert!((draws["scale"].mean()[0] - 2.5f64.sqrt()).abs() < 1e-3);
+    // Empirical Bayes: y = x + e, x ~ N(m, 1), e ~ N(0, 1) for one x each; m is the mean of y.
+    let both = |s: &mut Scope<'_>| {
+        let m = s.param("m", &DMatrix::from_element(1, 1, 0.0), Support::Real)?;
+        let x = s.sample("x", Normal::new(m, 1.0).rows(4))?;
+        s.observe("y", Normal::new(x, 1.0), &y)
+    };
+    let q = Fit::new().run(both).unwrap();
+    let draws = q.draws(2000).unwrap();
+    assert_eq!(q.report().stopped, Stopped::Stationary, "{}", q.report());
+    assert!((draws["m"].mean()[0] - 3.0).abs() < 1e-2);
+    assert!(
+        (draws["x"].mean()[0] - 2.0).abs() < 0.1 && (draws["x"].sd()[0] / 0.5f64.sqrt() - 1.0).abs() < 0.1
+    );
 }

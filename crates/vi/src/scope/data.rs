@@ -142,7 +142,7 @@ impl<'t, T: Scalar> Data<'t, T> for Var<'t, T> {
 }
 
 /// Lists of any numbers are data. Of matrices, those of `f64` and shared ones of the tape's elements: if all were, Rust could not tell the
-/// type of `&DMatrix::zeros(2, 3)`.
+/// type of `&DMatrix::zeros(2, 3)`. Values that are given away are not, as Clippy would then find every `&` of a model needless.
 macro_rules! tables {
     ($([$($generics:tt)*] $table:ty;)*) => {$(
         impl<'t, T: Scalar, $($generics)*> Data<'t, T> for $table {
@@ -159,9 +159,4 @@ tables! {
     [E: Number] &DVector<E>;
     [] &DMatrix<f64>;
     [] &Arc<DMatrix<T>>;
-    [E: Number, const N: usize] [E; N];
-    [E: Number] Vec<E>;
-    [E: Number] DVector<E>;
-    [] DMatrix<f64>;
-    [] Arc<DMatrix<T>>;
 }

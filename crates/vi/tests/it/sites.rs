@@ -583,9 +583,6 @@ fn data_of_every_type() {
     assert_eq!(value!(&[0f32, 1.0, 1.0][..]), want);
     assert_eq!(value!(&vec![0f32, 1.0, 1.0]), want);
     assert_eq!(value!(&[0, 1, 1]), want);
-    assert_eq!(value!([0.0, 1.0, 1.0]), want);
-    assert_eq!(value!(vec![0.0, 1.0, 1.0]), want);
-    assert_eq!(value!(DVector::from_vec(vec![0.0, 1.0, 1.0])), want);
     assert_eq!(value!(&DMatrix::from_vec(3, 1, vec![0.0, 1.0, 1.0])), want);
     assert_eq!(value!(&Arc::new(DMatrix::from_vec(3, 1, vec![0.0, 1.0, 1.0]))), want);
     assert_eq!(value!(1), value!(1.0));

@@ -35,6 +35,8 @@
 //! * The result: [`Posterior`] with its [`Report`], [`Draws`] and [`Summary`].
 //! * What methods work on: a [`Target`], which a model is by [`LogJoint`], its log joint density with the gradient, and a function by
 //!   [`LogDensity`].
+//! * Draws of a target: [`nuts::Nuts`] and [`hmc::Hmc`]; approximations on the way to its mode: [`pathfinder::Pathfinder`], [`optim::Lbfgs`]; what draws and
+//!   weights are worth: [`diagnostics`]; covariances by their factors: [`linalg`].
 //! * What can go wrong: [`Error`], which names the site, and for a number that is not finite the step and the operation.
 //!
 //! # What holds always

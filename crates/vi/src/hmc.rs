@@ -121,13 +121,13 @@ impl Hmc {
     pub fn run<T: Target>(&self, target: &T, starts: &[f64], metric: &Covariance) -> Result<Moved> {
         let d = target.dim();
         let no = |setting, problem: String| Err(Error::Setting { setting, problem });
-        if d == 0 || starts.len() % d != 0 {
+        if d == 0 || !starts.len().is_multiple_of(d) {
             return no("starts", format!("{} numbers for a target of dimension {d}", starts.len()));
         }
         if metric.dim() != d {
             return no("metric", format!("of dimension {}, but the target has {d}", metric.dim()));
         }
-        if !(self.step_size > 0.0 && self.step_size.is_finite()) || !(0.0..1.0).contains(&self.jitter) {
+        if !(self.step_size > 0.0 && self.step_size.is_finite() && (0.0..1.0).contains(&self.jitter)) {
             return no("step_size", format!("{} with jitter {}", self.step_size, self.jitter));
         }
         if starts.iter().any(|x| !x.is_finite()) {

@@ -120,7 +120,7 @@ impl fmt::Display for Loo {
 
 /// The number of draws.
 pub(super) fn count(log_likelihood: &[f64], observations: usize) -> Result<usize> {
-    if observations == 0 || log_likelihood.is_empty() || log_likelihood.len() % observations != 0 {
+    if observations == 0 || log_likelihood.is_empty() || !log_likelihood.len().is_multiple_of(observations) {
         let problem = format!("{} numbers for {observations} observations", log_likelihood.len());
         return Err(Error::Setting { setting: "log_likelihood", problem });
     }

@@ -29,7 +29,7 @@ impl LowRank {
         let problem = |problem: &str| Error::Setting { setting: "covariance", problem: problem.to_owned() };
         let scale = Diagonal::new(scale)?;
         let d = scale.dim();
-        let k = if d == 0 { 0 } else { columns.len() / d };
+        let k = columns.len().checked_div(d).unwrap_or(0);
         if columns.len() != d * k || middle.len() != k * k {
             return Err(problem("sizes do not fit"));
         }
@@ -63,7 +63,7 @@ impl LowRank {
     /// # Errors
     /// As [`from_update`](LowRank::from_update).
     pub fn from_factor(scale: Vec<f64>, factor: &[f64]) -> Result<Self> {
-        let k = if scale.is_empty() { 0 } else { factor.len() / scale.len() };
+        let k = factor.len().checked_div(scale.len()).unwrap_or(0);
         let identity: Vec<f64> = (0..k * k).map(|i| f64::from(u8::from(i % (k + 1) == 0))).collect();
         Self::from_update(scale, factor, &identity)
     }

@@ -175,7 +175,7 @@ impl Nuts {
         if !(self.step_size > 0.0 && self.step_size.is_finite()) {
             return no("step_size", format!("{} is not positive and finite", self.step_size));
         }
-        if d == 0 || starts.is_empty() || starts.len() % d != 0 {
+        if d == 0 || starts.is_empty() || !starts.len().is_multiple_of(d) {
             return no("starts", format!("{} numbers for a target of dimension {d}", starts.len()));
         }
         match self.metric.as_ref().map(Factor::dim) {

@@ -193,7 +193,7 @@ impl Pathfinder {
         if self.paths == 0 || self.elbo_draws == 0 || self.draws == 0 {
             return no("paths", "at least one path and one draw are needed".to_owned());
         }
-        if d == 0 || starts.len() % d != 0 {
+        if d == 0 || !starts.len().is_multiple_of(d) {
             return no("starts", format!("{} numbers for a target of dimension {d}", starts.len()));
         }
         if !(self.radius >= 0.0 && self.radius.is_finite()) {

@@ -11,8 +11,8 @@ use std::sync::Arc;
 ///
 /// Segments stand in the order in which they were added; a matrix is stored column by column.
 ///
-/// Reading them from a file fails unless the segments have distinct names, follow each other without
-/// gaps, and hold together as many entries as there are values.
+/// Reading them from a file fails unless the segments have distinct names, follow each other
+/// without gaps, and hold together as many entries as there are values.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(bound(serialize = "T: Clone + Serialize", deserialize = "T: Clone + Deserialize<'de>"))]
 #[serde(try_from = "Unchecked<T>")]

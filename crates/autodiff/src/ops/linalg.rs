@@ -234,8 +234,9 @@ impl<'t, T: Scalar> Var<'t, T> {
         }
     }
 
-    /// [`cholesky`](Var::cholesky) of a matrix whose upper triangle is read as well: it must be that of a symmetric matrix. Entries may
-    /// differ by rounding, up to the root of the precision in units of the root of the diagonal entries' product.
+    /// [`cholesky`](Var::cholesky) of a matrix whose upper triangle is read as well: it must be
+    /// that of a symmetric matrix. Entries may differ by rounding, up to the root of the precision
+    /// in units of the root of the diagonal entries' product.
     ///
     /// # Errors
     /// If `A` is not symmetric or not positive definite (NaN included).

@@ -19,7 +19,8 @@ pub struct Dual<T, const N: usize> {
     pub du: [T; N],
 }
 
-/// Denominators below this size are stretched, in either precision; what is divided by them overflows or does not need its last bits.
+/// Denominators below this size are stretched, in either precision; what is divided by them
+/// overflows or does not need its last bits.
 const TINY: f64 = 1e-30;
 /// 2¹⁰⁰: with it, the reciprocal of every number but 0 is finite, in either precision.
 const STRETCH: f64 = f64::from_bits((1023 + 100) << 52);
@@ -163,10 +164,12 @@ impl<T: Real, const N: usize> Div for Dual<T, N> {
     #[inline(always)]
     #[allow(clippy::suspicious_arithmetic_impl, reason = "the quotient rule")]
     fn div(self, o: Self) -> Self {
-        // The reciprocal of a subnormal number overflows: both parts of the fraction are stretched by a power of two first.
+        // The reciprocal of a subnormal number overflows: both parts of the fraction are stretched
+        // by a power of two first.
         let stretch = if o.re < TINY && o.re > -TINY { STRETCH } else { 1.0 };
         let (q, inverse) = (self.re / o.re, (o.re * stretch).recip());
-        // In an infinite quotient, a denominator that does not change has no part: 0 · ∞ would be NaN.
+        // In an infinite quotient, a denominator that does not change has no part: 0 · ∞ would be
+        // NaN.
         let finite = q - q == T::zero();
         let top = |a, b: T| if finite || b != T::zero() { a - b * q } else { a };
         Self { re: q, du: both(self.du, o.du, |a, b| top(a, b) * stretch * inverse) }

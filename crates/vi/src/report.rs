@@ -58,6 +58,10 @@ pub struct Report {
     pub steps: usize,
     /// Why it ended.
     pub stopped: Stopped,
+    /// Of a solved fit: how far an independent set of draws would move a mean, in its standard deviations, or the logarithm of a standard
+    /// deviation, whichever is more. Infinite if the fit ended before that was asked.
+    #[serde(default, with = "probity_autodiff::serde_float")]
+    pub movement: Option<f64>,
     /// For a mean field that was solved for: where it is narrowest against the best Gaussian with correlations.
     #[serde(default)]
     pub narrowed: Option<Narrowed>,
@@ -130,6 +134,13 @@ impl fmt::Display for Report {
             "{}, {steps} {kind} {draws} draws, {gradients} gradients in {:.2} s ({end})",
             self.guide, self.seconds
         )?;
+        if let Some(movement) = self.movement.filter(|m| m.is_finite() && self.stopped != Stopped::Stationary)
+        {
+            writeln!(
+                f,
+                "another set of draws would move a mean or a standard deviation by {movement:.2} of a standard deviation"
+            )?;
+        }
         if let Some(Narrowed { site, entry, ratio }) = self.narrowed.as_ref().filter(|n| n.ratio < 0.8) {
             writeln!(
                 f,

@@ -11,6 +11,8 @@ use crate::guides::MeanField;
 use crate::kl_weight::KlWeight;
 use crate::model::Model;
 use crate::observer::Observer;
+#[cfg(feature = "progress")]
+use crate::observer::Progress;
 use crate::optim::{Adam, Memory, Optimizer, Schedule};
 use crate::posterior::Posterior;
 use crate::report::{Method, Report};
@@ -43,6 +45,10 @@ use std::time::{Duration, Instant};
 pub fn fit<M: Model<f64> + Sync>(model: M) -> Result<Posterior<M, f64>> {
     Fit::new().run(model)
 }
+
+/// How long a fit may be silent on a terminal.
+#[cfg(feature = "progress")]
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The settings of a fit, all optional.
 ///
@@ -205,7 +211,7 @@ impl<T: Scalar> Fit<T> {
     }
 
     /// Ends the fit after this time, wherever it is; the report says [`Stopped::TimeLimit`](crate::Stopped::TimeLimit) if it was not done. Default: no
-    /// limit but that of the steps.
+    /// limit of time.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = Some(limit);
         self
@@ -225,6 +231,9 @@ impl<T: Scalar> Fit<T> {
     /// # Errors
     /// What the model reports, a setting that cannot be used, or the site and operation of a number that is not finite.
     pub fn run<M: Model<T> + Sync>(self, model: M) -> Result<Posterior<M, T>> {
+        #[cfg(feature = "progress")]
+        return self.run_observed(model, &mut [&mut Progress::new().after(PATIENCE)]);
+        #[cfg(not(feature = "progress"))]
         self.run_observed(model, &mut [])
     }
 
@@ -276,6 +285,7 @@ impl<T: Scalar> Fit<T> {
             method: if solved.is_some() { Method::Solved } else { Method::Stochastic },
             steps,
             stopped,
+            movement: solved.as_ref().map(|s| s.outcome.moved.0.max(s.outcome.moved.1)),
             narrowed: solved.as_ref().and_then(|s| s.narrowed(&layout)),
             draws: solved.as_ref().map_or(self.draws, |s| s.outcome.draws),
             gradients: solved.as_ref().map_or(steps * self.draws, |s| s.outcome.gradients),

@@ -11,7 +11,7 @@ use rand::seq::SliceRandom;
 /// exactly. With `pairs >= dim` the sample covariance is exactly the identity. Then sample averages of quadratic functions are
 /// their expectations, and a fit to a Gaussian target has no Monte Carlo error.
 ///
-/// Source: McKay, Beckman, Conover 1979 (stratification); Pang, Yang, Clarke 2017 (second moments by a linear map).
+/// Source: McKay, Beckman, Conover 1979 (stratification).
 pub(crate) fn fixed_draws(dim: usize, pairs: usize, key: Key) -> DMatrix<f64> {
     let mut z = DMatrix::zeros(dim, 2 * pairs);
     let mut order: Vec<usize> = (0..pairs).collect();

@@ -10,7 +10,5 @@ mod gaussian;
 mod golden_gamma;
 mod lanes;
 mod ops;
-mod product_bits;
-mod same_bits;
 mod softmax;
 mod ulp;

@@ -71,6 +71,7 @@ fn compare<T: Scalar>(points: &[T], bits: fn(T) -> u64) {
 
 #[test]
 fn every_instruction_set_gives_the_same_bits() {
+    let _alone = crate::alone();
     // An odd number of points, so that the scalar rest of a vector loop is taken as well.
     let singles: Vec<f32> = (0..100_003_u32).map(|i| f32::from_bits(i.wrapping_mul(2_654_435_761))).collect();
     compare(&singles, |x| x.to_bits().into());
@@ -111,6 +112,7 @@ fn throughput<T: Scalar>(name: &str) {
 #[test]
 #[ignore = "a measurement"]
 fn throughput_of_the_hot_functions() {
+    let _alone = crate::alone();
     throughput::<f32>("f32");
     throughput::<f64>("f64");
 }

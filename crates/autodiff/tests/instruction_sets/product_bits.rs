@@ -96,6 +96,7 @@ fn check_values() {
 
 #[test]
 fn the_same_bits_everywhere() {
+    let _alone = crate::alone();
     check_values();
     check::<f32>(|x| x.to_bits().into());
     check::<f64>(f64::to_bits);

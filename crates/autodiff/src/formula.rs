@@ -1,6 +1,8 @@
 //! Scalar formulas, written once and used on numbers, on duals and as fused nodes of the tape.
 
-use crate::real::{Dual, Real};
+use crate::ops::{Arg, record_formula};
+use crate::real::{Dual, Real, Scalar};
+use crate::tape::Tape;
 use std::fmt::Debug;
 
 /// A scalar function of `N` arguments, written once on any [`Real`] number.
@@ -36,6 +38,55 @@ pub trait Formula<const N: usize>: Copy + Debug + Send + Sync + 'static {
     fn name(&self) -> &'static str {
         short_name::<Self>()
     }
+
+    /// Records the formula, its entries or their sum. The number of the node. [`compiled_here!`](crate::compiled_here) overrides it.
+    #[doc(hidden)]
+    #[track_caller]
+    fn record<T: Scalar>(
+        self,
+        tape: &Tape<T>,
+        args: [Arg<'_, T>; N],
+        least: (usize, usize),
+        sum: bool,
+    ) -> u32 {
+        record_formula(self, tape, args, least, sum)
+    }
+}
+
+/// `compiled_here!(Name, N);` in the `impl Formula<N> for Name`: the loops of the formula on tapes of `f64` and `f32` are compiled in this crate;
+/// with `f64` after `N`, only those on `f64`. It costs their time even if nobody uses them, so it is for formulas that many programs use.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! compiled_here {
+    ($formula:ty, $n:expr) => {
+        $crate::compiled_here!($formula, $n, never);
+    };
+    ($formula:ty, $n:expr, f64) => {
+        $crate::compiled_here!($formula, $n, always);
+    };
+    ($formula:ty, $n:expr, $f32:ident) => {
+        #[track_caller]
+        fn record<T: $crate::Scalar>(
+            self,
+            tape: &$crate::Tape<T>,
+            args: [$crate::Arg<'_, T>; $n],
+            least: (usize, usize),
+            sum: bool,
+        ) -> u32 {
+            $crate::precompiled! { @f32 $f32;
+                fn here<T>(
+                    formula: $formula,
+                    tape: &'a $crate::Tape<T>,
+                    args: [$crate::Arg<'a, T>; $n],
+                    least: (usize, usize),
+                    sum: bool,
+                ) -> u32 {
+                    $crate::record_formula(formula, tape, args, least, sum)
+                }
+            }
+            here(self, tape, args, least, sum)
+        }
+    };
 }
 
 /// Two scalar functions of the same `N` arguments that share work, such as a sampled weight and its
@@ -83,7 +134,12 @@ pub fn partials<F: Formula<N>, const N: usize, R: Real>(f: F, x: [R; N]) -> (R, 
 /// ```
 #[macro_export]
 macro_rules! formula {
-    (|$($x:ident),+ $(,)?| $body:expr) => {{
+    (|$($x:ident),+ $(,)?| $body:expr) => { $crate::formula!(@with [] $($x),+; $body) };
+    // In this library: on tapes of `f64` it is compiled here.
+    (f64 |$($x:ident),+ $(,)?| $body:expr) => {
+        $crate::formula!(@with [$crate::compiled_here!(Line, { <[&str]>::len(&[$(stringify!($x)),+]) }, f64);] $($x),+; $body)
+    };
+    (@with [$($here:tt)*] $($x:ident),+; $body:expr) => {{
         #[derive(Clone, Copy, Debug)]
         struct Line;
         impl $crate::Formula<{ <[&str]>::len(&[$(stringify!($x)),+]) }> for Line {
@@ -94,6 +150,7 @@ macro_rules! formula {
             fn name(&self) -> &'static str {
                 stringify!($body)
             }
+            $($here)*
         }
         Line
     }};

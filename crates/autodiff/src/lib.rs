@@ -45,6 +45,8 @@ pub use kernel::rows::copy_rows;
 pub use kernel::spin_wait::Threads;
 pub use kernel::squares::norm;
 pub use nalgebra;
+#[doc(hidden)]
+pub use ops::record_formula;
 pub use ops::{Arg, Axis, GaussianDraws, GaussianSite, Indices, NotPositiveDefinite};
 pub use params::{ParamId, Params, Segment};
 pub use random::{Key, Noise};

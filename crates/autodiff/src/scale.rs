@@ -1,6 +1,8 @@
 //! How a positive scale is computed from an unconstrained number.
 
-use crate::real::Real;
+use crate::ops::{GaussianOp, gaussians_here, record_gaussian};
+use crate::real::{Real, Scalar};
+use crate::tape::{Tape, Var};
 use std::fmt::Debug;
 
 /// How a positive scale is computed from an unconstrained number `rho`, for the loops over
@@ -18,6 +20,13 @@ pub trait ScaleMap: Copy + Debug + Send + Sync + 'static {
     fn scale<R: Real>(rho: R) -> R {
         Self::with_slopes(rho, Self::exponential(rho))[0]
     }
+    /// Records an operation of Gaussians with such scales. The numbers of the nodes that show what
+    /// is kept and the divergence.
+    #[doc(hidden)]
+    #[track_caller]
+    fn record<T: Scalar>(op: GaussianOp, tape: &Tape<T>, args: [Var<'_, T>; 2]) -> (u32, u32) {
+        record_gaussian::<Self, T>(op, tape, args)
+    }
 }
 
 /// `scale = ln(1 + e^rho)`. Source: Blundell et al. 2015, section 3.2.
@@ -25,6 +34,8 @@ pub trait ScaleMap: Copy + Debug + Send + Sync + 'static {
 pub struct SoftplusScale;
 
 impl ScaleMap for SoftplusScale {
+    gaussians_here!(SoftplusScale);
+
     #[inline(always)]
     fn exponential<R: Real>(rho: R) -> R {
         rho.exp_minus_abs()
@@ -41,6 +52,8 @@ impl ScaleMap for SoftplusScale {
 pub struct ExpScale;
 
 impl ScaleMap for ExpScale {
+    gaussians_here!(ExpScale);
+
     #[inline(always)]
     fn exponential<R: Real>(rho: R) -> R {
         rho.exp()

@@ -6,6 +6,7 @@
 
 use super::SharedMut;
 use super::blocks::{Here, LANES, Segments, copy_padded};
+use super::loops::MAX_ARGS;
 use crate::random::{BLOCK, Key, fill_normal, fill_uniform};
 use crate::real::Scalar;
 
@@ -83,16 +84,16 @@ pub(super) fn segments<T>((rows, cols): (usize, usize), inputs: &[Input<'_, T>])
 
 /// A block of every argument.
 #[inline(always)]
-pub(super) fn load<'b, T: Scalar, const N: usize>(
-    x: &[Input<'b, T>; N],
+pub(super) fn load<'b, T: Scalar>(
+    x: &[Input<'b, T>],
     here: Here,
     first: bool,
-    scratch: &'b mut [[T; BLOCK]; N],
-) -> [&'b [T; BLOCK]; N] {
+    scratch: &'b mut [[T; BLOCK]],
+) -> [&'b [T; BLOCK]; MAX_ARGS] {
     // Loops, for a closure would be compiled without the instruction set and called.
     let Some((own, mut rest)) = scratch.split_first_mut() else { unreachable!("formulas have arguments") };
-    let mut at = [x[0].load(here, first, own); N];
-    for k in 1..N {
+    let mut at = [x[0].load(here, first, own); MAX_ARGS];
+    for k in 1..x.len().min(MAX_ARGS) {
         let Some((own, others)) = rest.split_first_mut() else { break };
         at[k] = x[k].load(here, first, own);
         rest = others;

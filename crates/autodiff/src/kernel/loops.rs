@@ -5,6 +5,7 @@
     reason = "loops over a fixed range of indices are what LLVM unrolls and vectorises"
 )]
 
+use super::blocks::{Lanes, MAX_CHUNKS};
 use crate::random::BLOCK;
 use crate::real::{Dual, Real, Scalar};
 use crate::simd::{Kernel, dispatch};
@@ -16,23 +17,82 @@ pub(crate) trait Body<const N: usize, const M: usize>: Copy + Send + Sync {
     fn name(&self) -> &'static str;
 }
 
-/// The two loops of a formula, each over the first `n` entries of one block. All else in a pass is
-/// compiled once for all formulas: these loops are all that is compiled for every formula and every
-/// instruction set.
-pub(crate) trait Loops<T, const N: usize, const M: usize>: Sync {
+/// The two loops of a formula, each over the first `n` entries of one block. All else in a pass is compiled once for all
+/// formulas: these loops are all that is compiled for every formula and every instruction set.
+pub(crate) trait Loops<T: Scalar>: Sync {
     /// The results.
-    fn values(&self, x: &[&[T; BLOCK]; N], n: usize, y: &mut [[T; BLOCK]; M]);
+    fn values(&self, x: &[&[T; BLOCK]], n: usize, y: &mut [[T; BLOCK]]);
     /// `p_k = Σₘ gₘ ∂yₘ/∂xₖ`.
-    fn gradients(&self, x: &[&[T; BLOCK]; N], g: &[[T; BLOCK]; M], n: usize, p: &mut [[T; BLOCK]; N]);
+    fn gradients(&self, x: &[&[T; BLOCK]], g: &[[T; BLOCK]], n: usize, p: &mut [[T; BLOCK]]);
+    /// Calls `pass` with memory for the forward pass.
+    fn with_forward_room(&self, pass: &mut dyn FnMut(ForwardRoom<'_, T>));
+    /// Calls `pass` with memory for the backward pass.
+    fn with_backward_room(&self, pass: &mut dyn FnMut(BackwardRoom<'_, T>));
+    /// Calls `pass` with room for a number for every argument and chunk.
+    fn with_chunk_sums(&self, pass: &mut dyn FnMut(&mut [T]));
 }
 
-impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Loops<T, N, M> for B {
-    fn values(&self, x: &[&[T; BLOCK]; N], n: usize, y: &mut [[T; BLOCK]; M]) {
-        dispatch(Values { body: *self, x, n, y });
+/// A block of every argument and every result.
+pub(crate) struct ForwardRoom<'a, T> {
+    pub(crate) x: &'a mut [[T; BLOCK]],
+    pub(crate) y: &'a mut [[T; BLOCK]],
+}
+
+/// A block of every argument, of the adjoint of every result and of every partial; sums for every argument.
+pub(crate) struct BackwardRoom<'a, T: Scalar> {
+    pub(crate) x: &'a mut [[T; BLOCK]],
+    pub(crate) g: &'a mut [[T; BLOCK]],
+    pub(crate) p: &'a mut [[T; BLOCK]],
+    pub(super) sums: &'a mut [Lanes<T::Num>],
+    pub(super) rows: &'a mut [Lanes<T::Num>],
+}
+
+/// Blocks begin at cache lines: a vector that crosses two costs twice, and it was chance whether they did.
+#[repr(align(64))]
+struct Aligned<A>(A);
+
+/// A formula of `N` arguments and `M` results, for which a pass need not be compiled again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Compiled<B, const N: usize, const M: usize>(pub(crate) B);
+
+/// The most arguments of a formula.
+pub(crate) const MAX_ARGS: usize = 32;
+
+impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Loops<T> for Compiled<B, N, M> {
+    fn values(&self, x: &[&[T; BLOCK]], n: usize, y: &mut [[T; BLOCK]]) {
+        let (Some((x, _)), Some((y, _))) = (x.split_first_chunk(), y.split_first_chunk_mut()) else {
+            return wrong_sizes();
+        };
+        dispatch(Values { body: self.0, x, n, y });
     }
-    fn gradients(&self, x: &[&[T; BLOCK]; N], g: &[[T; BLOCK]; M], n: usize, p: &mut [[T; BLOCK]; N]) {
-        dispatch(Gradients { body: *self, x, g, n, p });
+    fn gradients(&self, x: &[&[T; BLOCK]], g: &[[T; BLOCK]], n: usize, p: &mut [[T; BLOCK]]) {
+        let (Some((x, _)), Some((g, _)), Some((p, _))) =
+            (x.split_first_chunk(), g.split_first_chunk(), p.split_first_chunk_mut())
+        else {
+            return wrong_sizes();
+        };
+        dispatch(Gradients { body: self.0, x, g, n, p });
     }
+    fn with_forward_room(&self, pass: &mut dyn FnMut(ForwardRoom<'_, T>)) {
+        const { assert!(N <= MAX_ARGS, "a formula has at most 32 arguments") };
+        let Aligned(x) = &mut Aligned([[T::default(); BLOCK]; N]);
+        let Aligned(y) = &mut Aligned([[T::default(); BLOCK]; M]);
+        pass(ForwardRoom { x, y });
+    }
+    fn with_backward_room(&self, pass: &mut dyn FnMut(BackwardRoom<'_, T>)) {
+        let Aligned(x) = &mut Aligned([[T::default(); BLOCK]; N]);
+        let Aligned(g) = &mut Aligned([[T::default(); BLOCK]; M]);
+        let Aligned(p) = &mut Aligned([[T::default(); BLOCK]; N]);
+        pass(BackwardRoom { x, g, p, sums: &mut [Lanes::new(); N], rows: &mut [Lanes::new(); N] });
+    }
+    fn with_chunk_sums(&self, pass: &mut dyn FnMut(&mut [T])) {
+        pass([[T::default(); N]; MAX_CHUNKS].as_flattened_mut());
+    }
+}
+
+/// The passes give as many blocks as the formula has arguments and results.
+fn wrong_sizes() {
+    unreachable!("blocks for all arguments and results");
 }
 
 struct Values<'a, B, T, const N: usize, const M: usize> {

@@ -11,31 +11,30 @@
 
 use super::blocks::{Here, Lanes, MAX_CHUNKS, Segments, copy_padded};
 use super::entries::{Dest, Input, copy_out, load, segments, store};
-use super::loops::Loops;
+use super::loops::{BackwardRoom, ForwardRoom, Loops, MAX_ARGS};
 use super::{SharedMut, for_each_chunk};
 use crate::random::{BLOCK, normal_at, uniform_at};
 use crate::real::Scalar;
 use crate::simd::{Kernel, dispatch};
-use std::array::from_fn;
 
-/// The forward pass. Keeps result 0 in `keep` if given; returns the sum of the last result if
-/// `summed`.
-pub(crate) fn forward<T, const N: usize, const M: usize>(
-    body: &dyn Loops<T, N, M>,
+/// The forward pass. Keeps result 0 in `keep` if given; returns the sum of the last result if `summed`.
+pub(crate) fn forward<T: Scalar>(
+    body: &dyn Loops<T>,
     shape: (usize, usize),
-    x: &[Input<'_, T>; N],
+    x: &[Input<'_, T>],
     keep: Option<&mut [T]>,
     summed: bool,
-) -> T
-where
-    T: Scalar,
-{
+) -> T {
     if shape == (1, 1) {
-        let y = one(x, |x, y| body.values(x, 1, y));
-        if let Some(keep) = keep {
-            keep[0] = y[0][0];
-        }
-        return y[M - 1][0];
+        let (mut keep, mut last) = (keep, T::default());
+        body.with_forward_room(&mut |ForwardRoom { x: room, y }| {
+            body.values(&first_entries(x, room)[..x.len()], 1, y);
+            if let Some(keep) = &mut keep {
+                keep[0] = y[0][0];
+            }
+            last = y[y.len() - 1][0];
+        });
+        return last;
     }
     let segments = segments(shape, x);
     let (size, count) = segments.chunks();
@@ -44,96 +43,93 @@ where
     let out = SharedMut::new(&mut sums);
     for_each_chunk(count, |i| {
         let (segs, entries) = segments.part(i, size);
-        let sum =
-            dispatch(Forward { body, x, len: segments.len, segs, entries, keep, summed, columns: None });
-        // SAFETY: every chunk writes its own place.
-        unsafe { out.set(i, sum) };
+        body.with_forward_room(&mut |room| {
+            let (segs, entries, columns) = (segs.clone(), entries.clone(), None);
+            let sum =
+                dispatch(Forward { body, room, x, len: segments.len, segs, entries, keep, summed, columns });
+            // SAFETY: every chunk writes its own place.
+            unsafe { out.set(i, sum) };
+        });
     });
     total(&sums[..count])
 }
 
 /// The sum of the last result over every column.
-pub(crate) fn forward_columns<T, const N: usize, const M: usize>(
-    body: &dyn Loops<T, N, M>,
+pub(crate) fn forward_columns<T: Scalar>(
+    body: &dyn Loops<T>,
     (rows, cols): (usize, usize),
-    x: &[Input<'_, T>; N],
+    x: &[Input<'_, T>],
     sums: &mut [T],
-) where
-    T: Scalar,
-{
+) {
     let segments = Segments { count: cols, len: rows };
     let (size, count) = segments.chunks();
     let columns = Some(SharedMut::new(sums));
     for_each_chunk(count, |i| {
         let (segs, entries) = segments.part(i, size);
-        dispatch(Forward { body, x, len: rows, segs, entries, keep: None, summed: false, columns });
+        body.with_forward_room(&mut |room| {
+            let (segs, entries, keep, summed) = (segs.clone(), entries.clone(), None, false);
+            dispatch(Forward { body, room, x, len: rows, segs, entries, keep, summed, columns });
+        });
     });
 }
 
-/// The first entries of all arguments, for nodes of one number: a model has many of them, and the
-/// setup of a long pass would take most of their time.
-fn one<T: Scalar, const N: usize, O: Default + Copy, const K: usize>(
-    x: &[Input<'_, T>; N],
-    run: impl FnOnce(&[&[T; BLOCK]; N], &mut [[O; BLOCK]; K]),
-) -> [[O; BLOCK]; K] {
-    let mut scratch = [[T::default(); BLOCK]; N];
-    for k in 0..N {
-        scratch[k][0] = match x[k] {
+/// The first entries of all arguments, without the ways of a long pass: a model has many nodes of one number.
+fn first_entries<'b, T: Scalar>(
+    x: &[Input<'_, T>],
+    room: &'b mut [[T; BLOCK]],
+) -> [&'b [T; BLOCK]; MAX_ARGS] {
+    for (x, room) in x.iter().zip(&mut *room) {
+        room[0] = match *x {
             Input::Full(x) | Input::Row(x) | Input::Col(x) => x[0],
             Input::Scalar(x) => x,
             Input::Normal(key) => normal_at(key, 0),
             Input::Uniform(key) => uniform_at(key, 0),
         };
     }
-    let mut at = [&scratch[0]; N];
-    for k in 1..N {
-        at[k] = &scratch[k];
+    let room = &*room;
+    let mut at = [&room[0]; MAX_ARGS];
+    for (at, room) in at.iter_mut().zip(room) {
+        *at = room;
     }
-    let mut out = [[O::default(); BLOCK]; K];
-    run(&at, &mut out);
-    out
+    at
 }
 
-fn backward_one<T, const N: usize, const M: usize>(
-    body: &dyn Loops<T, N, M>,
-    x: &[Input<'_, T>; N],
+fn backward_one<T: Scalar>(
+    body: &dyn Loops<T>,
+    x: &[Input<'_, T>],
     kept: Option<&[T]>,
     summed: Summed<'_, T>,
-    dx: &[Dest<T>; N],
-) -> [T; N]
-where
-    T: Scalar,
-{
-    let zero = T::from_f64(0.0);
-    let mut g = [[zero; BLOCK]; M];
-    match summed {
-        Summed::No => {}
-        Summed::All(s) => g[M - 1][0] = s,
-        Summed::Columns(s) => g[M - 1][0] = s[0],
-    }
-    if let Some(kept) = kept {
-        g[0][0] = kept[0];
-    }
-    let p = one(x, |x, p| body.gradients(x, &g, 1, p));
-    let mut sums = [zero; N];
-    for k in 0..N {
-        match &dx[k] {
-            Dest::Nothing => {}
-            Dest::Full { to, overwrite } => {
-                // SAFETY: nothing else uses the destination during the pass, and the reference ends
-                // here.
-                let to = unsafe { to.slice(0, 1) };
-                store(to, &p[k], *overwrite);
-            }
-            Dest::Row(to) | Dest::Col(to) => {
-                // SAFETY: as above.
-                let to = unsafe { to.slice(0, 1) };
-                store(to, &p[k], false);
-            }
-            Dest::Scalar => sums[k] = p[k][0],
+    dx: &[Dest<T>],
+    sums: &mut [T],
+) {
+    body.with_backward_room(&mut |BackwardRoom { x: room, g, p, .. }| {
+        let last = g.len() - 1;
+        match summed {
+            Summed::No => {}
+            Summed::All(s) => g[last][0] = s,
+            Summed::Columns(s) => g[last][0] = s[0],
         }
-    }
-    sums
+        if let Some(kept) = kept {
+            g[0][0] = kept[0];
+        }
+        body.gradients(&first_entries(x, room)[..x.len()], g, 1, p);
+        for ((dx, p), sum) in dx.iter().zip(&*p).zip(&mut *sums) {
+            match dx {
+                Dest::Nothing => {}
+                Dest::Full { to, overwrite } => {
+                    // SAFETY: nothing else uses the destination during the pass, and the reference ends here.
+                    let to = unsafe { to.slice(0, 1) };
+                    store(to, p, *overwrite);
+                }
+                Dest::Row(to) | Dest::Col(to) => {
+                    // SAFETY: as above.
+                    let to = unsafe { to.slice(0, 1) };
+                    store(to, p, false);
+                }
+                Dest::Scalar => *sum = p[0],
+            }
+        }
+    });
 }
 
 /// Sum in order.
@@ -145,14 +141,10 @@ pub(super) fn total<T: Scalar>(x: &[T]) -> T {
     T::from_num(sum)
 }
 
-/// Blocks begin at cache lines: a vector that crosses two costs twice, and it was chance whether
-/// they did.
-#[repr(align(64))]
-struct Aligned<A>(A);
-
-struct Forward<'a, T, const N: usize, const M: usize> {
-    body: &'a dyn Loops<T, N, M>,
-    x: &'a [Input<'a, T>; N],
+struct Forward<'a, 'r, T: Scalar> {
+    body: &'a dyn Loops<T>,
+    room: ForwardRoom<'r, T>,
+    x: &'a [Input<'a, T>],
     len: usize,
     segs: std::ops::Range<usize>,
     entries: std::ops::Range<usize>,
@@ -162,33 +154,31 @@ struct Forward<'a, T, const N: usize, const M: usize> {
     columns: Option<SharedMut<T>>,
 }
 
-impl<T, const N: usize, const M: usize> Kernel for Forward<'_, T, N, M>
-where
-    T: Scalar,
-{
+impl<T: Scalar> Kernel for Forward<'_, '_, T> {
     type Output = T;
 
     #[inline(always)]
     fn run(self) -> T {
         let mut sum = Lanes::new();
-        let Aligned(x) = &mut Aligned([[T::default(); BLOCK]; N]);
-        let Aligned(y) = &mut Aligned([[T::default(); BLOCK]; M]);
+        let ForwardRoom { x, y } = self.room;
+        let (args, last) = (self.x.len(), y.len() - 1);
         for seg in self.segs {
             let mut column = Lanes::new();
             let mut at = self.entries.start;
             while at < self.entries.end {
                 let here = Here { seg, len: self.len, at, n: BLOCK.min(self.entries.end - at) };
-                self.body.values(&load(self.x, here, at == self.entries.start, x), here.padded(), y);
+                let blocks = load(self.x, here, at == self.entries.start, x);
+                self.body.values(&blocks[..args], here.padded(), y);
                 if let Some(keep) = self.keep {
                     // SAFETY: blocks do not overlap, within a chunk or between chunks.
                     let keep = unsafe { keep.slice(here.index(), here.n) };
                     copy_out(&y[0], keep);
                 }
                 if self.summed {
-                    sum.add(&y[M - 1], here.n);
+                    sum.add(&y[last], here.n);
                 }
                 if self.columns.is_some() {
-                    column.add(&y[M - 1], here.n);
+                    column.add(&y[last], here.n);
                 }
                 at += BLOCK;
             }
@@ -214,98 +204,102 @@ pub(crate) enum Summed<'a, T> {
 
 /// The backward pass: adds `(Σₘ gₘ ∂yₘ/∂xₖ)` to the destination of every argument.
 ///
-/// `kept` is the adjoint of the kept result. Returns the parts for scalar destinations.
-pub(crate) fn backward<T, const N: usize, const M: usize>(
-    body: &dyn Loops<T, N, M>,
+/// `kept` is the adjoint of the kept result. The parts for scalar destinations are left in `sums`.
+pub(crate) fn backward<T: Scalar>(
+    body: &dyn Loops<T>,
     shape: (usize, usize),
-    x: &[Input<'_, T>; N],
+    x: &[Input<'_, T>],
     kept: Option<&[T]>,
     summed: Summed<'_, T>,
-    dx: &[Dest<T>; N],
-) -> [T; N]
-where
-    T: Scalar,
-{
+    dx: &[Dest<T>],
+    sums: &mut [T],
+) {
     if shape == (1, 1) {
-        return backward_one(body, x, kept, summed, dx);
+        return backward_one(body, x, kept, summed, dx, sums);
     }
     let segments = match summed {
         Summed::Columns(_) => Segments { count: shape.1, len: shape.0 },
         _ => segments(shape, x),
     };
-    let mut sums = [[T::default(); N]; MAX_CHUNKS];
     let (size, count) = segments.chunks();
-    let chunk = |i: usize| {
+    let chunk = |i: usize, totals: &mut [T]| {
         let (segs, entries) = segments.part(i, size);
-        dispatch(Backward { body, x, len: segments.len, segs, entries, kept, summed, dx })
-    };
-    if dx.iter().any(|d| matches!(d, Dest::Col(_))) {
-        // Every column adds to the same entries: one thread, in order.
-        (0..count).for_each(|i| sums[i] = chunk(i));
-    } else {
-        let out = SharedMut::new(&mut sums);
-        for_each_chunk(count, |i| {
-            let sum = chunk(i);
-            // SAFETY: every chunk writes its own place.
-            unsafe { out.set(i, sum) };
+        body.with_backward_room(&mut |room| {
+            let (segs, entries, totals) = (segs.clone(), entries.clone(), &mut *totals);
+            dispatch(Backward { body, room, x, len: segments.len, segs, entries, kept, summed, dx, totals });
         });
+    };
+    // As a sum of several chunks begins with 0.
+    let zero = T::from_f64(0.0).num();
+    if count == 1 {
+        chunk(0, sums);
+        sums.iter_mut().for_each(|sum| *sum = T::from_num(zero + sum.num()));
+        return;
     }
-    from_fn(|k| {
-        let mut sum = T::from_f64(0.0).num();
-        for s in &sums[..count] {
-            sum += s[k].num();
+    let n = x.len();
+    body.with_chunk_sums(&mut |by_chunk| {
+        if dx.iter().any(|d| matches!(d, Dest::Col(_))) {
+            // Every column adds to the same entries: one thread, in order.
+            by_chunk.chunks_exact_mut(n).take(count).enumerate().for_each(|(i, totals)| chunk(i, totals));
+        } else {
+            let out = SharedMut::new(by_chunk);
+            for_each_chunk(count, |i| {
+                // SAFETY: every chunk writes its own place.
+                chunk(i, unsafe { out.slice(i * n, n) });
+            });
         }
-        T::from_num(sum)
-    })
+        for (k, to) in sums.iter_mut().enumerate() {
+            let mut sum = zero;
+            for totals in by_chunk.chunks_exact(n).take(count) {
+                sum += totals[k].num();
+            }
+            *to = T::from_num(sum);
+        }
+    });
 }
 
-struct Backward<'a, T, const N: usize, const M: usize> {
-    body: &'a dyn Loops<T, N, M>,
-    x: &'a [Input<'a, T>; N],
+struct Backward<'a, 'r, T: Scalar> {
+    body: &'a dyn Loops<T>,
+    room: BackwardRoom<'r, T>,
+    x: &'a [Input<'a, T>],
     len: usize,
     segs: std::ops::Range<usize>,
     entries: std::ops::Range<usize>,
     kept: Option<&'a [T]>,
     summed: Summed<'a, T>,
-    dx: &'a [Dest<T>; N],
+    dx: &'a [Dest<T>],
+    /// The sums for all arguments.
+    totals: &'r mut [T],
 }
 
-impl<T, const N: usize, const M: usize> Kernel for Backward<'_, T, N, M>
-where
-    T: Scalar,
-{
-    type Output = [T; N];
+impl<T: Scalar> Kernel for Backward<'_, '_, T> {
+    type Output = ();
 
     #[inline(always)]
-    fn run(self) -> [T; N] {
-        let zero = T::from_f64(0.0);
-        let mut sums = [Lanes::new(); N];
-        let Aligned(x) = &mut Aligned([[zero; BLOCK]; N]);
-        let Aligned(g) = &mut Aligned([[zero; BLOCK]; M]);
-        let Aligned(p) = &mut Aligned([[zero; BLOCK]; N]);
+    fn run(self) {
+        let BackwardRoom { x, g, p, sums, rows } = self.room;
+        let (args, last) = (self.x.len(), g.len() - 1);
         if let Summed::All(s) = self.summed {
-            g[M - 1] = [s; BLOCK];
+            g[last] = [s; BLOCK];
         }
         for seg in self.segs {
             if let Summed::Columns(s) = self.summed {
-                g[M - 1] = [s[seg]; BLOCK];
+                g[last] = [s[seg]; BLOCK];
             }
-            let mut rows = [Lanes::new(); N];
             let mut at = self.entries.start;
             while at < self.entries.end {
                 let here = Here { seg, len: self.len, at, n: BLOCK.min(self.entries.end - at) };
-                let x = load(self.x, here, at == self.entries.start, x);
+                let blocks = load(self.x, here, at == self.entries.start, x);
                 if let Some(kept) = self.kept {
                     copy_padded(&kept[here.index()..][..here.n], &mut g[0]);
                 }
-                self.body.gradients(&x, g, here.padded(), p);
-                for k in 0..N {
+                self.body.gradients(&blocks[..args], g, here.padded(), p);
+                for k in 0..args {
                     match &self.dx[k] {
                         Dest::Nothing => {}
                         Dest::Full { to, overwrite } => {
-                            // SAFETY: blocks do not overlap, within a chunk or between chunks, and
-                            // the reference ends before the next argument's (which may be the same
-                            // memory) begins.
+                            // SAFETY: blocks do not overlap, within a chunk or between chunks, and the reference
+                            // ends before the next argument's (which may be the same memory) begins.
                             let to = unsafe { to.slice(here.index(), here.n) };
                             store(to, &p[k], *overwrite);
                         }
@@ -320,18 +314,17 @@ where
                 }
                 at += BLOCK;
             }
-            for k in 0..N {
+            for k in 0..args {
                 if let Dest::Row(to) = &self.dx[k] {
                     // SAFETY: a segment belongs to one chunk.
                     let to = unsafe { to.slice(seg, 1) };
                     to[0] = T::from_num(to[0].num() + rows[k].total());
+                    rows[k] = Lanes::new();
                 }
             }
         }
-        let mut totals = [zero; N];
-        for k in 0..N {
-            totals[k] = T::from_num(sums[k].total());
+        for k in 0..args {
+            self.totals[k] = T::from_num(sums[k].total());
         }
-        totals
     }
 }

@@ -16,5 +16,5 @@ pub(crate) mod spin_wait;
 pub(crate) mod squares;
 
 pub(crate) use entries::{Dest, Input};
-pub(crate) use loops::Body;
+pub(crate) use loops::{Body, Compiled, Loops};
 pub(crate) use parallel::{SharedMut, for_each_chunk, in_chunks, in_parts};

@@ -1,9 +1,23 @@
 //! `+ - * /` and negation, entry by entry, between matrices and with numbers.
 
+use crate::compiled_here;
 use crate::formula::Formula;
 use crate::real::{Real, Scalar};
 use crate::tape::Var;
 use std::ops::{Add, Div, Mul, Neg, Sub};
+
+/// The same with a whole number, which stands for the number, or a reference, which stands for what it refers to.
+macro_rules! also {
+    ($left:ty, $right:ty, $tr:ident $f:ident) => {
+        impl<'t, T: Scalar> $tr<$right> for $left {
+            type Output = Var<'t, T>;
+            #[track_caller]
+            fn $f(self, other: $right) -> Var<'t, T> {
+                Var::from(self).$f(Var::from(other))
+            }
+        }
+    };
+}
 
 macro_rules! binary {
     ($($formula:ident $name:literal $tr:ident $f:ident |$a:ident, $b:ident| $body:expr;)*) => {$(
@@ -17,6 +31,7 @@ macro_rules! binary {
             fn name(&self) -> &'static str {
                 $name
             }
+            compiled_here!($formula, 2);
         }
         impl<T: Scalar> $tr for Var<'_, T> {
             type Output = Self;
@@ -37,6 +52,13 @@ macro_rules! binary {
                 Var::from(self).$f(other)
             }
         }
+        also!(Var<'t, T>, i32, $tr $f);
+        also!(i32, Var<'t, T>, $tr $f);
+        also!(&Var<'t, T>, Var<'t, T>, $tr $f);
+        also!(Var<'t, T>, &Var<'t, T>, $tr $f);
+        also!(&Var<'t, T>, &Var<'t, T>, $tr $f);
+        also!(&Var<'t, T>, f64, $tr $f);
+        also!(f64, &Var<'t, T>, $tr $f);
     )*};
 }
 
@@ -57,12 +79,20 @@ impl Formula<1> for Negated {
     fn name(&self) -> &'static str {
         "neg"
     }
+    compiled_here!(Negated, 1);
 }
 
 impl<T: Scalar> Neg for Var<'_, T> {
     type Output = Self;
     fn neg(self) -> Self {
         Var::map(Negated, [self])
+    }
+}
+
+impl<'t, T: Scalar> Neg for &Var<'t, T> {
+    type Output = Var<'t, T>;
+    fn neg(self) -> Var<'t, T> {
+        -*self
     }
 }
 

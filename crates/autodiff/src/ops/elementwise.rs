@@ -1,11 +1,12 @@
 //! Functions of one matrix, entry by entry, and of two with broadcasting.
 
+use crate::compiled_here;
 use crate::formula::Formula;
 use crate::real::{Real, Scalar};
 use crate::tape::Var;
 
 macro_rules! unary {
-    ($($(#[$doc:meta])* $formula:ident $f:ident;)*) => {
+    ($($(#[$doc:meta])* $formula:ident $f:ident $($compiled_here:ident)?;)*) => {
         $(
             #[derive(Clone, Copy, Debug)]
             struct $formula;
@@ -17,6 +18,7 @@ macro_rules! unary {
                 fn name(&self) -> &'static str {
                     stringify!($f)
                 }
+                $($compiled_here!($formula, 1);)?
             }
         )*
         impl<'t, T: Scalar> Var<'t, T> {
@@ -32,17 +34,18 @@ macro_rules! unary {
 
 unary! {
     /// `eˣ`.
-    Exp exp;
+    Exp exp compiled_here;
     /// `eˣ - 1`, accurate near 0.
     ExpM1 exp_m1;
     /// Natural logarithm.
-    Ln ln;
+    #[doc(alias = "log")]
+    Ln ln compiled_here;
     /// `ln(1 + x)`, accurate near 0.
     Ln1p ln_1p;
     /// Square root.
-    Sqrt sqrt;
+    Sqrt sqrt compiled_here;
     /// Square.
-    Square sq;
+    Square sq compiled_here;
     /// `1 / x`.
     Recip recip;
     /// Absolute value; derivative 0 at 0.
@@ -54,13 +57,13 @@ unary! {
     /// Arc tangent (radians).
     Atan atan;
     /// Hyperbolic tangent.
-    Tanh tanh;
+    Tanh tanh compiled_here;
     /// `1 / (1 + e⁻ˣ)`.
-    Sigmoid sigmoid;
+    Sigmoid sigmoid compiled_here;
     /// `ln sigmoid(x)`, without overflow.
     LogSigmoid log_sigmoid;
     /// `ln(1 + eˣ)`, without overflow.
-    Softplus softplus;
+    Softplus softplus compiled_here;
     /// The inverse of softplus, `ln(eʸ - 1)`, for `y > 0`.
     SoftplusInv softplus_inv;
     /// `ln(1 - e⁻ˣ)` for `x > 0`.

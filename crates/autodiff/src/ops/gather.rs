@@ -1,7 +1,7 @@
 //! Rows by index: gather, scatter-add, and one entry of each row.
 
 use crate::real::Scalar;
-use crate::tape::{Adjoints, Inputs, Op, Var};
+use crate::tape::{Adjoints, Inputs, Op, Var, built_in};
 use std::sync::Arc;
 
 /// Row `index[i]` of the argument becomes row `i`; or, scattering, row `i` is added to row
@@ -25,6 +25,8 @@ fn pairs(index: &[usize], rows: usize, cols: usize, mut each: impl FnMut(usize, 
 fn add_one<T: Scalar>(to: &mut T, x: T) {
     *to = T::from_num(to.num() + x.num());
 }
+
+built_in!(Rows);
 
 impl<T: Scalar> Op<T> for Rows {
     fn name(&self) -> &'static str {
@@ -61,6 +63,8 @@ impl<T: Scalar> Op<T> for Rows {
 struct Pick {
     index: Arc<[usize]>,
 }
+
+built_in!(Pick);
 
 impl<T: Scalar> Op<T> for Pick {
     fn name(&self) -> &'static str {
@@ -156,7 +160,7 @@ impl<'t, T: Scalar> Var<'t, T> {
         in_range("gather_rows", &index, rows);
         match self.tape() {
             Some(tape) => {
-                tape.record(Rows { index: index.clone(), scatter: false }, &[self], index.len(), cols)
+                tape.record_own(Rows { index: index.clone(), scatter: false }, &[self], index.len(), cols)
             }
             None => panic!("gather_rows: a bare constant has no rows to gather"),
         }
@@ -174,7 +178,7 @@ impl<'t, T: Scalar> Var<'t, T> {
         in_range("scatter_rows", &index, rows);
         assert!(index.len() == own, "scatter_rows: {} indices for {own} rows", index.len());
         match self.tape() {
-            Some(tape) => tape.record(Rows { index, scatter: true }, &[self], rows, cols),
+            Some(tape) => tape.record_own(Rows { index, scatter: true }, &[self], rows, cols),
             None => panic!("scatter_rows: a bare constant has no rows to scatter"),
         }
     }
@@ -190,7 +194,7 @@ impl<'t, T: Scalar> Var<'t, T> {
         in_range("pick", &index, cols);
         assert!(index.len() == rows, "pick: {} indices for {rows} rows", index.len());
         match self.tape() {
-            Some(tape) => tape.record(Pick { index }, &[self], rows, 1),
+            Some(tape) => tape.record_own(Pick { index }, &[self], rows, 1),
             None => self,
         }
     }

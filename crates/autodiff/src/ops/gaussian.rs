@@ -1,6 +1,8 @@
 //! Draws or variances of Gaussians, with the KL divergence from a fixed Gaussian.
 
 use super::fused::Arg;
+use super::gaussian_sites::GaussianSite;
+use crate::compiled_here;
 use crate::formula::Formula;
 use crate::kernel::SharedMut;
 use crate::kernel::gaussian::{
@@ -11,6 +13,7 @@ use crate::real::{Real, Scalar};
 use crate::scale::ScaleMap;
 use crate::tape::{Adjoints, Inputs, Op, Saved, Tape, Var};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 /// Gaussians, from a matrix of locations and one of scale parameters. The outputs are the values
 /// (draws, variances or scales) and the sum of the divergences. Derivatives or noise are saved for
@@ -94,6 +97,7 @@ impl Formula<3> for ScaledNoise {
     fn name(&self) -> &'static str {
         "sample"
     }
+    compiled_here!(ScaledNoise, 3);
 }
 
 /// The values as a formula, for parameters that themselves differ from lane to lane.
@@ -128,6 +132,69 @@ impl<S: ScaleMap> Formula<2> for Divergence<S> {
     }
 }
 
+/// An operation of Gaussians, as [`ScaleMap`] records it.
+#[derive(Clone, Debug)]
+pub enum GaussianOp {
+    /// Of a matrix: what is kept, the mean and the standard deviation of the Gaussian that the divergence is from, and the key.
+    One(Keep, (f64, f64), Key),
+    /// Of the numbers of several sites.
+    Sites(Arc<[GaussianSite]>, Key),
+}
+
+/// What a Gaussian gives besides its divergence.
+#[derive(Clone, Copy, Debug)]
+pub enum Keep {
+    Draw,
+    Scale,
+    Variance,
+}
+
+/// Records the operation. The numbers of the nodes that show what is kept and the divergence.
+#[track_caller]
+pub(crate) fn record_gaussian<S: ScaleMap, T: Scalar>(
+    op: GaussianOp,
+    tape: &Tape<T>,
+    [loc, rho]: [Var<'_, T>; 2],
+) -> (u32, u32) {
+    let (kept, kl) = match op {
+        GaussianOp::Sites(sites, key) => return tape.sites::<S>(loc, rho, &sites, key),
+        GaussianOp::One(keep, (loc_of_prior, scale), key) => {
+            let prior = Prior { loc: loc_of_prior, scale };
+            match keep {
+                Keep::Draw => tape.gaussian::<S, Sample>(loc, rho, prior, key),
+                Keep::Scale => tape.gaussian::<S, Scale>(loc, rho, prior, key),
+                Keep::Variance => tape.gaussian::<S, Variance>(loc, rho, prior, key),
+            }
+        }
+    };
+    let node = |x: Var<'_, T>| x.on(tape).unwrap_or_default();
+    (node(kept), node(kl))
+}
+
+/// Overrides [`ScaleMap::record`], so that the operations are compiled here.
+macro_rules! gaussians_here {
+    ($scale:ty) => {
+        #[track_caller]
+        fn record<T: $crate::Scalar>(
+            op: $crate::ops::GaussianOp,
+            tape: &$crate::Tape<T>,
+            args: [$crate::Var<'_, T>; 2],
+        ) -> (u32, u32) {
+            $crate::precompiled! {
+                fn here<T>(
+                    op: $crate::ops::GaussianOp,
+                    tape: &'a $crate::Tape<T>,
+                    args: [$crate::Var<'a, T>; 2],
+                ) -> (u32, u32) {
+                    $crate::ops::record_gaussian::<$scale, T>(op, tape, args)
+                }
+            }
+            here(op, tape, args)
+        }
+    };
+}
+pub(crate) use gaussians_here;
+
 impl<T: Scalar> Tape<T> {
     /// With lanes, `O` is without noise: operations with several outputs have no lanes.
     #[track_caller]
@@ -138,15 +205,7 @@ impl<T: Scalar> Tape<T> {
         prior: Prior,
         key: Key,
     ) -> (Var<'t, T>, Var<'t, T>) {
-        let (shape, other) = (loc.shape(), rho.shape());
-        assert!(
-            shape == other,
-            "gaussian: locations of {} × {}, scales of {} × {}",
-            shape.0,
-            shape.1,
-            other.0,
-            other.1
-        );
+        let shape = loc.shape();
         if loc.is_per_lane() || rho.is_per_lane() {
             let prior = Divergence::<S> { prior, of_type: PhantomData };
             return (Var::map(Value::<S, O>(PhantomData), [loc, rho]), Var::map_sum(prior, [loc, rho]));
@@ -165,6 +224,29 @@ impl<T: Scalar> Tape<T> {
         (Var::node(self, first), Var::node(self, first + 1))
     }
 
+    /// As `gaussian`, compiled where the scale is defined.
+    #[track_caller]
+    fn gaussian_by<'t, S: ScaleMap>(
+        &'t self,
+        keep: Keep,
+        loc: Var<'t, T>,
+        rho: Var<'t, T>,
+        prior: (f64, f64),
+        key: Key,
+    ) -> (Var<'t, T>, Var<'t, T>) {
+        let (shape, other) = (loc.shape(), rho.shape());
+        assert!(
+            shape == other,
+            "gaussian: locations of {} × {}, scales of {} × {}",
+            shape.0,
+            shape.1,
+            other.0,
+            other.1
+        );
+        let (kept, kl) = S::record(GaussianOp::One(keep, prior, key), self, [loc, rho]);
+        (Var::node(self, kept), Var::node(self, kl))
+    }
+
     /// A draw `loc + scale ε` of Gaussians with `scale = S(rho)`, and the sum of their divergences
     /// from `Normal(prior.0, prior.1)`, as one pass. Entry `i` of the noise is element `i` of the
     /// key's stream of normal numbers.
@@ -181,12 +263,11 @@ impl<T: Scalar> Tape<T> {
         prior: (f64, f64),
         key: Key,
     ) -> (Var<'t, T>, Var<'t, T>) {
-        let prior = Prior { loc: prior.0, scale: prior.1 };
         if self.lanes() == 1 {
-            return self.gaussian::<S, Sample>(loc, rho, prior, key);
+            return self.gaussian_by::<S>(Keep::Draw, loc, rho, prior, key);
         }
         // Scales and divergence are the same in all lanes.
-        let (scale, kl) = self.gaussian::<S, Scale>(loc, rho, prior, key);
+        let (scale, kl) = self.gaussian_by::<S>(Keep::Scale, loc, rho, prior, key);
         (self.scaled_noise(loc, scale, key), kl)
     }
 
@@ -210,6 +291,6 @@ impl<T: Scalar> Tape<T> {
         rho: Var<'t, T>,
         prior: (f64, f64),
     ) -> (Var<'t, T>, Var<'t, T>) {
-        self.gaussian::<S, Variance>(loc, rho, Prior { loc: prior.0, scale: prior.1 }, Key::new(0))
+        self.gaussian_by::<S>(Keep::Variance, loc, rho, prior, Key::new(0))
     }
 }

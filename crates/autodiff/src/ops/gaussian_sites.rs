@@ -1,6 +1,6 @@
 //! Draws of several small Gaussian sites in one pass.
 
-use super::gaussian::{saved_arrays, split, split_mut};
+use super::gaussian::{GaussianOp, saved_arrays, split, split_mut};
 use crate::kernel::SharedMut;
 use crate::kernel::gaussian::{Backward, Gaussians, Prior, Sample, SavedValues, backward, forward};
 use crate::random::{Key, fill_normals};
@@ -150,13 +150,26 @@ impl<T: Scalar> Tape<T> {
             rho.shape()
         );
         assert!(self.lanes() == 1, "gaussian_sites: {} lanes", self.lanes());
+        let (first, kl) = S::record(GaussianOp::Sites(sites.clone(), key), self, [loc, rho]);
+        GaussianDraws { tape: self, first, count: sites.len(), kl: Var::node(self, kl) }
+    }
+
+    /// The numbers of the nodes of the first site and of the sum of the divergences.
+    #[track_caller]
+    pub(super) fn sites<S: ScaleMap>(
+        &self,
+        loc: Var<'_, T>,
+        rho: Var<'_, T>,
+        sites: &Arc<[GaussianSite]>,
+        key: Key,
+    ) -> (u32, u32) {
+        let n = loc.nrows();
         let (count, saved) = (sites.len(), saved_arrays(n, 2));
         let (op_sites, lane) = (sites.clone(), self.first_lane());
         let op = SitesAndKl { sites: op_sites, key, lane, saved, of_type: PhantomData::<S> };
         let shape = |i| sites.get(i).map_or((1, 1), |site: &GaussianSite| site.shape);
         let outputs = (0..count + 1).map(shape);
         let first = self.record_outputs(op, &[loc, rho], (n, 1), outputs, saved);
-        let kl = Var::node(self, first + count as u32);
-        GaussianDraws { tape: self, first, count, kl }
+        (first, first + count as u32)
     }
 }

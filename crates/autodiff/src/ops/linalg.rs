@@ -3,7 +3,7 @@
 use super::reduce::add;
 use crate::kernel::gemm::{Mat, gemm};
 use crate::real::{Real, Scalar};
-use crate::tape::{Adjoints, Inputs, Op, Var};
+use crate::tape::{Adjoints, Inputs, Op, Var, built_in};
 use num_traits::Zero;
 
 /// A matrix that should be symmetric and positive definite is not.
@@ -88,6 +88,8 @@ fn solve<T: Scalar>(l: &[T], n: usize, b: &mut [T], transposed: bool) {
 #[derive(Clone, Copy, Debug)]
 struct Cholesky;
 
+built_in!(Cholesky);
+
 impl<T: Scalar> Op<T> for Cholesky {
     fn name(&self) -> &'static str {
         "cholesky"
@@ -141,6 +143,8 @@ struct TriangularSolve {
     transposed: bool,
 }
 
+built_in!(TriangularSolve);
+
 impl<T: Scalar> Op<T> for TriangularSolve {
     fn name(&self) -> &'static str {
         if self.transposed { "solve_lower_tr" } else { "solve_lower" }
@@ -177,6 +181,8 @@ impl<T: Scalar> Op<T> for TriangularSolve {
 
 #[derive(Clone, Copy, Debug)]
 struct Diagonal;
+
+built_in!(Diagonal);
 
 impl<T: Scalar> Op<T> for Diagonal {
     fn name(&self) -> &'static str {
@@ -221,7 +227,7 @@ impl<'t, T: Scalar> Var<'t, T> {
     pub fn cholesky(self) -> Result<Self, NotPositiveDefinite> {
         let size = self.square_size("cholesky");
         let l = match self.tape() {
-            Some(tape) => tape.record(Cholesky, &[self], size, size),
+            Some(tape) => tape.record_own(Cholesky, &[self], size, size),
             None => self.sqrt(),
         };
         let bad = l.read_lanes(|all| {
@@ -272,7 +278,7 @@ impl<'t, T: Scalar> Var<'t, T> {
         let (rows, cols) = b.shape();
         assert!(n == rows, "solve_lower: a {n} × {n} matrix and a {rows} × {cols} right-hand side");
         match self.tape().or(b.tape()) {
-            Some(tape) => tape.record(TriangularSolve { transposed }, &[self, b], rows, cols),
+            Some(tape) => tape.record_own(TriangularSolve { transposed }, &[self, b], rows, cols),
             None => b / self,
         }
     }
@@ -334,7 +340,7 @@ impl<'t, T: Scalar> Var<'t, T> {
     pub fn diagonal(self) -> Self {
         let (rows, cols) = self.shape();
         match self.tape() {
-            Some(tape) => tape.record(Diagonal, &[self], rows.min(cols), 1),
+            Some(tape) => tape.record_own(Diagonal, &[self], rows.min(cols), 1),
             None => self,
         }
     }

@@ -4,7 +4,7 @@ use super::reduce::{add, column_sums};
 use super::relu::{mask, mask_in_place};
 use crate::kernel::gemm::{Masked, Mat, ToColumn, affine, backward_column, gemm};
 use crate::real::Scalar;
-use crate::tape::{Adjoints, FastOp, Inputs, Op, Var, backward_by_lane, forward_by_lane};
+use crate::tape::{Adjoints, FastOp, Inputs, Op, Var, backward_by_lane, built_in, forward_by_lane};
 
 /// `op(A) op(B)`, each operand transposed or not.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,8 @@ fn mat<'a, T: Scalar>(x: &Inputs<'a, T>, k: usize, transposed: bool) -> Mat<'a, 
     let (rows, cols) = x.shape(k);
     Mat { data: x.get(k), rows, cols, transposed }
 }
+
+built_in!(MatMul);
 
 impl<T: Scalar> Op<T> for MatMul {
     fn name(&self) -> &'static str {
@@ -87,6 +89,8 @@ fn side_by_side<'a, T: Scalar>(x: &Inputs<'a, T>, k: usize) -> Option<Mat<'a, T>
 struct Affine {
     relu: bool,
 }
+
+built_in!(Affine);
 
 impl<T: Scalar> Op<T> for Affine {
     fn name(&self) -> &'static str {
@@ -211,7 +215,7 @@ impl<'t, T: Scalar> Var<'t, T> {
         );
         match self.tape().or(weight.tape()).or(bias.tape()) {
             Some(tape) if relu => tape.record_relu(Affine { relu }, &[self, weight, bias], (n, m)),
-            Some(tape) => tape.record(Affine { relu }, &[self, weight, bias], n, m),
+            Some(tape) => tape.record_own(Affine { relu }, &[self, weight, bias], n, m),
             None if relu => (self * weight + bias).relu(),
             None => self * weight + bias,
         }
@@ -224,7 +228,7 @@ impl<'t, T: Scalar> Var<'t, T> {
         let (at, bt) = (if ta { "ᵀ" } else { "" }, if tb { "ᵀ" } else { "" });
         assert!(k == k2, "matmul: inner sizes differ: ({} × {}){at} by ({} × {}){bt}", a.0, a.1, b.0, b.1);
         match self.tape().or(other.tape()) {
-            Some(tape) => tape.record(MatMul { ta, tb }, &[self, other], m, n),
+            Some(tape) => tape.record_own(MatMul { ta, tb }, &[self, other], m, n),
             None => self * other,
         }
     }

@@ -14,7 +14,12 @@ mod reshape;
 mod softmax;
 
 pub use fused::Arg;
+#[doc(hidden)]
+pub use fused::record_formula;
 pub use gather::Indices;
+#[doc(hidden)]
+pub use gaussian::GaussianOp;
+pub(crate) use gaussian::{gaussians_here, record_gaussian};
 pub use gaussian_sites::{GaussianDraws, GaussianSite};
 pub use linalg::NotPositiveDefinite;
 pub use reduce::Axis;

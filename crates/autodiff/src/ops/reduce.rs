@@ -1,10 +1,11 @@
 //! Sums and means: of all entries, down the rows, along the columns.
 
+use crate::compiled_here;
 use crate::formula::Formula;
 use crate::kernel::gemm::{Mat, gemm};
 use crate::real::{Real, Scalar};
 use crate::simd::{Kernel, dispatch};
-use crate::tape::{Adjoints, Inputs, Op, Var};
+use crate::tape::{Adjoints, Inputs, Op, Var, built_in};
 use num_traits::Zero;
 
 /// Which index a reduction removes (NumPy's axis 0 and 1).
@@ -35,10 +36,13 @@ impl Formula<1> for Identity {
     fn name(&self) -> &'static str {
         "sum"
     }
+    compiled_here!(Identity, 1);
 }
 
 #[derive(Clone, Copy, Debug)]
 struct SumAxis(Axis);
+
+built_in!(SumAxis);
 
 impl<T: Scalar> Op<T> for SumAxis {
     fn name(&self) -> &'static str {
@@ -141,6 +145,8 @@ struct Combination {
     weights: [f64; TERMS],
 }
 
+built_in!(Combination);
+
 impl<T: Scalar> Op<T> for Combination {
     fn name(&self) -> &'static str {
         "linear combination"
@@ -205,7 +211,7 @@ impl<'t, T: Scalar> Var<'t, T> {
     pub fn sum_axis(self, axis: Axis) -> Self {
         let (rows, cols) = axis.reduced(self.shape());
         match self.tape() {
-            Some(tape) => tape.record(SumAxis(axis), &[self], rows, cols),
+            Some(tape) => tape.record_own(SumAxis(axis), &[self], rows, cols),
             None => self,
         }
     }
@@ -253,7 +259,7 @@ impl<'t, T: Scalar> Combined<'t, T> {
             ([one], _) if weights[0] == 1.0 => *one,
             ([first, ..], Some(tape)) => {
                 let (rows, cols) = first.shape();
-                tape.record(Combination { weights }, terms, rows, cols)
+                tape.record_own(Combination { weights }, terms, rows, cols)
             }
             (_, None) => terms.iter().zip(weights).map(|(x, w)| *x * w).sum(),
         }

@@ -4,11 +4,13 @@
 use crate::kernel::in_chunks;
 use crate::real::{Real, Scalar};
 use crate::simd::{Kernel, dispatch};
-use crate::tape::{Adjoints, FastOp, Inputs, Op, Var};
+use crate::tape::{Adjoints, FastOp, Inputs, Op, Var, built_in};
 use num_traits::Zero;
 
 #[derive(Clone, Copy, Debug)]
 struct Relu;
+
+built_in!(Relu);
 
 impl<T: Scalar> Op<T> for Relu {
     fn name(&self) -> &'static str {
@@ -121,7 +123,7 @@ impl<'t, T: Scalar> Var<'t, T> {
     pub fn relu(self) -> Self {
         let (rows, cols) = self.shape();
         match (self.tape(), self.constant_value()) {
-            (Some(tape), _) => tape.record(Relu, &[self], rows, cols),
+            (Some(tape), _) => tape.record_own(Relu, &[self], rows, cols),
             (None, x) => Var::constant(T::from_num(x.unwrap_or_default().num().relu())),
         }
     }

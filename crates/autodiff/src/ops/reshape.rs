@@ -2,7 +2,7 @@
 
 use super::reduce::add;
 use crate::real::Scalar;
-use crate::tape::{Adjoints, Inputs, Op, Var};
+use crate::tape::{Adjoints, Inputs, Op, Var, built_in};
 use std::ops::Range;
 
 /// A block of a matrix.
@@ -11,6 +11,8 @@ struct Slice {
     rows: Range<usize>,
     cols: Range<usize>,
 }
+
+built_in!(Slice);
 
 impl<T: Scalar> Op<T> for Slice {
     fn name(&self) -> &'static str {
@@ -44,6 +46,8 @@ impl<T: Scalar> Op<T> for Slice {
 #[derive(Clone, Copy, Debug)]
 struct Reshape;
 
+built_in!(Reshape);
+
 impl<T: Scalar> Op<T> for Reshape {
     fn name(&self) -> &'static str {
         "reshape"
@@ -60,6 +64,8 @@ impl<T: Scalar> Op<T> for Reshape {
 
 #[derive(Clone, Copy, Debug)]
 struct Transpose;
+
+built_in!(Transpose);
 
 impl<T: Scalar> Op<T> for Transpose {
     fn name(&self) -> &'static str {
@@ -116,6 +122,8 @@ impl Concat {
     }
 }
 
+built_in!(Concat);
+
 impl<T: Scalar> Op<T> for Concat {
     fn name(&self) -> &'static str {
         if self.below { "concat_rows" } else { "concat_cols" }
@@ -142,7 +150,7 @@ impl<'t, T: Scalar> Var<'t, T> {
         assert!(fits, "slice: rows {rows:?} and columns {cols:?} of a {r} × {c} matrix");
         let shape = (rows.len(), cols.len());
         match self.tape() {
-            Some(tape) => tape.record(Slice { rows, cols }, &[self], shape.0, shape.1),
+            Some(tape) => tape.record_own(Slice { rows, cols }, &[self], shape.0, shape.1),
             None => self,
         }
     }
@@ -185,7 +193,7 @@ impl<'t, T: Scalar> Var<'t, T> {
         let (r, c) = self.shape();
         assert!(r * c == rows * cols, "reshape: {r} × {c} to {rows} × {cols}");
         match self.tape() {
-            Some(tape) => tape.record(Reshape, &[self], rows, cols),
+            Some(tape) => tape.record_own(Reshape, &[self], rows, cols),
             None => self,
         }
     }
@@ -194,7 +202,7 @@ impl<'t, T: Scalar> Var<'t, T> {
     pub fn transpose(self) -> Self {
         let (rows, cols) = self.shape();
         match self.tape() {
-            Some(tape) => tape.record(Transpose, &[self], cols, rows),
+            Some(tape) => tape.record_own(Transpose, &[self], cols, rows),
             None => self,
         }
     }
@@ -233,6 +241,6 @@ impl<'t, T: Scalar> Var<'t, T> {
             assert!(*common == own, "concat: part {k} is {r} × {c}, the parts before have {common} across");
             *(if below { &mut rows } else { &mut cols }) += if below { r } else { c };
         }
-        tape.record(op, parts, rows, cols)
+        tape.record_own(op, parts, rows, cols)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::real::{Real, Scalar};
 use crate::simd::{Kernel, dispatch};
-use crate::tape::{Adjoints, Inputs, Op, Var};
+use crate::tape::{Adjoints, Inputs, Op, Var, built_in};
 use num_traits::Zero;
 
 /// Rows that are worked on at once, column by column.
@@ -47,6 +47,8 @@ fn block_lse<T: Scalar>(x: &[T], rows: usize, (at, n): (usize, usize)) -> [[T::N
 
 #[derive(Clone, Copy, Debug)]
 struct LogSumExp;
+
+built_in!(LogSumExp);
 
 impl<T: Scalar> Op<T> for LogSumExp {
     fn name(&self) -> &'static str {
@@ -113,6 +115,8 @@ impl<T: Scalar> Kernel for SumSlopes<'_, T> {
 struct Softmax {
     log: bool,
 }
+
+built_in!(Softmax);
 
 impl<T: Scalar> Op<T> for Softmax {
     fn name(&self) -> &'static str {
@@ -196,7 +200,7 @@ impl<'t, T: Scalar> Var<'t, T> {
     /// `ln Σⱼ exp(xᵢⱼ)` of each row, without overflow: r × c to r × 1.
     pub fn logsumexp(self) -> Self {
         match self.tape() {
-            Some(tape) => tape.record(LogSumExp, &[self], self.nrows(), 1),
+            Some(tape) => tape.record_own(LogSumExp, &[self], self.nrows(), 1),
             None => self,
         }
     }
@@ -214,7 +218,7 @@ impl<'t, T: Scalar> Var<'t, T> {
     fn normalised(self, log: bool) -> Self {
         let (rows, cols) = self.shape();
         match self.tape() {
-            Some(tape) => tape.record(Softmax { log }, &[self], rows, cols),
+            Some(tape) => tape.record_own(Softmax { log }, &[self], rows, cols),
             None => Var::from(if log { 0.0 } else { 1.0 }),
         }
     }

@@ -1,6 +1,6 @@
 //! `f64` as a number and as an element, and the macro that gives `F32` the same body.
 
-use super::{Real, Scalar, sealed::Sealed};
+use super::{Precompiled, Real, Scalar, sealed::Sealed};
 use crate::math;
 
 /// Implements [`Real`] for a plain float type, whose hot functions live in a module of [`math`].
@@ -112,5 +112,10 @@ impl Scalar for f64 {
     #[inline(always)]
     fn from_num(x: f64) -> f64 {
         x
+    }
+    #[inline(always)]
+    #[track_caller]
+    fn call<'a, 'b: 'a, F: Precompiled>(args: F::Args<'a, 'b, f64>) -> F::Output<'a, 'b, f64> {
+        F::on_f64(args)
     }
 }

@@ -3,10 +3,13 @@
 mod dual;
 mod float;
 mod number;
+mod precompiled;
 mod single;
 
 pub use dual::Dual;
 pub use number::Number;
+#[doc(hidden)]
+pub use precompiled::Precompiled;
 pub use single::F32;
 
 use crate::math;
@@ -259,5 +262,11 @@ pub trait Scalar: sealed::Sealed + Number + Noise + Debug + Default + PartialEq 
     #[inline(always)]
     fn to_f64(self) -> f64 {
         self.num().re()
+    }
+    /// The translation of a function for this element.
+    #[doc(hidden)]
+    #[track_caller]
+    fn call<'a, 'b: 'a, F: Precompiled>(args: F::Args<'a, 'b, Self>) -> F::Output<'a, 'b, Self> {
+        F::on::<Self>(args)
     }
 }

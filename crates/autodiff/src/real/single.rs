@@ -1,7 +1,7 @@
 //! `F32`: an `f32` that takes `f64` constants.
 
 use super::float::impl_real;
-use super::{Real, Scalar, sealed::Sealed};
+use super::{Precompiled, Real, Scalar, sealed::Sealed};
 use crate::math;
 use num_traits::{One, Zero};
 use std::ops::*;
@@ -104,5 +104,10 @@ impl Scalar for f32 {
     #[inline(always)]
     fn from_num(x: F32) -> f32 {
         x.0
+    }
+    #[inline(always)]
+    #[track_caller]
+    fn call<'a, 'b: 'a, F: Precompiled>(args: F::Args<'a, 'b, f32>) -> F::Output<'a, 'b, f32> {
+        F::on_f32(args)
     }
 }

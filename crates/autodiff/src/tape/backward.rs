@@ -111,6 +111,11 @@ impl<T: Scalar> Inner<T> {
     /// Computes the adjoints of all nodes that this result depends on.
     #[track_caller]
     pub(super) fn run_backward(&mut self, result: Option<u32>, mode: &Mode<'_, T>) {
+        run_backward(self, result, mode);
+    }
+
+    #[track_caller]
+    fn backward_pass(&mut self, result: Option<u32>, mode: &Mode<'_, T>) {
         if self.anomaly.enabled {
             self.trace_origin(result);
         }
@@ -203,5 +208,11 @@ impl<T: Scalar> Inner<T> {
             self.unused_complete(next..used.start, mode);
             next = used.end;
         }
+    }
+}
+
+crate::precompiled! {
+    fn run_backward<T>(inner: &'a mut Inner<T>, result: Option<u32>, mode: &'a Mode<'b, T>) -> () {
+        inner.backward_pass(result, mode);
     }
 }

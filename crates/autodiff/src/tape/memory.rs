@@ -19,7 +19,7 @@ pub(super) struct Arena<T> {
 #[derive(Debug)]
 pub(super) struct Boxes<T: Scalar> {
     pub ops: Vec<Box<dyn Op<T>>>,
-    used: usize,
+    pub used: usize,
 }
 
 impl<T: Scalar> Arena<T> {

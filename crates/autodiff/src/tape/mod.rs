@@ -8,6 +8,7 @@
 mod adjoints;
 mod anomaly;
 mod backward;
+mod built_in;
 mod fast;
 mod memory;
 mod node;
@@ -19,6 +20,7 @@ mod var;
 pub use adjoints::Adjoints;
 pub use anomaly::NonFinite;
 pub use backward::Gradients;
+pub(crate) use built_in::{BuiltIn, built_in};
 pub use fast::FastOp;
 pub(crate) use fast::{backward_by_lane, forward_by_lane};
 pub use op::{Inputs, Op};
@@ -198,11 +200,27 @@ impl<T: Scalar> Tape<T> {
     /// If an argument is a node of another tape, or the operation panics on the shapes.
     #[track_caller]
     pub fn record(&self, op: impl Op<T>, args: &[Var<'_, T>], rows: usize, cols: usize) -> Var<'_, T> {
+        Var::node(self, self.record_node(op, args, (rows, cols)))
+    }
+
+    /// As `record`: the number of the node.
+    #[track_caller]
+    pub(crate) fn record_node(&self, op: impl Op<T>, args: &[Var<'_, T>], shape: (usize, usize)) -> u32 {
         let mut inner = self.inner_mut();
         let first = inner.push_args(self, args);
-        let id = inner.run(op, first, (rows, cols), None);
-        drop(inner);
-        Var::node(self, id)
+        inner.run(op, first, shape, None)
+    }
+
+    /// As `record`, for an operation of this crate.
+    #[track_caller]
+    pub(crate) fn record_own(
+        &self,
+        op: impl BuiltIn,
+        args: &[Var<'_, T>],
+        rows: usize,
+        cols: usize,
+    ) -> Var<'_, T> {
+        Var::node(self, op.record(self, args, (rows, cols)))
     }
 
     #[track_caller]
@@ -272,41 +290,56 @@ impl<T: Scalar> Inner<T> {
     /// Runs the operation on the arguments listed from `first` on, and adds its node. An operation
     /// with several outputs says what it saves.
     fn run(&mut self, op: impl Op<T>, first: u32, shape: (usize, usize), saved: Option<Saved>) -> u32 {
-        let id = self.nodes.len() as u32;
-        let args = &self.args[first as usize..];
-        let mut node = Node::leaf(shape, Place::Arena(0), Grad::None, self.anomaly.tag);
-        node.args = (first, self.args.len() as u32);
+        let id = run(self, &op, first, shape, saved);
+        self.ops.store(op);
+        id
+    }
+}
+
+crate::precompiled! {
+    /// Adds the node of an operation, which is the next to be stored.
+    fn run<T>(
+        inner: &'a mut Inner<T>,
+        op: &'a dyn Op<T>,
+        first: u32,
+        shape: (usize, usize),
+        saved: Option<Saved>,
+    ) -> u32 {
+        let id = inner.nodes.len() as u32;
+        let args = &inner.args[first as usize..];
+        let mut node = Node::leaf(shape, Place::Arena(0), Grad::None, inner.anomaly.tag);
+        node.args = (first, inner.args.len() as u32);
         let mut needs_grad = false;
         for &arg in args {
-            let arg = &mut self.nodes[arg as usize];
+            let arg = &mut inner.nodes[arg as usize];
             (arg.first_user, arg.last_user) = (id.min(arg.first_user), id);
             needs_grad |= arg.grad != Grad::None;
             node.fast.join(arg.fast);
         }
-        let mut stored = self.fast.len(&node);
+        let mut stored = inner.fast.len(&node);
         node.len = stored;
         if let Some(saved) = saved {
             (node.len, stored) = (saved.outputs, saved.end());
         }
-        let at = self.values.allocate(stored);
+        let at = inner.values.allocate(stored);
         node.place = Place::Arena(at);
-        let (old, new) = self.values.data.split_at_mut(at);
+        let (old, new) = inner.values.data.split_at_mut(at);
         let inputs = Inputs {
-            nodes: &self.nodes,
-            values: Values { arena: old, params: params::slice(&self.params.values), shared: &self.shared },
+            nodes: &inner.nodes,
+            values: Values { arena: old, params: params::slice(&inner.params.values), shared: &inner.shared },
             args,
-            fast: self.fast.call(&node, Some(&mut self.params.gradient)),
+            fast: inner.fast.call(&node, Some(&mut inner.params.gradient)),
         };
         let y = &mut new[..stored];
-        fast::forward(&op, &node, &inputs, y);
-        if self.anomaly.enabled {
-            self.anomaly.check(op.name(), &node, &y[..node.len], false);
+        fast::forward(op, &node, &inputs, y);
+        if inner.anomaly.enabled {
+            inner.anomaly.check(op.name(), &node, &y[..node.len], false);
         }
         if needs_grad {
-            node.grad = Grad::Arena(self.adjoints.reserve(node.len));
+            node.grad = Grad::Arena(inner.adjoints.reserve(node.len));
         }
-        node.source = Source::Op(self.ops.store(op));
-        self.nodes.push(node);
+        node.source = Source::Op(inner.ops.used as u32);
+        inner.nodes.push(node);
         id
     }
 }

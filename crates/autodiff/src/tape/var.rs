@@ -122,6 +122,18 @@ impl<'t, T: Scalar> Var<'t, T> {
     }
 }
 
+impl<T: Scalar> From<i32> for Var<'_, T> {
+    fn from(x: i32) -> Self {
+        Self::from(f64::from(x))
+    }
+}
+
+impl<T: Scalar> From<&Self> for Var<'_, T> {
+    fn from(x: &Self) -> Self {
+        *x
+    }
+}
+
 impl<T: Scalar> From<f64> for Var<'_, T> {
     fn from(x: f64) -> Self {
         Self::constant(T::from_f64(x))

@@ -427,3 +427,13 @@ fn the_origin_of_a_number_that_is_not_finite_is_found() {
     let x = tape.scalar(0.0);
     assert!(name(&tape, x.sqrt()).unwrap().1);
 }
+
+#[test]
+fn whole_numbers_and_references_are_operands() {
+    let tape = Tape::<f64>::new();
+    let (x, y) = (tape.scalar(3.0), tape.scalar(5.0));
+    let got = [2 * x, x * 2, 7 - x, x / 2, &x * &y, &x - y, x + &y, 0.5 * &x, &x / 4.0, -&x];
+    assert_eq!(got.map(|v| v.item()), [6.0, 6.0, 4.0, 1.5, 15.0, -2.0, 8.0, 1.5, 0.75, -3.0]);
+    let gradient = tape.backward(2 * x - &x * &y);
+    assert_eq!((gradient.wrt(x)[0], gradient.wrt(y)[0]), (-3.0, -3.0));
+}

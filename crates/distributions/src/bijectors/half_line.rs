@@ -20,29 +20,29 @@ pub struct Below<V> {
 impl<V: Value> Bijector<V> for Above<V> {
     #[track_caller]
     fn forward(&self, u: V) -> V {
-        V::apply(formula!(|u, low| low + u.exp()), [u, self.low])
+        V::apply(formula!(f64 | u, low | low + u.exp()), [u, self.low])
     }
     #[track_caller]
     fn inverse(&self, x: V) -> V {
-        V::apply(formula!(|x, low| (x - low).ln()), [x, self.low])
+        V::apply(formula!(f64 | x, low | (x - low).ln()), [x, self.low])
     }
     #[track_caller]
     fn log_det(&self, u: V, terms: Terms) -> V {
-        V::apply_as(terms, formula!(|u, low| u + low * 0.0), [u, self.low])
+        V::apply_as(terms, formula!(f64 | u, low | u + low * 0.0), [u, self.low])
     }
 }
 
 impl<V: Value> Bijector<V> for Below<V> {
     #[track_caller]
     fn forward(&self, u: V) -> V {
-        V::apply(formula!(|u, high| high - u.exp()), [u, self.high])
+        V::apply(formula!(f64 | u, high | high - u.exp()), [u, self.high])
     }
     #[track_caller]
     fn inverse(&self, x: V) -> V {
-        V::apply(formula!(|x, high| (high - x).ln()), [x, self.high])
+        V::apply(formula!(f64 | x, high | (high - x).ln()), [x, self.high])
     }
     #[track_caller]
     fn log_det(&self, u: V, terms: Terms) -> V {
-        V::apply_as(terms, formula!(|u, high| u + high * 0.0), [u, self.high])
+        V::apply_as(terms, formula!(f64 | u, high | u + high * 0.0), [u, self.high])
     }
 }

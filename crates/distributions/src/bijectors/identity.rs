@@ -15,6 +15,6 @@ impl<V: Value> Bijector<V> for Identity {
         x
     }
     fn log_det(&self, u: V, terms: Terms) -> V {
-        V::apply_as(terms, formula!(|u| u * 0.0), [u])
+        V::apply_as(terms, formula!(f64 | u | u * 0.0), [u])
     }
 }

@@ -22,28 +22,40 @@ impl<V: Value> Bijector<V> for Interval<V> {
     #[track_caller]
     fn forward(&self, u: V) -> V {
         // The nearer limit is the base: no value can round beyond it.
-        let f = formula!(|u, low, high| {
-            let part = part(low, high);
-            let width = high * part - low * part;
-            let (up, down) = (low + width * u.sigmoid() / part, high - width * (-u).sigmoid() / part);
-            if u < 0.0 { up } else { down }
-        });
+        let f = formula!(
+            f64 | u,
+            low,
+            high | {
+                let part = part(low, high);
+                let width = high * part - low * part;
+                let (up, down) = (low + width * u.sigmoid() / part, high - width * (-u).sigmoid() / part);
+                if u < 0.0 { up } else { down }
+            }
+        );
         V::apply(f, [u, self.low, self.high])
     }
     #[track_caller]
     fn inverse(&self, x: V) -> V {
-        let f = formula!(|x, low, high| {
-            let part = part(low, high);
-            (x * part - low * part).ln() - (high * part - x * part).ln()
-        });
+        let f = formula!(
+            f64 | x,
+            low,
+            high | {
+                let part = part(low, high);
+                (x * part - low * part).ln() - (high * part - x * part).ln()
+            }
+        );
         V::apply(f, [x, self.low, self.high])
     }
     #[track_caller]
     fn log_det(&self, u: V, terms: Terms) -> V {
-        let f = formula!(|u, low, high| {
-            let part = part(low, high);
-            (high * part - low * part).ln() + u.log_sigmoid() + (-u).log_sigmoid() - f64::ln(part)
-        });
+        let f = formula!(
+            f64 | u,
+            low,
+            high | {
+                let part = part(low, high);
+                (high * part - low * part).ln() + u.log_sigmoid() + (-u).log_sigmoid() - f64::ln(part)
+            }
+        );
         V::apply_as(terms, f, [u, self.low, self.high])
     }
 }

@@ -30,15 +30,15 @@ macro_rules! bijector {
         impl<V: probity_autodiff::Value> crate::bijectors::Bijector<V> for $name {
             #[track_caller]
             fn forward(&self, u: V) -> V {
-                V::apply(probity_autodiff::formula!(|$u| $forward), [u])
+                V::apply(probity_autodiff::formula!(f64 | $u | $forward), [u])
             }
             #[track_caller]
             fn inverse(&self, x: V) -> V {
-                V::apply(probity_autodiff::formula!(|$x| $inverse), [x])
+                V::apply(probity_autodiff::formula!(f64 | $x | $inverse), [x])
             }
             #[track_caller]
             fn log_det(&self, u: V, terms: probity_autodiff::Terms) -> V {
-                V::apply_as(terms, probity_autodiff::formula!(|$v| $log_det), [u])
+                V::apply_as(terms, probity_autodiff::formula!(f64 | $v | $log_det), [u])
             }
         }
     };

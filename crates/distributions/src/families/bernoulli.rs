@@ -9,7 +9,7 @@ use crate::random::{bernoulli, rand_draws};
 use crate::special::{exp_minus_line, ln_bend};
 use crate::support::Support;
 use probity_autodiff::math::ln_1p_minus;
-use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
+use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, compiled_here, formula};
 
 /// `P(1) = sigmoid(logits)`, or `P(1) = probs`.
 ///
@@ -89,6 +89,7 @@ impl Formula<2> for LogitsLogProb {
         let inside = (l * (x * 2.0 - 1.0)).log_sigmoid();
         if x == 0.0 || x == 1.0 { inside } else { outside(x, l) }
     }
+    compiled_here!(LogitsLogProb, 2, f64);
 }
 
 #[derive(Clone, Copy, Debug)]

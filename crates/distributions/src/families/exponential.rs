@@ -10,7 +10,7 @@ use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod, infinite_kl};
 use crate::random::{exponential, rand_draws};
 use crate::support::Support;
-use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
+use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, compiled_here, formula};
 
 use super::normal::HALF_LN_TAU;
 
@@ -39,6 +39,7 @@ impl Formula<2> for ExponentialLogProb {
         let outside = outside(rate);
         if x < 0.0 || infinite(x) { outside } else { inside }
     }
+    compiled_here!(ExponentialLogProb, 2, f64);
 }
 
 /// `rate x`; 0 below the support.

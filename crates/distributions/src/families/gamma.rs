@@ -14,7 +14,7 @@ use crate::special::{entry_key, implicit_draw, implicit_root, lgamma_above_tange
 use crate::support::Support;
 use probity_autodiff::math::gamma_inc::{gamma_log_draw_slope, gamma_p_inv, gamma_pdf, log_density};
 use probity_autodiff::math::{ln_1p_minus, stirling};
-use probity_autodiff::{Draw, Dual, Formula, Key, Real, Terms, Value, formula};
+use probity_autodiff::{Draw, Dual, Formula, Key, Real, Terms, Value, compiled_here, formula};
 
 /// `p(x) = rateᵃ xᵃ⁻¹ exp(-rate x) / Γ(a)` with `a` the concentration, `x > 0`.
 ///
@@ -62,6 +62,7 @@ impl Formula<3> for GammaLogProb {
         let ln_y = if y > 1e-30 { y.ln() } else { x.ln() + rate.ln() };
         log_density(a, y, ln_y) - x.ln()
     }
+    compiled_here!(GammaLogProb, 3, f64);
 }
 
 /// The log density of `u = ln x`.
@@ -135,6 +136,7 @@ impl Formula<4> for GammaDraw {
         let least = if least > 0.0 { least } else { R::of(f64::from(f32::MIN_POSITIVE)) };
         if x < least { least } else { x }
     }
+    compiled_here!(GammaDraw, 4, f64);
 }
 
 impl<V: Value> Sample<V> for Gamma<V> {

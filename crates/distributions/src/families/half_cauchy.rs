@@ -5,7 +5,7 @@ use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, 
 use crate::error::{ParameterError, positive};
 use crate::random::{cauchy, rand_draws};
 use crate::support::Support;
-use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
+use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, compiled_here, formula};
 use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
 
 /// `ln(2/π)`.
@@ -45,6 +45,7 @@ impl Formula<2> for HalfCauchyLogProb {
         let outside = outside(scale);
         if x < 0.0 || infinite(x) { outside } else { inside }
     }
+    compiled_here!(HalfCauchyLogProb, 2, f64);
 }
 
 /// The smaller one of cdf and sf, and whether it is the sf.
@@ -94,7 +95,7 @@ impl<V: Value> Distribution<V> for HalfCauchy<V> {
 impl<V: Value> Sample<V> for HalfCauchy<V> {
     fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
         let args = [Draw::Value(self.scale), Draw::Uniform(key)];
-        V::draw(cx, formula!(|scale, u| positive_or_nan(scale) * quantile(u)), args, least)
+        V::draw(cx, formula!(f64 | scale, u | positive_or_nan(scale) * quantile(u)), args, least)
     }
 }
 impl<V: Value> Reparameterized<V> for HalfCauchy<V> {}

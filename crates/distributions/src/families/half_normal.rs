@@ -9,7 +9,7 @@ use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod};
 use crate::random::{normal, rand_draws};
 use crate::support::Support;
-use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
+use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, compiled_here, formula};
 
 use super::normal::HALF_LN_TAU;
 use std::f64::consts::{FRAC_1_SQRT_2, LN_2, PI, SQRT_2};
@@ -44,6 +44,7 @@ impl Formula<2> for HalfNormalLogProb {
         let outside = outside(scale);
         if x < 0.0 || infinite(x) { outside } else { inside }
     }
+    compiled_here!(HalfNormalLogProb, 2, f64);
 }
 
 /// The log density of `u = ln x`.

@@ -10,7 +10,7 @@ use crate::error::{ParameterError, finite, positive};
 use crate::kl::{KlDivergence, KlMethod};
 use crate::random::{exponential, rand_draws, uniform};
 use crate::support::Support;
-use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
+use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, compiled_here, formula};
 
 use super::normal::HALF_LN_TAU;
 use std::f64::consts::{FRAC_1_SQRT_2, LN_2};
@@ -46,6 +46,7 @@ impl Formula<3> for LaplaceLogProb {
         let outside = outside(scale) + loc * 0.0;
         if infinite(x) { outside } else { inside }
     }
+    compiled_here!(LaplaceLogProb, 3, f64);
 }
 
 /// The cdf at `z` standard units.

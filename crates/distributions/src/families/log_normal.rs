@@ -6,7 +6,7 @@ use crate::error::{ParameterError, finite, positive};
 use crate::kl::{KlDivergence, KlMethod};
 use crate::random::{normal, rand_draws};
 use crate::support::Support;
-use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
+use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, compiled_here, formula};
 
 use super::normal::{HALF_LN_TAU, NormalLogProb};
 
@@ -44,6 +44,7 @@ impl Formula<3> for LogNormalLogProb {
         let outside = outside(scale) + loc * 0.0;
         if x <= 0.0 || infinite(x) { outside } else { inside }
     }
+    compiled_here!(LogNormalLogProb, 3, f64);
 }
 
 /// `ln x` in units of the Normal; `-∞` up to 0.

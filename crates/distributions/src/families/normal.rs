@@ -9,7 +9,7 @@ use crate::error::{ParameterError, finite, positive};
 use crate::kl::{KlDivergence, KlMethod};
 use crate::random::{normal, rand_draws};
 use crate::support::Support;
-use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
+use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, compiled_here, formula};
 
 /// `½ ln 2π`.
 pub(crate) const HALF_LN_TAU: f64 = 0.918938533204672741780329736405617640;
@@ -47,6 +47,7 @@ impl Formula<3> for NormalLogProb {
         let (inside, outside) = (z * z * -0.5 - scale.ln() - HALF_LN_TAU, outside(scale) + loc * 0.0);
         if infinite(x) { outside } else { inside }
     }
+    compiled_here!(NormalLogProb, 3, f64);
 }
 
 /// The same for a scale that is a bare constant: neither divisions nor logarithms.
@@ -138,7 +139,12 @@ impl<V: Value> Distribution<V> for Normal<V> {
 impl<V: Value> Sample<V> for Normal<V> {
     fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
         let args = [Draw::Value(self.loc), Draw::Value(self.scale), Draw::Normal(key)];
-        V::draw(cx, formula!(|loc, scale, z| finite_or_nan(loc) + positive_or_nan(scale) * z), args, least)
+        V::draw(
+            cx,
+            formula!(f64 | loc, scale, z | finite_or_nan(loc) + positive_or_nan(scale) * z),
+            args,
+            least,
+        )
     }
 }
 impl<V: Value> Reparameterized<V> for Normal<V> {}
@@ -204,6 +210,7 @@ impl Formula<4> for NormalNormalKl {
         let d = (s - t) / t;
         not_negative((d * (d + 2.0)) * 0.5 - ln_ratio(s, t) + shift * shift * 0.5)
     }
+    compiled_here!(NormalNormalKl, 4, f64);
 }
 
 impl<V: Value> KlDivergence<Normal<V>> for Normal<V> {

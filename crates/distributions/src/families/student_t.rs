@@ -16,7 +16,7 @@ use probity_autodiff::math::ln_1p_minus;
 use probity_autodiff::math::student_t::{
     student_t_cdf, student_t_draw_slope, student_t_icdf, student_t_log_cdf, student_t_log_sf, student_t_sf,
 };
-use probity_autodiff::{Draw, Dual, Formula, Key, Real, Terms, Value, formula};
+use probity_autodiff::{Draw, Dual, Formula, Key, Real, Terms, Value, compiled_here, formula};
 
 /// `p(x) ∝ (1 + z² / df)^(-(df + 1) / 2) / scale`, `z = (x - loc) / scale`, `x` real.
 ///
@@ -83,6 +83,7 @@ impl Formula<4> for StudentTLogProb {
         let outside = outside(scale) + df * 0.0 + loc * 0.0;
         if infinite(x) { outside } else { inside }
     }
+    compiled_here!(StudentTLogProb, 4, f64);
 }
 
 impl<V: Value> Distribution<V> for StudentT<V> {
@@ -130,6 +131,7 @@ impl Formula<6> for StudentTDraw {
         let log_widening = (half.ln() - log_gamma_draw(entry_key(u, v), half)) * 0.5;
         loc + scale * implicit_draw(n.re() * log_widening.exp(), df, student_t_draw_slope)
     }
+    compiled_here!(StudentTDraw, 6, f64);
 }
 
 impl<V: Value> Sample<V> for StudentT<V> {

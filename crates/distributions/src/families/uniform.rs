@@ -9,7 +9,7 @@ use crate::error::{ParameterError, finite};
 use crate::kl::{KlDivergence, KlMethod, infinite_kl};
 use crate::random::{rand_draws, uniform};
 use crate::support::Support;
-use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
+use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, compiled_here, formula};
 
 use super::normal::HALF_LN_TAU;
 
@@ -40,6 +40,7 @@ impl Formula<3> for UniformLogProb {
         let outside = outside(width) + low * 0.0;
         if x < low || x > high { outside } else { x * 0.0 - width.ln() + f64::ln(part) }
     }
+    compiled_here!(UniformLogProb, 3, f64);
 }
 
 /// The distance of two limits, or half of it where the whole overflows.

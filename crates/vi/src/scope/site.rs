@@ -122,7 +122,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         // ln q - ln p at the draw, with the exact entropy in the place of ln q.
         let n = self.layout.sites[index].size() as f64;
         let log_scales = match q.form {
-            ScaleForm::Softplus => Var::map_sum(formula!(|rho| rho.softplus().ln()), [q.rho]),
+            ScaleForm::Softplus => Var::map_sum(formula!(f64 | rho | rho.softplus().ln()), [q.rho]),
             ScaleForm::Log => q.rho.sum(),
         };
         let kl = -(log_scales + n * NORMAL_ENTROPY) - prior.log_prob_unconstrained(u, Terms::Sum);

@@ -185,3 +185,20 @@ fn a_borrowed_model_is_fitted_like_its_owned_twin() {
     }
     assert_eq!(borrowed.predict(&ByRef(&model), 5).unwrap(), owned.draws(5).unwrap());
 }
+
+#[test]
+fn parameters_may_be_whole_numbers_and_references() {
+    let model = |s: &mut Scope<'_>| {
+        let x = s.sample("x", Normal::new(0, 1))?;
+        s.observe("y", Normal::new(&x, 2), 2 * x)
+    };
+    let same = |s: &mut Scope<'_>| {
+        let x = s.sample("x", Normal::new(0.0, 1.0))?;
+        s.observe("y", Normal::new(x, 2.0), 2.0 * x)
+    };
+    let at = [0.3];
+    assert_eq!(
+        LogJoint::<_, f64>::new(model).unwrap().value(&at).unwrap(),
+        LogJoint::<_, f64>::new(same).unwrap().value(&at).unwrap()
+    );
+}

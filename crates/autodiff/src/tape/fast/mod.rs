@@ -165,7 +165,7 @@ impl<T: Scalar> Pass<'_, T> {
 
 /// Calls the forward rule of an operation.
 #[inline(always)]
-pub(super) fn forward<T: Scalar>(op: &impl Op<T>, node: &Node, x: &Inputs<'_, T>, y: &mut [T]) {
+pub(super) fn forward<T: Scalar>(op: &dyn Op<T>, node: &Node, x: &Inputs<'_, T>, y: &mut [T]) {
     match (node.fast.per_lane, op.fast()) {
         (false, _) => op.forward(x, y),
         (true, Some(fast)) => fast.forward_lanes(x, y),

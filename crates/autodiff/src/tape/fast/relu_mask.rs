@@ -14,7 +14,7 @@
 //! another order, so their last bits change.
 
 use super::super::node::Grad;
-use super::super::{Adjoints, Op, Tape, Var};
+use super::super::{Adjoints, BuiltIn, Tape, Var};
 use crate::kernel::SharedMut;
 use crate::real::Scalar;
 
@@ -60,11 +60,11 @@ impl<T: Scalar> Tape<T> {
     #[track_caller]
     pub(crate) fn record_relu(
         &self,
-        op: impl Op<T>,
+        op: impl BuiltIn,
         args: &[Var<'_, T>],
         (rows, cols): (usize, usize),
     ) -> Var<'_, T> {
-        let value = self.record(op, args, rows, cols);
+        let value = self.record_own(op, args, rows, cols);
         if let Some(id) = value.on(self) {
             self.inner_mut().nodes[id as usize].fast.relu = true;
         }

@@ -122,38 +122,13 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         n: usize,
         wanted: impl Fn(&str) -> bool + Sync,
     ) -> Result<Draws> {
-        let key = self.key.fold_in_str("draws");
-        let all = self.collect(n, key, |tape, layout, prefix, key| {
-            tape.bind(&self.params);
-            let joint = self.guide.joint(tape, &self.params, key.split().1);
-            let mode = Mode::Predict { guide: self.guide.as_ref(), params: &self.params, joint };
-            let mut how = Run::new(key, prefix);
-            how.collecting = true;
-            let out = run(model, tape, layout, mode, how)?;
-            let read = |(index, var): &(usize, probity_autodiff::Var<'_, T>)| {
-                (*index, var.shape(), var.read(|x| x.iter().map(|v| v.to_f64()).collect::<Vec<_>>()))
-            };
-            let kept = |(index, _): &&(usize, _)| wanted(&self.layout.sites[*index].name);
-            Ok(out.collected.iter().flatten().filter(kept).map(read).collect::<Vec<_>>())
-        })?;
-        let mut sites: Vec<SiteDraws> = Vec::new();
-        for draw in all {
-            for (at, (index, shape, values)) in draw.into_iter().enumerate() {
-                match sites.get_mut(at) {
-                    Some(site) if site.shape == shape => site.values.extend(values),
-                    Some(site) => {
-                        let problem = "its shape changes from draw to draw".into();
-                        return Err(Error::ModelChanged { site: site.name.clone(), problem });
-                    }
-                    None => {
-                        let site = &self.layout.sites[index];
-                        let (name, kind) = (site.name.clone(), site.kind);
-                        sites.push(SiteDraws { name, kind, shape, values });
-                    }
-                }
-            }
-        }
-        Ok(Draws { sites, n })
+        predict_sites(self.fitted(), model, n, &wanted)
+    }
+
+    /// What was fitted, without the model.
+    fn fitted(&self) -> Fitted<'_, T> {
+        let Self { layout, guide, params, key, .. } = self;
+        Fitted { layout, guide: guide.as_ref(), params, key: *key }
     }
 
     /// The ELBO (KL weight 1, all rows) by `n` fresh draws; NaN by none. Its standard error means little if the terms have heavy tails
@@ -167,14 +142,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
 
     /// The terms of the ELBO, one a draw.
     fn elbo_terms(&self, n: usize) -> Result<Vec<f64>> {
-        let key = self.key.fold_in_str("elbo");
-        self.collect(n, key, |tape, layout, prefix, key| {
-            tape.bind(&self.params);
-            let joint = self.guide.joint(tape, &self.params, key.split().1);
-            let mode = Mode::Elbo { guide: self.guide.as_ref(), params: &self.params, joint, draws: n };
-            let out = run(&self.model, tape, layout, mode, Run::new(key, prefix))?;
-            Ok(Elbo { log_likelihood: out.log_likelihood.mean(), kl: out.kl.mean() }.value())
-        })
+        elbo_terms(self.fitted(), &self.model, n)
     }
 
     pub(crate) fn estimate_elbo(&mut self, n: usize) -> Result {
@@ -186,6 +154,43 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         Ok(())
     }
 
+    /// Mean, standard deviation and quantiles of every latent and deterministic number, by 2000 draws.
+    ///
+    /// # Errors
+    /// What the model reports.
+    pub fn summary(&self) -> Result<crate::draws::Summary> {
+        Ok(self.draws(2000)?.summary())
+    }
+}
+
+impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
+    /// What is printed: as [`summary`](Posterior::summary), but of large sites only the first entries, and nothing of models of more than 100 000
+    /// numbers, whose draws take too long.
+    fn shown(&self) -> Result<crate::draws::Summary> {
+        if self.layout.dim > 100_000 {
+            return Ok(crate::draws::Summary::default());
+        }
+        // Draws of a large model take long.
+        let n = if self.layout.dim <= 1000 { 2000 } else { 200 };
+        let entries = self.layout.sites.iter().filter(|s| s.kind != SiteKind::Observed).map(|s| s.size());
+        let few = entries.sum::<usize>() <= crate::draws::Summary::SHOWN;
+        let draws = self.predict_sites(&self.model, n, |name| {
+            self.layout.site(name).is_some_and(|s| s.kind != SiteKind::Observed)
+        })?;
+        Ok(draws.summary_of(if few { usize::MAX } else { crate::draws::Summary::FIRST }))
+    }
+}
+
+/// What was fitted, without the model.
+#[derive(Clone, Copy)]
+struct Fitted<'a, T: Scalar> {
+    layout: &'a Layout,
+    guide: &'a dyn Guide<T>,
+    params: &'a Params<T>,
+    key: Key,
+}
+
+impl<T: Scalar> Fitted<'_, T> {
     /// `f` for the keys of `n` draws, on several threads, each with its own tape; the results in order. A draw at which the arithmetic of the
     /// model fails is drawn anew, as in a fit.
     fn collect<O: Send>(
@@ -221,31 +226,61 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         }
         Ok(all)
     }
+}
 
-    /// Mean, standard deviation and quantiles of every latent and deterministic number, by 2000 draws.
-    ///
-    /// # Errors
-    /// What the model reports.
-    pub fn summary(&self) -> Result<crate::draws::Summary> {
-        Ok(self.draws(2000)?.summary())
+probity_autodiff::precompiled! {
+    fn predict_sites<T>(
+        fitted: Fitted<'a, T>,
+        model: &'a (dyn Model<T> + Sync),
+        n: usize,
+        wanted: &'a (dyn Fn(&str) -> bool + Sync),
+    ) -> Result<Draws> {
+        let key = fitted.key.fold_in_str("draws");
+        let all = fitted.collect(n, key, |tape, layout, prefix, key| {
+            tape.bind(fitted.params);
+            let joint = fitted.guide.joint(tape, fitted.params, key.split().1);
+            let mode = Mode::Predict { guide: fitted.guide, params: fitted.params, joint };
+            let mut how = Run::new(key, prefix);
+            how.collecting = true;
+            let out = run(model, tape, layout, mode, how)?;
+            let read = |(index, var): &(usize, probity_autodiff::Var<'_, T>)| {
+                (*index, var.shape(), var.read(|x| x.iter().map(|v| v.to_f64()).collect::<Vec<_>>()))
+            };
+            let kept = |(index, _): &&(usize, _)| wanted(&fitted.layout.sites[*index].name);
+            Ok(out.collected.iter().flatten().filter(kept).map(read).collect::<Vec<_>>())
+        })?;
+        let mut sites: Vec<SiteDraws> = Vec::new();
+        for draw in all {
+            for (at, (index, shape, values)) in draw.into_iter().enumerate() {
+                match sites.get_mut(at) {
+                    Some(site) if site.shape == shape => site.values.extend(values),
+                    Some(site) => {
+                        let problem = "its shape changes from draw to draw".into();
+                        return Err(Error::ModelChanged { site: site.name.clone(), problem });
+                    }
+                    None => {
+                        let site = &fitted.layout.sites[index];
+                        let (name, kind) = (site.name.clone(), site.kind);
+                        sites.push(SiteDraws { name, kind, shape, values });
+                    }
+                }
+            }
+        }
+        Ok(Draws { sites, n })
     }
 }
 
-impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
-    /// What is printed: as [`summary`](Posterior::summary), but of large sites only the first entries, and nothing of models of more than 100 000
-    /// numbers, whose draws take too long.
-    fn shown(&self) -> Result<crate::draws::Summary> {
-        if self.layout.dim > 100_000 {
-            return Ok(crate::draws::Summary::default());
-        }
-        // Draws of a large model take long.
-        let n = if self.layout.dim <= 1000 { 2000 } else { 200 };
-        let entries = self.layout.sites.iter().filter(|s| s.kind != SiteKind::Observed).map(|s| s.size());
-        let few = entries.sum::<usize>() <= crate::draws::Summary::SHOWN;
-        let draws = self.predict_sites(&self.model, n, |name| {
-            self.layout.site(name).is_some_and(|s| s.kind != SiteKind::Observed)
-        })?;
-        Ok(draws.summary_of(if few { usize::MAX } else { crate::draws::Summary::FIRST }))
+probity_autodiff::precompiled! {
+    /// The terms of the ELBO, one a draw.
+    fn elbo_terms<T>(fitted: Fitted<'a, T>, model: &'a (dyn Model<T> + Sync), n: usize) -> Result<Vec<f64>> {
+        let key = fitted.key.fold_in_str("elbo");
+        fitted.collect(n, key, |tape, layout, prefix, key| {
+            tape.bind(fitted.params);
+            let joint = fitted.guide.joint(tape, fitted.params, key.split().1);
+            let mode = Mode::Elbo { guide: fitted.guide, params: fitted.params, joint, draws: n };
+            let out = run(model, tape, layout, mode, Run::new(key, prefix))?;
+            Ok(Elbo { log_likelihood: out.log_likelihood.mean(), kl: out.kl.mean() }.value())
+        })
     }
 }
 

@@ -121,7 +121,7 @@ impl<T: Scalar> Engine<T> {
     /// The mean over the draws of the ELBO and of the loss's gradient, which is left in the returned vector.
     pub(crate) fn step(
         &mut self,
-        model: &(impl Model<T> + Sync),
+        model: &(dyn Model<T> + Sync),
         at: At<'_, T>,
     ) -> Result<(Elbo, &mut AlignedVec<T>)> {
         let task = self.task(at);
@@ -161,7 +161,7 @@ impl<T: Scalar> Engine<T> {
     }
 
     /// Lets every worker compute its gradient.
-    fn work(&mut self, model: &(impl Model<T> + Sync), task: &Task<'_, T>) -> Result {
+    fn work(&mut self, model: &(dyn Model<T> + Sync), task: &Task<'_, T>) -> Result {
         let one = |worker: &mut Worker<T>| worker.error = worker.gradient(model, task).err();
         if let [worker] = &mut self.workers[..] {
             self.threads.during(|| one(worker));
@@ -180,7 +180,7 @@ impl<T: Scalar> Engine<T> {
     /// has their new values. Also the norm that the gradient had.
     pub(crate) fn step_updating(
         &mut self,
-        model: &(impl Model<T> + Sync),
+        model: &(dyn Model<T> + Sync),
         at: At<'_, T>,
         rule: &dyn Update<T>,
         memory: &mut [&mut [T]],
@@ -201,7 +201,7 @@ impl<T: Scalar> Engine<T> {
     }
 
     /// Runs the step again with every check on, and says where the first non-finite number came from.
-    pub(crate) fn explain(&mut self, model: &(impl Model<T> + Sync), at: At<'_, T>) -> Error {
+    pub(crate) fn explain(&mut self, model: &(dyn Model<T> + Sync), at: At<'_, T>) -> Error {
         let task = Task { checking: true, ..self.task(at) };
         if self.workers.len() < self.draws {
             self.separate();

@@ -86,7 +86,7 @@ impl<T: Scalar> Worker<T> {
         }
     }
 
-    pub(super) fn gradient(&mut self, model: &impl Model<T>, task: &Task<'_, T>) -> Result {
+    pub(super) fn gradient(&mut self, model: &dyn Model<T>, task: &Task<'_, T>) -> Result {
         self.back(model, task, Tape::bind, |tape, objective| drop(tape.backward_leaves(objective)))
     }
 
@@ -100,7 +100,7 @@ impl<T: Scalar> Worker<T> {
     /// where the model is not defined.
     pub(super) fn back<O>(
         &mut self,
-        model: &impl Model<T>,
+        model: &dyn Model<T>,
         task: &Task<'_, T>,
         bind: impl FnOnce(&Tape<T>, &Params<T>) + Copy,
         mut back: impl FnMut(&Tape<T>, Var<'_, T>) -> O,
@@ -125,7 +125,7 @@ impl<T: Scalar> Worker<T> {
 
     fn attempted<O>(
         &mut self,
-        model: &impl Model<T>,
+        model: &dyn Model<T>,
         task: &Task<'_, T>,
         bind: impl FnOnce(&Tape<T>, &Params<T>) + Copy,
         back: &mut impl FnMut(&Tape<T>, Var<'_, T>) -> O,

@@ -9,15 +9,16 @@ use crate::error::{Error, Result};
 use crate::guide::Guide;
 use crate::guides::MeanField;
 use crate::kl_weight::KlWeight;
+use crate::layout::Layout;
 use crate::model::Model;
-use crate::observer::Observer;
 #[cfg(feature = "progress")]
 use crate::observer::Progress;
+use crate::observer::{Observer, StepInfo};
 use crate::optim::{Adam, Memory, Optimizer, Schedule};
 use crate::posterior::Posterior;
 use crate::report::{Method, Report};
 use crate::scope::{Estimator, Minibatches, Plates, discover_start};
-use probity_autodiff::{Key, Scalar};
+use probity_autodiff::{Key, Params, Scalar};
 use run::State;
 use std::time::{Duration, Instant};
 
@@ -242,68 +243,14 @@ impl<T: Scalar> Fit<T> {
     /// # Errors
     /// As [`run`](Fit::run).
     pub fn run_observed<M: Model<T> + Sync>(
-        mut self,
+        self,
         model: M,
         observers: &mut [&mut dyn Observer],
     ) -> Result<Posterior<M, T>> {
-        self.check()?;
-        let start = Instant::now();
-        let key = Key::new(self.seed);
-        let found = discover_start(&model, key.fold_in_str("first run"), key.fold_in_str("start"))?;
-        let whole = self.check_minibatch(found.plates)?;
-        let params = self.start(&found.layout, key)?;
-        let multipliers = self.multipliers(&params);
-        let expected = self.steps.unwrap_or(Auto::MOST) / self.history_every + 1;
-        let minibatches = self.minibatch.map(|size| Minibatches { size, shuffled: self.shuffle });
-        let mut state = State {
-            rates: multipliers.clone(),
-            multipliers,
-            engine: Engine::new(&found, self.draws, minibatches, self.estimator, key.fold_in_str("fit")),
-            history: Vec::with_capacity(expected.min(1 << 20)),
-            memory: Memory::new(self.optimizer.as_ref(), params.len()),
-            params,
-        };
-        let covariance = self.solves_for(&found.layout);
-        let solved = match covariance {
-            Some(c) => self.solved(&model, &found, &mut state, observers, c, key)?,
-            None => None,
-        };
-        let taken = match &solved {
-            Some(solved) => Ok((solved.outcome.iterations, solved.stopped)),
-            None => self.steps_taken(&model, &mut state, observers),
-        };
-        observers.iter_mut().for_each(|o| o.done());
-        let (steps, stopped) = taken?;
-        let mut layout = state.engine.layout().clone();
-        if let Some(solved) = &solved {
-            solved.note_methods(&mut layout);
-        }
-        let drawn = layout.sites.iter().filter(|s| s.weights_drawn);
-        let (redrawn, redrawn_for) = state.engine.redrawn();
-        let report = Report {
-            guide: self.guide.name().into(),
-            method: if solved.is_some() { Method::Solved } else { Method::Stochastic },
-            steps,
-            stopped,
-            movement: solved.as_ref().map(|s| s.outcome.moved.0.max(s.outcome.moved.1)),
-            narrowed: solved.as_ref().and_then(|s| s.narrowed(&layout)),
-            draws: solved.as_ref().map_or(self.draws, |s| s.outcome.draws),
-            gradients: solved.as_ref().map_or(steps * self.draws, |s| s.outcome.gradients),
-            seed: self.seed,
-            minibatch: self.minibatch.filter(|_| !whole),
-            shuffled: self.shuffle,
-            estimator: self.estimator,
-            weights_drawn: drawn.map(|s| s.name.clone()).collect(),
-            kl_weight: self.kl_weight,
-            redrawn,
-            redrawn_for,
-            seconds: start.elapsed().as_secs_f64(),
-            elbo: None,
-            elbo_tail: None,
-        };
-        let mut posterior =
-            Posterior::new(model, layout, self.guide, state.params, state.history, report, key);
-        posterior.estimate_elbo(self.elbo_draws)?;
+        let elbo_draws = self.elbo_draws;
+        let Fitted { layout, guide, params, history, report, key } = fitted(self, &model, observers)?;
+        let mut posterior = Posterior::new(model, layout, guide, params, history, report, key);
+        posterior.estimate_elbo(elbo_draws)?;
         Ok(posterior)
     }
 
@@ -375,5 +322,81 @@ impl<T: Scalar> Fit<T> {
             }
         }
         Ok(())
+    }
+}
+
+/// All of a fit but its model.
+struct Fitted<T: Scalar> {
+    layout: Layout,
+    guide: Box<dyn Guide<T>>,
+    params: Params<T>,
+    history: Vec<StepInfo>,
+    report: Report,
+    key: Key,
+}
+
+probity_autodiff::precompiled! {
+    fn fitted<T>(
+        fit: Fit<T>,
+        model: &'a (dyn Model<T> + Sync),
+        observers: &'a mut [&'b mut (dyn Observer + 'b)],
+    ) -> Result<Fitted<T>> {
+        let mut fit = fit;
+        fit.check()?;
+        let start = Instant::now();
+        let key = Key::new(fit.seed);
+        let found = discover_start(model, key.fold_in_str("first run"), key.fold_in_str("start"))?;
+        let whole = fit.check_minibatch(found.plates)?;
+        let params = fit.start(&found.layout, key)?;
+        let multipliers = fit.multipliers(&params);
+        let expected = fit.steps.unwrap_or(Auto::MOST) / fit.history_every + 1;
+        let minibatches = fit.minibatch.map(|size| Minibatches { size, shuffled: fit.shuffle });
+        let mut state = State {
+            rates: multipliers.clone(),
+            multipliers,
+            engine: Engine::new(&found, fit.draws, minibatches, fit.estimator, key.fold_in_str("fit")),
+            history: Vec::with_capacity(expected.min(1 << 20)),
+            memory: Memory::new(fit.optimizer.as_ref(), params.len()),
+            params,
+        };
+        let covariance = fit.solves_for(&found.layout);
+        let solved = match covariance {
+            Some(c) => fit.solved(model, &found, &mut state, observers, c, key)?,
+            None => None,
+        };
+        let taken = match &solved {
+            Some(solved) => Ok((solved.outcome.iterations, solved.stopped)),
+            None => fit.steps_taken(model, &mut state, observers),
+        };
+        observers.iter_mut().for_each(|o| o.done());
+        let (steps, stopped) = taken?;
+        let mut layout = state.engine.layout().clone();
+        if let Some(solved) = &solved {
+            solved.note_methods(&mut layout);
+        }
+        let drawn = layout.sites.iter().filter(|s| s.weights_drawn);
+        let (redrawn, redrawn_for) = state.engine.redrawn();
+        let report = Report {
+            guide: fit.guide.name().into(),
+            method: if solved.is_some() { Method::Solved } else { Method::Stochastic },
+            steps,
+            stopped,
+            movement: solved.as_ref().map(|s| s.outcome.moved.0.max(s.outcome.moved.1)),
+            narrowed: solved.as_ref().and_then(|s| s.narrowed(&layout)),
+            draws: solved.as_ref().map_or(fit.draws, |s| s.outcome.draws),
+            gradients: solved.as_ref().map_or(steps * fit.draws, |s| s.outcome.gradients),
+            seed: fit.seed,
+            minibatch: fit.minibatch.filter(|_| !whole),
+            shuffled: fit.shuffle,
+            estimator: fit.estimator,
+            weights_drawn: drawn.map(|s| s.name.clone()).collect(),
+            kl_weight: fit.kl_weight,
+            redrawn,
+            redrawn_for,
+            seconds: start.elapsed().as_secs_f64(),
+            elbo: None,
+            elbo_tail: None,
+        };
+        Ok(Fitted { layout, guide: fit.guide, params: state.params, history: state.history, report, key })
     }
 }

@@ -50,9 +50,9 @@ impl<T: Scalar> Fit<T> {
         rates
     }
 
-    pub(super) fn steps_taken<M: Model<T> + Sync>(
+    pub(super) fn steps_taken(
         &mut self,
-        model: &M,
+        model: &(dyn Model<T> + Sync),
         state: &mut State<T>,
         observers: &mut [&mut dyn Observer],
     ) -> Result<(usize, Stopped)> {
@@ -82,9 +82,9 @@ impl<T: Scalar> Fit<T> {
     }
 
     /// Steps until the guide is at rest.
-    fn automatic<M: Model<T> + Sync>(
+    fn automatic(
         &mut self,
-        model: &M,
+        model: &(dyn Model<T> + Sync),
         state: &mut State<T>,
         observers: &mut [&mut dyn Observer],
         deadline: Option<Instant>,
@@ -111,9 +111,9 @@ impl<T: Scalar> Fit<T> {
         Ok((taken, stopped))
     }
 
-    fn one_step<M: Model<T> + Sync>(
+    fn one_step(
         &mut self,
-        model: &M,
+        model: &(dyn Model<T> + Sync),
         state: &mut State<T>,
         (step, steps): (usize, usize),
         factor: f64,

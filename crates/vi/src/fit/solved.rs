@@ -42,9 +42,9 @@ impl<T: Scalar> Fit<T> {
     }
 
     /// Solves, and sets the guide and the point parameters. None if the density is not finite near the start.
-    pub(super) fn solved<M: Model<T> + Sync>(
+    pub(super) fn solved(
         &mut self,
-        model: &M,
+        model: &(dyn Model<T> + Sync),
         found: &Discovered,
         state: &mut State<T>,
         observers: &mut [&mut dyn Observer],
@@ -145,13 +145,13 @@ fn take_params<T: Scalar>(gaussian: &Gaussian, found: &Discovered, state: &mut S
 }
 
 /// The log joint density, on as many threads as there are, where that pays.
-pub(crate) struct Joints<'m, M, T: Scalar> {
+pub(crate) struct Joints<'m, M: ?Sized, T: Scalar> {
     all: Vec<LogJoint<ByRef<'m, M>, T>>,
     /// The time of one point on one thread, once it is known.
     each: Duration,
 }
 
-impl<'m, M: Model<T> + Sync, T: Scalar> Joints<'m, M, T> {
+impl<'m, M: Model<T> + Sync + ?Sized, T: Scalar> Joints<'m, M, T> {
     /// What a call must take for other threads to be woken.
     const WORTH_SHARING: Duration = Duration::from_micros(300);
 

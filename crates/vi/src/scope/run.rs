@@ -139,59 +139,61 @@ impl<'t, T> Run<'t, T> {
     }
 }
 
-/// Runs the model on a tape that has been reset.
-pub(crate) fn run<'t, T: Scalar>(
-    model: &(impl Model<T> + ?Sized),
-    tape: &'t Tape<T>,
-    layout: &'t mut Layout,
-    mode: Mode<'t, T>,
-    run: Run<'t, T>,
-) -> Result<Outcome<'t, T>> {
-    let discovering = layout.sites.is_empty();
-    let out = Outcome { collected: run.collecting.then(Vec::new), ..Outcome::default() };
-    run.prefix.clear();
-    // Only weights that are drawn, and one draw; where a fault is looked for, every site by itself.
-    let together = run.together.filter(|_| run.estimator == Estimator::WeightSpace && !run.checking);
-    let together = together.and_then(|sites| Together::draw(tape, mode, run.key, sites));
-    let mut scope = Scope {
-        tape,
-        mode,
-        layout,
-        discovering,
-        cursor: 0,
-        prefix: run.prefix,
-        key: run.key,
-        plate: None,
-        plates: Plates::default(),
-        fault: None,
-        batcher: run.batcher,
-        estimator: run.estimator,
-        checking: run.checking || discovering,
-        together,
-        out,
-    };
-    if let Some(together) = &scope.together {
-        scope.out.kl.add(together.kl(), 1.0);
+probity_autodiff::precompiled! {
+    /// Runs the model on a tape that has been reset.
+    pub(crate) fn run<T>(
+        model: &'a dyn Model<T>,
+        tape: &'b Tape<T>,
+        layout: &'b mut Layout,
+        mode: Mode<'b, T>,
+        run: Run<'b, T>,
+    ) -> Result<Outcome<'b, T>> {
+        let discovering = layout.sites.is_empty();
+        let out = Outcome { collected: run.collecting.then(Vec::new), ..Outcome::default() };
+        run.prefix.clear();
+        // Only weights that are drawn, and one draw; where a fault is looked for, every site by itself.
+        let together = run.together.filter(|_| run.estimator == Estimator::WeightSpace && !run.checking);
+        let together = together.and_then(|sites| Together::draw(tape, mode, run.key, sites));
+        let mut scope = Scope {
+            tape,
+            mode,
+            layout,
+            discovering,
+            cursor: 0,
+            prefix: run.prefix,
+            key: run.key,
+            plate: None,
+            plates: Plates::default(),
+            fault: None,
+            batcher: run.batcher,
+            estimator: run.estimator,
+            checking: run.checking || discovering,
+            together,
+            out,
+        };
+        if let Some(together) = &scope.together {
+            scope.out.kl.add(together.kl(), 1.0);
+        }
+        if let Err(error) = model.run(&mut scope) {
+            return Err(match error {
+                Error::NotPositiveDefinite(source) => Error::Numerical { place: scope.place(), source },
+                error => error,
+            });
+        }
+        if let Some(fault) = scope.fault.take() {
+            return Err(fault);
+        }
+        if scope.cursor < scope.layout.sites.len() {
+            let site = scope.layout.sites[scope.cursor].name.clone();
+            return Err(Error::ModelChanged { site, problem: "it was not visited in this run".into() });
+        }
+        let mut out = scope.out;
+        out.plates = scope.plates;
+        if let Mode::Elbo { joint: Some(joint), .. } = mode {
+            out.kl.add(joint.entropy, -1.0);
+        }
+        Ok(out)
     }
-    if let Err(error) = model.run(&mut scope) {
-        return Err(match error {
-            Error::NotPositiveDefinite(source) => Error::Numerical { place: scope.place(), source },
-            error => error,
-        });
-    }
-    if let Some(fault) = scope.fault.take() {
-        return Err(fault);
-    }
-    if scope.cursor < scope.layout.sites.len() {
-        let site = scope.layout.sites[scope.cursor].name.clone();
-        return Err(Error::ModelChanged { site, problem: "it was not visited in this run".into() });
-    }
-    let mut out = scope.out;
-    out.plates = scope.plates;
-    if let Mode::Elbo { joint: Some(joint), .. } = mode {
-        out.kl.add(joint.entropy, -1.0);
-    }
-    Ok(out)
 }
 
 /// What the first run of a model finds.
@@ -210,20 +212,18 @@ pub(crate) struct Discovered {
 }
 
 /// A run in which latent variables are where a guide starts, at the middle of their priors.
-pub(crate) fn discover<T: Scalar>(model: &(impl Model<T> + ?Sized), key: Key) -> Result<Discovered> {
+pub(crate) fn discover<T: Scalar>(model: &dyn Model<T>, key: Key) -> Result<Discovered> {
     first_run(model, key, 0.0)
 }
 
-/// A run in which latent variables are where a guide starts, dispersed by this part of their priors.
-pub(super) fn first_run<T: Scalar>(
-    model: &(impl Model<T> + ?Sized),
-    key: Key,
-    dispersed: f64,
-) -> Result<Discovered> {
-    let (tape, mut layout, mut prefix) = (Tape::new(), Layout::default(), String::new());
-    let mode = Mode::Start { dispersed, moved: None };
-    let Outcome { priors, plates, free, aside, .. } =
-        run(model, &tape, &mut layout, mode, Run::new(key, &mut prefix))?;
-    let together = batched_draw::sites(&layout, &priors);
-    Ok(Discovered { layout, size: tape.size() - aside, together, plates, free })
+probity_autodiff::precompiled! {
+    /// A run in which latent variables are where a guide starts, dispersed by this part of their priors.
+    pub(super) fn first_run<T>(model: &'a dyn Model<T>, key: Key, dispersed: f64) -> Result<Discovered> {
+        let (tape, mut layout, mut prefix) = (Tape::new(), Layout::default(), String::new());
+        let mode = Mode::Start { dispersed, moved: None };
+        let Outcome { priors, plates, free, aside, .. } =
+            run(model, &tape, &mut layout, mode, Run::new(key, &mut prefix))?;
+        let together = batched_draw::sites(&layout, &priors);
+        Ok(Discovered { layout, size: tape.size() - aside, together, plates, free })
+    }
 }

@@ -199,7 +199,7 @@ fn find(density: impl Fn(&[f64]) -> Option<Vec<f64>>, n: usize, grid: &[f64]) ->
 
 /// The first run of a model that is to be fitted from the starts that `key` gives: dispersed as far as the model works there.
 pub(crate) fn discover_start<T: Scalar>(
-    model: &(impl Model<T> + ?Sized),
+    model: &dyn Model<T>,
     key: Key,
     start_key: Key,
 ) -> Result<Discovered> {
@@ -236,11 +236,7 @@ pub(crate) fn discover_start<T: Scalar>(
 }
 
 /// The log joint density where the guide starts; not finite if the model does not work there.
-fn at_start<T: Scalar>(
-    model: &(impl Model<T> + ?Sized),
-    found: Discovered,
-    key: Key,
-) -> Result<(Discovered, f64)> {
+fn at_start<T: Scalar>(model: &dyn Model<T>, found: Discovered, key: Key) -> Result<(Discovered, f64)> {
     let (mut u, mut starts) = (Vec::with_capacity(found.layout.dim), Vec::new());
     for (i, site) in found.layout.sites.iter().enumerate() {
         let start = site.start(key.fold_in(i as u64).fold_in(0))?.into_iter().map(T::from_f64);
@@ -270,7 +266,7 @@ fn at_start<T: Scalar>(
 
 /// Runs in which every site in its turn stands at the edge of its prior, three standard deviations off: a parameter that is out of its range then, as
 /// the scale of a Normal is below 0, would fail in a later step. Not for large models.
-fn check_edges<T: Scalar>(model: &(impl Model<T> + ?Sized), found: &Discovered, key: Key) -> Result {
+fn check_edges<T: Scalar>(model: &dyn Model<T>, found: &Discovered, key: Key) -> Result {
     const WORK: usize = 1 << 24;
     if found.free.len().saturating_mul(found.size) > WORK {
         return Ok(());

@@ -170,7 +170,7 @@ impl<T: Real, const N: usize> Div for Dual<T, N> {
         let (q, inverse) = (self.re / o.re, (o.re * stretch).recip());
         // In an infinite quotient, a denominator that does not change has no part: 0 · ∞ would be
         // NaN.
-        let finite = q - q == T::zero();
+        let finite = (q * 0.0).is_zero();
         let top = |a, b: T| if finite || b != T::zero() { a - b * q } else { a };
         Self { re: q, du: both(self.du, o.du, |a, b| top(a, b) * stretch * inverse) }
     }

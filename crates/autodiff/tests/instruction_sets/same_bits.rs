@@ -108,7 +108,7 @@ fn throughput<T: Scalar>(name: &str) {
     }
 }
 
-/// `cargo test --release -p probity-autodiff --test same_bits -- --ignored --nocapture --test-threads 1`
+/// `cargo test --release -p probity-autodiff --test instruction_sets -- --ignored --nocapture --test-threads 1`
 #[test]
 #[ignore = "a measurement"]
 fn throughput_of_the_hot_functions() {

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
-use crate::scope::{Discovered, Mode, PointParam, Run, discover, run};
+use crate::scope::{Discovered, Mode, Run, discover, run};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Scalar, Tape, Var};
 use std::fmt;
@@ -20,10 +20,8 @@ pub struct LogJoint<M, T: Scalar = f64> {
     prefix: String,
     /// The most points that are computed together.
     lanes: usize,
-    /// Where the model's point parameters stand, by site number.
-    params: Vec<PointParam<T>>,
-    /// The number of coordinates.
-    dim: usize,
+    /// The starts of the model's point parameters, by site number.
+    starts: Vec<Option<Arc<DMatrix<T>>>>,
     /// Points, values and gradients in the precision of the tape.
     buffers: [Vec<T>; 3],
 }
@@ -38,18 +36,9 @@ impl<M, T: Scalar> fmt::Debug for LogJoint<M, T> {
 /// With a tape of its own.
 impl<M: Clone, T: Scalar> Clone for LogJoint<M, T> {
     fn clone(&self) -> Self {
-        let (model, layout, params) = (self.model.clone(), self.layout.clone(), self.params.clone());
-        let (tape, prefix) = (Tape::new(), String::new());
-        Self {
-            model,
-            layout,
-            tape,
-            prefix,
-            lanes: self.lanes,
-            params,
-            dim: self.dim,
-            buffers: Default::default(),
-        }
+        let (model, layout, starts) = (self.model.clone(), self.layout.clone(), self.starts.clone());
+        let (tape, prefix, buffers) = (Tape::new(), String::new(), Default::default());
+        Self { model, layout, tape, prefix, lanes: self.lanes, starts, buffers }
     }
 }
 
@@ -66,47 +55,24 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
     pub fn new(model: M) -> Result<Self> {
         let key = Key::new(0);
         let found = discover(&model, key)?;
+        Self::of(model, &found, key)
+    }
+
+    /// Of a model whose first run has been.
+    pub(crate) fn of(model: M, found: &Discovered, key: Key) -> Result<Self> {
         let layout = found.layout.clone();
-        let mut params = Vec::with_capacity(layout.sites.len());
+        let mut starts = Vec::with_capacity(layout.sites.len());
         for (i, site) in layout.sites.iter().enumerate() {
-            params.push(if site.kind == SiteKind::Param {
+            starts.push(if site.kind == SiteKind::Param {
                 let start = site.start(key.fold_in(i as u64))?.into_iter().map(T::from_f64);
-                PointParam::Fixed(Arc::new(DMatrix::from_iterator(site.shape.0, site.shape.1, start)))
+                Some(Arc::new(DMatrix::from_iterator(site.shape.0, site.shape.1, start)))
             } else {
-                PointParam::None
+                None
             });
         }
-        Ok(Self::of(model, &found, params))
-    }
-
-    /// Of a model whose first run has been, with the unconstrained point parameters after the latent variables in the flat vector.
-    pub(crate) fn with_params(model: M, found: &Discovered) -> Self {
-        let mut end = found.layout.dim;
-        let params = found.layout.sites.iter().map(|site| match site.kind {
-            SiteKind::Param => {
-                end += site.size();
-                PointParam::From(end - site.size())
-            }
-            _ => PointParam::None,
-        });
-        let params = params.collect();
-        Self { dim: end, ..Self::of(model, found, params) }
-    }
-
-    fn of(model: M, found: &Discovered, params: Vec<PointParam<T>>) -> Self {
         let lanes = if found.size <= Self::SMALL { Self::LANES } else { 1 };
-        let layout = found.layout.clone();
-        let dim = layout.dim;
-        Self {
-            model,
-            layout,
-            tape: Tape::new(),
-            prefix: String::new(),
-            lanes,
-            params,
-            dim,
-            buffers: Default::default(),
-        }
+        let (tape, prefix, buffers) = (Tape::new(), String::new(), Default::default());
+        Ok(Self { model, layout, tape, prefix, lanes, starts, buffers })
     }
 
     /// The site table.
@@ -116,7 +82,7 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
 
     /// The number of unconstrained latent numbers.
     pub fn dim(&self) -> usize {
-        self.dim
+        self.layout.dim
     }
 
     /// The density at `u`.
@@ -222,7 +188,7 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         self.tape.reset();
         self.tape.set_lanes(0, lanes);
         let u = self.tape.variable_by_lane(d, 1, u);
-        let mode = Mode::Point { u, params: &self.params };
+        let mode = Mode::Point { u, starts: &self.starts };
         let how = Run::new(Key::new(0), &mut self.prefix);
         let out = run(&self.model, &self.tape, &mut self.layout, mode, how)?;
         let density = Var::linear_combination(out.log_prior.terms().chain(out.log_likelihood.terms()));

@@ -291,8 +291,8 @@ impl<T: Scalar> Fit<T> {
         }
         self.optimizer.check()?;
         let rate = self.optimizer.rate();
-        if !positive(rate) {
-            return bad("optimizer", &format!("a finite rate greater than 0 is needed, not {rate}"));
+        if !(rate >= 0.0 && rate < f64::INFINITY) {
+            return bad("optimizer", &format!("a finite rate of 0 or more is needed, not {rate}"));
         }
         if !self.schedule.is_valid() {
             return bad(

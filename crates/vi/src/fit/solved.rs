@@ -29,19 +29,16 @@ impl<T: Scalar> Fit<T> {
     /// Which Gaussians to solve for, if that is what this fit does: it has all data and the true objective, nothing was set that only makes sense for
     /// steps by stochastic gradients, and the numbers are precise and not too many.
     pub(super) fn solves_for(&self, layout: &Layout) -> Option<Covariance> {
-        let params =
-            layout.sites().iter().filter(|s| s.kind == SiteKind::Param).map(|s| s.size()).sum::<usize>();
         let stochastic = self.stochastic || self.steps.is_some() || self.minibatch.is_some();
         let true_objective = self.kl_weight == KlWeight::Full && self.estimator == Estimator::WeightSpace;
         let precise = TypeId::of::<T>() == TypeId::of::<f64>();
-        let size = layout.dim() + params;
-        let covariance = self.guide.covariance().filter(|_| (1..=MOST).contains(&size))?;
-        // With point parameters there is no full-rank solution.
-        let known = params == 0 || covariance == Covariance::Diagonal;
-        (!stochastic && true_objective && precise && known).then_some(covariance)
+        // A point parameter has no place in the full-rank Gaussian from which the mean field has its metric.
+        let points = layout.sites().iter().any(|s| s.kind == SiteKind::Param);
+        let fits = (1..=MOST).contains(&layout.dim()) && !points;
+        self.guide.covariance().filter(|_| fits && !stochastic && true_objective && precise)
     }
 
-    /// Solves, and sets the guide and the point parameters. None if the density is not finite near the start.
+    /// Solves, and sets the guide. None if the density is not finite near the start.
     pub(super) fn solved(
         &mut self,
         model: &(dyn Model<T> + Sync),
@@ -51,11 +48,10 @@ impl<T: Scalar> Fit<T> {
         covariance: Covariance,
         key: Key,
     ) -> Result<Option<Solved>> {
-        let mut start = Gaussian::start(&found.layout, key.fold_in_str("start"))?;
-        let points = append_params(&mut start, found, state);
-        let mut joints = Joints::new(LogJoint::with_params(ByRef(model), found));
+        let start = Gaussian::start(&found.layout, key.fold_in_str("start"))?;
+        let mut joints = Joints::new(LogJoint::of(ByRef(model), found, key)?);
         let deadline = self.time_limit.map(|limit| Instant::now() + limit);
-        let settings = Settings { covariance, points, tolerance: TOLERANCE, gradients: GRADIENTS, deadline };
+        let settings = Settings { covariance, tolerance: TOLERANCE, gradients: GRADIENTS, deadline };
         let mut ended = false;
         let constant = NORMAL_ENTROPY * found.layout.dim() as f64;
         let mut watch = |iteration: usize, value: f64, moved: f64| {
@@ -76,7 +72,6 @@ impl<T: Scalar> Fit<T> {
         let outcome = solve(start, settings, key.fold_in_str("solve"), &mut evaluate, &mut watch)?;
         let Some(outcome) = outcome else { return Ok(None) };
         self.guide.assign(&outcome.gaussian, &found.layout, &mut state.params);
-        take_params(&outcome.gaussian, found, state);
         let stopped = match &outcome {
             Outcome { at_rest: true, .. } => Stopped::Stationary,
             _ if ended => Stopped::ByObserver,
@@ -101,8 +96,7 @@ impl Solved {
     pub(super) fn narrowed(&self, layout: &Layout) -> Option<Narrowed> {
         let Outcome { gaussian, full, .. } = &self.outcome;
         let ratios = gaussian.sd().component_div(&full.sd());
-        let (at, ratio) =
-            ratios.iter().take(layout.dim()).copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1))?;
+        let (at, ratio) = ratios.iter().copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1))?;
         let holds = |site: &&Site| (site.offset..site.offset + site.size()).contains(&at);
         let site = layout.latent().find(holds)?;
         (gaussian != full).then(|| Narrowed { site: site.name.clone(), entry: at - site.offset, ratio })
@@ -112,34 +106,6 @@ impl Solved {
     pub(super) fn note_methods(&self, layout: &mut Layout) {
         for site in layout.sites.iter_mut().filter(|site| site.kind == SiteKind::Latent) {
             site.kl = Some(KlMethod::FixedDraws { draws: self.outcome.draws });
-        }
-    }
-}
-
-/// Puts the point parameters' starts after the latent variables. How many they are.
-fn append_params<T: Scalar>(start: &mut Gaussian, found: &Discovered, state: &State<T>) -> usize {
-    let (d, mut mean, mut sd) = (start.dim(), start.mean.as_slice().to_vec(), start.sd().as_slice().to_vec());
-    for site in found.layout.sites().iter().filter(|site| site.kind == SiteKind::Param) {
-        let Some(id) = state.params.find(&site.name) else { continue };
-        mean.extend(state.params.as_slice()[state.params.segment(id).range()].iter().map(|x| x.to_f64()));
-        sd.resize(mean.len(), WIDTH);
-    }
-    *start = Gaussian::diagonal(&mean, &sd);
-    mean.len() - d
-}
-
-/// The scale on which a point parameter is first looked at.
-const WIDTH: f64 = 0.1;
-
-/// Writes the point parameters.
-fn take_params<T: Scalar>(gaussian: &Gaussian, found: &Discovered, state: &mut State<T>) {
-    let mut at = found.layout.dim();
-    for site in found.layout.sites().iter().filter(|site| site.kind == SiteKind::Param) {
-        let Some(id) = state.params.find(&site.name) else { continue };
-        let range = state.params.segment(id).range();
-        for to in &mut state.params.as_mut_slice()[range] {
-            *to = T::from_f64(gaussian.mean[at]);
-            at += 1;
         }
     }
 }

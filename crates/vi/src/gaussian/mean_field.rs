@@ -5,7 +5,7 @@ use super::{Averages, Evaluate, Gaussian};
 use crate::error::Result;
 use probity_autodiff::nalgebra::{DMatrix, DVector};
 
-/// The ELBO of Gaussians with a diagonal covariance by these draws. Some coordinates may be points, without spread.
+/// The ELBO of Gaussians with a diagonal covariance by these draws.
 ///
 /// The mean field is badly conditioned where the target is correlated: its standard deviations are those of one coordinate when all others are
 /// held, and the mean may have to go many of them. So its mean moves in the metric of the full-rank optimum, `Σ E ∇ln p`, which is Newton's
@@ -14,8 +14,6 @@ use probity_autodiff::nalgebra::{DMatrix, DVector};
 pub(super) struct MeanField<'a> {
     /// A square root of the covariance of the full-rank optimum.
     pub(super) metric: &'a DMatrix<f64>,
-    /// The standard deviations of the full-rank optimum: the units of coordinates without spread.
-    pub(super) units: &'a DVector<f64>,
 }
 
 /// A Gaussian with its ELBO, slope and curvatures.
@@ -36,7 +34,7 @@ impl Surface for MeanField<'_> {
     fn at(&self, gaussian: Gaussian, z: &DMatrix<f64>, evaluate: &mut Evaluate<'_>) -> Result<Option<Point>> {
         let Some(averages) = Averages::new(&gaussian, z, evaluate)? else { return Ok(None) };
         let sd = gaussian.factor.diagonal();
-        let log_det: f64 = sd.iter().filter(|s| **s != 0.0).map(|s| s.ln()).sum();
+        let log_det: f64 = sd.iter().map(|s| s.ln()).sum();
         let value = averages.value + log_det;
         let resolution = 1e-14 * averages.largest.max(log_det.abs());
         let n = z.ncols() as f64;
@@ -64,10 +62,6 @@ impl Surface for MeanField<'_> {
         let mut moved = (0.0_f64, 0.0_f64);
         for i in 0..shift.len() {
             let (w, sd) = (point.curvature[i], factor[(i, i)]);
-            if sd == 0.0 {
-                moved.0 = moved.0.max((shift[i] / self.units[i]).abs());
-                continue;
-            }
             let log = if w > 0.0 { -0.5 * w.ln() } else { 1.0 };
             let log = log.clamp(-trust.log_scale, trust.log_scale);
             factor[(i, i)] = sd * log.exp();

@@ -15,8 +15,6 @@ use std::time::Instant;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) covariance: Covariance,
-    /// The last coordinates, so many, are points: they are optimised and have no spread.
-    pub(crate) points: usize,
     /// How far an independent set of draws may want to move a mean, in its standard deviations, and the logarithm of a standard deviation.
     pub(crate) tolerance: f64,
     /// The most gradients.
@@ -64,15 +62,18 @@ pub(crate) fn solve(
         evaluate(u, values, to)
     };
     let mut go_on = |value: f64, moved: f64| {
+        if told {
+            return false;
+        }
         iterations += 1;
         let late = settings.deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        told |= late || !watch(iterations, value, moved);
+        told = late || !watch(iterations, value, moved);
         !told
     };
     let Some(start) = path(&start, key.fold_in_str("path"), &mut counted, &mut go_on)? else {
         return Ok(None);
     };
-    let wants_full = settings.covariance == Covariance::Full && settings.points == 0;
+    let wants_full = settings.covariance == Covariance::Full;
     let within = |more: usize| gradients.get() + more <= settings.gradients;
     let thorough = Effort { pairs: FEWEST_PAIRS.max(2 * d), tolerance: settings.tolerance, within: &within };
     // On the way to a mean field a rough metric will do.
@@ -86,10 +87,8 @@ pub(crate) fn solve(
     let last = if wants_full {
         full
     } else {
-        let mut widths = conditional_sd(&whole);
-        widths.rows_mut(d - settings.points, settings.points).fill(0.0);
-        let start = Gaussian::diagonal(whole.mean.as_slice(), widths.as_slice());
-        let surface = MeanField { metric: &whole.factor, units: &whole.sd() };
+        let start = Gaussian::diagonal(whole.mean.as_slice(), conditional_sd(&whole).as_slice());
+        let surface = MeanField { metric: &whole.factor };
         let key = key.fold_in_str("mean field");
         match converge(&surface, start, thorough, key, &mut counted, &mut go_on)? {
             Some(last) => last,

@@ -50,8 +50,7 @@ impl Problem {
             values.iter_mut().zip(each).for_each(|(value, (u, gradient))| *value = density(u, gradient));
             Ok(())
         };
-        let settings =
-            Settings { covariance, points: 0, tolerance: 0.04, gradients: 400_000, deadline: None };
+        let settings = Settings { covariance, tolerance: 0.04, gradients: 400_000, deadline: None };
         solve(self.start.clone(), settings, Key::new(seed), &mut evaluate, &mut |_, _, _| true)
             .expect("the density has no errors")
             .expect("the density is finite")

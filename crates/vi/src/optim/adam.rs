@@ -27,7 +27,7 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// With this rate (greater than 0), β₁ = 0.9, β₂ = 0.999, ε = 1e-8, no decay.
+    /// With this rate (0 or more), β₁ = 0.9, β₂ = 0.999, ε = 1e-8, no decay.
     pub fn new(rate: f64) -> Self {
         Self {
             rate,

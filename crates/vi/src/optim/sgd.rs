@@ -13,7 +13,7 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// With this rate (greater than 0), without momentum.
+    /// With this rate (0 or more), without momentum.
     pub fn new(rate: f64) -> Self {
         Self { rate, momentum: 0.0 }
     }

@@ -15,7 +15,7 @@ pub use linear::Estimator;
 pub use plate::Batch;
 pub(crate) use plate::{Batcher, Minibatches};
 pub(crate) use row_major::ByRow;
-pub(crate) use run::{Discovered, Mode, Outcome, PointParam, Run, Total, discover, run};
+pub(crate) use run::{Discovered, Mode, Outcome, Run, Total, discover, run};
 
 use crate::error::{Error, Result};
 use crate::layout::{Init, Layout, Site, SiteKind, Start, Transform};

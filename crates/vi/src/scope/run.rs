@@ -17,23 +17,12 @@ pub(crate) enum Mode<'t, T: Scalar> {
     /// Where the guide will start, which is where the first steps need valid numbers: a draw of a wide prior may overflow.
     /// Starts that are not given by hand are dispersed by this part of the prior's spread; one site may be moved to the edge of its prior.
     Start { dispersed: f64, moved: Option<Moved<'t>> },
-    /// Read from a flat unconstrained vector; the log joint density is added up. Where point parameters stand is said by site number.
-    Point { u: Var<'t, T>, params: &'t [PointParam<T>] },
+    /// Read from a flat unconstrained vector; the log joint density is added up. Point parameters stand at their start, by site number.
+    Point { u: Var<'t, T>, starts: &'t [Option<Arc<DMatrix<T>>>] },
     /// Drawn from the guide; the terms of the ELBO are added up.
     Elbo { guide: &'t dyn Guide<T>, params: &'t Params<T>, joint: Option<Joint<'t, T>>, draws: usize },
     /// Drawn from the guide; data drawn from the likelihood.
     Predict { guide: &'t dyn Guide<T>, params: &'t Params<T>, joint: Option<Joint<'t, T>> },
-}
-
-/// Where a point parameter stands in a run at a point.
-#[derive(Clone, Debug)]
-pub(crate) enum PointParam<T> {
-    /// The site is none.
-    None,
-    /// At this unconstrained value.
-    Fixed(Arc<DMatrix<T>>),
-    /// In the flat vector, from this entry on.
-    From(usize),
 }
 
 /// The values of named sites in one run.

@@ -1,7 +1,7 @@
 //! What `sample`, `observe` and `param` do in each kind of run.
 
 use super::batched_draw::fixed_normal;
-use super::{Data, Mode, PointParam, Scope};
+use super::{Data, Mode, Scope};
 use crate::error::{Error, Result};
 use crate::guide::{Marginal, ScaleForm};
 use crate::layout::{Init, ScaleStart, SiteKind, Start, Transform};
@@ -230,6 +230,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
         if self.checking && !self.discovering {
             let bad = |x: &[T]| x.iter().map(|x| x.to_f64()).find(|x| !x.is_finite());
             if let Some(value) = log_density.read_lanes(bad) {
+                // A backward pass from here traces the number to the operation that made it.
+                drop(self.tape.backward_leaves(log_density.sum()));
                 return Err(Error::NotFiniteFactor { site: self.full_name(name), value });
             }
         }
@@ -312,14 +314,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         let site = &self.layout.sites[index];
         let u = match self.mode {
             Mode::Start { .. } => None,
-            Mode::Point { u, params } => match &params[index] {
-                PointParam::None => None,
-                PointParam::Fixed(value) => Some(self.tape.share(value)),
-                PointParam::From(at) => {
-                    let (rows, cols) = site.shape;
-                    Some(u.rows(*at..at + rows * cols).reshape(rows, cols))
-                }
-            },
+            Mode::Point { starts, .. } => starts[index].as_ref().map(|start| self.tape.share(start)),
             Mode::Elbo { params: p, .. } | Mode::Predict { params: p, .. } => {
                 p.find(&site.name).map(|id| self.tape.param(p, id))
             }

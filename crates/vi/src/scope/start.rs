@@ -2,7 +2,7 @@
 
 use super::batched_draw::fixed_normal;
 use super::run::{Mode, Run, first_run, run};
-use super::{Data, Discovered, PointParam, Scope};
+use super::{Data, Discovered, Scope};
 use crate::error::{Error, Result};
 use crate::layout::{Init, SiteKind, Start};
 use crate::model::Model;
@@ -243,19 +243,15 @@ fn at_start<T: Scalar>(model: &dyn Model<T>, found: Discovered, key: Key) -> Res
         match site.kind {
             SiteKind::Latent => u.extend(start),
             SiteKind::Param => {
-                starts.push(PointParam::Fixed(Arc::new(DMatrix::from_iterator(
-                    site.shape.0,
-                    site.shape.1,
-                    start,
-                ))));
+                starts.push(Some(Arc::new(DMatrix::from_iterator(site.shape.0, site.shape.1, start))));
                 continue;
             }
             _ => {}
         }
-        starts.push(PointParam::None);
+        starts.push(None);
     }
     let (tape, mut layout, mut prefix) = (Tape::new(), found.layout.clone(), String::new());
-    let mode = Mode::Point { u: tape.column(&u), params: &starts };
+    let mode = Mode::Point { u: tape.column(&u), starts: &starts };
     let density = match run(model, &tape, &mut layout, mode, Run::new(key, &mut prefix)) {
         Ok(out) => out.log_prior.mean() + out.log_likelihood.mean(),
         Err(Error::Parameter { .. } | Error::Numerical { .. }) => f64::NAN,

@@ -98,7 +98,7 @@ fn steps_allocate_nothing() {
     let results = [
         measure("eight schools", fixed(400), EightSchools { centred }, 10),
         measure("eight schools, 1e5 steps", fixed(100_000), EightSchools { centred }, 10),
-        measure("eight schools, automatic", Fit::new(), EightSchools { centred: false }, 10),
+        measure("eight schools, automatic", Fit::new().draws(8), EightSchools { centred: false }, 10),
         // 103 rows by 20: the last of an epoch has 3.
         measure("ragged minibatches", fixed(400).minibatch(20), regression(), 10),
         measure("batches in order", fixed(400).minibatch(20).shuffle(false), regression(), 10),

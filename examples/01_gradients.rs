@@ -1,4 +1,5 @@
-//! Course 1. Gradients: a formula, the tape, a gradient check, and second derivatives by the same tape.
+//! Course 1. Gradients: a formula, the tape, a gradient check, and second derivatives by the same
+//! tape.
 //!
 //! `cargo run --release --example 01_gradients`
 
@@ -6,14 +7,15 @@ use probity::prelude::*;
 use probity_examples::{console::end, say};
 use std::process::ExitCode;
 
-/// A formula is written once. Here in one line, with its exact partial derivatives: `∂/∂x, ∂/∂loc, ∂/∂scale`.
+/// A formula is written once. Here in one line, with its exact partial derivatives:
+/// `∂/∂x, ∂/∂loc, ∂/∂scale`.
 pub fn log_density(x: f64, loc: f64, scale: f64) -> (f64, [f64; 3]) {
     let normal = formula!(|x, loc, scale| ((x - loc) / scale).sq() * -0.5 - scale.ln() - 0.9189385332046727);
     partials(normal, [x, loc, scale])
 }
 
-/// The logistic loss of weights `w` on data `x` (n × k) with labels `y` (n × 1), on any scalar type: dual numbers differentiate
-/// it twice.
+/// The logistic loss of weights `w` on data `x` (n × k) with labels `y` (n × 1), on any scalar
+/// type: dual numbers differentiate it twice.
 pub fn loss<'t, T: Scalar>(w: Var<'t, T>, x: Var<'t, T>, y: Var<'t, T>) -> Var<'t, T> {
     let logits = x.matmul(w);
     (logits.softplus() - y * logits).sum()
@@ -34,7 +36,8 @@ pub fn gradient(at: [f64; 2]) -> DMatrix<f64> {
     tape.backward(value).wrt(w)
 }
 
-/// The Hessian times a direction: the same tape on dual numbers, whose derivative part points along the direction.
+/// The Hessian times a direction: the same tape on dual numbers, whose derivative part points along
+/// the direction.
 pub fn hessian_times(at: [f64; 2], direction: [f64; 2]) -> DMatrix<f64> {
     let (x, y) = data();
     let dual = |m: &DMatrix<f64>| m.map(Dual::<f64, 1>::constant);

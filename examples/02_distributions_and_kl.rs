@@ -1,4 +1,5 @@
-//! Course 2. Distributions: what they can do, three ways to a KL divergence, and the laws, run on a distribution of your own.
+//! Course 2. Distributions: what they can do, three ways to a KL divergence, and the laws, run on a
+//! distribution of your own.
 //!
 //! `cargo run --release --example 02_distributions_and_kl`
 
@@ -8,7 +9,8 @@ use probity::prelude::*;
 use probity_examples::{console::end, say};
 use std::process::ExitCode;
 
-/// `p(x) = x / scale² exp(-½ (x / scale)²)`, `x > 0`. The parameter is a number, a dual, or a matrix on the tape: any `Value`.
+/// `p(x) = x / scale² exp(-½ (x / scale)²)`, `x > 0`. The parameter is a number, a dual, or a
+/// matrix on the tape: any `Value`.
 #[derive(Clone, Copy, Debug)]
 pub struct Rayleigh<V = f64> {
     /// Where the density is highest.
@@ -52,7 +54,8 @@ impl<V: Value> KlDivergence<Rayleigh<V>> for Rayleigh<V> {
 }
 family!(Rayleigh { scale });
 
-/// The laws that every member of the library obeys, on the distribution above. In a test: with proptest's random parameters.
+/// The laws that every member of the library obeys, on the distribution above. In a test: with
+/// proptest's random parameters.
 pub fn check(s: f64, t: f64, key: Key) -> Result<(), LawError> {
     let (q, p) = (Rayleigh { scale: s }, Rayleigh { scale: t });
     laws::integrates_to_one(&q)?;

@@ -27,8 +27,8 @@ impl<T: Scalar> Model<T> for EightSchools {
     fn run(&self, s: &mut Scope<'_, T>) -> probity::vi::Result {
         let mu = s.sample("mu", Normal::new(0.0, 5.0))?;
         let tau = s.sample("tau", HalfCauchy::new(5.0))?;
-        // Standardised effects: those of the schools themselves would have a spread that depends on tau, which independent
-        // Gaussians describe badly.
+        // Standardised effects: those of the schools themselves would have a spread that depends on
+        // tau, which independent Gaussians describe badly.
         let z = s.sample("z", Normal::standard().rows(self.effect.len()))?;
         let theta = s.deterministic("theta", mu + tau * z)?;
         s.observe("effect", Normal::new(theta, s.data(&self.error)), &self.effect)

@@ -1,4 +1,5 @@
-//! Side-by-side workloads: ours, JAX's and PyTorch's, and how far ours are from what the machine can do.
+//! Side-by-side workloads: ours, JAX's and PyTorch's, and how far ours are from what the machine
+//! can do.
 #![forbid(unsafe_code)]
 
 mod args;

@@ -5,7 +5,8 @@ use probity_vi::{Observer, StepInfo};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-/// A clock that counts steps. The first block warms up (memory, caches, branch predictors) and is not counted.
+/// A clock that counts steps. The first block warms up (memory, caches, branch predictors) and is
+/// not counted.
 #[derive(Debug)]
 pub struct Meter {
     /// Steps in a block.

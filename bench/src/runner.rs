@@ -71,7 +71,8 @@ pub fn run(settings: &Settings) -> Result {
     Ok(())
 }
 
-/// Prints what the machine can do, the least time of every step, and our measurements beside it: those of the file, or new ones.
+/// Prints what the machine can do, the least time of every step, and our measurements beside it:
+/// those of the file, or new ones.
 ///
 /// # Errors
 /// As [`run`], or if the file cannot be read.

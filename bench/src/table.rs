@@ -63,8 +63,8 @@ fn ratio(of: Option<f64>, bar: Option<f64>) -> String {
     text
 }
 
-/// The table of all workloads in these lines, in the order in which they first appear, fewer cores first, with a column for every
-/// peer that is in them.
+/// The table of all workloads in these lines, in the order in which they first appear, fewer cores
+/// first, with a column for every peer that is in them.
 pub fn markdown(lines: &[Line]) -> String {
     let medians = Medians(lines);
     let mut rows: Vec<(&str, usize)> = Vec::new();

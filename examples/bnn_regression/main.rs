@@ -1,7 +1,7 @@
 //! A Bayesian neural net that knows what it does not know.
 //!
-//! By default it learns a sine from 100 noisy points on [-3, 3] and draws what it believes on [-6, 6]; `--data FILE.csv` runs
-//! the same on a table. `--help` lists the options.
+//! By default it learns a sine from 100 noisy points on [-3, 3] and draws what it believes on [-6,
+//! 6]; `--data FILE.csv` runs the same on a table. `--help` lists the options.
 
 mod network;
 mod options;

@@ -10,7 +10,8 @@ use serde::Serialize;
 use std::error::Error;
 use std::time::Instant;
 
-/// Noise variance, in the units that the network sees, for which `MSE + 0.01 KL/N` is an ELBO: 2 σ² = 0.01.
+/// Noise variance, in the units that the network sees, for which `MSE + 0.01 KL/N` is an ELBO: 2 σ²
+/// = 0.01.
 pub const RECIPE_VARIANCE: f64 = 0.005;
 
 /// How the rows are dealt out.
@@ -27,7 +28,8 @@ pub struct Trained {
     pub seconds: f64,
 }
 
-/// The regression that the options describe, trained; `as_recipe` gives it the fixed noise of the recipe.
+/// The regression that the options describe, trained; `as_recipe` gives it the fixed noise of the
+/// recipe.
 pub fn train(
     options: &Options,
     (x, y): (&DMatrix<f64>, &[f64]),
@@ -70,15 +72,16 @@ pub fn elbo_per_row(fitted: &FittedRegression, rows: usize) -> f64 {
     fitted.posterior().report().elbo.map_or(f64::NAN, |e| e.value) / rows as f64
 }
 
-/// The share of targets within 1.645 epistemic standard deviations of the mean: 90 % intervals from the spread of the draws alone, as
-/// the recipe's users read it.
+/// The share of targets within 1.645 epistemic standard deviations of the mean: 90 % intervals from
+/// the spread of the draws alone, as the recipe's users read it.
 pub fn epistemic_coverage(y: &[f64], p: &RegressionPrediction) -> f64 {
     let inside =
         y.iter().zip(p.mean()).zip(p.epistemic_sd()).filter(|((y, m), sd)| (*y - m).abs() <= 1.6449 * sd);
     inside.count() as f64 / y.len() as f64
 }
 
-/// The picture, the predictions and the summary as files. The predictions stand between the columns before and after them.
+/// The picture, the predictions and the summary as files. The predictions stand between the columns
+/// before and after them.
 pub fn files(
     figure: &Figure,
     before: (&str, &[f64]),

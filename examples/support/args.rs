@@ -11,7 +11,8 @@ use std::str::FromStr;
 pub struct UsageError(pub String);
 
 impl UsageError {
-    /// Words an error of the parser; `options` are the long options of the program, to suggest the one that was meant.
+    /// Words an error of the parser; `options` are the long options of the program, to suggest the
+    /// one that was meant.
     pub fn from_parser(error: lexopt::Error, options: &[&str]) -> Self {
         Self(match error {
             lexopt::Error::UnexpectedOption(option) => return Self::unknown(&option, options),
@@ -38,7 +39,8 @@ impl UsageError {
     }
 }
 
-/// Parses the value of an option; `expected` completes the sentence "the option --epochs needs ...".
+/// Parses the value of an option; `expected` completes the sentence "the option --epochs needs
+/// ...".
 ///
 /// # Errors
 /// The value does not parse or `valid` refuses it.
@@ -53,7 +55,8 @@ pub fn parse<T: FromStr>(
     parsed.ok_or_else(|| UsageError(format!("the option {option} needs {expected}, not \"{text}\"")))
 }
 
-/// The least number of characters to insert, delete or replace to turn one text into the other (Levenshtein distance).
+/// The least number of characters to insert, delete or replace to turn one text into the other
+/// (Levenshtein distance).
 fn edits(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();

@@ -1,8 +1,8 @@
 //! Printing that does not end a program: its results matter more than what it says on the way.
 //!
-//! `println!` panics when its reader has gone (`program | head -2`) or when standard output cannot be
-//! written to (`program > /dev/full`), and the work of the program is lost. [`say!`](crate::say) falls silent
-//! instead, and [`end`] makes the exit code.
+//! `println!` panics when its reader has gone (`program | head -2`) or when standard output cannot
+//! be written to (`program > /dev/full`), and the work of the program is lost. [`say!`](crate::say)
+//! falls silent instead, and [`end`] makes the exit code.
 
 use crate::output::reason;
 use std::fmt::{Arguments, Display};
@@ -34,7 +34,8 @@ pub fn warn(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// The end of a program: an error of its own, or else one of standard output, is printed as one sentence, with exit code 2.
+/// The end of a program: an error of its own, or else one of standard output, is printed as one
+/// sentence, with exit code 2.
 ///
 /// A reader that wanted no more is no error.
 pub fn end<E: Display>(result: Result<(), E>) -> ExitCode {

@@ -1,4 +1,5 @@
-//! What the example programs share and no model needs: reading a table, drawing a figure, writing results, usage errors, printing.
+//! What the example programs share and no model needs: reading a table, drawing a figure, writing
+//! results, usage errors, printing.
 //!
 //! Every error of this crate prints as one sentence, so that a program can show it as it is.
 #![forbid(unsafe_code)]

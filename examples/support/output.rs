@@ -31,19 +31,22 @@ impl Output {
         Self::default()
     }
 
-    /// Adds a file by its name within the folder; a second file of the same name replaces the first.
+    /// Adds a file by its name within the folder; a second file of the same name replaces the
+    /// first.
     pub fn add(&mut self, name: impl Into<String>, contents: impl Into<Vec<u8>>) {
         let name = name.into();
         self.files.retain(|(other, _)| *other != name);
         self.files.push((name, contents.into()));
     }
 
-    /// Writes all files into `folder`, which is created if it does not exist, and returns their paths.
+    /// Writes all files into `folder`, which is created if it does not exist, and returns their
+    /// paths.
     ///
-    /// Every file is first written in full under a temporary name beside its own, and only when all are on the disk do they
-    /// get their names. On an error the temporary files and the folders made for them are removed, and older files stay as
-    /// they were. Should the last step itself fail, because the folder changed meanwhile, then the files that have their
-    /// names by then are complete.
+    /// Every file is first written in full under a temporary name beside its own, and only when all
+    /// are on the disk do they get their names. On an error the temporary files and the folders
+    /// made for them are removed, and older files stay as they were. Should the last step itself
+    /// fail, because the folder changed meanwhile, then the files that have their names by then are
+    /// complete.
     ///
     /// # Errors
     /// The folder is a file, cannot be created or written to, or the disk is full.
@@ -122,7 +125,8 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        // Nothing can be done about a failure to clean up, and the error that led here is the one to report.
+        // Nothing can be done about a failure to clean up, and the error that led here is the one
+        // to report.
         for (temporary, _) in &self.staged {
             let _ = fs::remove_file(temporary);
         }

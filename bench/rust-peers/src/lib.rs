@@ -1,4 +1,5 @@
-//! What the Rust peers share: the table of workloads, the command line, the clock, the line of JSON.
+//! What the Rust peers share: the table of workloads, the command line, the clock, the line of
+//! JSON.
 
 use serde::Deserialize;
 use std::error::Error;
@@ -63,7 +64,8 @@ impl Job {
         step * self.net.batch % (self.net.rows - self.net.batch + 1)
     }
 
-    /// Times blocks of steps, the first of which warms up and does not count, and prints the result. `step` gets the number of the step.
+    /// Times blocks of steps, the first of which warms up and does not count, and prints the
+    /// result. `step` gets the number of the step.
     ///
     /// # Errors
     /// What a step reports.

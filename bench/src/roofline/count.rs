@@ -1,7 +1,8 @@
 //! How many operations, bytes and normal numbers a step needs, whoever computes it.
 //!
-//! Bytes are those that a step must move between memory and core if every pass over memory that can be one is one, the
-//! noise is made again instead of stored, and nothing stays in registers from step to step.
+//! Bytes are those that a step must move between memory and core if every pass over memory that can
+//! be one is one, the noise is made again instead of stored, and nothing stays in registers from
+//! step to step.
 
 use crate::workloads::{Density, LinearRegression, Logistic, Net, Normals, Predict, Work};
 
@@ -34,13 +35,15 @@ fn parameters(widths: &[usize]) -> f64 {
     layers(widths).map(|(a, b)| (a + 1.0) * b).sum()
 }
 
-/// Bytes per weight when weights are drawn: draw (read loc and rho, write the weight) 12; products (read the weight forward and
-/// backward, write its gradient) 12; update (read the gradient, loc, rho and four moments, write all but the gradient) 52.
+/// Bytes per weight when weights are drawn: draw (read loc and rho, write the weight) 12; products
+/// (read the weight forward and backward, write its gradient) 12; update (read the gradient, loc,
+/// rho and four moments, write all but the gradient) 52.
 const WEIGHT_SPACE: f64 = 76.0;
-/// When outputs are drawn: variance (read loc and rho, write it) 12; products with means and with variances 24; update
-/// (read two gradients) 56.
+/// When outputs are drawn: variance (read loc and rho, write it) 12; products with means and with
+/// variances 24; update (read two gradients) 56.
 const LOCAL: f64 = 92.0;
-/// Arrays of a step: loc, rho, the weight (variance), its gradient, gradients of loc and rho, four moments.
+/// Arrays of a step: loc, rho, the weight (variance), its gradient, gradients of loc and rho, four
+/// moments.
 const ARRAYS: f64 = 40.0;
 
 fn net(net: &Net) -> Count {

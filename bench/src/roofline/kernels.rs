@@ -5,7 +5,8 @@ use probity_autodiff::simd::{Kernel, dispatch};
 
 /// Multiply-adds per number and pass.
 pub const CHAIN: usize = 64;
-/// Numbers of a vector, and vectors at once: enough that the next one never waits for the result of the last.
+/// Numbers of a vector, and vectors at once: enough that the next one never waits for the result of
+/// the last.
 const LANES: usize = 16;
 const AT_ONCE: usize = 10;
 /// Numbers that are worked on together.
@@ -70,7 +71,8 @@ impl Pass {
         }
     }
 
-    /// One pass over the arrays, which are of one length; `s` is a number that the compiler does not know.
+    /// One pass over the arrays, which are of one length; `s` is a number that the compiler does
+    /// not know.
     pub fn run(self, arrays: &mut [Vec<f32>], s: f32) {
         match (self, arrays) {
             (Pass::Copy, [a, b]) => a.copy_from_slice(b),

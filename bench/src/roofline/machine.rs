@@ -37,7 +37,8 @@ pub struct Arithmetic {
     pub product: f64,
     /// Normal numbers into the first cache.
     pub normals: f64,
-    /// Weights drawn, noise included, with their divergence from a standard normal prior, forward and backward, in the first caches.
+    /// Weights drawn, noise included, with their divergence from a standard normal prior, forward
+    /// and backward, in the first caches.
     pub weights: f64,
     /// Parameters updated by Adam, in the first caches.
     pub updates: f64,
@@ -64,8 +65,8 @@ impl Level {
 }
 
 impl Machine {
-    /// Measures for as many threads as the pool at hand has, with this time for each rate, products of these shapes, and arrays of
-    /// these sizes per thread.
+    /// Measures for as many threads as the pool at hand has, with this time for each rate, products
+    /// of these shapes, and arrays of these sizes per thread.
     pub fn measure(time: Duration, shapes: &[Shape], sizes: &[usize]) -> Self {
         let threads = rayon::current_num_threads();
         Self {
@@ -76,7 +77,8 @@ impl Machine {
         }
     }
 
-    /// The level that arrays of this size are in: the smallest measured one that holds them, or the largest.
+    /// The level that arrays of this size are in: the smallest measured one that holds them, or the
+    /// largest.
     pub fn level(&self, size: f64) -> Option<&Level> {
         self.levels.iter().find(|l| l.size >= size).or(self.levels.last())
     }

@@ -12,7 +12,8 @@ use crate::table::{median_of, time};
 use crate::workloads::Workload;
 use std::fmt::Write;
 
-/// Bytes per thread of the arrays that bandwidth is measured with: first cache, second cache, last cache, and far more than any.
+/// Bytes per thread of the arrays that bandwidth is measured with: first cache, second cache, last
+/// cache, and far more than any.
 pub const SIZES: [usize; 4] = [32 << 10, 1 << 20, 128 << 20, 2 << 30];
 
 /// Shapes of the products that the rate is measured with: those of the networks, and square ones.
@@ -34,7 +35,8 @@ pub struct Bound {
     pub memory: f64,
     /// Of drawing the normal numbers.
     pub draws: f64,
-    /// Of the elementary functions: weights, drawn and with their divergence, and updates of parameters.
+    /// Of the elementary functions: weights, drawn and with their divergence, and updates of
+    /// parameters.
     pub functions: f64,
     /// Whether all elementary functions are in it.
     pub counted: bool,
@@ -54,8 +56,8 @@ impl Bound {
         }
     }
 
-    /// Of all that is computed, if no byte ever had to be waited for: one core does these things one after the other. None where the
-    /// elementary functions are not counted.
+    /// Of all that is computed, if no byte ever had to be waited for: one core does these things
+    /// one after the other. None where the elementary functions are not counted.
     pub fn computing(&self) -> Option<f64> {
         self.counted.then_some(self.products + self.functions)
     }

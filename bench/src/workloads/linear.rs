@@ -7,7 +7,8 @@ use probity_vi::{Fit, Scope};
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// `y ~ Normal(X b, s)`, `b ~ Normal(0, 1)`, `s ~ HalfNormal(1)`, all rows in every step, in double precision.
+/// `y ~ Normal(X b, s)`, `b ~ Normal(0, 1)`, `s ~ HalfNormal(1)`, all rows in every step, in double
+/// precision.
 #[derive(Clone, Debug, Deserialize)]
 pub struct LinearRegression {
     /// Rows of the data.

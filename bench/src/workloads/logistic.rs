@@ -9,8 +9,9 @@ use probity_vi::{Fit, Scope};
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// Slopes `Normal(0, 1)`; an intercept for every group, `m + t z` with `m ~ Normal(0, 5)`, `t ~ HalfCauchy(1)` and
-/// `z ~ Normal(0, 1)`. One draw, all rows in every step, in double precision.
+/// Slopes `Normal(0, 1)`; an intercept for every group, `m + t z` with `m ~ Normal(0, 5)`,
+/// `t ~ HalfCauchy(1)` and `z ~ Normal(0, 1)`. One draw, all rows in every step, in double
+/// precision.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Logistic {
     /// Rows of the data.

@@ -1,4 +1,5 @@
-//! The workloads: their sizes (one table for all sides, `peers/workloads.json`), and our side of each.
+//! The workloads: their sizes (one table for all sides, `peers/workloads.json`), and our side of
+//! each.
 
 mod density;
 mod linear;

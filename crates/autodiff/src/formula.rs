@@ -39,7 +39,8 @@ pub trait Formula<const N: usize>: Copy + Debug + Send + Sync + 'static {
         short_name::<Self>()
     }
 
-    /// Records the formula, its entries or their sum. The number of the node. [`compiled_here!`](crate::compiled_here) overrides it.
+    /// Records the formula, its entries or their sum. The number of the node.
+    /// [`compiled_here!`](crate::compiled_here) overrides it.
     #[doc(hidden)]
     #[track_caller]
     fn record<T: Scalar>(
@@ -53,8 +54,9 @@ pub trait Formula<const N: usize>: Copy + Debug + Send + Sync + 'static {
     }
 }
 
-/// `compiled_here!(Name, N);` in the `impl Formula<N> for Name`: the loops of the formula on tapes of `f64` and `f32` are compiled in this crate;
-/// with `f64` after `N`, only those on `f64`. It costs their time even if nobody uses them, so it is for formulas that many programs use.
+/// `compiled_here!(Name, N);` in the `impl Formula<N> for Name`: the loops of the formula on tapes
+/// of `f64` and `f32` are compiled in this crate; with `f64` after `N`, only those on `f64`. It
+/// costs their time even if nobody uses them, so it is for formulas that many programs use.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! compiled_here {

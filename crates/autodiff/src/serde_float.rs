@@ -1,9 +1,10 @@
 //! Numbers that may be NaN or infinite, in files.
 //!
 //! JSON has no such numbers: `serde_json` writes them as `null`, which does not read back. With
-//! `#[serde(with = "probity_autodiff::serde_float")]` a field of type `f64`, `Option<f64>`, `Vec<f64>`
-//! or a tuple of `f64` does: in formats for people, NaN and the infinities are the texts `"NaN"`, `"inf"` and
-//! `"-inf"`, and `null` reads as NaN. All other numbers, and formats for machines, are as always.
+//! `#[serde(with = "probity_autodiff::serde_float")]` a field of type `f64`, `Option<f64>`,
+//! `Vec<f64>` or a tuple of `f64` does: in formats for people, NaN and the infinities are the texts
+//! `"NaN"`, `"inf"` and `"-inf"`, and `null` reads as NaN. All other numbers, and formats for
+//! machines, are as always.
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};

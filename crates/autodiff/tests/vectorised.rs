@@ -1,10 +1,13 @@
-//! The hot loops are vectorised. Whether LLVM does it depends on details of how they are written, and losing it costs a factor of ten without
-//! any test of results failing. So every loop here is timed against the same work done entry by entry, in the same process and on the same
-//! instruction set: a ratio does not depend on how fast or how busy the machine is. Measured: 5 to 14 with AVX-512, 2.5 to 9 with AVX2; the
-//! limits are far below. The best of many short rounds counts, and what falls short is measured again, up to five times: a machine that was busy
-//! elsewhere in one of them does not fail a correct build.
+//! The hot loops are vectorised. Whether LLVM does it depends on details of how they are written,
+//! and losing it costs a factor of ten without any test of results failing. So every loop here is
+//! timed against the same work done entry by entry, in the same process and on the same instruction
+//! set: a ratio does not depend on how fast or how busy the machine is. Measured: 5 to 14 with
+//! AVX-512, 2.5 to 9 with AVX2; the limits are far below. The best of many short rounds counts, and
+//! what falls short is measured again, up to five times: a machine that was busy elsewhere in one
+//! of them does not fail a correct build.
 //!
-//! A binary of its own, which Cargo runs alone: tests that run beside it would share the core's vector units with it.
+//! A binary of its own, which Cargo runs alone: tests that run beside it would share the core's
+//! vector units with it.
 
 use nalgebra::{DMatrix, Dyn};
 use probity_autodiff::random::{fill_normal, normal_at};

@@ -30,12 +30,15 @@ pub(crate) fn broadcasts(from: (usize, usize), to: (usize, usize), event: Event)
     }
 }
 
-/// A probability distribution with parameters of type `V`: plain numbers (`f64`) or matrices on a tape.
+/// A probability distribution with parameters of type `V`: plain numbers (`f64`) or matrices on a
+/// tape.
 ///
-/// *Shapes.* Rows are the batch, columns the event. Parameters and values broadcast (1 × 1, 1 × c and r × 1 stretch to r × c).
+/// *Shapes.* Rows are the batch, columns the event. Parameters and values broadcast (1 × 1, 1 × c
+/// and r × 1 stretch to r × c).
 ///
-/// *Parameters* are not checked by constructors, because on a tape they change with every step. [`checked`] is for
-/// numbers from outside; models check every site and name it. Bad parameters give NaN, never a panic.
+/// *Parameters* are not checked by constructors, because on a tape they change with every step.
+/// [`checked`] is for numbers from outside; models check every site and name it. Bad parameters
+/// give NaN, never a panic.
 ///
 /// [`checked`]: Distribution::checked
 #[diagnostic::on_unimplemented(message = "`{Self}` is not a distribution on values of type `{V}`")]
@@ -54,13 +57,15 @@ pub trait Distribution<V: Value>: Copy + Debug {
     /// Rows and columns of one draw; 0 × 0 if the parameters do not broadcast with each other.
     fn shape(&self) -> (usize, usize);
 
-    /// Rows and columns that the parameters by themselves give a draw: those of [`shape`](Distribution::shape), but for independent
-    /// copies ([`rows`](Distribution::rows), [`shaped`](Distribution::shaped)), to whose shape they must broadcast.
+    /// Rows and columns that the parameters by themselves give a draw: those of
+    /// [`shape`](Distribution::shape), but for independent copies ([`rows`](Distribution::rows),
+    /// [`shaped`](Distribution::shaped)), to whose shape they must broadcast.
     fn parameter_shape(&self) -> (usize, usize) {
         self.shape()
     }
 
-    /// Whether a value of this shape has a log density: the parameters broadcast to it, and it has whole events.
+    /// Whether a value of this shape has a log density: the parameters broadcast to it, and it has
+    /// whole events.
     fn fits(&self, value: (usize, usize)) -> bool {
         broadcasts(self.shape(), value, self.event())
     }
@@ -111,11 +116,11 @@ pub trait Distribution<V: Value>: Copy + Debug {
         Shaped::new(self, rows, cols)
     }
 
-    /// The log density of every unconstrained `u`, whose image under the bijector of the support has this distribution, or their sum:
-    /// `ln p(x(u)) + ln |dx/du|`.
+    /// The log density of every unconstrained `u`, whose image under the bijector of the support
+    /// has this distribution, or their sum: `ln p(x(u)) + ln |dx/du|`.
     ///
-    /// By default the two terms. A family on the positive numbers should write it in terms of `u = ln x`, because `eᵘ` leaves the range of
-    /// numbers long before the density of `u` does.
+    /// By default the two terms. A family on the positive numbers should write it in terms of
+    /// `u = ln x`, because `eᵘ` leaves the range of numbers long before the density of `u` does.
     ///
     /// # Panics
     /// If `u` does not broadcast with the parameters.
@@ -126,10 +131,12 @@ pub trait Distribution<V: Value>: Copy + Debug {
         support.log_det(u, terms).map_or(log_prob, |log_det| log_prob + log_det)
     }
 
-    /// The exact KL divergence to this distribution from that of `x` whose unconstrained `u` is Gaussian with this mean and standard
-    /// deviation, if it is known: the terms of the entries, or their sum, and how they were computed.
+    /// The exact KL divergence to this distribution from that of `x` whose unconstrained `u` is
+    /// Gaussian with this mean and standard deviation, if it is known: the terms of the entries, or
+    /// their sum, and how they were computed.
     ///
-    /// By default that of [`kl_from_normal`](Distribution::kl_from_normal) on the real line, where `u` is `x`.
+    /// By default that of [`kl_from_normal`](Distribution::kl_from_normal) on the real line, where
+    /// `u` is `x`.
     #[track_caller]
     fn kl_from_unconstrained_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
         match self.support() {
@@ -138,16 +145,19 @@ pub trait Distribution<V: Value>: Copy + Debug {
         }
     }
 
-    /// The exact KL divergence from a Gaussian `q` with this mean and standard deviation to this distribution, if it is known:
-    /// the terms of the entries, or their sum, and how they were computed.
+    /// The exact KL divergence from a Gaussian `q` with this mean and standard deviation to this
+    /// distribution, if it is known: the terms of the entries, or their sum, and how they were
+    /// computed.
     ///
-    /// Families that implement [`KlDivergence`](crate::KlDivergence) for a Normal `q` pass it on here, where inference asks.
+    /// Families that implement [`KlDivergence`](crate::KlDivergence) for a Normal `q` pass it on
+    /// here, where inference asks.
     fn kl_from_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
         let _ = (loc, scale, terms);
         None
     }
 
-    /// Mean and standard deviation, if this is a Normal distribution: inference then fuses more work.
+    /// Mean and standard deviation, if this is a Normal distribution: inference then fuses more
+    /// work.
     fn as_normal(&self) -> Option<(V, V)> {
         None
     }
@@ -155,8 +165,8 @@ pub trait Distribution<V: Value>: Copy + Debug {
 
 /// A distribution that can be sampled.
 pub trait Sample<V: Value>: Distribution<V> {
-    /// A draw of at least the shape `least`: a pure function of the parameters and the key. On a tape the draw is
-    /// differentiable where the family is [`Reparameterized`], else a constant.
+    /// A draw of at least the shape `least`: a pure function of the parameters and the key. On a
+    /// tape the draw is differentiable where the family is [`Reparameterized`], else a constant.
     fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V;
 
     /// A draw, of the distribution's own shape.
@@ -165,12 +175,14 @@ pub trait Sample<V: Value>: Distribution<V> {
     }
 }
 
-/// Draws of plain numbers by a [`Key`]: pure functions of parameters and key, whatever the order of the draws.
+/// Draws of plain numbers by a [`Key`]: pure functions of parameters and key, whatever the order of
+/// the draws.
 ///
-/// The families of plain numbers are [`rand_distr::Distribution`]s as well, and so are drawn from with any generator of the `rand` crate.
-/// Those draws are made by the samplers of `rand_distr` where it has one: their numbers may change with its version, those by a key do not.
-/// Bad parameters give NaN where a draw would have no meaning. The prelude of `rand` has a trait `Distribution` as well: beside it, import
-/// ours by name.
+/// The families of plain numbers are [`rand_distr::Distribution`]s as well, and so are drawn from
+/// with any generator of the `rand` crate. Those draws are made by the samplers of `rand_distr`
+/// where it has one: their numbers may change with its version, those by a key do not. Bad
+/// parameters give NaN where a draw would have no meaning. The prelude of `rand` has a trait
+/// `Distribution` as well: beside it, import ours by name.
 ///
 /// ```
 /// use probity_distributions::{Draws, Gamma, Key, Normal};

@@ -1,4 +1,5 @@
-//! Gaussian weights: what a Normal prior and a diagonal Gaussian approximation offer beyond any distribution.
+//! Gaussian weights: what a Normal prior and a diagonal Gaussian approximation offer beyond any
+//! distribution.
 
 use crate::distribution::{Distribution, Reparameterized};
 use crate::families::{Normal, NormalNormalKl};
@@ -41,10 +42,12 @@ pub trait GaussianPosterior<V: Value>: Reparameterized<V> {
     /// The standard deviation; it broadcasts.
     fn scale(&self) -> V;
 
-    /// A draw of at least the shape `least` and the prior's, and the sum over its entries of their KL divergence to the prior, in
-    /// one pass over memory. The draw is that of [`sample_shaped`](crate::Sample::sample_shaped) with the same key.
+    /// A draw of at least the shape `least` and the prior's, and the sum over its entries of their
+    /// KL divergence to the prior, in one pass over memory. The draw is that of
+    /// [`sample_shaped`](crate::Sample::sample_shaped) with the same key.
     ///
-    /// A parameter that stretches to several entries counts once for each: they are independent copies.
+    /// A parameter that stretches to several entries counts once for each: they are independent
+    /// copies.
     ///
     /// # Panics
     /// If the parameters do not broadcast with the prior's.
@@ -57,7 +60,8 @@ pub trait GaussianPosterior<V: Value>: Reparameterized<V> {
         least: (usize, usize),
     ) -> (V, V);
 
-    /// `KL(self ‖ p)` without sampling error, and how it was computed; none if `p` does not know it.
+    /// `KL(self ‖ p)` without sampling error, and how it was computed; none if `p` does not know
+    /// it.
     ///
     /// # Panics
     /// If the parameters do not broadcast with the prior's.
@@ -67,8 +71,8 @@ pub trait GaussianPosterior<V: Value>: Reparameterized<V> {
     }
 }
 
-/// A draw of `N(loc, scale)` and its KL divergence to `N(prior_loc, prior_scale)`, of `loc, scale, prior_loc, prior_scale` and
-/// noise.
+/// A draw of `N(loc, scale)` and its KL divergence to `N(prior_loc, prior_scale)`, of
+/// `loc, scale, prior_loc, prior_scale` and noise.
 #[derive(Clone, Copy, Debug)]
 struct NormalSampleAndKl;
 impl FormulaPair<5> for NormalSampleAndKl {

@@ -6,10 +6,11 @@ use probity_autodiff::{Key, Terms, Value};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// `KL(Self ‖ P)` without sampling error. The implementation stands in the file of the first family.
+/// `KL(Self ‖ P)` without sampling error. The implementation stands in the file of the first
+/// family.
 ///
-/// KL is in nats, never negative, 0 only for equal distributions, and infinite where `Self` has mass outside the support of
-/// `P`.
+/// KL is in nats, never negative, 0 only for equal distributions, and infinite where `Self` has
+/// mass outside the support of `P`.
 #[diagnostic::on_unimplemented(
     message = "no exact KL divergence from `{Self}` to `{P}`",
     note = "write `impl KlDivergence<{P}> for {Self}` beside the first family, or estimate it with `kl_monte_carlo`"
@@ -42,7 +43,8 @@ pub trait KlDivergence<P> {
     }
 }
 
-/// An infinite KL divergence: the first family has mass outside the support of the second. The list has what is NaN for bad parameters.
+/// An infinite KL divergence: the first family has mass outside the support of the second. The list
+/// has what is NaN for bad parameters.
 macro_rules! infinite_kl {
     ($q:ident { $($a:ident),+ } || $p:ident { $($b:ident),+ }, [$($checked:expr),+]) => {
         /// Infinite.

@@ -1,5 +1,5 @@
-//! Probability distributions on numbers and on autodiff matrices: families with their capabilities, supports with their bijectors,
-//! Kullback-Leibler divergences, and the laws that all of them obey.
+//! Probability distributions on numbers and on autodiff matrices: families with their capabilities,
+//! supports with their bijectors, Kullback-Leibler divergences, and the laws that all of them obey.
 //!
 //! ```
 //! use probity_distributions::{Cdf, KlDivergence, KlMethod, Laplace, Normal};

@@ -1,9 +1,12 @@
-//! KL divergences from a Normal that are one-dimensional integrals, computed to the precision of the numbers.
+//! KL divergences from a Normal that are one-dimensional integrals, computed to the precision of
+//! the numbers.
 //!
-//! Both integrals are sums over equally spaced nodes (the trapezoidal rule), which converge exponentially for an analytic
-//! integrand: the error is about `exp(-2π d / h)` for a step `h` and a distance `d` from the real line to where the integrand
-//! stops being analytic or grows (Trefethen and Weideman 2014, *The Exponentially Convergent Trapezoidal Rule*). Steps and ranges are plain numbers; only the integrand
-//! carries derivatives, so that the derivatives of the sum are the sums of the derivatives, equally accurate.
+//! Both integrals are sums over equally spaced nodes (the trapezoidal rule), which converge
+//! exponentially for an analytic integrand: the error is about `exp(-2π d / h)` for a step `h` and
+//! a distance `d` from the real line to where the integrand stops being analytic or grows
+//! (Trefethen and Weideman 2014, *The Exponentially Convergent Trapezoidal Rule*). Steps and ranges
+//! are plain numbers; only the integrand carries derivatives, so that the derivatives of the sum
+//! are the sums of the derivatives, equally accurate.
 
 use crate::families::{
     HALF_LN_TAU, NormalNormalKl, finite_or_nan, ln_ratio, not_negative, positive_or_nan, standardized,
@@ -29,8 +32,8 @@ fn total<R: Real>(sums: [R; LANES]) -> R {
     total
 }
 
-/// `E ln(1 + exp(a - b x²))` for `x ~ N(loc, scale)`, `b >= 0`; for `|x| > limit` the integrand is taken as 0. NaN for
-/// an infinite `a`: a component without mass.
+/// `E ln(1 + exp(a - b x²))` for `x ~ N(loc, scale)`, `b >= 0`; for `|x| > limit` the integrand is
+/// taken as 0. NaN for an infinite `a`: a component without mass.
 #[inline(always)]
 fn expected_softplus<R: Real>(loc: R, scale: R, a: R, b: R, limit: f64) -> R {
     if !a.is_finite() {
@@ -45,8 +48,8 @@ fn expected_softplus<R: Real>(loc: R, scale: R, a: R, b: R, limit: f64) -> R {
     }
     let step = softplus_step(l, s, a.re(), b.re());
     let h = step * s;
-    // Nodes are placed from `loc`, or from 0 if only the tail of the Normal is in the range: x and its distance
-    // from `loc` are both accurate then.
+    // Nodes are placed from `loc`, or from 0 if only the tail of the Normal is in the range: x and
+    // its distance from `loc` are both accurate then.
     let centre = if l.abs() <= limit { l } else { 0.0 };
     let shift = centre - l;
     let low = ((-limit - centre).max(-TAIL * s - shift) / h).ceil();
@@ -68,9 +71,10 @@ fn expected_softplus<R: Real>(loc: R, scale: R, a: R, b: R, limit: f64) -> R {
 
 /// The step for [`expected_softplus`], in standard deviations.
 ///
-/// The Gaussian factor alone asks for `π √(2 / digits)`. The logarithm has its branch points where `a - b x² = ±iπ`, at
-/// `±re ± i im`: there the Gaussian factor is `exp((im² - (re - |loc|)²) / (2 scale²))` times that at its centre, and the
-/// rule's error is this times `exp(-2π im / h)`. Branch points beyond the Gaussian's own limit do not count.
+/// The Gaussian factor alone asks for `π √(2 / digits)`. The logarithm has its branch points where
+/// `a - b x² = ±iπ`, at `±re ± i im`: there the Gaussian factor is
+/// `exp((im² - (re - |loc|)²) / (2 scale²))` times that at its centre, and the rule's error is this
+/// times `exp(-2π im / h)`. Branch points beyond the Gaussian's own limit do not count.
 fn softplus_step(loc: f64, scale: f64, a: f64, b: f64) -> f64 {
     let gaussian = PI * (2.0 / DIGITS).sqrt();
     let modulus = a.hypot(PI);
@@ -83,11 +87,13 @@ fn softplus_step(loc: f64, scale: f64, a: f64, b: f64) -> f64 {
     if near * near < 2.0 * DIGITS && need > 0.0 { gaussian.min(2.0 * PI * near / need) } else { gaussian }
 }
 
-/// `KL(N(loc, scale) ‖ mix N(0, scale1) + (1 - mix) N(0, scale2))` of `loc, scale, mix, scale1, scale2`.
+/// `KL(N(loc, scale) ‖ mix N(0, scale1) + (1 - mix) N(0, scale2))` of
+/// `loc, scale, mix, scale1, scale2`.
 ///
-/// With `scale2` the smaller scale, the mixture's log density is `ln mix + ln N(x; 0, scale1) + softplus(a - b x²)`. The first
-/// two parts have a closed form, the mean of the third is a sum of about 25 terms for a narrow and up to some 250 for a wide
-/// Normal (scales from 1e-4 to 10).
+/// With `scale2` the smaller scale, the mixture's log density is
+/// `ln mix + ln N(x; 0, scale1) + softplus(a - b x²)`. The first two parts have a closed form, the
+/// mean of the third is a sum of about 25 terms for a narrow and up to some 250 for a wide Normal
+/// (scales from 1e-4 to 10).
 #[derive(Clone, Copy, Debug)]
 pub struct NormalScaleMixtureKl;
 impl Formula<5> for NormalScaleMixtureKl {
@@ -108,13 +114,15 @@ fn normal_scale_mixture_kl<R: Real>([loc, scale, mix, scale1, scale2]: [R; 5]) -
     let log_ratio = ln_ratio(wide, narrow);
     let a = ln_narrow - ln_wide + log_ratio;
     let b = (wide - narrow) / wide * (narrow / wide + 1.0) * 0.5;
-    // The slope in `loc` is 2b E[x sigmoid], to be negligible beside that of the wide component, x / ratio².
+    // The slope in `loc` is 2b E[x sigmoid], to be negligible beside that of the wide component, x
+    // / ratio².
     let limit = ((a.re().max(0.0) + 41.0 + 2.0 * log_ratio.re()) / b.re()).sqrt();
     let softplus = expected_softplus(loc / narrow, scale / narrow, a, b, limit);
     NormalNormalKl.eval([loc, scale, R::zero(), wide]) - ln_wide - softplus
 }
 
-/// The entropy of `mix N(0, scale1) + (1 - mix) N(0, scale2)`, by the KL divergences from its components.
+/// The entropy of `mix N(0, scale1) + (1 - mix) N(0, scale2)`, by the KL divergences from its
+/// components.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ScaleMixtureEntropy;
 impl Formula<3> for ScaleMixtureEntropy {
@@ -165,9 +173,10 @@ const LARGE: f64 = 1e100;
 
 /// `E ln(1 + v²)` for `v ~ N(loc, scale)`.
 ///
-/// By Frullani's integral it is `∫₀^∞ (1 - E exp(-λ v²)) e^-λ dλ/λ`, whose mean has a closed form: a smooth integrand of one sign
-/// whatever the parameters. It falls off like `λ` below `1 / (1 + loc² + scale²)`; `λ = exp(t - exp(start - t))` cuts this tail
-/// short. About 45 terms, and 14 more for every factor of 10 in `loc² + scale²` above 1.
+/// By Frullani's integral it is `∫₀^∞ (1 - E exp(-λ v²)) e^-λ dλ/λ`, whose mean has a closed form:
+/// a smooth integrand of one sign whatever the parameters. It falls off like `λ` below
+/// `1 / (1 + loc² + scale²)`; `λ = exp(t - exp(start - t))` cuts this tail short. About 45 terms,
+/// and 14 more for every factor of 10 in `loc² + scale²` above 1.
 #[inline(always)]
 fn expected_log_1p_sq<R: Real>(loc: R, scale: R) -> R {
     // From λ 1e-18 times that of the fall to λ = 42.

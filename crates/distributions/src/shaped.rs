@@ -8,10 +8,11 @@ use probity_autodiff::{Key, Terms, Value};
 use std::fmt::{self, Debug};
 use std::marker::PhantomData;
 
-/// A distribution on values of type `V` whose draws have a given shape, by independent copies. Made by [`Distribution::rows`] and
-/// [`Distribution::shaped`].
+/// A distribution on values of type `V` whose draws have a given shape, by independent copies. Made
+/// by [`Distribution::rows`] and [`Distribution::shaped`].
 ///
-/// The type of the values is a parameter, so that it need not be known where a family without parameters is copied.
+/// The type of the values is a parameter, so that it need not be known where a family without
+/// parameters is copied.
 #[derive(Clone, Copy)]
 pub struct Shaped<D, V> {
     base: D,

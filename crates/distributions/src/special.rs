@@ -1,4 +1,5 @@
-//! What several families share: draws and quantiles with implicit derivatives, gamma draws, differences of `ln Γ`.
+//! What several families share: draws and quantiles with implicit derivatives, gamma draws,
+//! differences of `ln Γ`.
 
 use probity_autodiff::math::ln_1p_minus;
 use probity_autodiff::{Dual, Key, Real};
@@ -9,9 +10,11 @@ fn is_plain<R: Real>() -> bool {
     TypeId::of::<R::Wide>() == TypeId::of::<f64>()
 }
 
-/// The draw `z` with the derivatives that it has through the parameter `a`, where `slope(a, z) = dz/da` at fixed noise.
+/// The draw `z` with the derivatives that it has through the parameter `a`, where
+/// `slope(a, z) = dz/da` at fixed noise.
 ///
-/// First and second derivatives are exact: the slope is integrated from `a` to `a` by the trapezoid rule.
+/// First and second derivatives are exact: the slope is integrated from `a` to `a` by the trapezoid
+/// rule.
 ///
 /// *Source*: Figurnov, Mohamed, Mnih 2018, "Implicit reparameterization gradients", equation 6.
 pub(crate) fn implicit_draw<R: Real>(z: f64, a: R, slope: impl Fn(R, R) -> R) -> R {
@@ -26,7 +29,8 @@ pub(crate) fn implicit_draw<R: Real>(z: f64, a: R, slope: impl Fn(R, R) -> R) ->
     z + step * (first + slope(a, along)) * 0.5
 }
 
-/// The root `x` of `miss` with the derivatives that it has through what `miss` depends on; `slope` is `d miss / dx`.
+/// The root `x` of `miss` with the derivatives that it has through what `miss` depends on; `slope`
+/// is `d miss / dx`.
 ///
 /// Two Newton steps on the derivative parts alone: exact up to second derivatives.
 pub(crate) fn implicit_root<R: Real>(x: f64, miss: impl Fn(R) -> R, slope: impl Fn(R) -> R) -> R {
@@ -46,11 +50,13 @@ pub(crate) fn entry_key<R: Real>(u: R, v: R) -> Key {
     Key::new(u.re().to_bits()).fold_in(v.re().to_bits())
 }
 
-/// The logarithm of a draw from Gamma(`a`, rate 1): a pure function of the key. NaN unless `0 < a < ∞`.
+/// The logarithm of a draw from Gamma(`a`, rate 1): a pure function of the key. NaN unless
+/// `0 < a < ∞`.
 ///
 /// The logarithm does not underflow, as draws for a small `a` would.
 ///
-/// *Source*: Marsaglia and Tsang 2000, "A simple method for generating gamma variables", with its boost for `a < 1`.
+/// *Source*: Marsaglia and Tsang 2000, "A simple method for generating gamma variables", with its
+/// boost for `a < 1`.
 pub(crate) fn log_gamma_draw(key: Key, a: f64) -> f64 {
     if !(a > 0.0 && a < f64::INFINITY) {
         return f64::NAN;
@@ -91,15 +97,18 @@ pub(crate) fn exp_minus_line<R: Real>(s: R) -> R {
     s * s * series * 0.5
 }
 
-/// `ln(1 + e) - e` where `ratio = 1 + e` is known as well, so that neither end of `(-1, ∞)` loses digits.
+/// `ln(1 + e) - e` where `ratio = 1 + e` is known as well, so that neither end of `(-1, ∞)` loses
+/// digits.
 #[inline(always)]
 pub(crate) fn ln_bend<R: Real>(e: R, ratio: R) -> R {
     if e.re().abs() < 0.35 { ln_1p_minus(e) } else { ratio.ln() - e }
 }
 
-/// `ln Γ(q) - ln Γ(p) - (q - p) ψ(p)`: never negative, and relatively accurate also for nearly equal or huge arguments.
+/// `ln Γ(q) - ln Γ(p) - (q - p) ψ(p)`: never negative, and relatively accurate also for nearly
+/// equal or huge arguments.
 ///
-/// *Source*: the recurrence DLMF 5.5.1 up to 10, then the differences of the Stirling series 5.11.1 term by term.
+/// *Source*: the recurrence DLMF 5.5.1 up to 10, then the differences of the Stirling series 5.11.1
+/// term by term.
 pub(crate) fn lgamma_above_tangent<R: Real>(q: R, p: R) -> R {
     let step = q - p;
     let (mut p, mut q, mut sum) = (p, q, R::zero());

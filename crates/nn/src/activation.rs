@@ -56,8 +56,9 @@ impl Activation {
         }
     }
 
-    /// The standard deviation that keeps the size of signals from layer to layer, as a multiple of 1 / √inputs: √2 where half of the
-    /// signal is cut off (He et al. 2015), else 1 (LeCun et al. 1998).
+    /// The standard deviation that keeps the size of signals from layer to layer, as a multiple of
+    /// 1 / √inputs: √2 where half of the signal is cut off (He et al. 2015), else 1 (LeCun et al.
+    /// 1998).
     pub fn gain(self) -> f64 {
         match self {
             Activation::Relu | Activation::Gelu | Activation::Silu | Activation::Softplus => {

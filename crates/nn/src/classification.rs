@@ -13,8 +13,8 @@ use probity_vi::{Fit, MeanField, Model, Observer, Posterior, Scope};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// A network for one label among `classes`: with two classes one output, the log-odds of class 1 (Bernoulli); with more, one
-/// output per class (Categorical).
+/// A network for one label among `classes`: with two classes one output, the log-odds of class 1
+/// (Bernoulli); with more, one output per class (Categorical).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Classification {
     /// The network.
@@ -39,7 +39,8 @@ impl Classification {
     /// The model of this data: inputs n × k, labels 0 .. classes.
     ///
     /// # Errors
-    /// If sizes do not fit, there are no rows or fewer than two classes, a label is out of range, or a number is not finite.
+    /// If sizes do not fit, there are no rows or fewer than two classes, a label is out of range,
+    /// or a number is not finite.
     pub fn model<T: Scalar>(&self, x: &DMatrix<f64>, labels: &[usize]) -> Result<ClassificationModel<T>> {
         self.check()?;
         if let Some(row) = labels.iter().position(|l| *l >= self.classes) {
@@ -137,7 +138,8 @@ impl FittedClassification {
     /// Predictions at these inputs (n × k) by `draws` draws of the weights.
     ///
     /// # Errors
-    /// If the columns do not fit, a number is not finite or out of range once it is standardised, or `draws` is 0.
+    /// If the columns do not fit, a number is not finite or out of range once it is standardised,
+    /// or `draws` is 0.
     pub fn predict(&self, x: &DMatrix<f64>, draws: usize) -> Result<ClassificationPrediction> {
         let model = self.posterior.model();
         check(&model.spec.net, model.spec.outputs(), x, None)?;
@@ -155,7 +157,8 @@ impl FittedClassification {
         Ok(ClassificationPrediction::new((0..draws).map(|i| probabilities(logits.draw(i))).collect())?)
     }
 
-    /// The fitted classification as JSON: description, units, parameters, record of the fit; without the training data.
+    /// The fitted classification as JSON: description, units, parameters, record of the fit;
+    /// without the training data.
     ///
     /// # Errors
     /// If it cannot be written as JSON.

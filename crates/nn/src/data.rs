@@ -7,7 +7,8 @@ use probity_autodiff::Scalar;
 use probity_autodiff::nalgebra::DMatrix;
 use std::sync::Arc;
 
-/// Checks that the layers of the network fit each other and this number of outputs. The number of inputs.
+/// Checks that the layers of the network fit each other and this number of outputs. The number of
+/// inputs.
 pub(crate) fn check_network(net: &Mlp, outputs: usize) -> Result<usize> {
     let (Some(first), Some(last)) = (net.layers.first(), net.layers.last()) else {
         return Err(Error::Network("it has no layers".into()));
@@ -59,7 +60,8 @@ pub(crate) fn check(net: &Mlp, outputs: usize, x: &DMatrix<f64>, y: Option<&DMat
     Ok(())
 }
 
-/// The data in units of the training data, as numbers of type `T`, to be shared by runs of the model.
+/// The data in units of the training data, as numbers of type `T`, to be shared by runs of the
+/// model.
 ///
 /// # Errors
 /// If a number is out of the range of `T`.

@@ -14,11 +14,13 @@ const WHOLE: usize = 128;
 impl Regression {
     /// With ReLU units in hidden layers of these widths, learned noise and the default priors.
     ///
-    /// Every unit of the first layer has a learned prior scale for its weights and one for its bias ([`PriorScale::LearnedPerOutput`]), so
-    /// that slopes and kinks fit the data. In a hidden layer there is one for all the weights that leave a unit
-    /// ([`PriorScale::LearnedPerInput`]) and one for all biases: a mean-field posterior pays for every weight, and units that the data do
-    /// not need would fill the fit with noise if their weights could not shrink. Weights of the output have fixed priors Normal(0, 0.5²):
-    /// with learned ones, the units without use inside the data would be switched off outside them too, where they make the net uncertain.
+    /// Every unit of the first layer has a learned prior scale for its weights and one for its bias
+    /// ([`PriorScale::LearnedPerOutput`]), so that slopes and kinks fit the data. In a hidden layer
+    /// there is one for all the weights that leave a unit ([`PriorScale::LearnedPerInput`]) and one
+    /// for all biases: a mean-field posterior pays for every weight, and units that the data do not
+    /// need would fill the fit with noise if their weights could not shrink. Weights of the output
+    /// have fixed priors Normal(0, 0.5²): with learned ones, the units without use inside the data
+    /// would be switched off outside them too, where they make the net uncertain.
     ///
     /// Biases of the first layer start spread over the middle of the standardised inputs.
     pub fn default_for(inputs: usize, hidden: &[usize]) -> Self {
@@ -41,12 +43,14 @@ impl Regression {
         Regression::new(net)
     }
 
-    /// The fit that goes with [`default_for`](Regression::default_for), for a table of this many rows: 5000 steps with all rows up to
-    /// 128 of them, else 10 000 steps with 128 rows each, at a lower rate because the gradient is noisier.
+    /// The fit that goes with [`default_for`](Regression::default_for), for a table of this many
+    /// rows: 5000 steps with all rows up to 128 of them, else 10 000 steps with 128 rows each, at a
+    /// lower rate because the gradient is noisier.
     ///
-    /// Outputs of layers are drawn instead of weights; with one draw of the weights per step the noise in the gradient hides the data.
-    /// The KL rises from 0 to its full weight over the first 30 % of the steps, so that units find a use before the prior prunes them.
-    /// Standard deviations, which start small, move at twice the rate of means.
+    /// Outputs of layers are drawn instead of weights; with one draw of the weights per step the
+    /// noise in the gradient hides the data. The KL rises from 0 to its full weight over the first
+    /// 30 % of the steps, so that units find a use before the prior prunes them. Standard
+    /// deviations, which start small, move at twice the rate of means.
     pub fn default_fit(rows: usize) -> Fit<f32> {
         let whole = rows <= WHOLE;
         let fit = Fit::<f32>::default()
@@ -61,11 +65,13 @@ impl Regression {
 }
 
 impl Classification {
-    /// A fit for a table of this many rows, with a given number of steps: 2000, with all rows up to 128 of them, else with 128 rows each.
+    /// A fit for a table of this many rows, with a given number of steps: 2000, with all rows up to
+    /// 128 of them, else with 128 rows each.
     ///
-    /// It always ends: in one to two seconds for a net of two hidden layers of 50 units (`docs/bnn-defaults.md`). As in
-    /// [`Regression::default_fit`], outputs of layers are drawn instead of weights, the KL rises from 0 to its full weight over the
-    /// first 30 % of the steps, and standard deviations move at twice the rate of means.
+    /// It always ends: in one to two seconds for a net of two hidden layers of 50 units
+    /// (`docs/bnn-defaults.md`). As in [`Regression::default_fit`], outputs of layers are drawn
+    /// instead of weights, the KL rises from 0 to its full weight over the first 30 % of the steps,
+    /// and standard deviations move at twice the rate of means.
     ///
     /// ```
     /// use probity_nn::{Activation, Classification, Mlp};

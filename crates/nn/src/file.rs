@@ -21,7 +21,8 @@ pub(crate) struct File<S, U> {
 }
 
 impl<S, U> File<S, U> {
-    /// Checks the network of the description, before anything of its size is made. Its number of inputs.
+    /// Checks the network of the description, before anything of its size is made. Its number of
+    /// inputs.
     pub(crate) fn check(&self, net: &Mlp, outputs: usize) -> Result<usize> {
         let inputs = check_network(net, outputs).map_err(Error::in_file)?;
         let weights = net.layers.iter().try_fold(0_usize, |sum, layer| {

@@ -1,5 +1,5 @@
-//! Bayesian neural networks: layers whose weights are sampled under any prior, networks, regression and classification with
-//! honest noise models, typed predictions, and scores.
+//! Bayesian neural networks: layers whose weights are sampled under any prior, networks, regression
+//! and classification with honest noise models, typed predictions, and scores.
 //!
 //! ```
 //! use probity_nn::{Activation, Mlp, Regression};

@@ -11,17 +11,19 @@ use serde::{Deserialize, Serialize};
 pub enum Noise {
     /// One known standard deviation, in the target's units.
     Fixed(f64),
-    /// One known standard deviation, as a share of the standard deviation of the targets that are learned from.
+    /// One known standard deviation, as a share of the standard deviation of the targets that are
+    /// learned from.
     FixedShare(f64),
-    /// One unknown standard deviation with a posterior of its own. Prior: half-Normal with the scale of the targets.
+    /// One unknown standard deviation with a posterior of its own. Prior: half-Normal with the
+    /// scale of the targets.
     #[default]
     Learned,
     /// A standard deviation that depends on the inputs: the network has a second output.
     InputDependent,
 }
 
-/// The smallest noise of `InputDependent`, relative to the spread of the targets: without it, a net that meets a point exactly would have
-/// infinite density there.
+/// The smallest noise of `InputDependent`, relative to the spread of the targets: without it, a net
+/// that meets a point exactly would have infinite density there.
 const FLOOR: f64 = 1e-3;
 
 impl Noise {
@@ -30,7 +32,8 @@ impl Noise {
         if self == Noise::InputDependent { 2 } else { 1 }
     }
 
-    /// Mean (n × 1) and standard deviation (n × 1 or 1 × 1) of the standardised target, from the network's outputs.
+    /// Mean (n × 1) and standard deviation (n × 1 or 1 × 1) of the standardised target, from the
+    /// network's outputs.
     pub(crate) fn split<'t, T: Scalar>(
         self,
         s: &mut Scope<'t, T>,

@@ -47,12 +47,14 @@ pub enum PriorScale {
     FanIn(f64),
     /// Fitted with the posterior, starting from this scale (empirical Bayes).
     Learned(f64),
-    /// A scale for every input of the layer, fitted with the posterior (empirical Bayes), starting from this scale divided by the root
-    /// of the number of inputs: the weights of an input that is not needed shrink together, so that it adds no noise.
-    /// Source: MacKay 1994, Neal 1996, "automatic relevance determination".
+    /// A scale for every input of the layer, fitted with the posterior (empirical Bayes), starting
+    /// from this scale divided by the root of the number of inputs: the weights of an input that is
+    /// not needed shrink together, so that it adds no noise. Source: MacKay 1994, Neal 1996,
+    /// "automatic relevance determination".
     LearnedPerInput(f64),
-    /// A scale for every output of the layer, fitted with the posterior (empirical Bayes), starting from this scale: for a bias one per
-    /// unit, for a weight matrix one for all the weights into a unit.
+    /// A scale for every output of the layer, fitted with the posterior (empirical Bayes), starting
+    /// from this scale: for a bias one per unit, for a weight matrix one for all the weights into a
+    /// unit.
     LearnedPerOutput(f64),
 }
 
@@ -79,8 +81,8 @@ impl Prior {
         Self { family: PriorFamily::Normal, scale: PriorScale::Learned(start) }
     }
 
-    /// As a distribution in this run, for weights of this shape (inputs × outputs). A learned scale is a parameter site `name`: 1 × 1,
-    /// inputs × 1 or 1 × outputs.
+    /// As a distribution in this run, for weights of this shape (inputs × outputs). A learned scale
+    /// is a parameter site `name`: 1 × 1, inputs × 1 or 1 × outputs.
     ///
     /// # Errors
     /// If the name is taken.

@@ -45,13 +45,15 @@ impl Regression {
         self
     }
 
-    /// The network of popular Bayes-by-Backprop code: ReLU, standard Normal priors, means in ±0.2 and rho in (-5, -4).
+    /// The network of popular Bayes-by-Backprop code: ReLU, standard Normal priors, means in ±0.2
+    /// and rho in (-5, -4).
     pub fn seed_recipe(inputs: usize, hidden: &[usize]) -> Self {
         let net = Mlp::new(&[&[inputs], hidden, &[1]].concat(), Activation::Relu);
         Self::new(net.init(WeightInit::seed_recipe()))
     }
 
-    /// The fit of the same code: one draw of the weights per step, Adam with rate 0.01, the KL at full weight from the start.
+    /// The fit of the same code: one draw of the weights per step, Adam with rate 0.01, the KL at
+    /// full weight from the start.
     pub fn recipe_fit(steps: usize) -> Fit<f32> {
         Fit::default().steps(steps).draws(1).optimizer(Adam::new(0.01)).elbo_draws(100)
     }
@@ -59,8 +61,8 @@ impl Regression {
     /// The model of this data: inputs n × k, target n × 1.
     ///
     /// # Errors
-    /// If sizes do not fit, there are no rows, or a number is not finite (without standardising: in the precision of
-    /// the model).
+    /// If sizes do not fit, there are no rows, or a number is not finite (without standardising: in
+    /// the precision of the model).
     pub fn model<T: Scalar>(&self, x: &DMatrix<f64>, y: &[f64]) -> Result<RegressionModel<T>> {
         let y = DMatrix::from_column_slice(y.len(), 1, y);
         check(&self.net, self.noise.outputs(), x, Some(&y))?;
@@ -162,8 +164,8 @@ impl FittedRegression {
     /// Predictions at these inputs (n × k) by `draws` draws of the weights, in the target's units.
     ///
     /// # Errors
-    /// If the columns do not fit, a number is not finite or out of range once it is standardised, `draws` is 0, or a
-    /// prediction is out of the range of `f64`.
+    /// If the columns do not fit, a number is not finite or out of range once it is standardised,
+    /// `draws` is 0, or a prediction is out of the range of `f64`.
     pub fn predict(&self, x: &DMatrix<f64>, draws: usize) -> Result<RegressionPrediction> {
         let model = self.posterior.model();
         check(&model.spec.net, model.spec.noise.outputs(), x, None)?;
@@ -181,7 +183,8 @@ impl FittedRegression {
         Ok(RegressionPrediction::new(table("mean", mean), table("sd", 0.0))?)
     }
 
-    /// The posterior mean of the noise's standard deviation in the target's units, if it is the same for all inputs.
+    /// The posterior mean of the noise's standard deviation in the target's units, if it is the
+    /// same for all inputs.
     ///
     /// # Errors
     /// If drawing fails.
@@ -203,7 +206,8 @@ impl FittedRegression {
 const FORMAT: &str = "probity regression 1";
 
 impl FittedRegression {
-    /// The fitted regression as JSON: description, units, parameters, record of the fit; without the training data.
+    /// The fitted regression as JSON: description, units, parameters, record of the fit; without
+    /// the training data.
     ///
     /// # Errors
     /// If it cannot be written as JSON.

@@ -3,8 +3,8 @@
 use probity_autodiff::nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
-/// How far the entries of a constant column may be from their mean, relative to the largest of them:
-/// 16 units of rounding, so that a sum or a quotient that should always be the same still is.
+/// How far the entries of a constant column may be from their mean, relative to the largest of
+/// them: 16 units of rounding, so that a sum or a quotient that should always be the same still is.
 const ROUNDING: f64 = 16.0 * f64::EPSILON;
 
 /// The mean and standard deviation of every column of the training data.
@@ -17,9 +17,9 @@ pub struct Standardizer {
 }
 
 impl Standardizer {
-    /// Of this data, in any unit: nothing overflows or underflows on the way, and a unit that is a power
-    /// of two times another gives the same bits. A column with a number that is not finite has the mean
-    /// NaN; without rows the mean is 0.
+    /// Of this data, in any unit: nothing overflows or underflows on the way, and a unit that is a
+    /// power of two times another gives the same bits. A column with a number that is not finite
+    /// has the mean NaN; without rows the mean is 0.
     pub fn of(x: &DMatrix<f64>) -> Self {
         let (mean, sd) = x.column_iter().map(|column| moments(column.iter().copied())).unzip();
         Self { mean, sd }
@@ -85,14 +85,14 @@ fn moments(x: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     if largest == 0.0 {
         return (0.0, 1.0);
     }
-    // In a unit that is a power of two, and in which the largest number is about 1. The power may be out of
-    // range, its root is not.
+    // In a unit that is a power of two, and in which the largest number is about 1. The power may
+    // be out of range, its root is not.
     let root = 2f64.powi((largest.log2() / 2.0).floor() as i32);
     let (down, up) = (|x: f64| x / root / root, |x: f64| x * root * root);
     let n = x.clone().count() as f64;
     let mean_from = |centre: f64| centre + x.clone().map(|x| down(x) - centre).sum::<f64>() / n;
-    // From the first number, a constant column has its own value as the mean; from the first mean, the
-    // second has the digits that the sum lost.
+    // From the first number, a constant column has its own value as the mean; from the first mean,
+    // the second has the digits that the sum lost.
     let mean = mean_from(mean_from(down(first)));
     let deviations = x.clone().map(|x| down(x) - mean);
     if deviations.clone().all(|d| d.abs() <= ROUNDING * down(largest)) {

@@ -1,7 +1,8 @@
-//! Variational inference with honest uncertainty: write a model, fit a posterior, read what was done.
+//! Variational inference with honest uncertainty: write a model, fit a posterior, read what was
+//! done.
 //!
-//! A model is a program that visits its sites. This one is Rubin's eight schools (1981): eight estimated effects with known
-//! standard errors, whose common mean and spread are unknown.
+//! A model is a program that visits its sites. This one is Rubin's eight schools (1981): eight
+//! estimated effects with known standard errors, whose common mean and spread are unknown.
 //!
 //! ```
 //! use probity::prelude::*;
@@ -32,8 +33,10 @@
 //!
 //! * [`nn`]: layers, networks, regression and classification, typed predictions, scores;
 //! * [`vi`]: models, guides, the ELBO, optimisers, fits, posteriors;
-//! * [`distributions`]: families, supports, Kullback-Leibler divergences, and the [laws](distributions::laws) they obey;
-//! * [`autodiff`]: numbers, [formulas](autodiff::Formula), the [tape](autodiff::Tape), random [keys](autodiff::Key).
+//! * [`distributions`]: families, supports, Kullback-Leibler divergences, and the
+//!   [laws](distributions::laws) they obey;
+//! * [`autodiff`]: numbers, [formulas](autodiff::Formula), the [tape](autodiff::Tape), random
+//!   [keys](autodiff::Key).
 //!
 //! This crate only shows them under one name; [`prelude`] has what most programs use.
 #![forbid(unsafe_code)]
@@ -47,7 +50,8 @@ pub use probity_vi::fit;
 
 /// What most programs use: `use probity::prelude::*`.
 ///
-/// It has no `Result` and no `Error`, which differ between the crates: [`vi::Result`] is that of a model.
+/// It has no `Result` and no `Error`, which differ between the crates: [`vi::Result`] is that of a
+/// model.
 pub mod prelude {
     pub use probity_autodiff::nalgebra::{self, DMatrix};
     pub use probity_autodiff::{

@@ -4,23 +4,26 @@ use probity_autodiff::Scalar;
 
 /// Finds the way in stages of falling rate, then averages.
 ///
-/// *Units.* A step of the optimiser is measured in the guide's own units: a mean moves by parts of its present standard
-/// deviation, a standard deviation by parts of itself. One rate then suits posteriors of any scale. In the early stages the
-/// unit of a mean is not below a floor, so that a narrow posterior far away is reached.
+/// *Units.* A step of the optimiser is measured in the guide's own units: a mean moves by parts of
+/// its present standard deviation, a standard deviation by parts of itself. One rate then suits
+/// posteriors of any scale. In the early stages the unit of a mean is not below a floor, so that a
+/// narrow posterior far away is reached.
 ///
-/// *Stages.* A stage ends when the ELBO has stopped rising beyond its own noise: the means of the last two windows are
-/// compared with those of the two before by their standard errors.
+/// *Stages.* A stage ends when the ELBO has stopped rising beyond its own noise: the means of the
+/// last two windows are compared with those of the two before by their standard errors.
 ///
-/// *Averages.* In the last stage the rate stays and the parameters are averaged over spans, each twice as long as the one
-/// before. The fit ends when two averages in a row are the same guide: `½ Σ (difference / unit)²`, about their divergence in
-/// nats, is small. The noise of an average falls as the span grows, and a slow drift shows between spans where the noise of
-/// the ELBO would hide it. Source of the averages: Polyak, Juditsky 1992.
+/// *Averages.* In the last stage the rate stays and the parameters are averaged over spans, each
+/// twice as long as the one before. The fit ends when two averages in a row are the same guide:
+/// `½ Σ (difference / unit)²`, about their divergence in nats, is small. The noise of an average
+/// falls as the span grows, and a slow drift shows between spans where the noise of the ELBO would
+/// hide it. Source of the averages: Polyak, Juditsky 1992.
 #[derive(Debug)]
 pub(crate) struct Auto {
     stage: usize,
     windows: Vec<(f64, f64)>,
     window: Window,
-    /// The mean of the span at hand, its length so far, the length it will have, and the mean of the span before.
+    /// The mean of the span at hand, its length so far, the length it will have, and the mean of
+    /// the span before.
     mean: Vec<f64>,
     count: usize,
     span: usize,
@@ -82,7 +85,8 @@ impl Auto {
         false
     }
 
-    /// Whether the last two windows are not better than the two before by more than one standard error.
+    /// Whether the last two windows are not better than the two before by more than one standard
+    /// error.
     fn at_rest(&self) -> bool {
         let [.., a, b, c, d] = self.windows[..] else { return false };
         let gain = (c.0 + d.0 - a.0 - b.0) / 2.0;

@@ -97,7 +97,8 @@ impl SiteDraws {
         self.per_entry(|e| (self.entry(e).map(|x| (x - mean[e]).powi(2)).sum::<f64>() / (n - 1.0)).sqrt())
     }
 
-    /// The quantile of every entry, interpolated between order statistics (type 7 of Hyndman, Fan 1996).
+    /// The quantile of every entry, interpolated between order statistics (type 7 of Hyndman, Fan
+    /// 1996).
     pub fn quantile(&self, p: f64) -> DMatrix<f64> {
         self.per_entry(|e| {
             let mut sorted: Vec<f64> = self.entry(e).collect();
@@ -146,7 +147,8 @@ impl Draws {
         self.sites.iter().find(|s| s.name == name)
     }
 
-    /// Mean, standard deviation and quantiles of every entry of every latent and deterministic site.
+    /// Mean, standard deviation and quantiles of every entry of every latent and deterministic
+    /// site.
     pub fn summary(&self) -> Summary {
         self.summary_of(usize::MAX)
     }
@@ -217,7 +219,8 @@ pub struct SummaryRow {
 pub struct Summary {
     /// Its rows, in the order of the sites.
     pub rows: Vec<SummaryRow>,
-    /// After so many rows, the sites of which only the first entries are in the table, and how many are not.
+    /// After so many rows, the sites of which only the first entries are in the table, and how many
+    /// are not.
     #[serde(default)]
     left_out: Vec<(usize, String, usize)>,
 }
@@ -238,7 +241,8 @@ impl Summary {
     }
 }
 
-/// A number in four significant digits: as it is where that takes little room, else with an exponent.
+/// A number in four significant digits: as it is where that takes little room, else with an
+/// exponent.
 fn significant(x: f64) -> String {
     let size = x.abs();
     if x == 0.0 || !x.is_finite() {

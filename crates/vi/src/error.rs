@@ -33,7 +33,8 @@ pub enum Error {
         /// Which shapes, and why they do not fit.
         problem: String,
     },
-    /// What stands at a site inside a plate is not one row for every row of the batch, so that it would count too often or too little.
+    /// What stands at a site inside a plate is not one row for every row of the batch, so that it
+    /// would count too often or too little.
     #[error("plate {plate:?}, site {site:?}: {problem}")]
     Plate {
         /// The plate.

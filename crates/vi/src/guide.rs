@@ -58,8 +58,9 @@ pub struct Joint<'t, T: Scalar> {
 
 /// A family of distributions over the unconstrained latent variables, with parameters to be fitted.
 ///
-/// A guide that treats sites as independent Gaussians gives their [`marginal`](Guide::marginal), and gains exact KL terms and the
-/// estimators of linear maps; any other gives a [`joint`](Guide::joint) draw.
+/// A guide that treats sites as independent Gaussians gives their [`marginal`](Guide::marginal),
+/// and gains exact KL terms and the estimators of linear maps; any other gives a
+/// [`joint`](Guide::joint) draw.
 pub trait Guide<T: Scalar>: Debug + Send + Sync {
     /// A name for reports.
     fn name(&self) -> &'static str;
@@ -82,8 +83,9 @@ pub trait Guide<T: Scalar>: Debug + Send + Sync {
         None
     }
 
-    /// The Gaussians of all latent sites in one piece, if sites are independent and the parameters lie so: locations and scale parameters as
-    /// columns, site after site in the order of the layout. Small models are then drawn in one pass.
+    /// The Gaussians of all latent sites in one piece, if sites are independent and the parameters
+    /// lie so: locations and scale parameters as columns, site after site in the order of the
+    /// layout. Small models are then drawn in one pass.
     fn marginals<'t>(&self, tape: &'t Tape<T>, params: &Params<T>) -> Option<Marginal<'t, T>> {
         let _ = (tape, params);
         None
@@ -95,18 +97,21 @@ pub trait Guide<T: Scalar>: Debug + Send + Sync {
         None
     }
 
-    /// Which Gaussians over the flat unconstrained vector the guide can be, if it is one: a fit on all data solves for the best of them.
+    /// Which Gaussians over the flat unconstrained vector the guide can be, if it is one: a fit on
+    /// all data solves for the best of them.
     fn covariance(&self) -> Option<Covariance> {
         None
     }
 
-    /// Sets the guide's parameters so that it is this Gaussian, one of those of its [`covariance`](Guide::covariance).
+    /// Sets the guide's parameters so that it is this Gaussian, one of those of its
+    /// [`covariance`](Guide::covariance).
     fn assign(&self, gaussian: &Gaussian, layout: &Layout, params: &mut Params<T>) {
         let _ = (gaussian, layout, params);
     }
 
-    /// The natural length of a step of every parameter, written to `units` (given as ones): for a mean, the standard deviation; for
-    /// the parameter of a standard deviation, what changes it by about its own size. The automatic fit measures its steps by it.
+    /// The natural length of a step of every parameter, written to `units` (given as ones): for a
+    /// mean, the standard deviation; for the parameter of a standard deviation, what changes it by
+    /// about its own size. The automatic fit measures its steps by it.
     fn units(&self, params: &Params<T>, units: &mut [f64]) {
         let _ = (params, units);
     }

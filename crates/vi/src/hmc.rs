@@ -1,4 +1,5 @@
-//! Hamiltonian Monte Carlo of fixed length, from many starts at once: what an exact kernel does to the draws of a guide.
+//! Hamiltonian Monte Carlo of fixed length, from many starts at once: what an exact kernel does to
+//! the draws of a guide.
 
 use crate::error::{Error, Result};
 use crate::linalg::{Covariance, Factor};
@@ -8,13 +9,15 @@ use probity_autodiff::random::{fill_normal, uniform_at};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Points that move together: their gradients are computed in one call. Not a setting, because a target may round differently in calls of different
-/// length, and bits must not depend on the number of threads.
+/// Points that move together: their gradients are computed in one call. Not a setting, because a
+/// target may round differently in calls of different length, and bits must not depend on the
+/// number of threads.
 const TOGETHER: usize = 64;
 
 /// The settings of a short run of Hamiltonian Monte Carlo from many starts.
 ///
-/// The kernel leaves the target as it is. So exact draws stay exact draws, and a statistic of draws of a guide that moves is one that the guide has wrong.
+/// The kernel leaves the target as it is. So exact draws stay exact draws, and a statistic of draws
+/// of a guide that moves is one that the guide has wrong.
 ///
 /// ```
 /// use probity_autodiff::{Key, random::fill_normal};
@@ -79,7 +82,8 @@ impl Moved {
 }
 
 impl Hmc {
-    /// One transition of six leapfrog steps of 0.25 in units of the metric, which for a Gaussian target is a quarter of a period: a fresh draw.
+    /// One transition of six leapfrog steps of 0.25 in units of the metric, which for a Gaussian
+    /// target is a quarter of a period: a fresh draw.
     pub fn new() -> Self {
         Self::default()
     }
@@ -102,7 +106,8 @@ impl Hmc {
         self
     }
 
-    /// Every transition of every point has a step of its own, up to this part larger or smaller, so that no period of the target repeats itself.
+    /// Every transition of every point has a step of its own, up to this part larger or smaller, so
+    /// that no period of the target repeats itself.
     pub fn jitter(mut self, jitter: f64) -> Self {
         self.jitter = jitter;
         self
@@ -114,7 +119,8 @@ impl Hmc {
         self
     }
 
-    /// Moves all points: `starts` has d entries for each. A start where the target is not finite moves as soon as a proposal is finite.
+    /// Moves all points: `starts` has d entries for each. A start where the target is not finite
+    /// moves as soon as a proposal is finite.
     ///
     /// # Errors
     /// If a setting or a size cannot be used, and for errors of the target.
@@ -198,7 +204,8 @@ impl Group {
         }
     }
 
-    /// Momenta are whitened, p = Aᵀ of those of u: a step moves u by A p, and p by Aᵀ of the gradient.
+    /// Momenta are whitened, p = Aᵀ of those of u: a step moves u by A p, and p by Aᵀ of the
+    /// gradient.
     fn run<T: Target>(&mut self, hmc: &Hmc, target: &mut T, metric: &Covariance, key: Key) -> Result {
         let (d, n) = (self.dim, self.values.len());
         target.gradients(&self.points, &mut self.values, &mut self.gradients)?;

@@ -10,10 +10,11 @@ pub enum KlWeight {
     /// 1 throughout: the ELBO.
     #[default]
     Full,
-    /// Rises linearly from 0 to 1 over this first fraction of the steps. The result is an ELBO fit; the start avoids solutions
-    /// in which most weights keep their prior.
+    /// Rises linearly from 0 to 1 over this first fraction of the steps. The result is an ELBO fit;
+    /// the start avoids solutions in which most weights keep their prior.
     WarmUp(f64),
-    /// This weight throughout: a tempered posterior, not the Bayesian one. Below 1 it is too narrow.
+    /// This weight throughout: a tempered posterior, not the Bayesian one. Below 1 it is too
+    /// narrow.
     Tempered(f64),
 }
 

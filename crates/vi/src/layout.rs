@@ -119,7 +119,8 @@ pub struct Site {
     pub init: Init,
     /// How the KL divergence from the guide to the prior is computed, once a guide has run.
     pub kl: Option<KlMethod>,
-    /// Whether a fit that draws the outputs of linear maps had to draw the weights, for want of this site's exact KL.
+    /// Whether a fit that draws the outputs of linear maps had to draw the weights, for want of
+    /// this site's exact KL.
     #[serde(default)]
     pub(crate) weights_drawn: bool,
 }
@@ -154,8 +155,8 @@ impl Site {
 
 /// The sites of a model in the order of their visits.
 ///
-/// Reading it from a file fails unless names are distinct, and offsets and dimension are those of the
-/// latent sites one after the other.
+/// Reading it from a file fails unless names are distinct, and offsets and dimension are those of
+/// the latent sites one after the other.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct Layout {
@@ -198,9 +199,9 @@ impl TryFrom<Unchecked> for Layout {
 }
 
 impl Layout {
-    /// Whether a fit with the sites `self` can be used with a model that visits the sites `found`: in
-    /// number, order, names, kinds, families and supports all of them, in shape the latent ones and the
-    /// parameters (data may have other rows).
+    /// Whether a fit with the sites `self` can be used with a model that visits the sites `found`:
+    /// in number, order, names, kinds, families and supports all of them, in shape the latent ones
+    /// and the parameters (data may have other rows).
     pub(crate) fn check_same_as(&self, found: &Layout) -> Result {
         for (i, site) in found.sites.iter().enumerate() {
             let changed = |problem| Err(Error::ModelChanged { site: site.name.clone(), problem });

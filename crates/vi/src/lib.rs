@@ -1,8 +1,9 @@
 //! Variational inference of models that are written as programs.
 //!
-//! A model is a closure (or a struct, see [`Model`]) that visits its sites: it [samples](Scope::sample) latent variables from
-//! their priors and [observes](Scope::observe) data. [`fit`] finds the Gaussian distribution over the latent variables, each
-//! carried to the whole real line first, that has the highest evidence lower bound (ELBO).
+//! A model is a closure (or a struct, see [`Model`]) that visits its sites: it
+//! [samples](Scope::sample) latent variables from their priors and [observes](Scope::observe) data.
+//! [`fit`] finds the Gaussian distribution over the latent variables, each carried to the whole
+//! real line first, that has the highest evidence lower bound (ELBO).
 //!
 //! ```
 //! use probity_distributions::{Distribution, HalfCauchy, Normal};
@@ -27,21 +28,25 @@
 //! ```
 //!
 //! # The parts
-//! * A model: [`Model`] (borrowed: [`ByRef`]), and [`Scope`] with `sample`, `observe`, `factor`, `deterministic`, `param`, `plate`, `within`, `linear`.
+//! * A model: [`Model`] (borrowed: [`ByRef`]), and [`Scope`] with `sample`, `observe`, `factor`,
+//!   `deterministic`, `param`, `plate`, `within`, `linear`.
 //! * Its sites: [`Layout`], [`Site`]; where a guide starts: [`Init`].
-//! * A fit: [`fit()`] without settings, [`Fit`] with them; [`optim`] has optimisers and schedules, [`KlWeight`] warm-up and
-//!   tempering, [`Estimator`] the ways to draw a linear map; an [`Observer`] watches and may stop.
+//! * A fit: [`fit()`] without settings, [`Fit`] with them; [`optim`] has optimisers and schedules,
+//!   [`KlWeight`] warm-up and tempering, [`Estimator`] the ways to draw a linear map; an
+//!   [`Observer`] watches and may stop.
 //! * A guide: [`MeanField`], or any [`Guide`].
 //! * The result: [`Posterior`] with its [`Report`], [`Draws`] and [`Summary`].
-//! * What methods work on: a [`Target`], which a model is by [`LogJoint`], its log joint density with the gradient, and a function by
-//!   [`LogDensity`].
-//! * Draws of a target: [`nuts::Nuts`] and [`hmc::Hmc`]; approximations on the way to its mode: [`pathfinder::Pathfinder`], [`optim::Lbfgs`]; what draws and
-//!   weights are worth: [`diagnostics`]; covariances by their factors: [`linalg`].
-//! * What can go wrong: [`Error`], which names the site, and for a number that is not finite the step and the operation.
+//! * What methods work on: a [`Target`], which a model is by [`LogJoint`], its log joint density
+//!   with the gradient, and a function by [`LogDensity`].
+//! * Draws of a target: [`nuts::Nuts`] and [`hmc::Hmc`]; approximations on the way to its mode:
+//!   [`pathfinder::Pathfinder`], [`optim::Lbfgs`]; what draws and weights are worth:
+//!   [`diagnostics`]; covariances by their factors: [`linalg`].
+//! * What can go wrong: [`Error`], which names the site, and for a number that is not finite the
+//!   step and the operation.
 //!
 //! # What holds always
-//! * A minibatch of B rows of N counts N / B times, in [`Scope::plate`] and nowhere else, and the KL counts once. Any other weight is
-//!   a setting by name, and stands in the report.
+//! * A minibatch of B rows of N counts N / B times, in [`Scope::plate`] and nowhere else, and the
+//!   KL counts once. Any other weight is a setting by name, and stands in the report.
 //! * The same seed gives the same bits, for any number of threads.
 #![forbid(unsafe_code)]
 mod auto;

@@ -9,10 +9,12 @@ use probity_autodiff::{Key, Scalar, Tape, Var};
 use std::fmt;
 use std::sync::Arc;
 
-/// `u ↦ ln p(x(u), data) + ln |dx/du|` and its gradient: what samplers and optimisers of point estimates work with.
+/// `u ↦ ln p(x(u), data) + ln |dx/du|` and its gradient: what samplers and optimisers of point
+/// estimates work with.
 ///
-/// The entries of `u` stand in the order of the layout's latent sites, each column by column. The model's point parameters stand at
-/// their start. Once the first call is done, a call allocates nothing.
+/// The entries of `u` stand in the order of the layout's latent sites, each column by column. The
+/// model's point parameters stand at their start. Once the first call is done, a call allocates
+/// nothing.
 pub struct LogJoint<M, T: Scalar = f64> {
     model: M,
     layout: Layout,
@@ -43,8 +45,9 @@ impl<M: Clone, T: Scalar> Clone for LogJoint<M, T> {
 }
 
 impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
-    /// The most points on one tape, and the most numbers of one of them for which several share a tape: with more, what a node costs
-    /// by itself does not count, and the numbers would not stay in the cache.
+    /// The most points on one tape, and the most numbers of one of them for which several share a
+    /// tape: with more, what a node costs by itself does not count, and the numbers would not stay
+    /// in the cache.
     pub(crate) const LANES: usize = 16;
     const SMALL: usize = 4096;
 
@@ -105,8 +108,9 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         Ok(value[0])
     }
 
-    /// The density at `values.len()` points, which stand one after the other in `points`, and their gradients in the same order. Points of a small
-    /// model are computed several at once: what does not depend on the point is computed once for all of them.
+    /// The density at `values.len()` points, which stand one after the other in `points`, and their
+    /// gradients in the same order. Points of a small model are computed several at once: what does
+    /// not depend on the point is computed once for all of them.
     ///
     /// # Errors
     /// As `gradient`, for the first point that fails.
@@ -142,8 +146,8 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         Ok(())
     }
 
-    /// As [`gradients`](LogJoint::gradients), on numbers in double precision. The value is NaN where the arithmetic fails, which need not be so at other
-    /// points.
+    /// As [`gradients`](LogJoint::gradients), on numbers in double precision. The value is NaN
+    /// where the arithmetic fails, which need not be so at other points.
     pub(crate) fn gradients_f64(
         &mut self,
         points: &[f64],

@@ -4,9 +4,11 @@ use crate::error::Result;
 use crate::scope::Scope;
 use probity_autodiff::Scalar;
 
-/// A probabilistic model: a joint density of latent variables and data, written once as a program that visits its sites.
+/// A probabilistic model: a joint density of latent variables and data, written once as a program
+/// that visits its sites.
 ///
-/// A closure is a model; so is a struct with this trait, generic in `T` if it is to run on other elements than `f64`.
+/// A closure is a model; so is a struct with this trait, generic in `T` if it is to run on other
+/// elements than `f64`.
 ///
 /// ```
 /// use probity_vi::{Model, Result, Scope};
@@ -25,7 +27,8 @@ use probity_autodiff::Scalar;
 /// A reference to a closure is a model too; a reference to a struct goes in as [`ByRef`].
 ///
 /// # What the compiler says
-/// *type annotations needed* (E0282): the type of the closure's argument is missing. Write `|s: &mut Scope|`.
+/// *type annotations needed* (E0282): the type of the closure's argument is missing. Write
+/// `|s: &mut Scope|`.
 ///
 /// ```compile_fail,E0282
 /// # use probity_vi::fit;
@@ -36,8 +39,8 @@ use probity_autodiff::Scalar;
 /// });
 /// ```
 ///
-/// *the trait bound `.. From<Result<Var ..>>` is not satisfied* (E0277): a `?` is missing behind a site, whose value may be an error.
-/// Write `s.sample(..)?`.
+/// *the trait bound `.. From<Result<Var ..>>` is not satisfied* (E0277): a `?` is missing behind a
+/// site, whose value may be an error. Write `s.sample(..)?`.
 ///
 /// ```compile_fail,E0277
 /// # use probity_vi::{Scope, fit};
@@ -48,8 +51,8 @@ use probity_autodiff::Scalar;
 /// });
 /// ```
 ///
-/// *the trait bound `.. From<&Vec<f64>>` is not satisfied* (E0277): data in the place of a parameter. Write `s.data(&sigma)`, which puts them
-/// on the tape of the run.
+/// *the trait bound `.. From<&Vec<f64>>` is not satisfied* (E0277): data in the place of a
+/// parameter. Write `s.data(&sigma)`, which puts them on the tape of the run.
 ///
 /// ```compile_fail,E0277
 /// # use probity_vi::{Scope, fit};
@@ -81,8 +84,8 @@ impl<T: Scalar, F: Fn(&mut Scope<'_, T>) -> Result> Model<T> for F {
 
 /// A model behind a reference, so that it can be fitted without being given away.
 ///
-/// Rust lets `&M` itself be a model only where `M` is a closure: every type is either called or asked for [`Model`], and `&M` might be
-/// both.
+/// Rust lets `&M` itself be a model only where `M` is a closure: every type is either called or
+/// asked for [`Model`], and `&M` might be both.
 ///
 /// ```
 /// use probity_vi::{ByRef, Fit, Model, Result, Scope};

@@ -41,8 +41,9 @@ impl<F: FnMut(&StepInfo) -> ControlFlow<()>> Observer for F {
     }
 }
 
-/// A progress bar on the terminal (none where there is no terminal): the step, the ELBO, and the time left where the number of steps is
-/// known. A fit without observers shows it by itself once it has taken two seconds.
+/// A progress bar on the terminal (none where there is no terminal): the step, the ELBO, and the
+/// time left where the number of steps is known. A fit without observers shows it by itself once it
+/// has taken two seconds.
 #[cfg(feature = "progress")]
 #[derive(Debug)]
 pub struct Progress {
@@ -51,7 +52,8 @@ pub struct Progress {
     start: Instant,
     /// Nothing is shown before.
     delay: Duration,
-    /// The next step at which the clock is read, and how many lie between: small steps cost less than a look at the clock.
+    /// The next step at which the clock is read, and how many lie between: small steps cost less
+    /// than a look at the clock.
     next: usize,
     stride: usize,
     last: Instant,
@@ -62,7 +64,8 @@ impl Progress {
     /// The time between two drawings.
     const PERIOD: Duration = Duration::from_millis(50);
 
-    /// Showing the ELBO divided by the number of rows of the data, which is easier to compare than the sum.
+    /// Showing the ELBO divided by the number of rows of the data, which is easier to compare than
+    /// the sum.
     pub fn per_row(rows: usize) -> Self {
         let now = Instant::now();
         Self {

@@ -38,14 +38,15 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         Self { model, layout, guide, params, history, report, key }
     }
 
-    /// Puts a saved posterior together again: the model, the site table, the guide's parameters, and the record of the fit.
+    /// Puts a saved posterior together again: the model, the site table, the guide's parameters,
+    /// and the record of the fit.
     ///
     /// The model runs once, with latent variables where a guide would start.
     ///
     /// # Errors
-    /// If these do not fit together: the record is of another guide, a site of the model is not in the
-    /// table or has another shape there, parameters of the guide or of the model are missing, of another
-    /// shape, not finite or too many; or what the model reports.
+    /// If these do not fit together: the record is of another guide, a site of the model is not in
+    /// the table or has another shape there, parameters of the guide or of the model are missing,
+    /// of another shape, not finite or too many; or what the model reports.
     pub fn restore(
         model: M,
         layout: Layout,
@@ -94,8 +95,8 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         &self.report
     }
 
-    /// `n` draws of all sites: latent variables from the posterior, deterministic sites, and data drawn anew for every draw.
-    /// The same call gives the same draws.
+    /// `n` draws of all sites: latent variables from the posterior, deterministic sites, and data
+    /// drawn anew for every draw. The same call gives the same draws.
     ///
     /// # Errors
     /// What the model reports.
@@ -103,8 +104,8 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         self.predict(&self.model, n)
     }
 
-    /// `n` draws of all sites of another model under this posterior: one with the same latent variables, and other data, such as the
-    /// inputs at which to predict.
+    /// `n` draws of all sites of another model under this posterior: one with the same latent
+    /// variables, and other data, such as the inputs at which to predict.
     ///
     /// # Errors
     /// What the model reports, or if its latent sites are not those of the fit.
@@ -131,8 +132,8 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         Fitted { layout, guide: guide.as_ref(), params, key: *key }
     }
 
-    /// The ELBO (KL weight 1, all rows) by `n` fresh draws; NaN by none. Its standard error means little if the terms have heavy tails
-    /// ([`Report::elbo_tail`]).
+    /// The ELBO (KL weight 1, all rows) by `n` fresh draws; NaN by none. Its standard error means
+    /// little if the terms have heavy tails ([`Report::elbo_tail`]).
     ///
     /// # Errors
     /// What the model reports.
@@ -154,7 +155,8 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         Ok(())
     }
 
-    /// Mean, standard deviation and quantiles of every latent and deterministic number, by 2000 draws.
+    /// Mean, standard deviation and quantiles of every latent and deterministic number, by 2000
+    /// draws.
     ///
     /// # Errors
     /// What the model reports.
@@ -164,8 +166,8 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
 }
 
 impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
-    /// What is printed: as [`summary`](Posterior::summary), but of large sites only the first entries, and nothing of models of more than 100 000
-    /// numbers, whose draws take too long.
+    /// What is printed: as [`summary`](Posterior::summary), but of large sites only the first
+    /// entries, and nothing of models of more than 100 000 numbers, whose draws take too long.
     fn shown(&self) -> Result<crate::draws::Summary> {
         if self.layout.dim > 100_000 {
             return Ok(crate::draws::Summary::default());
@@ -191,8 +193,8 @@ struct Fitted<'a, T: Scalar> {
 }
 
 impl<T: Scalar> Fitted<'_, T> {
-    /// `f` for the keys of `n` draws, on several threads, each with its own tape; the results in order. A draw at which the arithmetic of the
-    /// model fails is drawn anew, as in a fit.
+    /// `f` for the keys of `n` draws, on several threads, each with its own tape; the results in
+    /// order. A draw at which the arithmetic of the model fails is drawn anew, as in a fit.
     fn collect<O: Send>(
         &self,
         n: usize,

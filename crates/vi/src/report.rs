@@ -11,11 +11,12 @@ use std::fmt;
 pub enum Stopped {
     /// The given number of steps was done.
     AllSteps,
-    /// The guide is at its optimum: an independent set of draws would move no mean by more than 0.04 of its standard deviation, and no standard
-    /// deviation by more than 4 %.
+    /// The guide is at its optimum: an independent set of draws would move no mean by more than
+    /// 0.04 of its standard deviation, and no standard deviation by more than 4 %.
     Stationary,
-    /// The ELBO stopped rising beyond its noise, and averages of the guide agreed. That the guide is at its optimum was not checked: a slow drift
-    /// in a direction along which the ELBO is flat does not show.
+    /// The ELBO stopped rising beyond its noise, and averages of the guide agreed. That the guide
+    /// is at its optimum was not checked: a slow drift in a direction along which the ELBO is flat
+    /// does not show.
     Plateau,
     /// The guide was still moving when the limit of an automatic fit was reached.
     Limit,
@@ -42,7 +43,8 @@ pub struct Narrowed {
     pub site: String,
     /// The entry, counted column by column.
     pub entry: usize,
-    /// The mean field's standard deviation over that of the best Gaussian with any covariance, both before the constraint.
+    /// The mean field's standard deviation over that of the best Gaussian with any covariance, both
+    /// before the constraint.
     pub ratio: f64,
 }
 
@@ -58,11 +60,13 @@ pub struct Report {
     pub steps: usize,
     /// Why it ended.
     pub stopped: Stopped,
-    /// Of a solved fit: how far an independent set of draws would move a mean, in its standard deviations, or the logarithm of a standard
-    /// deviation, whichever is more. Infinite if the fit ended before that was asked.
+    /// Of a solved fit: how far an independent set of draws would move a mean, in its standard
+    /// deviations, or the logarithm of a standard deviation, whichever is more. Infinite if the fit
+    /// ended before that was asked.
     #[serde(default, with = "probity_autodiff::serde_float")]
     pub movement: Option<f64>,
-    /// For a mean field that was solved for: where it is narrowest against the best Gaussian with correlations.
+    /// For a mean field that was solved for: where it is narrowest against the best Gaussian with
+    /// correlations.
     #[serde(default)]
     pub narrowed: Option<Narrowed>,
     /// Draws per step (of a solved fit, those of the last round).
@@ -79,13 +83,15 @@ pub struct Report {
     pub shuffled: bool,
     /// How outputs of Gaussian linear maps were drawn.
     pub estimator: Estimator,
-    /// The sites because of which linear maps drew weights although [`Estimator::LocalReparameterization`] was set: the guide has no
-    /// Gaussian of its own there, or its divergence from the prior is not known exactly.
+    /// The sites because of which linear maps drew weights although
+    /// [`Estimator::LocalReparameterization`] was set: the guide has no Gaussian of its own there,
+    /// or its divergence from the prior is not known exactly.
     #[serde(default)]
     pub weights_drawn: Vec<String>,
     /// The weight of the KL in the loss.
     pub kl_weight: KlWeight,
-    /// How many draws of the steps were drawn anew, because the arithmetic of the model failed there: a matrix that was not positive definite.
+    /// How many draws of the steps were drawn anew, because the arithmetic of the model failed
+    /// there: a matrix that was not positive definite.
     #[serde(default)]
     pub redrawn: usize,
     /// Why the first of them was, with the site.
@@ -96,14 +102,16 @@ pub struct Report {
     pub seconds: f64,
     /// The ELBO of the result (KL weight 1), by fresh draws.
     pub elbo: Option<Estimate>,
-    /// The shape k̂ of the heavier tail of the ELBO's terms, by a generalised Pareto distribution; none for fewer than 100 draws and where the
-    /// terms have no tails. Above [`Report::HEAVY`] the standard error is not to be trusted.
+    /// The shape k̂ of the heavier tail of the ELBO's terms, by a generalised Pareto distribution;
+    /// none for fewer than 100 draws and where the terms have no tails. Above [`Report::HEAVY`] the
+    /// standard error is not to be trusted.
     #[serde(default, with = "probity_autodiff::serde_float")]
     pub elbo_tail: Option<f64>,
 }
 
 impl Report {
-    /// The shape of a tail from which on a mean and its standard error, by numbers of draws as they are usual, mean little.
+    /// The shape of a tail from which on a mean and its standard error, by numbers of draws as they
+    /// are usual, mean little.
     ///
     /// Source: Vehtari et al. 2024, "Pareto smoothed importance sampling", section 3.
     pub const HEAVY: f64 = 0.7;

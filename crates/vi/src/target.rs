@@ -7,8 +7,9 @@ use probity_autodiff::Scalar;
 
 /// An unnormalised log density on d unconstrained numbers, with its gradient.
 ///
-/// Samplers, deterministic fits and diagnostics work on every target. A model is one by [`LogJoint`]; a function with a gradient
-/// written by hand is one by [`LogDensity`]; a density that another program computes is one by this trait.
+/// Samplers, deterministic fits and diagnostics work on every target. A model is one by
+/// [`LogJoint`]; a function with a gradient written by hand is one by [`LogDensity`]; a density
+/// that another program computes is one by this trait.
 ///
 /// A clone is an independent evaluator of the same density, for another thread.
 ///
@@ -31,15 +32,17 @@ pub trait Target: Clone + Send {
 
     /// The log density at `u`; its gradient is written to `gradient`. Both have d entries.
     ///
-    /// A value that is not finite says that `u` is outside the support or that the arithmetic failed there; the gradient does not
-    /// matter then. Methods take such a point as one that is not accepted.
+    /// A value that is not finite says that `u` is outside the support or that the arithmetic
+    /// failed there; the gradient does not matter then. Methods take such a point as one that is
+    /// not accepted.
     ///
     /// # Errors
-    /// For what no other point would mend, such as a model that changes between runs. It ends the method.
+    /// For what no other point would mend, such as a model that changes between runs. It ends the
+    /// method.
     fn gradient(&mut self, u: &[f64], gradient: &mut [f64]) -> Result<f64>;
 
-    /// As [`gradient`](Target::gradient) at `values.len()` points, which stand one after the other in `points`, as their gradients do in
-    /// `gradients`.
+    /// As [`gradient`](Target::gradient) at `values.len()` points, which stand one after the other
+    /// in `points`, as their gradients do in `gradients`.
     ///
     /// # Errors
     /// As `gradient`.
@@ -53,7 +56,8 @@ pub trait Target: Clone + Send {
     }
 }
 
-/// A log density and its gradient as one function: `f(u, gradient)` returns the value and writes the gradient.
+/// A log density and its gradient as one function: `f(u, gradient)` returns the value and writes
+/// the gradient.
 #[derive(Clone, Debug)]
 pub struct LogDensity<F> {
     dim: usize,

@@ -12,8 +12,8 @@ pub struct Range {
 impl Range {
     /// The range from `lo` to `hi`, mended so that it can be drawn.
     ///
-    /// Ends are swapped if need be; ends that are not finite, or too close for a double to tell numbers between them
-    /// apart, give way to a range around what is there.
+    /// Ends are swapped if need be; ends that are not finite, or too close for a double to tell
+    /// numbers between them apart, give way to a range around what is there.
     pub fn new(lo: f64, hi: f64) -> Self {
         let (lo, hi) = match (lo.is_finite(), hi.is_finite()) {
             (true, true) => (lo.min(hi), lo.max(hi)),
@@ -100,7 +100,8 @@ fn labels(values: &[f64], step_exponent: i32) -> Vec<String> {
         return values.iter().map(|_| "0".to_string()).collect();
     }
     let magnitude = (largest.log10() + 1e-9).floor() as i32;
-    // Plain digits as long as a label stays within about seven of them; a common power of ten beyond.
+    // Plain digits as long as a label stays within about seven of them; a common power of ten
+    // beyond.
     let shared = if (-4..=5).contains(&magnitude) && step_exponent >= -6 { 0 } else { magnitude };
     let decimals = usize::try_from(shared - step_exponent).unwrap_or(0).min(15);
     let write = |value: &f64| {

@@ -1,7 +1,9 @@
-//! Text as outlines, from a font that the program carries, so that it shows where no font is installed.
+//! Text as outlines, from a font that the program carries, so that it shows where no font is
+//! installed.
 //!
-//! The font is Noto Sans 1.04, (c) 2012 Google Inc., from the crate `notosans`. The font file names the Apache License 2.0,
-//! and the crate ships it under the SIL Open Font License 1.1; both permit embedding it in a program and in a picture.
+//! The font is Noto Sans 1.04, (c) 2012 Google Inc., from the crate `notosans`. The font file names
+//! the Apache License 2.0, and the crate ships it under the SIL Open Font License 1.1; both permit
+//! embedding it in a program and in a picture.
 
 use super::drawing::Style;
 use std::sync::LazyLock;
@@ -93,7 +95,8 @@ pub(super) fn outline(text: &str, start: (f64, f64), style: Style, vertical: boo
     pen.builder.finish()
 }
 
-/// Receives glyph outlines in font units (y upwards) and adds them to a path in pixels (y downwards).
+/// Receives glyph outlines in font units (y upwards) and adds them to a path in pixels (y
+/// downwards).
 struct Pen {
     builder: PathBuilder,
     start: (f64, f64),

@@ -7,7 +7,8 @@ use std::fmt::Debug;
 
 /// How far outside the picture a coordinate may lie, in pixels, before it is moved to this bound.
 ///
-/// What is seen of a line that ends this far away does not change, and the renderers' single precision is still enough.
+/// What is seen of a line that ends this far away does not change, and the renderers' single
+/// precision is still enough.
 const FAR: f64 = 1e5;
 
 /// The part of a panel inside its axes, and the ranges that it shows.
@@ -39,7 +40,8 @@ impl View {
 
 /// Something drawn in a panel. Values that are not finite are left out, and break a line or a band.
 pub trait Mark: Debug {
-    /// Tells the points that axes without a given range should include; NaN for a coordinate that does not matter.
+    /// Tells the points that axes without a given range should include; NaN for a coordinate that
+    /// does not matter.
     fn reach(&self, include: &mut dyn FnMut(f64, f64));
 
     /// Draws the mark; the drawing clips it to the area of the view.

@@ -1,4 +1,5 @@
-//! One plot of a figure: axes, legend and marks, laid out in the rectangle that the figure gives it.
+//! One plot of a figure: axes, legend and marks, laid out in the rectangle that the figure gives
+//! it.
 
 use super::axis::{Range, Ticks};
 use super::drawing::{Anchor, Drawing, Rect};
@@ -54,13 +55,15 @@ impl Panel {
         self
     }
 
-    /// Fixes what the vertical axis shows; without this it shows all that the marks reach within the horizontal one.
+    /// Fixes what the vertical axis shows; without this it shows all that the marks reach within
+    /// the horizontal one.
     pub fn y_range(mut self, lo: f64, hi: f64) -> Self {
         self.y_range = Some(Range::new(lo, hi));
         self
     }
 
-    /// Gives both axes the same range and the same length, for quantities that are compared with each other.
+    /// Gives both axes the same range and the same length, for quantities that are compared with
+    /// each other.
     pub fn square(mut self) -> Self {
         self.square = true;
         self
@@ -121,8 +124,8 @@ impl Panel {
 
     pub(super) fn draw(&self, cell: Rect, drawing: &mut Drawing) {
         let (x, y) = self.ranges();
-        // The room beside and above the axes depends on the labels, and their number on the length of the axes: a guess
-        // of that length settles it.
+        // The room beside and above the axes depends on the labels, and their number on the length
+        // of the axes: a guess of that length settles it.
         let y_ticks = match self.square {
             true => x_ticks(y, (cell.w - 80.0).min(cell.h - 120.0)),
             false => y.ticks(((cell.h - 120.0) / 70.0).max(2.0)),

@@ -3,7 +3,8 @@
 use super::axis::Range;
 use super::{Band, Color, Figure, Line, Panel, Pen, Points, Span, theme};
 
-/// How far beyond the data and the curves the bands may stretch the vertical axis, in multiples of what those reach.
+/// How far beyond the data and the curves the bands may stretch the vertical axis, in multiples of
+/// what those reach.
 const STRETCH: f64 = 1.5;
 
 /// What is known about a regression on one input; all predictions are on the grid `x`.
@@ -32,7 +33,8 @@ pub struct RegressionBand<'a> {
 impl RegressionBand<'_> {
     /// Draws the figure, 1200 by 800.
     ///
-    /// The vertical axis shows the data and the curves in full, and of the bands as much as leaves these legible.
+    /// The vertical axis shows the data and the curves in full, and of the bands as much as leaves
+    /// these legible.
     ///
     /// # Panics
     /// The slices on the grid have different lengths, or the two of the data.

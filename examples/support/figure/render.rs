@@ -26,7 +26,8 @@ pub(super) fn svg(drawing: &Drawing, width: f64, height: f64, title: &str) -> St
             if clip.is_some() {
                 out.push_str("</svg>\n");
             }
-            // An inner document hides what lies outside it, and unlike a clip path needs no name that could clash.
+            // An inner document hides what lies outside it, and unlike a clip path needs no name
+            // that could clash.
             if let Some(Rect { x, y, w, h }) = item.clip {
                 let (x, y, w, h) = (number(x as f32), number(y as f32), number(w as f32), number(h as f32));
                 let _ = writeln!(

@@ -106,8 +106,9 @@ fn ideal() -> Diagonal {
     Diagonal::new(Pen { color: theme::INK.alpha(0.75), width: 1.6, dash: Some([6.0, 4.0]) }).label("ideal")
 }
 
-/// The 2.5 % and 97.5 % points of the share of successes in `n` independent trials of probability `p`, with half of each
-/// end point's own probability counted (the mid-p convention), interpolated between shares.
+/// The 2.5 % and 97.5 % points of the share of successes in `n` independent trials of probability
+/// `p`, with half of each end point's own probability counted (the mid-p convention), interpolated
+/// between shares.
 ///
 /// So the band has no steps. `(0, 1)` if there are no trials.
 fn binomial_interval(n: usize, p: f64) -> (f64, f64) {

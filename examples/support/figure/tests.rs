@@ -1,4 +1,5 @@
-//! Tests of whole figures: what is in the SVG, what is on the PNG, and data that break careless plots.
+//! Tests of whole figures: what is in the SVG, what is on the PNG, and data that break careless
+//! plots.
 //!
 //! With `PROBITY_FIGURES` set to a folder, the sample figures are written there to be looked at.
 
@@ -178,7 +179,8 @@ fn bands_do_not_flatten_the_curve() {
         truth,
         data,
     };
-    // The data span two units; the axis shows them with at most one and a half times that on either side.
+    // The data span two units; the axis shows them with at most one and a half times that on either
+    // side.
     let svg = band.figure().svg();
     assert!(svg.contains("aria-label=\"4\"") && !svg.contains("10⁶"));
 }

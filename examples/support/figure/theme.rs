@@ -1,7 +1,7 @@
 //! The looks of all figures: colours, text sizes and distances, in one place.
 //!
-//! The data colours are blue and vermilion of the palette for all kinds of colour vision by Okabe and Ito 2008
-//! ("Color universal design"), with greys for what only helps to read them.
+//! The data colours are blue and vermilion of the palette for all kinds of colour vision by Okabe
+//! and Ito 2008 ("Color universal design"), with greys for what only helps to read them.
 
 use super::drawing::{Color, Pen, Style};
 use super::font::Weight;

@@ -1,8 +1,9 @@
 //! Reading a CSV table of numbers, with errors that name the line and the column.
 //!
-//! The format: UTF-8, comma-separated, quotes as in RFC 4180, lines that end in LF, CRLF or CR, an optional byte-order mark. The
-//! first line must be a header; a first line of nothing but numbers is refused, because taking it for names would silently lose a row.
-//! Every column is numeric. Blank lines are skipped.
+//! The format: UTF-8, comma-separated, quotes as in RFC 4180, lines that end in LF, CRLF or CR, an
+//! optional byte-order mark. The first line must be a header; a first line of nothing but numbers
+//! is refused, because taking it for names would silently lose a row. Every column is numeric.
+//! Blank lines are skipped.
 
 mod error;
 mod quotes;
@@ -37,7 +38,8 @@ impl Table {
     /// Whatever is wrong with the file first, in reading order: see [`TableError`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self, TableError> {
         let path = path.as_ref();
-        // Opening a directory succeeds on some systems and fails obscurely on others, so it is asked for first.
+        // Opening a directory succeeds on some systems and fails obscurely on others, so it is
+        // asked for first.
         if path.is_dir() {
             return Err(TableError::Directory { path: path.display().to_string() });
         }
@@ -103,14 +105,17 @@ impl Records<'_, '_> {
         loop {
             let start = usize::try_from(self.reader.position().byte()).unwrap_or(usize::MAX);
             match self.reader.read_record(&mut record) {
-                // A line of spaces is a blank line to its writer, but a record of one field to the parser.
+                // A line of spaces is a blank line to its writer, but a record of one field to the
+                // parser.
                 Ok(true) if record.len() == 1 && record[0].trim().is_empty() => continue,
                 Ok(true) => {}
                 Ok(false) => return Ok(None),
-                // The text was checked and any length is allowed, so this is not expected to happen.
+                // The text was checked and any length is allowed, so this is not expected to
+                // happen.
                 Err(_) => return Err(TableError::NotText { line: self.lines.at(start) }),
             }
-            // The parser counts a record from the end of the one before it: blank lines between them belong to neither.
+            // The parser counts a record from the end of the one before it: blank lines between
+            // them belong to neither.
             let bytes = self.lines.bytes.get(start..).unwrap_or_default();
             let blank = bytes.iter().take_while(|b| matches!(b, b'\n' | b'\r')).count();
             return Ok(Some((self.lines.at(start + blank), record)));

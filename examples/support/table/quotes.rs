@@ -17,7 +17,8 @@ enum At {
     Closed,
 }
 
-/// Refuses a quote that is never closed, text after one that closes, and one inside a field that does not begin with one.
+/// Refuses a quote that is never closed, text after one that closes, and one inside a field that
+/// does not begin with one.
 pub(super) fn check(bytes: &[u8]) -> Result<(), TableError> {
     let bad = |line, problem| Err(TableError::Quotes { line, problem });
     let (mut at, mut line, mut opened) = (At::Start, 1, 1);

@@ -22,7 +22,8 @@ pub struct Split {
     pub train: Dataset,
     /// The rows to judge by.
     pub test: Dataset,
-    /// The features that are constant in the training part and were dropped from both, for a warning.
+    /// The features that are constant in the training part and were dropped from both, for a
+    /// warning.
     pub dropped: Vec<String>,
 }
 
@@ -37,14 +38,17 @@ impl Dataset {
         self.target.is_empty()
     }
 
-    /// Divides the rows at random: `test_fraction` of them, rounded, but at least one and not all, go to the test part.
+    /// Divides the rows at random: `test_fraction` of them, rounded, but at least one and not all,
+    /// go to the test part.
     ///
-    /// The same seed gives the same division on every machine. A feature that does not vary in the training part cannot be
-    /// standardised and teaches nothing: it is dropped from both parts and named in [`Split::dropped`].
+    /// The same seed gives the same division on every machine. A feature that does not vary in the
+    /// training part cannot be standardised and teaches nothing: it is dropped from both parts and
+    /// named in [`Split::dropped`].
     ///
     /// # Errors
-    /// [`TableError::TooFewRows`] for fewer than two rows, [`TableError::ConstantTarget`] if the target does not vary in the
-    /// training part, [`TableError::ConstantFeatures`] if no feature does.
+    /// [`TableError::TooFewRows`] for fewer than two rows, [`TableError::ConstantTarget`] if the
+    /// target does not vary in the training part, [`TableError::ConstantFeatures`] if no feature
+    /// does.
     pub fn split(&self, test_fraction: f64, seed: u64) -> Result<Split, TableError> {
         if self.len() < 2 {
             return Err(TableError::TooFewRows {
@@ -52,7 +56,8 @@ impl Dataset {
             });
         }
         let order = shuffled(self.len(), seed);
-        // The cast saturates, so that a fraction out of range (or NaN) still leaves a row in each part.
+        // The cast saturates, so that a fraction out of range (or NaN) still leaves a row in each
+        // part.
         let tests = ((self.len() as f64 * test_fraction).round() as usize).clamp(1, self.len() - 1);
         let (test, train) = order.split_at(tests);
         let (mut train, mut test) = (self.rows(train), self.rows(test));
@@ -108,7 +113,8 @@ fn retain<T>(values: &mut Vec<T>, keep: &[bool]) {
 /// The numbers `0..n` in an order that depends on the seed alone (Fisher-Yates on SplitMix64).
 ///
 /// # Source
-/// Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators" (the generator and its constants).
+/// Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators" (the generator and its
+/// constants).
 pub fn shuffled(n: usize, seed: u64) -> Vec<usize> {
     let mut state = seed;
     let mut next = move || {
@@ -120,7 +126,8 @@ pub fn shuffled(n: usize, seed: u64) -> Vec<usize> {
     };
     let mut order: Vec<usize> = (0..n).collect();
     for i in (1..n).rev() {
-        // The high half of a 128-bit product maps to 0..=i; its bias, at most n / 2^64, is far below notice.
+        // The high half of a 128-bit product maps to 0..=i; its bias, at most n / 2^64, is far
+        // below notice.
         let j = ((u128::from(next()) * (i as u128 + 1)) >> 64) as usize;
         order.swap(i, j);
     }

@@ -128,7 +128,8 @@ fn a_table_may_be_wide() {
     assert_eq!(table.names.len(), 100_000);
     let twice = format!("{},column 7\n{row}\n", names.join(","));
     assert_eq!(error(&twice), "the column name \"column 7\" appears more than once in the header");
-    // Comparing each name with all before it takes 5e9 comparisons, some ten seconds; a set a few milliseconds.
+    // Comparing each name with all before it takes 5e9 comparisons, some ten seconds; a set a few
+    // milliseconds.
     assert!(start.elapsed().as_secs_f64() < 4.0);
 }
 

@@ -1,4 +1,5 @@
-//! The main example as a program: what it does when its output cannot be printed, and with tables in any unit.
+//! The main example as a program: what it does when its output cannot be printed, and with tables
+//! in any unit.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};

@@ -17,8 +17,9 @@ pub(crate) trait Body<const N: usize, const M: usize>: Copy + Send + Sync {
     fn name(&self) -> &'static str;
 }
 
-/// The two loops of a formula, each over the first `n` entries of one block. All else in a pass is compiled once for all
-/// formulas: these loops are all that is compiled for every formula and every instruction set.
+/// The two loops of a formula, each over the first `n` entries of one block. All else in a pass is
+/// compiled once for all formulas: these loops are all that is compiled for every formula and every
+/// instruction set.
 pub(crate) trait Loops<T: Scalar>: Sync {
     /// The results.
     fn values(&self, x: &[&[T; BLOCK]], n: usize, y: &mut [[T; BLOCK]]);
@@ -38,7 +39,8 @@ pub(crate) struct ForwardRoom<'a, T> {
     pub(crate) y: &'a mut [[T; BLOCK]],
 }
 
-/// A block of every argument, of the adjoint of every result and of every partial; sums for every argument.
+/// A block of every argument, of the adjoint of every result and of every partial; sums for every
+/// argument.
 pub(crate) struct BackwardRoom<'a, T: Scalar> {
     pub(crate) x: &'a mut [[T; BLOCK]],
     pub(crate) g: &'a mut [[T; BLOCK]],
@@ -47,7 +49,8 @@ pub(crate) struct BackwardRoom<'a, T: Scalar> {
     pub(super) rows: &'a mut [Lanes<T::Num>],
 }
 
-/// Blocks begin at cache lines: a vector that crosses two costs twice, and it was chance whether they did.
+/// Blocks begin at cache lines: a vector that crosses two costs twice, and it was chance whether
+/// they did.
 #[repr(align(64))]
 struct Aligned<A>(A);
 

@@ -17,7 +17,8 @@ use crate::random::{BLOCK, normal_at, uniform_at};
 use crate::real::Scalar;
 use crate::simd::{Kernel, dispatch};
 
-/// The forward pass. Keeps result 0 in `keep` if given; returns the sum of the last result if `summed`.
+/// The forward pass. Keeps result 0 in `keep` if given; returns the sum of the last result if
+/// `summed`.
 pub(crate) fn forward<T: Scalar>(
     body: &dyn Loops<T>,
     shape: (usize, usize),
@@ -73,7 +74,8 @@ pub(crate) fn forward_columns<T: Scalar>(
     });
 }
 
-/// The first entries of all arguments, without the ways of a long pass: a model has many nodes of one number.
+/// The first entries of all arguments, without the ways of a long pass: a model has many nodes of
+/// one number.
 fn first_entries<'b, T: Scalar>(
     x: &[Input<'_, T>],
     room: &'b mut [[T; BLOCK]],
@@ -117,7 +119,8 @@ fn backward_one<T: Scalar>(
             match dx {
                 Dest::Nothing => {}
                 Dest::Full { to, overwrite } => {
-                    // SAFETY: nothing else uses the destination during the pass, and the reference ends here.
+                    // SAFETY: nothing else uses the destination during the pass, and the reference
+                    // ends here.
                     let to = unsafe { to.slice(0, 1) };
                     store(to, p, *overwrite);
                 }
@@ -298,8 +301,9 @@ impl<T: Scalar> Kernel for Backward<'_, '_, T> {
                     match &self.dx[k] {
                         Dest::Nothing => {}
                         Dest::Full { to, overwrite } => {
-                            // SAFETY: blocks do not overlap, within a chunk or between chunks, and the reference
-                            // ends before the next argument's (which may be the same memory) begins.
+                            // SAFETY: blocks do not overlap, within a chunk or between chunks, and
+                            // the reference ends before the next argument's (which may be the same
+                            // memory) begins.
                             let to = unsafe { to.slice(here.index(), here.n) };
                             store(to, &p[k], *overwrite);
                         }

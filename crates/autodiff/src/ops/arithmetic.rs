@@ -6,7 +6,8 @@ use crate::real::{Real, Scalar};
 use crate::tape::Var;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-/// The same with a whole number, which stands for the number, or a reference, which stands for what it refers to.
+/// The same with a whole number, which stands for the number, or a reference, which stands for what
+/// it refers to.
 macro_rules! also {
     ($left:ty, $right:ty, $tr:ident $f:ident) => {
         impl<'t, T: Scalar> $tr<$right> for $left {

@@ -67,7 +67,8 @@ impl<F: FormulaPair<N>, const N: usize> Body<N, 2> for Two<F> {
     }
 }
 
-/// A formula as a node. What does not depend on the formula is done by [functions](self) that are compiled once.
+/// A formula as a node. What does not depend on the formula is done by [functions](self) that are
+/// compiled once.
 #[derive(Clone, Copy, Debug)]
 struct Fused<B, T, const N: usize, const M: usize> {
     body: Compiled<B, N, M>,
@@ -379,7 +380,8 @@ fn stored<'t, T: Scalar>(tape: &'t Tape<T>, arg: Arg<'t, T>, (rows, cols): (usiz
 }
 
 precompiled! {
-    /// The shape of the result, and how many of the arguments are nodes. These stand first in `nodes`.
+    /// The shape of the result, and how many of the arguments are nodes. These stand first in
+    /// `nodes`.
     fn arguments<T>(
         tape: &'b Tape<T>,
         name: &'a dyn Fn() -> &'static str,

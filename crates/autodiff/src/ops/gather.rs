@@ -131,8 +131,9 @@ impl Indices for Arc<[usize]> {
 }
 
 impl<'t, T: Scalar> Var<'t, T> {
-    /// The row of the group that each of n observations belongs to: n × c, with row `index[i]` of the
-    /// groups (k × c) as row `i`. As [`gather_rows`](Var::gather_rows), for any list of indices.
+    /// The row of the group that each of n observations belongs to: n × c, with row `index[i]` of
+    /// the groups (k × c) as row `i`. As [`gather_rows`](Var::gather_rows), for any list of
+    /// indices.
     ///
     /// ```
     /// use probity_autodiff::Tape;

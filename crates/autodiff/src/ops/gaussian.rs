@@ -135,7 +135,8 @@ impl<S: ScaleMap> Formula<2> for Divergence<S> {
 /// An operation of Gaussians, as [`ScaleMap`] records it.
 #[derive(Clone, Debug)]
 pub enum GaussianOp {
-    /// Of a matrix: what is kept, the mean and the standard deviation of the Gaussian that the divergence is from, and the key.
+    /// Of a matrix: what is kept, the mean and the standard deviation of the Gaussian that the
+    /// divergence is from, and the key.
     One(Keep, (f64, f64), Key),
     /// Of the numbers of several sites.
     Sites(Arc<[GaussianSite]>, Key),

@@ -4,7 +4,8 @@ use super::{Dual, Real};
 
 /// An entry of data: a number of any type, or a truth value.
 pub trait Number: Copy + 'static {
-    /// The nearest `f64`, without derivative parts; 1 for true, 0 for false. Integers of more than 53 bits are rounded.
+    /// The nearest `f64`, without derivative parts; 1 for true, 0 for false. Integers of more than
+    /// 53 bits are rounded.
     fn to_number(self) -> f64;
 }
 

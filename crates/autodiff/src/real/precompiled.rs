@@ -1,11 +1,14 @@
 //! Functions on a tape's elements that are compiled once, in the crate that defines them.
 //!
-//! The compiler translates a generic function in every crate that uses it, for each type that it is used with. Nearly every program uses this
-//! library with `f64` or `f32`: the bodies below [`precompiled!`](crate::precompiled) are translated for these two here, and a program only calls them.
+//! The compiler translates a generic function in every crate that uses it, for each type that it is
+//! used with. Nearly every program uses this library with `f64` or `f32`: the bodies below
+//! [`precompiled!`](crate::precompiled) are translated for these two here, and a program only calls
+//! them.
 
 use super::Scalar;
 
-/// A function that is generic in [`Scalar`], as a type, so that [`Scalar::call`] can choose the translation for the element at hand.
+/// A function that is generic in [`Scalar`], as a type, so that [`Scalar::call`] can choose the
+/// translation for the element at hand.
 #[doc(hidden)]
 pub trait Precompiled {
     type Args<'a, 'b: 'a, T: Scalar>;
@@ -16,8 +19,9 @@ pub trait Precompiled {
     fn on<'a, 'b: 'a, T: Scalar>(args: Self::Args<'a, 'b, T>) -> Self::Output<'a, 'b, T>;
 }
 
-/// `precompiled! { fn name<T>(arguments) -> Result { body } }`: a function that is generic in one [`Scalar`](crate::Scalar) `T`, and translated for
-/// `f64` and `f32` in this crate. Its types may name the lifetimes `'a` and `'b`, of which `'b` is the longer one.
+/// `precompiled! { fn name<T>(arguments) -> Result { body } }`: a function that is generic in one
+/// [`Scalar`](crate::Scalar) `T`, and translated for `f64` and `f32` in this crate. Its types may
+/// name the lifetimes `'a` and `'b`, of which `'b` is the longer one.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! precompiled {

@@ -72,7 +72,8 @@ impl<T: Scalar> Inner<T> {
             self.anomaly.first = None;
             return;
         }
-        // Down to an operation on finite numbers: along a NaN if there is one, else along infinities.
+        // Down to an operation on finite numbers: along a NaN if there is one, else along
+        // infinities.
         loop {
             let (from, to) = self.nodes[at].args;
             let args = self.args[from as usize..to as usize].iter().map(|arg| *arg as usize);

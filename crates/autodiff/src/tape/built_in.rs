@@ -3,7 +3,8 @@
 use super::{Tape, Var};
 use crate::real::Scalar;
 
-/// An operation of this crate. Made by `built_in!(Operation)`, one line in the file of the operation.
+/// An operation of this crate. Made by `built_in!(Operation)`, one line in the file of the
+/// operation.
 pub(crate) trait BuiltIn: Sized {
     /// Records the operation, see `Tape::record`. The number of its node.
     fn record<T: Scalar>(self, tape: &Tape<T>, args: &[Var<'_, T>], shape: (usize, usize)) -> u32;

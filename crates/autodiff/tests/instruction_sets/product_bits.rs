@@ -1,5 +1,6 @@
-//! Matrix products are right on every instruction set, and give the same bits on AVX2 and AVX-512 and on any number of threads. Alone in its
-//! binary, for the choice of the instruction set holds for the whole process.
+//! Matrix products are right on every instruction set, and give the same bits on AVX2 and AVX-512
+//! and on any number of threads. Alone in its binary, for the choice of the instruction set holds
+//! for the whole process.
 
 use nalgebra::DMatrix;
 use probity_autodiff::simd::Isa;
@@ -33,7 +34,8 @@ fn products<T: Scalar>((m, k, n): (usize, usize, usize)) -> Vec<T> {
 }
 
 fn check<T: Scalar>(bits: fn(T) -> u64) {
-    // The last ones are large enough to be shared between threads, by columns, by rows, and with a ragged border.
+    // The last ones are large enough to be shared between threads, by columns, by rows, and with a
+    // ragged border.
     for size in [
         (1, 100, 50),
         (50, 100, 1),
@@ -71,8 +73,8 @@ fn check<T: Scalar>(bits: fn(T) -> u64) {
     }
 }
 
-/// Products and gradients on every instruction set, of both floats, are those of the first one in `f64`. (The tests in `gemm` hold one of them
-/// against the textbook.)
+/// Products and gradients on every instruction set, of both floats, are those of the first one in
+/// `f64`. (The tests in `gemm` hold one of them against the textbook.)
 fn check_values() {
     for size in
         [(1, 100, 50), (50, 33, 2), (300, 1, 7), (8, 40, 21), (33, 15, 65), (50, 100, 50), (67, 300, 41)]
@@ -86,7 +88,8 @@ fn check_values() {
             let first = first.get_or_insert_with(|| wide.clone());
             let norm = first.iter().map(|x| x * x).sum::<f64>().sqrt() / (first.len() as f64).sqrt();
             for (i, x) in first.iter().enumerate() {
-                // Sums of sums of a few hundred products: rounding errors are some hundred units of the largest.
+                // Sums of sums of a few hundred products: rounding errors are some hundred units of
+                // the largest.
                 assert!((wide[i] - x).abs() < 1e-12 * norm, "{size:?} on {isa:?}: entry {i}");
                 assert!((f64::from(narrow[i]) - x).abs() < 1e-4 * norm, "{size:?} on {isa:?}: entry {i}");
             }

@@ -24,7 +24,8 @@ pub struct Table {
     pub rows: Vec<Value>,
 }
 
-/// The table `special/NAME.json` of the reference data; `None`, with a message, where there are no such data.
+/// The table `special/NAME.json` of the reference data; `None`, with a message, where there are no
+/// such data.
 pub fn table(name: &str) -> Option<Table> {
     let Some(folder) = std::env::var_os("PROBITY_REFERENCE_DATA") else {
         println!("{name}: skipped, PROBITY_REFERENCE_DATA is not set");
@@ -54,11 +55,12 @@ fn units(got: f64, want: f64, scale: f64) -> f64 {
     if same { 0.0 } else { (got - want).abs() / (f64::EPSILON * scale) }
 }
 
-/// Compares `f` with the table: every value within `c eps (|f| + Σ |xᵢ ∂ᵢf|)`, every derivative `g = ∂ᵢf` that the
-/// table gives within `c eps (|g| + Σ |xⱼ ∂ⱼg|)`.
+/// Compares `f` with the table: every value within `c eps (|f| + Σ |xᵢ ∂ᵢf|)`, every derivative
+/// `g = ∂ᵢf` that the table gives within `c eps (|g| + Σ |xⱼ ∂ⱼg|)`.
 ///
-/// The sums are what rounding the arguments alone does to the result, to first order, so no code can be held to
-/// less. The tables have no second derivatives: `∂ⱼg` is that of `f` itself, and a NaN in it fails.
+/// The sums are what rounding the arguments alone does to the result, to first order, so no code
+/// can be held to less. The tables have no second derivatives: `∂ⱼg` is that of `f` itself, and a
+/// NaN in it fails.
 ///
 /// Returns the worst `c` of the values and of the derivatives.
 ///

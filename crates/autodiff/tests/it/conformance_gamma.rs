@@ -1,6 +1,8 @@
-//! The gamma and beta family against the reference data in the folder named by `PROBITY_REFERENCE_DATA`.
+//! The gamma and beta family against the reference data in the folder named by
+//! `PROBITY_REFERENCE_DATA`.
 //!
-//! An error is measured in units of `eps (|f| + Σ |xᵢ ∂f/∂xᵢ|)`, the change that rounding the arguments makes.
+//! An error is measured in units of `eps (|f| + Σ |xᵢ ∂f/∂xᵢ|)`, the change that rounding the
+//! arguments makes.
 
 use probity_autodiff::math::student_t::{student_t_draw_slope, student_t_icdf, student_t_tails};
 use probity_autodiff::math::{Tails, beta_inc, gamma, gamma_inc};
@@ -66,7 +68,8 @@ impl Worst {
     }
 }
 
-/// Compares a table of values and derivatives: `eval` gives the value as a dual number over the arguments.
+/// Compares a table of values and derivatives: `eval` gives the value as a dual number over the
+/// arguments.
 fn table<const N: usize>(
     file: &str,
     args: [&str; N],
@@ -95,7 +98,8 @@ fn table<const N: usize>(
         }
         let value = number(row, fields[0]).abs();
         for i in 0..N {
-            // The slope moves by the relative change of the value, or by that of the value's own scale.
+            // The slope moves by the relative change of the value, or by that of the value's own
+            // scale.
             let moves = want_d[i].abs() * (1.0 + conditioning / value.max(f64::MIN_POSITIVE));
             let unit = f64::EPSILON * (moves + (value + conditioning) / x[i].abs());
             slopes.check(got[0].du[i], want_d[i], unit, || format!("{} {x:?}", derivatives[i]));
@@ -201,8 +205,8 @@ fn implicit_gradients() {
     }
 }
 
-/// Compares distribution functions and quantiles; `tails` takes the parameters and the point, which are the
-/// directions of its dual numbers in this order.
+/// Compares distribution functions and quantiles; `tails` takes the parameters and the point, which
+/// are the directions of its dual numbers in this order.
 fn distribution(
     name: &str,
     params: &[&str],

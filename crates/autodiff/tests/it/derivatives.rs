@@ -1,4 +1,5 @@
-//! Derivatives of every elementary function on `Dual`, first and second, against an independent crate.
+//! Derivatives of every elementary function on `Dual`, first and second, against an independent
+//! crate.
 
 use num_dual::{Dual2_64, Dual64, DualNum};
 use probity_autodiff::{Dual, Real};

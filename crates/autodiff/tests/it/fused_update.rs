@@ -23,7 +23,8 @@ impl<T: Scalar> Update<T> for Rule {
     }
 }
 
-/// Sites: so many that noise is saved for the backward pass, or so few that derivatives are; neither a multiple of anything.
+/// Sites: so many that noise is saved for the backward pass, or so few that derivatives are;
+/// neither a multiple of anything.
 const SITES: [(usize, usize); 3] = [(401, 333), (71, 83), (1, 5)];
 
 fn params<T: Scalar>() -> Params<T> {
@@ -38,7 +39,8 @@ fn params<T: Scalar>() -> Params<T> {
     params
 }
 
-/// New parameters, moments, and the norm of the gradient, after two steps; by a rule during the backward pass, or after it.
+/// New parameters, moments, and the norm of the gradient, after two steps; by a rule during the
+/// backward pass, or after it.
 fn two_steps<T: Scalar>(rule: Option<Rule>, threads: usize) -> (Vec<T>, [Vec<T>; 2], [f64; 2]) {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {

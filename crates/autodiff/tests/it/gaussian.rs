@@ -26,7 +26,8 @@ impl FormulaPair<3> for ByFormula {
 
 const KEY: Key = Key::new(5);
 
-/// Kept values, divergence, and the gradient of a function of both with respect to locations and scale parameters.
+/// Kept values, divergence, and the gradient of a function of both with respect to locations and
+/// scale parameters.
 fn both_ways<T: Scalar>(
     loc: &DMatrix<f64>,
     rho: &DMatrix<f64>,
@@ -129,7 +130,8 @@ fn the_gradient_is_that_of_finite_differences() {
 
 #[test]
 fn scales_from_zero_to_huge() {
-    // Scales of 0 (f32), subnormal, tiny, huge: the slope of the divergence along rho is finite, -1 where the scale vanishes.
+    // Scales of 0 (f32), subnormal, tiny, huge: the slope of the divergence along rho is finite, -1
+    // where the scale vanishes.
     let rho = DMatrix::from_column_slice(6, 1, &[-150.0, -100.0, -60.0, 0.0, 1e3, 1e10]);
     let loc = DMatrix::zeros(6, 1);
     let tape = Tape::<f32>::new();
@@ -192,9 +194,11 @@ fn shapes_must_be_equal() {
     );
 }
 
-/// Draws and the gradient of a function of them and of the divergences, with sites drawn in one pass or each by itself.
+/// Draws and the gradient of a function of them and of the divergences, with sites drawn in one
+/// pass or each by itself.
 fn sites<T: Scalar>(together: bool) -> (Vec<DMatrix<T>>, T, Vec<T>) {
-    // Sizes on both sides of vectors and blocks; neighbours with equal and with different priors; one that nothing uses.
+    // Sizes on both sides of vectors and blocks; neighbours with equal and with different priors;
+    // one that nothing uses.
     let shapes = [(3, 50), (1, 50), (50, 1), (1, 1), (5, 3), (2, 2)];
     let priors = [(0.0, 1.0), (0.0, 1.0), (0.5, 0.2), (0.5, 0.2), (0.0, 1.0), (-1.0, 3.0)];
     let number = |x: f64| T::from_f64(x.sin());

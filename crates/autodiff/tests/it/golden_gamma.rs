@@ -1,4 +1,5 @@
-//! The gamma and beta family against golden values (`tools/golden/gamma.py`, `gamma_second.py`), and its internal identities.
+//! The gamma and beta family against golden values (`tools/golden/gamma.py`, `gamma_second.py`),
+//! and its internal identities.
 
 use probity_autodiff::math::{beta_inc, gamma, gamma_inc, student_t};
 use probity_autodiff::{Dual, F32, Real};
@@ -24,8 +25,8 @@ fn eval(name: &str, args: &[f64]) -> D {
     }
 }
 
-/// The implicit gradients that follow from the golden derivatives of a distribution function, whose last argument
-/// is the draw.
+/// The implicit gradients that follow from the golden derivatives of a distribution function, whose
+/// last argument is the draw.
 fn check_draw_slopes(name: &str, args: &[f64], want: &[f64]) {
     let Some((density, shapes)) = want[1..].split_last() else { return };
     if density.abs() < 1e-290 {
@@ -63,7 +64,8 @@ fn golden_values_and_derivatives() {
         worst.0 = f64::max(worst.0, c);
         assert!(c <= 50.0, "{name}{args:?}: {} instead of {}, {c} ulp", got.re, want[0]);
         for (i, d) in want[1..].iter().enumerate() {
-            // A slope moves by the relative change of the value, or by that of the value's own scale.
+            // A slope moves by the relative change of the value, or by that of the value's own
+            // scale.
             let moves = d.abs() * (1.0 + conditioning / want[0].abs().max(f64::MIN_POSITIVE));
             let c = ulps(got.du[i], *d, moves + (want[0].abs() + conditioning) / args[i].abs());
             worst.1 = f64::max(worst.1, c);
@@ -224,8 +226,8 @@ fn edges_and_nonsense() {
     }
 }
 
-/// Second derivatives in the shapes change sign, so that the bound is relative to themselves and to the first over the shape: what a
-/// relative change of the shape makes of the first.
+/// Second derivatives in the shapes change sign, so that the bound is relative to themselves and to
+/// the first over the shape: what a relative change of the shape makes of the first.
 #[test]
 fn golden_second_derivatives() {
     type D2 = Dual<Dual<f64, 2>, 2>;

@@ -1,4 +1,5 @@
-//! Several draws at once: every operation gives in every lane what it gives for that draw alone, and gradients add up.
+//! Several draws at once: every operation gives in every lane what it gives for that draw alone,
+//! and gradients add up.
 
 use nalgebra::DMatrix;
 use probity_autodiff::random::normal_at;
@@ -155,7 +156,8 @@ fn lanes_are_draws() {
                     }
                     assert!(got.len() == count || values.iter().all(|v| *v == values[0]), "{name}: {got:?}");
                 });
-                // A result that is the same in all lanes has one gradient, not the sum over the lanes.
+                // A result that is the same in all lanes has one gradient, not the sum over the
+                // lanes.
                 let times = y.read_lanes(|got| if got.len() == 1 { count as f64 } else { 1.0 });
                 let gradients = tape.backward(y);
                 for (sum, x) in total.iter_mut().zip(x) {

@@ -1,4 +1,5 @@
-//! Every operation's gradient against differences, in every broadcast shape; f32 and dual tapes against f64.
+//! Every operation's gradient against differences, in every broadcast shape; f32 and dual tapes
+//! against f64.
 
 use nalgebra::DMatrix;
 use probity_autodiff::{
@@ -53,8 +54,8 @@ fn affine_maps() {
     assert_eq!(number.item(), 0.0);
 }
 
-/// As an affine map and a ReLU after it, to the bit: with few and many rows, columns and depths of one block and of several, and where
-/// products are not done in blocks.
+/// As an affine map and a ReLU after it, to the bit: with few and many rows, columns and depths of
+/// one block and of several, and where products are not done in blocks.
 #[test]
 fn affine_maps_with_relu() {
     fn agree<T: Scalar>(n: usize, k: usize, m: usize) {
@@ -96,8 +97,9 @@ fn affine_maps_with_relu() {
 /// What becomes of a hidden layer.
 type Head<T> = for<'t> fn(&[Var<'t, T>], Var<'t, T>) -> Var<'t, T>;
 
-/// Gradients of leaves are the same, but for rounding, whether those in between are kept or not: with a ReLU layer that only a map to one column uses,
-/// that other operations use as well, and that is used by several such maps.
+/// Gradients of leaves are the same, but for rounding, whether those in between are kept or not:
+/// with a ReLU layer that only a map to one column uses, that other operations use as well, and
+/// that is used by several such maps.
 #[test]
 fn leaves_alone() {
     fn agree<T: Scalar>(n: usize, k: usize, m: usize) {

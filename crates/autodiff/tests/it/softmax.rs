@@ -1,4 +1,5 @@
-//! Softmax and its kin, row by row, against the definition; blocks of rows on both sides of their borders.
+//! Softmax and its kin, row by row, against the definition; blocks of rows on both sides of their
+//! borders.
 
 use nalgebra::DMatrix;
 use probity_autodiff::{Scalar, Tape};

@@ -113,7 +113,8 @@ fn reference(name: &str, x: f64) -> f64 {
     }
 }
 
-/// The goldens are few; the standard library, itself within an ulp or two, is a reference everywhere between.
+/// The goldens are few; the standard library, itself within an ulp or two, is a reference
+/// everywhere between.
 #[test]
 fn doubles_stay_near_the_standard_library() {
     for name in NAMES {

@@ -3,7 +3,8 @@
 use super::Bijector;
 use probity_autodiff::{Real, Terms, Value, formula};
 
-/// forward `low + (high - low) σ(u)` · inverse `ln((x - low) / (high - x))` · log-det `ln(high - low) + ln σ(u) + ln σ(-u)`.
+/// forward `low + (high - low) σ(u)` · inverse `ln((x - low) / (high - x))` · log-det
+/// `ln(high - low) + ln σ(u) + ln σ(-u)`.
 #[derive(Clone, Copy, Debug)]
 pub struct Interval<V> {
     /// The lower limit.

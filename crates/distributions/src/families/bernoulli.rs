@@ -13,7 +13,8 @@ use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, compiled_here, fo
 
 /// `P(1) = sigmoid(logits)`, or `P(1) = probs`.
 ///
-/// Each parameterisation has its own formulas, because a conversion loses the tail that the other one cannot express.
+/// Each parameterisation has its own formulas, because a conversion loses the tail that the other
+/// one cannot express.
 ///
 /// *Event*: entry. *Parameters*: `logits` real (infinite is certain), or `probs` in [0, 1].
 #[derive(Clone, Copy, Debug)]

@@ -11,8 +11,8 @@ use probity_autodiff::{Axis, Key, Scalar, Tape, Terms, Value, Var, formula};
 
 /// `P(k) = softmax(logits)ₖ`, `k = 0, 1, …` a column of the logits.
 ///
-/// *Event*: row; a value is a column of indices. *Parameters*: `logits` (r × c) real or -∞, defined up to a constant in each
-/// row. For plain numbers, use a tape of constants.
+/// *Event*: row; a value is a column of indices. *Parameters*: `logits` (r × c) real or -∞, defined
+/// up to a constant in each row. For plain numbers, use a tape of constants.
 #[derive(Clone, Copy, Debug)]
 pub struct Categorical<V> {
     /// Unnormalised log probabilities.
@@ -107,7 +107,8 @@ fn rows<T: Scalar, O>(x: &Var<'_, T>, f: impl Fn(&mut dyn Iterator<Item = f64>) 
 }
 
 impl<'t, T: Scalar> Sample<Var<'t, T>> for Categorical<Var<'t, T>> {
-    /// By the inverse of the distribution function; row `i` uses element `i` of the key's uniform stream.
+    /// By the inverse of the distribution function; row `i` uses element `i` of the key's uniform
+    /// stream.
     fn sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Var<'t, T> {
         let n = self.logits.nrows().max(least.0);
         let mut noise = vec![0f64; n];
@@ -127,7 +128,8 @@ impl<'t, T: Scalar> Sample<Var<'t, T>> for Categorical<Var<'t, T>> {
             for (i, (y, u)) in y.iter_mut().zip(&noise).enumerate() {
                 let sums = &sums[if sums.len() == 1 { 0 } else { i }];
                 let goal = u * sums.last().copied().unwrap_or(f64::NAN);
-                // `u < 1`, but the product may round to the whole sum: then the last that has any weight.
+                // `u < 1`, but the product may round to the whole sum: then the last that has any
+                // weight.
                 let found = sums.iter().position(|s| *s > goal).or(sums.iter().position(|s| *s >= goal));
                 *y = T::from_f64(found.map_or(f64::NAN, |k| k as f64));
             }
@@ -148,12 +150,14 @@ impl<'t, T: Scalar> KlDivergence<Categorical<Var<'t, T>>> for Categorical<Var<'t
 
     /// `ln Σ p e^d`, `d` the difference of the logits less its mean under `p`.
     ///
-    /// Because the mean of `d` is 0, the sum is `1 + Σ p (e^d - 1 - d)`: positive terms, nothing lost for close arguments.
+    /// Because the mean of `d` is 0, the sum is `1 + Σ p (e^d - 1 - d)`: positive terms, nothing
+    /// lost for close arguments.
     #[track_caller]
     fn kl_terms(&self, p: &Categorical<Var<'t, T>>, terms: Terms) -> Var<'t, T> {
         let (log_p, size) = (self.logits.log_softmax(), self.logits.logsumexp());
-        // Where a class has probability and p has none for it, the divergence is infinite and has no slope. The rows are marked, and
-        // computed as if it were not so: derivatives of infinite terms would be NaN.
+        // Where a class has probability and p has none for it, the divergence is infinite and has
+        // no slope. The rows are marked, and computed as if it were not so: derivatives of infinite
+        // terms would be NaN.
         let hit = formula!(|l, b| {
             let possible = l > f64::NEG_INFINITY;
             if possible && b == f64::NEG_INFINITY { R::one() } else { R::zero() }

@@ -11,7 +11,8 @@ use probity_autodiff::{Key, Scalar, Tape, Terms, Value, Var};
 
 /// Rows of independent Normal entries: [`Normal`] with a row, not an entry, as its event.
 ///
-/// *Event*: row. *Parameters*: `loc` real, `scale > 0` (standard deviations), n × d or broadcast to it.
+/// *Event*: row. *Parameters*: `loc` real, `scale > 0` (standard deviations), n × d or broadcast to
+/// it.
 #[derive(Clone, Copy, Debug)]
 pub struct DiagonalNormal<V> {
     /// Mean.

@@ -6,11 +6,13 @@ use crate::error::{ParameterError, finite};
 use crate::support::Support;
 use probity_autodiff::{Formula, Real, Terms, Value, formula};
 
-/// `p(x) ∝ 1` on all real numbers, on a half-line, or between two limits: log density 0 there, `-∞` outside.
+/// `p(x) ∝ 1` on all real numbers, on a half-line, or between two limits: log density 0 there, `-∞`
+/// outside.
 ///
-/// Without a limit on either side it is improper: it is a prior whose density has no integral, so that it cannot be
-/// [sampled](crate::Sample), has no divergence by itself, and an ELBO with it is only defined up to a constant. The
-/// posterior may be proper all the same. Between two limits it is a [`Uniform`](crate::Uniform) without its constant.
+/// Without a limit on either side it is improper: it is a prior whose density has no integral, so
+/// that it cannot be [sampled](crate::Sample), has no divergence by itself, and an ELBO with it is
+/// only defined up to a constant. The posterior may be proper all the same. Between two limits it
+/// is a [`Uniform`](crate::Uniform) without its constant.
 ///
 /// *Event*: entry. *Parameters*: finite limits, `low < high`.
 ///
@@ -59,7 +61,8 @@ impl<V: Value> Flat<V> {
     }
 }
 
-/// 0 where `gap`, which is positive inside the support, is not negative, `-∞` elsewhere and at infinity, NaN for NaN.
+/// 0 where `gap`, which is positive inside the support, is not negative, `-∞` elsewhere and at
+/// infinity, NaN for NaN.
 #[inline(always)]
 fn inside<R: Real>(gap: R) -> R {
     if gap < 0.0 || infinite(gap) { R::of(f64::NEG_INFINITY) } else { gap * 0.0 }

@@ -58,7 +58,8 @@ impl Formula<3> for GammaLogProb {
         if !(a >= 10.0) {
             return (a - 1.0) * x.ln() + a * rate.ln() - y - a.lgamma();
         }
-        // For a large concentration the parts cancel; the logarithm of the product must survive its underflow.
+        // For a large concentration the parts cancel; the logarithm of the product must survive its
+        // underflow.
         let ln_y = if y > 1e-30 { y.ln() } else { x.ln() + rate.ln() };
         log_density(a, y, ln_y) - x.ln()
     }
@@ -123,8 +124,8 @@ impl<V: Value> Distribution<V> for Gamma<V> {
     }
 }
 
-/// A draw, from two uniform numbers that name the entry's own stream: rejection takes a number of draws that is not known
-/// before. A draw below the smallest positive number is that number.
+/// A draw, from two uniform numbers that name the entry's own stream: rejection takes a number of
+/// draws that is not known before. A draw below the smallest positive number is that number.
 #[derive(Clone, Copy, Debug)]
 struct GammaDraw;
 impl Formula<4> for GammaDraw {
@@ -246,7 +247,8 @@ impl<V: Value> Entropy<V> for Gamma<V> {
     }
 }
 
-/// `ln Γ(b) - ln Γ(a) - (b - a) ψ(a) + a (s/r - 1 - ln s/r) + (a - b) ln s/r` for `KL(Γ(a, r) ‖ Γ(b, s))`.
+/// `ln Γ(b) - ln Γ(a) - (b - a) ψ(a) + a (s/r - 1 - ln s/r) + (a - b) ln s/r` for
+/// `KL(Γ(a, r) ‖ Γ(b, s))`.
 #[derive(Clone, Copy, Debug)]
 struct GammaGammaKl;
 impl Formula<4> for GammaGammaKl {
@@ -319,7 +321,8 @@ impl<V: Value> KlDivergence<Gamma<V>> for Exponential<V> {
     }
 }
 
-/// `ln Γ(c) - c ln r - ln(b - a) + r (a + b)/2 - (c - 1) E ln x` for `KL(U(a, b) ‖ Γ(c, r))` if `a >= 0`, else infinite.
+/// `ln Γ(c) - c ln r - ln(b - a) + r (a + b)/2 - (c - 1) E ln x` for `KL(U(a, b) ‖ Γ(c, r))` if
+/// `a >= 0`, else infinite.
 #[derive(Clone, Copy, Debug)]
 struct UniformGammaKl;
 impl Formula<4> for UniformGammaKl {

@@ -151,7 +151,8 @@ impl<V: Value> Entropy<V> for Laplace<V> {
     }
 }
 
-/// `KL(Laplace(a, s) ‖ Laplace(b, t)) = r (e⁻ᵐ - 1 + m) + r - 1 - ln r`, with `r = s/t` and `m = |a - b|/s`.
+/// `KL(Laplace(a, s) ‖ Laplace(b, t)) = r (e⁻ᵐ - 1 + m) + r - 1 - ln r`, with `r = s/t` and
+/// `m = |a - b|/s`.
 #[derive(Clone, Copy, Debug)]
 struct LaplaceLaplaceKl;
 impl Formula<4> for LaplaceLaplaceKl {
@@ -161,7 +162,8 @@ impl Formula<4> for LaplaceLaplaceKl {
         let (s, t) = (positive_or_nan(s), positive_or_nan(t));
         let ratio = s / t;
         let moved = standardized(a, b, t).abs() + ratio * (-standardized(a, b, s).abs()).exp_m1();
-        // Where the second scale is negligible, both parts are infinite, of opposite sign, and less than what follows.
+        // Where the second scale is negligible, both parts are infinite, of opposite sign, and less
+        // than what follows.
         let moved = if ratio == f64::INFINITY { a * 0.0 + b * 0.0 } else { moved };
         not_negative(moved + ((s - t) / t - ln_ratio(s, t)))
     }

@@ -53,7 +53,8 @@ pub(crate) fn common_shape<V: Value>(parameters: &[V]) -> (usize, usize) {
     joined.unwrap_or((0, 0))
 }
 
-/// A scale or rate as it is, NaN if it is not positive and finite: for formulas that a bad one would not show in.
+/// A scale or rate as it is, NaN if it is not positive and finite: for formulas that a bad one
+/// would not show in.
 #[inline(always)]
 pub(crate) fn positive_or_nan<R: Real>(x: R) -> R {
     let nan = x * f64::NAN;
@@ -69,12 +70,14 @@ pub(crate) fn finite_or_nan<R: Real>(x: R) -> R {
 
 /// Requires `low < high` in every entry.
 pub(crate) fn ordered<V: Value>(family: &'static str, low: V, high: V) -> Result<(), ParameterError> {
-    // Finite numbers only: on a tape that looks for the origin of others, these would be taken for it.
+    // Finite numbers only: on a tape that looks for the origin of others, these would be taken for
+    // it.
     let bad = formula!(|low, high| if high > low { R::zero() } else { R::one() });
     if V::apply(bad, [low, high]).find(|bad| bad != 0.0).is_none() {
         return Ok(());
     }
-    // The limits that are in order become a number that is hardly a limit, the others stay to be shown.
+    // The limits that are in order become a number that is hardly a limit, the others stay to be
+    // shown.
     const IN_ORDER: f64 = f64::from_bits((1023 + 126) << 52);
     let bad = formula!(|low, high| if high > low { R::of(IN_ORDER) } else { high });
     let got = V::apply(bad, [low, high]).find(|x| x != IN_ORDER).unwrap_or(IN_ORDER);
@@ -94,10 +97,12 @@ pub(crate) fn standardized<R: Real>(x: R, loc: R, scale: R) -> R {
     (x * part - loc * part) / (scale * part)
 }
 
-/// `ln(a / b)` of positive numbers, also where the quotient or its derivatives leave the range of numbers.
+/// `ln(a / b)` of positive numbers, also where the quotient or its derivatives leave the range of
+/// numbers.
 #[inline(always)]
 pub(crate) fn ln_ratio<R: Real>(a: R, b: R) -> R {
-    // The quotient loses no digits near 1; far from it the logarithms differ by more than their own rounding.
+    // The quotient loses no digits near 1; far from it the logarithms differ by more than their own
+    // rounding.
     let ratio = a / b;
     let near = ratio > 1e-8 && ratio < 1e8;
     let (over, under) = if near { (ratio, R::one()) } else { (a, b) };
@@ -117,27 +122,31 @@ pub(crate) fn clamped<R: Real>(x: R) -> R {
     if x < 0.0 { R::zero() } else { x }
 }
 
-/// The log density outside the support and at infinity: `-∞`, NaN if the scale (rate, width) is not positive.
+/// The log density outside the support and at infinity: `-∞`, NaN if the scale (rate, width) is not
+/// positive.
 #[inline(always)]
 pub(crate) fn outside<R: Real>(scale: R) -> R {
     positive_or_nan(scale) * 0.0 - f64::INFINITY
 }
 
-/// The log density of `ln x` where `eᵘ` overflows: `-∞`, with a slope as steep as the numbers allow. `log` is `u` with what moves it.
+/// The log density of `ln x` where `eᵘ` overflows: `-∞`, with a slope as steep as the numbers
+/// allow. `log` is `u` with what moves it.
 #[inline(always)]
 pub(crate) fn overflown<R: Real>(log: R) -> R {
     let single = R::of(f64::MIN_POSITIVE) == 0.0;
     log.abs() * if single { -f64::from(f32::MAX) } else { -f64::MAX }
 }
 
-/// An infinite number without derivatives, which would be products of 0 and infinity; all others as they are.
+/// An infinite number without derivatives, which would be products of 0 and infinity; all others as
+/// they are.
 #[inline(always)]
 pub(crate) fn flat<R: Real>(x: R) -> R {
     let constant = R::of(x.re());
     if infinite(x) { constant } else { x }
 }
 
-/// A KL divergence. What rounding took below 0 is 0, with the derivatives as they are; what is infinite has none.
+/// A KL divergence. What rounding took below 0 is 0, with the derivatives as they are; what is
+/// infinite has none.
 #[inline(always)]
 pub(crate) fn not_negative<R: Real>(kl: R) -> R {
     let zero = kl - kl.re();

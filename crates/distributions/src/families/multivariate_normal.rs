@@ -13,8 +13,8 @@ use probity_autodiff::{
 
 /// `x = loc + z Lᵀ` with `z` a row of standard normal numbers: mean `loc`, covariance `L Lᵀ`.
 ///
-/// *Event*: row. *Parameters*: `loc` (1 × d, or n × d with a mean for each row), `scale_tril` `L` (d × d, lower triangular, its
-/// diagonal positive).
+/// *Event*: row. *Parameters*: `loc` (1 × d, or n × d with a mean for each row), `scale_tril` `L`
+/// (d × d, lower triangular, its diagonal positive).
 #[derive(Clone, Copy, Debug)]
 pub struct MultivariateNormal<V> {
     loc: V,
@@ -74,7 +74,8 @@ fn mahalanobis<'t, T: Scalar>(l: Var<'t, T>, x: Var<'t, T>) -> Var<'t, T> {
 }
 
 impl<'t, T: Scalar> MultivariateNormal<Var<'t, T>> {
-    /// With this mean and this Cholesky factor of the covariance (what stands above its diagonal is not used).
+    /// With this mean and this Cholesky factor of the covariance (what stands above its diagonal is
+    /// not used).
     ///
     /// # Panics
     /// If the factor is not square, or the mean has another number of columns.
@@ -180,7 +181,8 @@ impl<'t, T: Scalar> Distribution<Var<'t, T>> for MultivariateNormal<Var<'t, T>> 
     }
     #[track_caller]
     fn log_prob_terms(&self, x: Var<'t, T>, terms: Terms) -> Var<'t, T> {
-        // An infinite entry gives an infinite distance, but not by a solution, where it would meet a 0.
+        // An infinite entry gives an infinite distance, but not by a solution, where it would meet
+        // a 0.
         let gap = formula!(|x, loc| {
             let gap = x - finite_or_nan(loc);
             if infinite(x) { R::zero() } else { gap }
@@ -219,8 +221,8 @@ impl<'t, T: Scalar> Entropy<Var<'t, T>> for MultivariateNormal<Var<'t, T>> {
     }
 }
 
-/// `ln det` and trace of the covariances' ratio from the diagonals (with the distance of the means, unless these are 0), and
-/// what the entries beside the diagonals add.
+/// `ln det` and trace of the covariances' ratio from the diagonals (with the distance of the means,
+/// unless these are 0), and what the entries beside the diagonals add.
 fn gaussian_kl<'t, T: Scalar>(
     terms: Terms,
     (q, p): (Normal<Var<'t, T>>, Normal<Var<'t, T>>),
@@ -230,7 +232,8 @@ fn gaussian_kl<'t, T: Scalar>(
     Var::apply_as(terms, formula!(|kl, square| kl + square * 0.5), [diagonals, beside])
 }
 
-/// `½ (|L⁻¹ (a - b)|² + |L⁻¹ K|² - d) + ln det L / K`, `K` and `L` the factors of `Self` and of `p`.
+/// `½ (|L⁻¹ (a - b)|² + |L⁻¹ K|² - d) + ln det L / K`, `K` and `L` the factors of `Self` and of
+/// `p`.
 impl<'t, T: Scalar> KlDivergence<MultivariateNormal<Var<'t, T>>> for MultivariateNormal<Var<'t, T>> {
     type Value = Var<'t, T>;
     const METHOD: KlMethod = KlMethod::Closed;

@@ -9,9 +9,11 @@ use crate::random::{normal, rand_draws, uniform};
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 
-/// `p(x) = mix N(x; 0, scale1) + (1 - mix) N(x; 0, scale2)`, `x` real: a spike at 0 with a slab, if the scales are far apart.
+/// `p(x) = mix N(x; 0, scale1) + (1 - mix) N(x; 0, scale2)`, `x` real: a spike at 0 with a slab, if
+/// the scales are far apart.
 ///
-/// *Event*: entry. *Parameters*: `0 < mix < 1`; `scale1, scale2 > 0` (standard deviations, in any order).
+/// *Event*: entry. *Parameters*: `0 < mix < 1`; `scale1, scale2 > 0` (standard deviations, in any
+/// order).
 ///
 /// *Source*: Blundell et al. 2015, *Weight Uncertainty in Neural Networks*, eq. 7.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +83,8 @@ impl<V: Value> Distribution<V> for ScaleMixture<V> {
 
 impl<V: Value> Sample<V> for ScaleMixture<V> {
     fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
-        // A constant: the path through the choice of the component has no derivative in `mix`, and half a gradient misleads.
+        // A constant: the path through the choice of the component has no derivative in `mix`, and
+        // half a gradient misleads.
         let f = formula!(|mix, scale1, scale2, u, z| {
             let [mix, scale1, scale2] = valid([mix, scale1, scale2]);
             let scale = if u < mix { scale1 } else { scale2 };
@@ -169,7 +172,8 @@ fn quantile<R: Real>([p, mix, scale1, scale2]: [R; 4]) -> R {
         } else {
             high = high.min(x)
         }
-        // The ends may differ by orders of magnitude: a step that leaves them is replaced by their geometric mean.
+        // The ends may differ by orders of magnitude: a step that leaves them is replaced by their
+        // geometric mean.
         let next = if next >= low && next <= high { next } else { -(low * high).sqrt() };
         let moved = (next - x).abs();
         x = next;

@@ -14,8 +14,8 @@ use probity_autodiff::{Draw, Formula, FormulaPair, Key, Real, Terms, Value, form
 ///
 /// *Event*: entry. *Parameters*: `loc`, `rho` real.
 ///
-/// Where the softplus underflows (`rho < -745`), draws are `loc` and the scale reads 0; the KL divergence and the entropy go on
-/// with `ln softplus(rho) = rho`, finite and with the right slope.
+/// Where the softplus underflows (`rho < -745`), draws are `loc` and the scale reads 0; the KL
+/// divergence and the entropy go on with `ln softplus(rho) = rho`, finite and with the right slope.
 ///
 /// *Source*: Blundell et al. 2015, *Weight Uncertainty in Neural Networks*, §3.2.
 #[derive(Clone, Copy, Debug)]
@@ -145,7 +145,8 @@ impl<V: Value> KlDivergence<Normal<V>> for SoftplusNormal<V> {
     }
 }
 
-/// A draw and its KL divergence to `N(prior_loc, prior_scale)`, of `loc, rho, prior_loc, prior_scale` and noise.
+/// A draw and its KL divergence to `N(prior_loc, prior_scale)`, of
+/// `loc, rho, prior_loc, prior_scale` and noise.
 #[derive(Clone, Copy, Debug)]
 struct SoftplusNormalSampleAndKl;
 impl FormulaPair<5> for SoftplusNormalSampleAndKl {

@@ -20,7 +20,8 @@ use probity_autodiff::{Draw, Dual, Formula, Key, Real, Terms, Value, compiled_he
 
 /// `p(x) ∝ (1 + z² / df)^(-(df + 1) / 2) / scale`, `z = (x - loc) / scale`, `x` real.
 ///
-/// *Event*: entry. *Parameters*: `df > 0` (degrees of freedom), `loc` real, `scale > 0` (not a standard deviation).
+/// *Event*: entry. *Parameters*: `df > 0` (degrees of freedom), `loc` real, `scale > 0` (not a
+/// standard deviation).
 #[derive(Clone, Copy, Debug)]
 pub struct StudentT<V = f64> {
     /// Degrees of freedom.
@@ -44,8 +45,8 @@ fn log_peak<R: Real>(df: R) -> R {
     (df * 0.5).half_step() - HALF_LN_TAU
 }
 
-/// `½ (df + 1) ln(1 + z² / df)`: what the log density has lost at `z`. Both ways are computed, so that a loop over it
-/// vectorises.
+/// `½ (df + 1) ln(1 + z² / df)`: what the log density has lost at `z`. Both ways are computed, so
+/// that a loop over it vectorises.
 #[inline(always)]
 fn log_fall<R: Real>(z: R, df: R) -> R {
     let (size, root) = (z.abs(), df.sqrt());
@@ -118,8 +119,9 @@ impl<V: Value> KlDivergence<StudentT<V>> for Normal<V> {
     }
 }
 
-/// `n / √(2 g / df)` with `n` normal and `g` from Gamma(df / 2, 1), whose slope in `df` is that of the inverse cdf: any
-/// coupling of the same draw has the same expected gradient, and this one has the least variance.
+/// `n / √(2 g / df)` with `n` normal and `g` from Gamma(df / 2, 1), whose slope in `df` is that of
+/// the inverse cdf: any coupling of the same draw has the same expected gradient, and this one has
+/// the least variance.
 #[derive(Clone, Copy, Debug)]
 struct StudentTDraw;
 impl Formula<6> for StudentTDraw {
@@ -144,7 +146,8 @@ impl<V: Value> Sample<V> for StudentT<V> {
 }
 impl<V: Value> Reparameterized<V> for StudentT<V> {}
 rand_draws!(StudentT, |d, rng| if d.df < 0.1 || d.check().is_err() {
-    // Heavier tails need our own draw: that of `rand_distr` divides by a gamma draw that may have underflowed.
+    // Heavier tails need our own draw: that of `rand_distr` divides by a gamma draw that may have
+    // underflowed.
     d.draw(rng)
 } else {
     d.loc + d.scale * student_t(d.df, rng)

@@ -67,7 +67,8 @@ impl<R: Real> Width<R> {
     }
 }
 
-/// How far `x` is from `low` towards `high`: 0 at and before `low`, 1 at and behind `high`. With the limits swapped, the rest.
+/// How far `x` is from `low` towards `high`: 0 at and before `low`, 1 at and behind `high`. With
+/// the limits swapped, the rest.
 #[inline(always)]
 fn part<R: Real>(x: R, low: R, high: R) -> R {
     let Width { part, width } = Width::of(low, high);

@@ -13,8 +13,8 @@ pub fn integrates_to_one<D: Sample<f64>>(d: &D) -> Result<(), LawError> {
     Law::new("integrates_to_one", d).holds(|| "the total".into(), total, 1.0, 1e-9)
 }
 
-/// `cdf` and `sf` are the integrals of the density up to a draw and from it, within 1e-8 relatively or 1e-11;
-/// `log_cdf` and `log_sf` are their logarithms.
+/// `cdf` and `sf` are the integrals of the density up to a draw and from it, within 1e-8 relatively
+/// or 1e-11; `log_cdf` and `log_sf` are their logarithms.
 ///
 /// # Errors
 /// If not.
@@ -43,7 +43,8 @@ pub fn cdf_matches_density<D: Cdf<f64> + Sample<f64>>(d: &D) -> Result<(), LawEr
     Ok(())
 }
 
-/// `quantile(p)` is where `cdf` is `p`; for counts, the first number at which `cdf` is at least `p`.
+/// `quantile(p)` is where `cdf` is `p`; for counts, the first number at which `cdf` is at least
+/// `p`.
 ///
 /// # Errors
 /// If not, for 12 probabilities between 1e-12 and 1 - 1e-9.
@@ -66,7 +67,8 @@ pub fn quantile_inverts_cdf<D: Cdf<f64>>(d: &D) -> Result<(), LawError> {
     Ok(())
 }
 
-/// Mean and variance are those of the density, within 1e-7 standard deviations (of the variance, relatively).
+/// Mean and variance are those of the density, within 1e-7 standard deviations (of the variance,
+/// relatively).
 ///
 /// Infinite and undefined moments are not checked.
 ///

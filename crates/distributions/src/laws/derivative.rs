@@ -31,8 +31,8 @@ pub(super) fn by_duals(f: impl Fn(&[Single]) -> Single, at: &[f64]) -> (f64, Vec
 
 /// The derivative along argument `i` by extrapolated central differences, and how far to trust it.
 ///
-/// The step is halved from a quarter of the argument on. The best estimate is the one with the least change between
-/// steps plus rounding of `f`.
+/// The step is halved from a quarter of the argument on. The best estimate is the one with the
+/// least change between steps plus rounding of `f`.
 pub(super) fn by_differences(f: impl Fn(&[f64]) -> f64, at: &[f64], i: usize) -> (f64, f64) {
     let shifted = |h: f64| {
         let mut x = at.to_vec();
@@ -60,8 +60,8 @@ pub(super) fn by_differences(f: impl Fn(&[f64]) -> f64, at: &[f64], i: usize) ->
         .unwrap_or((f64::NAN, f64::INFINITY))
 }
 
-/// Value and gradient by duals and by tape agree within 1e-12, and the gradient with differences within 1e-6 (or what
-/// differences can give).
+/// Value and gradient by duals and by tape agree within 1e-12, and the gradient with differences
+/// within 1e-6 (or what differences can give).
 pub(super) fn agree(
     law: &Law<'_>,
     names: &[String],

@@ -1,4 +1,5 @@
-//! Laws of the edges: values outside the support and at infinity, parameters out of range, numbers near the limits of their range.
+//! Laws of the edges: values outside the support and at infinity, parameters out of range, numbers
+//! near the limits of their range.
 
 use super::derivative::{Single, by_duals, by_tape};
 use super::{Family, Law, LawError};
@@ -8,7 +9,8 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Tape, Terms, Var};
 use std::fmt::Debug;
 
-/// Values at which a density is asked for: both zeros, subnormal, ordinary, huge and infinite numbers.
+/// Values at which a density is asked for: both zeros, subnormal, ordinary, huge and infinite
+/// numbers.
 pub const EDGES: [f64; 17] = [
     f64::NEG_INFINITY,
     f64::MIN,
@@ -29,7 +31,8 @@ pub const EDGES: [f64; 17] = [
     f64::INFINITY,
 ];
 
-/// A capability of a distribution as numbers, each with a name; `x` is a value, or a probability where one is asked for.
+/// A capability of a distribution as numbers, each with a name; `x` is a value, or a probability
+/// where one is asked for.
 pub type Numbers<D> = fn(&D, f64) -> Vec<(&'static str, f64)>;
 
 /// The density, also that of the unconstrained value, as [`Numbers`].
@@ -37,7 +40,8 @@ pub fn density<D: Distribution<f64>>(d: &D, x: f64) -> Vec<(&'static str, f64)> 
     vec![("log_prob", d.log_prob(x)), ("log_prob_unconstrained", d.log_prob_unconstrained(x, Terms::Each))]
 }
 
-/// The distribution function and its inverse as [`Numbers`]. `quantile` is asked for the fractional part of `x`.
+/// The distribution function and its inverse as [`Numbers`]. `quantile` is asked for the fractional
+/// part of `x`.
 pub fn cdf<D: Cdf<f64>>(d: &D, x: f64) -> Vec<(&'static str, f64)> {
     let p = if x.is_finite() { x.abs().fract() } else { 0.5 };
     vec![
@@ -67,8 +71,8 @@ pub fn draw<D: Sample<f64> + rand_distr::Distribution<f64>>(d: &D, x: f64) -> Ve
     vec![("draw", d.draws(1, Key::new(x.to_bits()))[0]), ("draw by rand", drawn)]
 }
 
-/// Every number that the distribution with one parameter out of its range gives is NaN. `values` are tried for the parameter of that
-/// name, and NaN; the numbers at every one of [`EDGES`].
+/// Every number that the distribution with one parameter out of its range gives is NaN. `values`
+/// are tried for the parameter of that name, and NaN; the numbers at every one of [`EDGES`].
 ///
 /// # Errors
 /// If a number is none; `got` is it.
@@ -102,11 +106,13 @@ pub fn bad_parameters_give_nan<F: Family>(
     Ok(())
 }
 
-/// At every one of [`EDGES`] the density is a number (`-∞` outside the support and at infinity), and so are its derivatives, by dual
-/// numbers and on the tape, in both precisions (infinite ones are). A NaN gives NaN.
+/// At every one of [`EDGES`] the density is a number (`-∞` outside the support and at infinity),
+/// and so are its derivatives, by dual numbers and on the tape, in both precisions (infinite ones
+/// are). A NaN gives NaN.
 ///
 /// # Errors
-/// If not. Derivatives are asked for where squares of the parameters and of their reciprocals are numbers, and `x` is not subnormal.
+/// If not. Derivatives are asked for where squares of the parameters and of their reciprocals are
+/// numbers, and `x` is not subnormal.
 pub fn density_at_edges<F: Family>(d: &F) -> Result<(), LawError> {
     let law = Law::new("density_at_edges", d);
     let parameters = d.parameters();
@@ -179,8 +185,9 @@ fn by_single(f: impl for<'t> Fn(&[Var<'t, f32>]) -> Var<'t, f32>, at: &[f64]) ->
     (value.item(), arguments.iter().map(|x| gradients.wrt(*x)[0]).collect())
 }
 
-/// At every one of [`EDGES`] the distribution function and its inverse give numbers: probabilities between 0 and 1 that do not fall, with
-/// logarithms up to 0, and quantiles that do not fall. A NaN gives NaN.
+/// At every one of [`EDGES`] the distribution function and its inverse give numbers: probabilities
+/// between 0 and 1 that do not fall, with logarithms up to 0, and quantiles that do not fall. A NaN
+/// gives NaN.
 ///
 /// # Errors
 /// If not.
@@ -221,8 +228,8 @@ pub fn cdf_at_edges<D: Cdf<f64>>(d: &D) -> Result<(), LawError> {
     Ok(())
 }
 
-/// `log_prob_unconstrained(u)` is `log_prob(x(u)) + ln |dx/du|` where both are ordinary numbers, also its derivatives; and it is a number
-/// where `x` under- or overflows, in both precisions.
+/// `log_prob_unconstrained(u)` is `log_prob(x(u)) + ln |dx/du|` where both are ordinary numbers,
+/// also its derivatives; and it is a number where `x` under- or overflows, in both precisions.
 ///
 /// # Errors
 /// If not.
@@ -265,7 +272,8 @@ pub fn unconstrained_density_matches<F: Family>(d: &F) -> Result<(), LawError> {
     Ok(())
 }
 
-/// `KL(q ‖ p)` with one parameter of either out of its range is NaN. The compiler cannot infer the families: name them.
+/// `KL(q ‖ p)` with one parameter of either out of its range is NaN. The compiler cannot infer the
+/// families: name them.
 ///
 /// # Errors
 /// If it is a number.
@@ -298,11 +306,12 @@ where
     Ok(())
 }
 
-/// `KL(q ‖ p)` is a number of 0 or more, its derivatives are numbers (infinite ones are), and where it is infinite they are 0.
-/// The compiler cannot infer the families: name them.
+/// `KL(q ‖ p)` is a number of 0 or more, its derivatives are numbers (infinite ones are), and where
+/// it is infinite they are 0. The compiler cannot infer the families: name them.
 ///
 /// # Errors
-/// If not. Derivatives are asked for where squares of the parameters and of their reciprocals are numbers.
+/// If not. Derivatives are asked for where squares of the parameters and of their reciprocals are
+/// numbers.
 pub fn kl_at_edges<Q: Family, P: Family>(q: &Q, p: &P) -> Result<(), LawError>
 where
     Q::Of<Single>: KlDivergence<P::Of<Single>, Value = Single>,

@@ -9,7 +9,8 @@ fn named<F: Family>(first: &[&str]) -> Vec<String> {
     first.iter().chain(F::PARAMETERS).map(ToString::to_string).collect()
 }
 
-/// The derivatives of `log_prob` at `x` in the value and in every parameter agree: dual numbers, tape, and differences.
+/// The derivatives of `log_prob` at `x` in the value and in every parameter agree: dual numbers,
+/// tape, and differences.
 ///
 /// # Errors
 /// If not. At a point where `log_prob` has a kink, differences see none of its sides.
@@ -31,9 +32,11 @@ pub fn gradients_match<F: Family>(d: &F, x: f64) -> Result<(), LawError> {
     })
 }
 
-/// The derivatives of a draw in every parameter agree: dual numbers, tape, and differences at the same key.
+/// The derivatives of a draw in every parameter agree: dual numbers, tape, and differences at the
+/// same key.
 ///
-/// For draws that are a smooth function of the noise; see [`implicit_gradients_match`] for the others.
+/// For draws that are a smooth function of the noise; see [`implicit_gradients_match`] for the
+/// others.
 ///
 /// # Errors
 /// If not.
@@ -50,8 +53,8 @@ where
     agree(&law, &named::<F>(&[]), duals, tape, |i| by_differences(|p| F::with(p).sample((), key), &at, i))
 }
 
-/// The derivatives of a draw `x` in every parameter agree: dual numbers, tape, and `-(∂F/∂parameter) / p(x)` with
-/// differences of the cdf `F`.
+/// The derivatives of a draw `x` in every parameter agree: dual numbers, tape, and
+/// `-(∂F/∂parameter) / p(x)` with differences of the cdf `F`.
 ///
 /// *Source*: Figurnov, Mohamed and Mnih (2018), eq. 6.
 ///
@@ -75,8 +78,8 @@ where
     })
 }
 
-/// `check` refuses the values for the parameter of that name, and NaN, by an error that names the parameter; it takes the
-/// distribution as it is. A NaN parameter makes `log_prob` NaN at `x = 1`.
+/// `check` refuses the values for the parameter of that name, and NaN, by an error that names the
+/// parameter; it takes the distribution as it is. A NaN parameter makes `log_prob` NaN at `x = 1`.
 ///
 /// # Errors
 /// If not; `got` is the value of the parameter.

@@ -67,7 +67,8 @@ where
     law.holds(|| against(p), q.kl(p), estimate.value, tolerance)
 }
 
-/// The derivatives of `KL(q ‖ p)` in every parameter of both agree: dual numbers, tape, and differences.
+/// The derivatives of `KL(q ‖ p)` in every parameter of both agree: dual numbers, tape, and
+/// differences.
 ///
 /// The compiler cannot infer the families here: name them.
 ///

@@ -1,4 +1,5 @@
-//! The laws that every member obeys, as functions: run them on your own distributions, KL pairs and bijectors.
+//! The laws that every member obeys, as functions: run them on your own distributions, KL pairs and
+//! bijectors.
 //!
 //! ```
 //! use probity_distributions::{Key, Normal, laws};

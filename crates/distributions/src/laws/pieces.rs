@@ -7,10 +7,11 @@ use std::f64::consts::PI;
 
 /// The support, cut into pieces: atoms, or intervals between draws.
 ///
-/// The draws only say where to look: they make the integrals fit any location and scale without asking the
-/// distribution for them, and a wrong sampler costs accuracy, not truth.
+/// The draws only say where to look: they make the integrals fit any location and scale without
+/// asking the distribution for them, and a wrong sampler costs accuracy, not truth.
 pub(super) struct Pieces {
-    /// The upper ends of the pieces; of a continuous distribution, one piece more reaches up to `high`.
+    /// The upper ends of the pieces; of a continuous distribution, one piece more reaches up to
+    /// `high`.
     pub(super) points: Vec<f64>,
     limits: Option<(f64, f64)>,
     rule: Vec<(f64, f64)>,
@@ -19,7 +20,8 @@ pub(super) struct Pieces {
 /// The number of draws.
 const CUTS: u64 = 63;
 
-/// Beyond `e^±700` times the width of the draws nothing is seen: densities there are out of the range of numbers.
+/// Beyond `e^±700` times the width of the draws nothing is seen: densities there are out of the
+/// range of numbers.
 const REACH: f64 = 700.0;
 
 /// How often an interval may be halved.
@@ -76,8 +78,8 @@ impl Pieces {
         self.integrals(weighted).iter().sum()
     }
 
-    /// From `start` to the limit `end`, on a log scale: a pole at a finite limit and a power law towards an infinite one
-    /// both become exponential decay.
+    /// From `start` to the limit `end`, on a log scale: a pole at a finite limit and a power law
+    /// towards an infinite one both become exponential decay.
     fn tail(&self, f: &impl Fn(f64) -> f64, start: f64, end: f64, width: f64) -> f64 {
         let way = (end - start).abs();
         let sign = if end < start { -1.0 } else { 1.0 };
@@ -116,7 +118,8 @@ impl Pieces {
         let sum = left + right;
         // A part may be as wrong as the rounding of the first sum, or not at all.
         let floor = floor.max(1e-13 * sum.abs());
-        // A kink nearer to an end than the outermost nodes is seen by neither rule: it may only hide in a small interval.
+        // A kink nearer to an end than the outermost nodes is seen by neither rule: it may only
+        // hide in a small interval.
         let agree = depth <= DEPTH - 3 && (sum - whole).abs() <= floor;
         if depth == 0 || agree || sum.is_nan() {
             return sum;

@@ -4,8 +4,9 @@ use super::{Law, LawError};
 use crate::distribution::{Cdf, Draws, Moments, Sample};
 use probity_autodiff::Key;
 
-/// `n` draws follow the distribution function: the greatest distance of the empirical one from it stays below
-/// `√(ln(2 / 10⁻⁶) / 2n)`, which a true sampler exceeds for at most one key in a million.
+/// `n` draws follow the distribution function: the greatest distance of the empirical one from it
+/// stays below `√(ln(2 / 10⁻⁶) / 2n)`, which a true sampler exceeds for at most one key in a
+/// million.
 ///
 /// *Source*: Massart (1990), the tight constant of the Dvoretzky-Kiefer-Wolfowitz inequality.
 ///
@@ -31,8 +32,8 @@ pub fn samples_follow_cdf<D: Cdf<f64> + Sample<f64>>(d: &D, n: usize, key: Key) 
     Ok(())
 }
 
-/// Mean and mean square deviation of `n` draws lie within 6 standard errors of mean and variance (one key in 10⁸ for a
-/// large `n` and light tails).
+/// Mean and mean square deviation of `n` draws lie within 6 standard errors of mean and variance
+/// (one key in 10⁸ for a large `n` and light tails).
 ///
 /// Infinite and undefined moments are not checked.
 ///

@@ -51,14 +51,15 @@ impl Comparison {
         Self { name: name.into(), bound, worst: Vec::new(), failures: Vec::new() }
     }
 
-    /// A value may be wrong by `bound eps (|f| + Σ |xᵢ ∂ᵢf|)`: to first order, what rounding the arguments `at` does to it.
-    /// Results below the normal range count as 0.
+    /// A value may be wrong by `bound eps (|f| + Σ |xᵢ ∂ᵢf|)`: to first order, what rounding the
+    /// arguments `at` does to it. Results below the normal range count as 0.
     pub fn value(&mut self, what: &'static str, at: &[f64], got: Jet, want: f64) {
         let moved: f64 = at.iter().zip(got.du).map(|(x, d)| (x * d.re).abs()).sum();
         self.number(what, at, got.re.re, want, want.abs() + moved);
     }
 
-    /// The derivative along argument `i`, likewise; second derivatives that overflow (as 1/x² does) give no room.
+    /// The derivative along argument `i`, likewise; second derivatives that overflow (as 1/x² does)
+    /// give no room.
     pub fn slope(&mut self, what: &'static str, at: &[f64], got: Jet, i: usize, want: f64) {
         let slope = got.du[i];
         let moved: f64 = at.iter().zip(slope.du).map(|(x, d)| (x * d).abs()).filter(|m| m.is_finite()).sum();
@@ -165,7 +166,8 @@ where
     to.value("entropy", parameters, F::with(&jets(parameters)).entropy(), number(case, "entropy").unwrap());
 }
 
-/// Compares the KL divergence of a pair of families, and its gradient, with the table `kl/FILE.json`.
+/// Compares the KL divergence of a pair of families, and its gradient, with the table
+/// `kl/FILE.json`.
 pub fn kl<Q: Family, P: Family>(file: &str, bound: f64)
 where
     Q::Of<Jet>: KlDivergence<P::Of<Jet>, Value = Jet>,

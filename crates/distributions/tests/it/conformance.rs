@@ -1,6 +1,7 @@
 //! Families and KL pairs against reference values computed with 50 digits.
 //!
-//! The bound is in units of what rounding the arguments does to a result, see [`common::Comparison`].
+//! The bound is in units of what rounding the arguments does to a result, see
+//! [`common::Comparison`].
 
 use crate::common::{cdf, density, distribution, entropy, kl, moments};
 use probity_distributions::*;
@@ -43,8 +44,8 @@ kl_pairs! {
     kl_normal_laplace: Normal || Laplace, "scalar", 10.0;
     kl_normal_exponential: Normal || Exponential, "scalar", 10.0;
     kl_normal_uniform: Normal || Uniform, "scalar", 10.0;
-    // The slope in the locations, (1 - e^-m)/t, is a difference on the tape: absolutely right to eps/t, relatively only to
-    // eps/m for locations that differ by m << 1 scales.
+    // The slope in the locations, (1 - e^-m)/t, is a difference on the tape: absolutely right to
+    // eps/t, relatively only to eps/m for locations that differ by m << 1 scales.
     kl_laplace_laplace: Laplace || Laplace, "scalar", 5000.0;
     kl_laplace_normal: Laplace || Normal, "scalar", 10.0;
     kl_laplace_exponential: Laplace || Exponential, "scalar", 10.0;

@@ -1,6 +1,8 @@
-//! Densities, moments, distribution functions, KL divergences and draw gradients on a tape, against reference tables.
+//! Densities, moments, distribution functions, KL divergences and draw gradients on a tape, against
+//! reference tables.
 //!
-//! The tables are read from the folder that the environment variable `PROBITY_REFERENCE_DATA` names.
+//! The tables are read from the folder that the environment variable `PROBITY_REFERENCE_DATA`
+//! names.
 
 use probity_autodiff::Tape;
 use probity_autodiff::nalgebra::DMatrix;

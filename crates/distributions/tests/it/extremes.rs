@@ -10,7 +10,8 @@ const MAX: f64 = f64::MAX;
 const SCALES: &[f64] = &[0.0, -0.0, -1.0, -5e-324, INF, -INF];
 const LOCS: &[f64] = &[INF, -INF];
 
-/// One entry a family: examples, also with extreme parameters, what each parameter must not be, and the capabilities.
+/// One entry a family: examples, also with extreme parameters, what each parameter must not be, and
+/// the capabilities.
 macro_rules! families {
     ($($test:ident: [$($d:expr),+ $(,)?], {$($parameter:ident: $bad:expr),+}, [$($capability:ident),+];)+) => {$(
         #[test]
@@ -209,7 +210,8 @@ fn close(got: f64, want: f64, tolerance: f64) {
 fn divergences_at_the_edges_have_their_values() {
     let n = |s: f64| Normal::<f64>::new(0.0, s);
     let t = |df: f64| StudentT::<f64>::new(df, 0.0, 1.0);
-    // (df + 1)/2 E ln(z²/df) less the entropy and with the normaliser; E ln z² = -γ - ln 2 for a standard normal z.
+    // (df + 1)/2 E ln(z²/df) less the entropy and with the normaliser; E ln z² = -γ - ln 2 for a
+    // standard normal z.
     for s in [1e165f64, 1e200] {
         let want = 2.5 * (2.0 * s.ln() - 4f64.ln() - 0.577_215_664_901_532_9 - 2f64.ln())
             - (0.375f64.ln() + s.ln() + 1.418_938_533_204_672_8);
@@ -230,7 +232,8 @@ fn divergences_at_the_edges_have_their_values() {
     close(Normal::<f64>::new(1e308, 1e308).kl(&Normal::new(-1e308, 1e308)), 2.0, 1e-15);
 }
 
-/// Published divergences and integrals: of a Gaussian guide in ln x from priors on the positive numbers.
+/// Published divergences and integrals: of a Gaussian guide in ln x from priors on the positive
+/// numbers.
 #[test]
 fn divergences_of_log_normals_are_integrals() {
     let q = |m: f64, s: f64| LogNormal::<f64>::new(m, s);
@@ -421,7 +424,8 @@ fn supports_have_open_and_closed_ends() {
         assert!(!contains(Support::Positive, x) && !contains(Support::StrictlyPositive, x));
         assert!(!contains(Support::NonNegativeInteger, x) && !contains(Support::Category(3), x));
     }
-    // The density at an end that belongs to the support is a positive number, at one that does not it is none.
+    // The density at an end that belongs to the support is a positive number, at one that does not
+    // it is none.
     let closed = [
         Exponential::new(2.0).log_prob(0.0),
         HalfNormal::new(2.0).log_prob(0.0),

@@ -19,8 +19,8 @@ fn rows(table: &str) -> Vec<[f64; 11]> {
 
 /// The largest errors of the value and of the gradient over a table.
 ///
-/// Relative to the value, or to the change that a relative change of the arguments makes (a shift of `loc` counts in units of
-/// `scale`, the prior's in units of its own scale), or to 1 nat.
+/// Relative to the value, or to the change that a relative change of the arguments makes (a shift
+/// of `loc` counts in units of `scale`, the prior's in units of its own scale), or to 1 nat.
 fn errors(f: impl Formula<5>, table: &str, units: impl Fn(&[f64]) -> [f64; 5]) -> (f64, f64) {
     let mut worst = (0.0_f64, 0.0_f64);
     for row in rows(table) {

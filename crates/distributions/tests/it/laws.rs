@@ -22,7 +22,8 @@ fn key() -> impl Strategy<Value = Key> {
     any::<u64>().prop_map(Key::new)
 }
 
-/// The laws of a continuous family with a distribution function, whose draws are smooth functions of the noise.
+/// The laws of a continuous family with a distribution function, whose draws are smooth functions
+/// of the noise.
 macro_rules! family_laws {
     ($($test:ident: $d:expr, [$(($name:ident, $strategy:expr)),+];)+) => {$(
         proptest! {

@@ -11,7 +11,8 @@ struct Broken<V = f64> {
 }
 probity_distributions::family!(Broken { scale });
 
-/// Wrong by a factor that depends on the parameter, in a way that the derivative of the dual numbers does not see.
+/// Wrong by a factor that depends on the parameter, in a way that the derivative of the dual
+/// numbers does not see.
 impl<V: Value> Distribution<V> for Broken<V> {
     const NAME: &'static str = "Broken";
     fn support(&self) -> Support<V> {

@@ -1,5 +1,6 @@
-//! Draws with the generators of `rand` obey the laws of draws. Seeds are fixed; a true sampler fails for at most one seed in a million
-//! in each check against a distribution function, and one in 10⁸ in each check of moments (see the laws), some fifty in a million for all.
+//! Draws with the generators of `rand` obey the laws of draws. Seeds are fixed; a true sampler
+//! fails for at most one seed in a million in each check against a distribution function, and one
+//! in 10⁸ in each check of moments (see the laws), some fifty in a million for all.
 
 use probity_distributions::laws::{samples_follow_cdf, samples_match_moments};
 use probity_distributions::{
@@ -122,7 +123,8 @@ fn draws_stay_in_the_support() {
 
 #[test]
 fn heavy_tails_do_not_overflow_early() {
-    // P(|t| > x) is about x^-df here, so that 0.07 infinite draws are expected; 4 or more are so for one seed in a million.
+    // P(|t| > x) is about x^-df here, so that 0.07 infinite draws are expected; 4 or more are so
+    // for one seed in a million.
     let infinite = |d: &dyn Fn(&mut Xoshiro256PlusPlus) -> f64| {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(6);
         (0..N).filter(|_| !d(&mut rng).is_finite()).count()

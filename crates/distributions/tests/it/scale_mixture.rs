@@ -1,4 +1,5 @@
-//! The scale mixture against reference values, whose table names its parameters otherwise than the family.
+//! The scale mixture against reference values, whose table names its parameters otherwise than the
+//! family.
 
 use probity_autodiff::{Dual, Real};
 use probity_distributions::{Distribution, Moments, ScaleMixture};

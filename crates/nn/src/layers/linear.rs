@@ -11,17 +11,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum WeightInit {
-    /// Means Normal with standard deviation `gain / √inputs`, those of biases uniform within ±`bias / √inputs`; standard deviations
-    /// `scale`. Small ones let the fit find a function before it finds its uncertainty. Source of the gain: He et al. 2015.
+    /// Means Normal with standard deviation `gain / √inputs`, those of biases uniform within
+    /// ±`bias / √inputs`; standard deviations `scale`. Small ones let the fit find a function
+    /// before it finds its uncertainty. Source of the gain: He et al. 2015.
     FanIn {
         /// The gain.
         gain: f64,
-        /// The largest mean of a bias, times √inputs. Above 0 it spreads the kinks of ReLU units over the inputs.
+        /// The largest mean of a bias, times √inputs. Above 0 it spreads the kinks of ReLU units
+        /// over the inputs.
         bias: f64,
         /// The standard deviation of every weight.
         scale: f64,
     },
-    /// Means uniform between -`loc` and `loc`, `rho` uniform between two limits, standard deviations `softplus(rho)`.
+    /// Means uniform between -`loc` and `loc`, `rho` uniform between two limits, standard
+    /// deviations `softplus(rho)`.
     Uniform {
         /// The largest mean.
         loc: f64,
@@ -61,7 +64,8 @@ impl WeightInit {
     }
 }
 
-/// `y = x W + b`. x: n × inputs, y: n × outputs. Sites `weight` (inputs × outputs) and `bias` (1 × outputs).
+/// `y = x W + b`. x: n × inputs, y: n × outputs. Sites `weight` (inputs × outputs) and `bias` (1 ×
+/// outputs).
 ///
 /// With priors the layer is Bayesian; without, its weights are parameters (point estimates).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

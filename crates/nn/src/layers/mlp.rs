@@ -17,8 +17,9 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    /// Of these widths, from the inputs to the outputs: `[1, 50, 50, 1]` has three layers. Standard Normal priors; the guide starts
-    /// at small standard deviations with means that keep the size of signals.
+    /// Of these widths, from the inputs to the outputs: `[1, 50, 50, 1]` has three layers. Standard
+    /// Normal priors; the guide starts at small standard deviations with means that keep the size
+    /// of signals.
     ///
     /// # Panics
     /// If there are fewer than two widths.

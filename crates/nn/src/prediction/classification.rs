@@ -10,7 +10,8 @@ use probity_autodiff::nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// How far the probabilities of one input may be from a sum of 1: single precision in many classes is not further.
+/// How far the probabilities of one input may be from a sum of 1: single precision in many classes
+/// is not further.
 const SUM_TOLERANCE: f64 = 1e-4;
 
 /// The number of bins of the calibration error in a [summary](ClassificationPrediction::summary).
@@ -41,11 +42,12 @@ pub struct ClassificationPrediction {
 }
 
 impl ClassificationPrediction {
-    /// From one matrix of probabilities (`n` x `k`) per draw; with two classes also `n` x 1, the probability of class 1.
+    /// From one matrix of probabilities (`n` x `k`) per draw; with two classes also `n` x 1, the
+    /// probability of class 1.
     ///
     /// # Errors
-    /// Without draws, if the shapes differ, if an entry is no probability, or if the entries of an input do not sum to 1
-    /// (to 1e-4; they are used as they are).
+    /// Without draws, if the shapes differ, if an entry is no probability, or if the entries of an
+    /// input do not sum to 1 (to 1e-4; they are used as they are).
     pub fn new(mut probs: Vec<DMatrix<f64>>) -> Result<Self, PredictionError> {
         let want = probs.first().ok_or(PredictionError::NoDraws)?.shape();
         for (draw, p) in probs.iter_mut().enumerate() {
@@ -90,18 +92,20 @@ impl ClassificationPrediction {
         self.map(|i| entropy(&self.probs, i))
     }
 
-    /// Mean entropy of the draws at every input, in nats: the aleatoric part, which more data would not remove.
+    /// Mean entropy of the draws at every input, in nats: the aleatoric part, which more data would
+    /// not remove.
     pub fn expected_entropy(&self) -> Vec<f64> {
         self.map(|i| mean(self.draws.iter().map(|draw| entropy(draw, i))))
     }
 
     /// Mutual information of class and parameters at every input, in nats: the epistemic part.
     ///
-    /// It is the predictive minus the expected entropy, formed as the mean divergence of the draws from their mean, of
-    /// which every term is positive: never below 0, exactly 0 where the draws agree (so with one draw), and accurate
-    /// where they almost do.
+    /// It is the predictive minus the expected entropy, formed as the mean divergence of the draws
+    /// from their mean, of which every term is positive: never below 0, exactly 0 where the draws
+    /// agree (so with one draw), and accurate where they almost do.
     ///
-    /// Source: Houlsby, Huszár, Ghahramani, Lengyel 2011, "Bayesian active learning for classification".
+    /// Source: Houlsby, Huszár, Ghahramani, Lengyel 2011, "Bayesian active learning for
+    /// classification".
     pub fn mutual_information(&self) -> Vec<f64> {
         self.map(|i| {
             let divergence = |draw: &DMatrix<f64>| -> f64 {
@@ -111,7 +115,8 @@ impl ClassificationPrediction {
         })
     }
 
-    /// The logarithmic score, the mean log predictive probability of the labels in nats: *larger* is better, at most 0.
+    /// The logarithmic score, the mean log predictive probability of the labels in nats: *larger*
+    /// is better, at most 0.
     ///
     /// It is minus infinity if a label had probability 0.
     ///
@@ -149,7 +154,8 @@ impl ClassificationPrediction {
         calibration_bins(&self.probs, labels, bins)
     }
 
-    /// Expected calibration error in `bins` bins of equal width: smaller is better; see [`calibration_error`].
+    /// Expected calibration error in `bins` bins of equal width: smaller is better; see
+    /// [`calibration_error`].
     ///
     /// # Errors
     /// Unless there is one label per input, below the number of classes; without bins.

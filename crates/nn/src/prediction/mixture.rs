@@ -52,11 +52,13 @@ impl Mixture<'_> {
         if p <= 0.5 { self.tail_quantile(p, 1.0) } else { self.tail_quantile(1.0 - p, -1.0) }
     }
 
-    /// The `y` with `P(side Y <= side y) = p` for `p <= 1/2`: below (`side` 1) or above (-1) it lies the tail `p`.
+    /// The `y` with `P(side Y <= side y) = p` for `p <= 1/2`: below (`side` 1) or above (-1) it
+    /// lies the tail `p`.
     ///
-    /// Newton's method on `Φ⁻¹(cdf)`, which is a straight line for one component and nearly one for alike
-    /// components, in a bracket that it may not leave. The quantile of a mixture lies between those of its
-    /// components: there the cdf is at least `p / S`, so it does not underflow, however small `p`.
+    /// Newton's method on `Φ⁻¹(cdf)`, which is a straight line for one component and nearly one for
+    /// alike components, in a bracket that it may not leave. The quantile of a mixture lies between
+    /// those of its components: there the cdf is at least `p / S`, so it does not underflow,
+    /// however small `p`.
     pub fn tail_quantile(&self, p: f64, side: f64) -> f64 {
         let z = p.ndtri();
         if !z.is_finite() {
@@ -68,10 +70,12 @@ impl Mixture<'_> {
         let middle = |low: f64, high: f64| low + (high / 2.0 - low / 2.0);
         let mut x = middle(low, high);
         let mut last_step = high - low;
-        // Densities are in units of the largest one there may be: in those of the target they may be out of range.
+        // Densities are in units of the largest one there may be: in those of the target they may
+        // be out of range.
         let narrowest = self.sds.iter().copied().fold(f64::INFINITY, f64::min);
-        // A step that neither halves the one before nor stays in the bracket is replaced by halving the bracket, so
-        // this ends after a few rounds if the components are alike, and after all the binades of the bracket at worst.
+        // A step that neither halves the one before nor stays in the bracket is replaced by halving
+        // the bracket, so this ends after a few rounds if the components are alike, and after all
+        // the binades of the bracket at worst.
         while low < x && x < high {
             let below = if side > 0.0 { self.cdf(x) } else { self.sf(-x) };
             let at = below.ndtri();
@@ -80,7 +84,8 @@ impl Mixture<'_> {
             } else {
                 high = x
             }
-            // The slope is density(x) / φ(at); the quotient is formed inside the exponential, for the far tails.
+            // The slope is density(x) / φ(at); the quotient is formed inside the exponential, for
+            // the far tails.
             let slope = self.average(|mean, sd| {
                 let u = (x - side * mean) / sd;
                 ((at - u) * (at + u) / 2.0).exp() * (narrowest / sd)

@@ -12,7 +12,8 @@ pub use regression::{RegressionPrediction, RegressionScores};
 
 /// The mean of the entries, exact where they are all equal; NaN of none.
 ///
-/// Adding up differences from the first entry keeps the digits of draws that lie close together far from 0.
+/// Adding up differences from the first entry keeps the digits of draws that lie close together far
+/// from 0.
 fn mean(x: impl Iterator<Item = f64> + Clone) -> f64 {
     let first = x.clone().next().filter(|x| x.is_finite()).unwrap_or(0.0);
     let (count, sum) = x.clone().fold((0.0, 0.0), |(count, sum), x| (count + 1.0, sum + (x - first)));

@@ -11,9 +11,10 @@ use std::fmt;
 
 /// `S` posterior draws of the predictive distribution at `n` inputs, every one a Gaussian.
 ///
-/// The prediction at an input is the equal mixture of its `S` Gaussians. Inputs and outcomes are in the user's units;
-/// so are means, standard deviations, quantiles and the CRPS, and variances in their square. Everything below is exact
-/// for that mixture: nothing is sampled, and a prediction from one draw is that Gaussian.
+/// The prediction at an input is the equal mixture of its `S` Gaussians. Inputs and outcomes are in
+/// the user's units; so are means, standard deviations, quantiles and the CRPS, and variances in
+/// their square. Everything below is exact for that mixture: nothing is sampled, and a prediction
+/// from one draw is that Gaussian.
 ///
 /// ```
 /// use probity_autodiff::nalgebra::DMatrix;
@@ -36,11 +37,12 @@ pub struct RegressionPrediction {
 }
 
 impl RegressionPrediction {
-    /// From the means (`S` x `n`) and standard deviations (`S` x `n`, or `S` x 1 for one per draw) of the Gaussians.
+    /// From the means (`S` x `n`) and standard deviations (`S` x `n`, or `S` x 1 for one per draw)
+    /// of the Gaussians.
     ///
     /// # Errors
-    /// Without draws, if the shapes do not match, if a mean is not finite, or if a standard deviation is not greater
-    /// than 0 and finite.
+    /// Without draws, if the shapes do not match, if a mean is not finite, or if a standard
+    /// deviation is not greater than 0 and finite.
     pub fn new(means: DMatrix<f64>, sds: DMatrix<f64>) -> Result<Self, PredictionError> {
         if means.nrows() == 0 {
             return Err(PredictionError::NoDraws);
@@ -85,15 +87,17 @@ impl RegressionPrediction {
         self.aleatoric_variance().into_iter().zip(self.epistemic_variance()).map(|(a, e)| a + e).collect()
     }
 
-    /// Aleatoric variance at every input, the mean of the draws' variances: noise that more data would not remove.
+    /// Aleatoric variance at every input, the mean of the draws' variances: noise that more data
+    /// would not remove.
     pub fn aleatoric_variance(&self) -> Vec<f64> {
         self.aleatoric_sd().into_iter().map(|sd| sd * sd).collect()
     }
 
-    /// Epistemic variance at every input, the variance of the draws' means: doubt that more data would remove.
+    /// Epistemic variance at every input, the variance of the draws' means: doubt that more data
+    /// would remove.
     ///
-    /// The divisor is `S`, not `S - 1`: it is the variance of the mixture, for which the law of total variance holds
-    /// exactly. With one draw it is 0.
+    /// The divisor is `S`, not `S - 1`: it is the variance of the mixture, for which the law of
+    /// total variance holds exactly. With one draw it is 0.
     pub fn epistemic_variance(&self) -> Vec<f64> {
         self.epistemic_sd().into_iter().map(|sd| sd * sd).collect()
     }
@@ -128,8 +132,8 @@ impl RegressionPrediction {
 
     /// The `p`-quantile at every input; infinite at 0 and 1, NaN beyond.
     ///
-    /// It is the root of the mixture's cdf, to rounding. In a gap between components, where the cdf is flat to
-    /// rounding, any point of the gap is one.
+    /// It is the root of the mixture's cdf, to rounding. In a gap between components, where the cdf
+    /// is flat to rounding, any point of the gap is one.
     pub fn quantile(&self, p: f64) -> Vec<f64> {
         self.map(|at| at.quantile(p))
     }
@@ -161,11 +165,12 @@ impl RegressionPrediction {
         Ok(mean(self.log_density(y)?.into_iter()))
     }
 
-    /// The continuous ranked probability score at every outcome: smaller is better; a Gaussian that is certain would
-    /// score the absolute error.
+    /// The continuous ranked probability score at every outcome: smaller is better; a Gaussian that
+    /// is certain would score the absolute error.
     ///
-    /// Exact for the mixture, in the closed form over all pairs of draws; with many overlapping draws, where pairs
-    /// would be many, their part is a trapezoidal rule that is as exact there (1e-17) and linear in `S`.
+    /// Exact for the mixture, in the closed form over all pairs of draws; with many overlapping
+    /// draws, where pairs would be many, their part is a trapezoidal rule that is as exact there
+    /// (1e-17) and linear in `S`.
     ///
     /// # Errors
     /// Unless there is one outcome per input.
@@ -175,7 +180,8 @@ impl RegressionPrediction {
         self.zip(y, |at, y| at.crps(y))
     }
 
-    /// The probability integral transform, the predictive cdf at every outcome: uniform if the prediction is calibrated.
+    /// The probability integral transform, the predictive cdf at every outcome: uniform if the
+    /// prediction is calibrated.
     ///
     /// # Errors
     /// Unless there is one outcome per input.
@@ -189,7 +195,8 @@ impl RegressionPrediction {
     /// Unless there is one outcome per input, and the level is between 0 and 1.
     pub fn coverage(&self, y: &[f64], level: f64) -> Result<Proportion, PredictionError> {
         check_level(level)?;
-        // An outcome is inside if neither tail beyond it is smaller than the interval leaves out: no quantiles needed.
+        // An outcome is inside if neither tail beyond it is smaller than the interval leaves out:
+        // no quantiles needed.
         let tail = (1.0 - level) / 2.0;
         let inside = self.zip(y, |at, y| at.cdf(y) >= tail && at.sf(y) >= tail)?;
         Ok(Proportion { hits: inside.iter().filter(|&&inside| inside).count(), of: inside.len() })

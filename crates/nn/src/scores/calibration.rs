@@ -4,7 +4,8 @@ use crate::prediction::{PredictionError, check_labels};
 use probity_autodiff::nalgebra::DMatrix;
 use std::ops::Range;
 
-/// Brier's score of class probabilities (n x k, a row per input): the mean of `Σ (pₖ - 1[label = k])²`.
+/// Brier's score of class probabilities (n x k, a row per input): the mean of
+/// `Σ (pₖ - 1[label = k])²`.
 ///
 /// 0 is perfect, 2 the worst; for two classes it is twice the squared error of one probability.
 ///
@@ -48,7 +49,8 @@ impl CalibrationBin {
 
 /// The reliability diagram in `bins` bins of equal width, `(j / bins, (j + 1) / bins]`.
 ///
-/// The confidence of an input is the probability of its most probable class (of equal ones, the first).
+/// The confidence of an input is the probability of its most probable class (of equal ones, the
+/// first).
 ///
 /// # Errors
 /// If the labels do not fit the rows and columns of `probs`, or without bins.
@@ -62,12 +64,14 @@ pub fn calibration_bins(
     let inputs = sorted_by_confidence(probs, labels, bins)?;
     let edges = (0..=bins).map(|j| j as f64 / bins as f64);
     let mut ends: Vec<usize> = edges.map(|edge| inputs.partition_point(|input| input.0 <= edge)).collect();
-    // Probabilities that rounding made larger than 1, or that are 0 for one class alone, still belong to a bin.
+    // Probabilities that rounding made larger than 1, or that are 0 for one class alone, still
+    // belong to a bin.
     (ends[0], ends[bins]) = (0, inputs.len());
     Ok(ends.windows(2).map(|w| CalibrationBin::of(&inputs[w[0]..w[1]])).collect())
 }
 
-/// The reliability diagram in `bins` bins of equally many inputs; where that does not go up, the first hold one more.
+/// The reliability diagram in `bins` bins of equally many inputs; where that does not go up, the
+/// first hold one more.
 ///
 /// # Errors
 /// If the labels do not fit the rows and columns of `probs`, or without bins.
@@ -84,16 +88,19 @@ pub fn calibration_bins_equal_mass(
     Ok((0..bins).map(|j| CalibrationBin::of(&inputs[range(j)])).collect())
 }
 
-/// The expected calibration error (ECE): the mean over inputs of the gap between accuracy and confidence of their bin.
+/// The expected calibration error (ECE): the mean over inputs of the gap between accuracy and
+/// confidence of their bin.
 ///
-/// It depends on the bins and is biased upwards for few inputs; compare only with the same bins and as many inputs.
+/// It depends on the bins and is biased upwards for few inputs; compare only with the same bins and
+/// as many inputs.
 pub fn calibration_error(bins: &[CalibrationBin]) -> f64 {
     let total: usize = bins.iter().map(|bin| bin.count).sum();
     let filled = bins.iter().filter(|bin| bin.count > 0);
     filled.map(|bin| bin.gap() * bin.count as f64).sum::<f64>() / total as f64
 }
 
-/// The maximum calibration error (MCE): the largest gap between accuracy and confidence of a bin; NaN if all are empty.
+/// The maximum calibration error (MCE): the largest gap between accuracy and confidence of a bin;
+/// NaN if all are empty.
 pub fn max_calibration_error(bins: &[CalibrationBin]) -> f64 {
     bins.iter().filter(|bin| bin.count > 0).map(CalibrationBin::gap).fold(f64::NAN, f64::max)
 }

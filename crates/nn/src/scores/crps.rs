@@ -1,10 +1,13 @@
-//! The continuous ranked probability score `∫ (F(t) - 1[t >= y])² dt` of common families, in closed form.
+//! The continuous ranked probability score `∫ (F(t) - 1[t >= y])² dt` of common families, in closed
+//! form.
 //!
-//! The functions are generic over [`Real`]: on [`probity_autodiff::Dual`] they carry their derivatives, and
-//! `formula!(|y, loc, scale| crps_normal(y, loc, scale))` is a loss for the tape. Scores are in the units of `y`.
+//! The functions are generic over [`Real`]: on [`probity_autodiff::Dual`] they carry their
+//! derivatives, and `formula!(|y, loc, scale| crps_normal(y, loc, scale))` is a loss for the tape.
+//! Scores are in the units of `y`.
 //!
-//! Source: Jordan, Krüger, Lerch 2019, "Evaluating probabilistic forecasts with scoringRules", appendix A, where
-//! a function names no other. The terms are grouped anew, for small and for large `z`.
+//! Source: Jordan, Krüger, Lerch 2019, "Evaluating probabilistic forecasts with scoringRules",
+//! appendix A, where a function names no other. The terms are grouped anew, for small and for large
+//! `z`.
 
 use probity_autodiff::Real;
 use probity_autodiff::math::erf::erf;
@@ -18,9 +21,9 @@ const INV_SQRT_PI: f64 = 0.564189583547756286948079451560772586;
 
 /// `E |X|` for `X` normal: the distance between a draw and a point, or between two draws.
 ///
-/// In `offset erf(z/√2) + 2 scale φ(z)` the derivatives of `z` cancel in theory, so that rounding is no larger than
-/// that of the two terms. Beyond `|z| = 40` both functions are constant in double precision; the bound keeps a huge
-/// `z` from making `∞ · 0` of its derivative.
+/// In `offset erf(z/√2) + 2 scale φ(z)` the derivatives of `z` cancel in theory, so that rounding
+/// is no larger than that of the two terms. Beyond `|z| = 40` both functions are constant in double
+/// precision; the bound keeps a huge `z` from making `∞ · 0` of its derivative.
 #[inline(always)]
 pub(crate) fn expected_distance<R: Real>(offset: R, scale: R) -> R {
     let z = (offset / scale).max(R::of(-40.0)).min(R::of(40.0));
@@ -38,7 +41,8 @@ pub(crate) fn expected_distance<R: Real>(offset: R, scale: R) -> R {
 /// assert_eq!((by_loc, by_scale), (0.0, value));
 /// ```
 ///
-/// Source: Gneiting, Raftery, Westveld, Goldman 2005, "Calibrated probabilistic forecasting", equation 5.
+/// Source: Gneiting, Raftery, Westveld, Goldman 2005, "Calibrated probabilistic forecasting",
+/// equation 5.
 #[inline(always)]
 pub fn crps_normal<R: Real>(y: R, loc: R, scale: R) -> R {
     expected_distance(y - loc, scale) - scale * INV_SQRT_PI
@@ -58,7 +62,8 @@ pub fn crps_logistic<R: Real>(y: R, loc: R, scale: R) -> R {
     scale * (z.softplus() + (-z).softplus() - 1.0)
 }
 
-/// CRPS of Student's t with `df` degrees of freedom; NaN unless `df > 1` (at 1 and below it is infinite).
+/// CRPS of Student's t with `df` degrees of freedom; NaN unless `df > 1` (at 1 and below it is
+/// infinite).
 pub fn crps_student_t<R: Real>(y: R, df: R, loc: R, scale: R) -> R {
     let z = (y - loc) / scale;
     let rest = df - 1.0;
@@ -107,15 +112,16 @@ pub fn crps_uniform<R: Real>(y: R, low: R, high: R) -> R {
 ///
 /// NaN without components, or where the three lengths differ.
 ///
-/// Source: Grimit, Gneiting, Berrocal, Johnson 2006, "The continuous ranked probability score for circular
-/// variables and its application to mesoscale forecast ensemble verification", equation 5.
+/// Source: Grimit, Gneiting, Berrocal, Johnson 2006, "The continuous ranked probability score for
+/// circular variables and its application to mesoscale forecast ensemble verification", equation 5.
 pub fn crps_normal_mixture(y: f64, weights: &[f64], locs: &[f64], scales: &[f64]) -> f64 {
     if weights.is_empty() || weights.len() != locs.len() || weights.len() != scales.len() {
         return f64::NAN;
     }
     let mut score = 0.0;
     for (i, (&w, (&loc, &scale))) in weights.iter().zip(locs.iter().zip(scales)).enumerate() {
-        // Two draws of one component differ by √2 scale Z, so that this pair's half counts scale / √π.
+        // Two draws of one component differ by √2 scale Z, so that this pair's half counts scale /
+        // √π.
         score += w * (expected_distance(y - loc, scale) - w * scale * INV_SQRT_PI);
         for j in 0..i {
             score -= w * weights[j] * expected_distance(loc - locs[j], scale.hypot(scales[j]));
@@ -129,9 +135,11 @@ const REACH: f64 = 8.5;
 
 /// [`crps_normal_mixture`] with equal weights, and scales for each component or one for all.
 ///
-/// Half the expected distance of two draws is formed over all pairs or as [`spread_on_grid`], whichever is cheaper.
+/// Half the expected distance of two draws is formed over all pairs or as [`spread_on_grid`],
+/// whichever is cheaper.
 pub(crate) fn equal_mixture_crps(y: f64, locs: &[f64], scales: &[f64]) -> f64 {
-    /// Beyond it, sums over pairs may overflow; below, it is made smaller by a factor that keeps all digits.
+    /// Beyond it, sums over pairs may overflow; below, it is made smaller by a factor that keeps
+    /// all digits.
     const LARGE: f64 = 1e270;
     const SMALLER: f64 = 2.938735877055719e-39; // 2⁻¹²⁸
     if locs.iter().chain(scales).chain([&y]).any(|x| x.is_finite() && x.abs() > LARGE) {
@@ -153,13 +161,15 @@ pub(crate) fn equal_mixture_crps(y: f64, locs: &[f64], scales: &[f64]) -> f64 {
     distance / n - (own + pairs) / (n * n)
 }
 
-/// Half the expected distance of two draws as `∫ F (1 - F) dt`, or `None` where the sum over pairs is cheaper.
+/// Half the expected distance of two draws as `∫ F (1 - F) dt`, or `None` where the sum over pairs
+/// is cheaper.
 ///
-/// The integrand is entire and its Fourier transform falls as `exp(-scale² ω² / 4)`, so the trapezoidal rule with
-/// steps of half the least `scale` errs by `exp(-4 π²) < 1e-17`. A component costs the few dozen nodes within its
-/// reach; above, it counts 1.
+/// The integrand is entire and its Fourier transform falls as `exp(-scale² ω² / 4)`, so the
+/// trapezoidal rule with steps of half the least `scale` errs by `exp(-4 π²) < 1e-17`. A component
+/// costs the few dozen nodes within its reach; above, it counts 1.
 fn spread_on_grid(locs: &[f64], scales: &[f64]) -> Option<f64> {
-    // Measured from the first location, the nodes are evenly spaced to rounding of the spread, wherever it lies.
+    // Measured from the first location, the nodes are evenly spaced to rounding of the spread,
+    // wherever it lies.
     let components = || locs.iter().map(|loc| loc - locs[0]).zip(scales.iter().cycle());
     let low = components().map(|(loc, scale)| loc - REACH * scale).fold(f64::INFINITY, f64::min);
     let high = components().map(|(loc, scale)| loc + REACH * scale).fold(f64::NEG_INFINITY, f64::max);

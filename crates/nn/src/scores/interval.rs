@@ -4,7 +4,8 @@ use super::Proportion;
 
 /// The pinball loss of `quantile` as a statement of the `p`-quantile, in the units of `y`.
 ///
-/// It is `p` per unit by which `y` is above, and `1 - p` per unit by which it is below; NaN unless `0 <= p <= 1`.
+/// It is `p` per unit by which `y` is above, and `1 - p` per unit by which it is below; NaN unless
+/// `0 <= p <= 1`.
 ///
 /// Source: Koenker and Bassett 1978, "Regression quantiles".
 pub fn pinball(y: f64, quantile: f64, p: f64) -> f64 {
@@ -15,10 +16,11 @@ pub fn pinball(y: f64, quantile: f64, p: f64) -> f64 {
     if above >= 0.0 { p * above } else { (p - 1.0) * above }
 }
 
-/// The interval score of a central interval that should hold `y` with probability `level`, in the units of `y`.
+/// The interval score of a central interval that should hold `y` with probability `level`, in the
+/// units of `y`.
 ///
-/// It is the width of the interval plus, where it misses, the distance times `2 / (1 - level)`; NaN unless
-/// `0 <= level <= 1`.
+/// It is the width of the interval plus, where it misses, the distance times `2 / (1 - level)`; NaN
+/// unless `0 <= level <= 1`.
 ///
 /// Source: Gneiting and Raftery 2007, "Strictly proper scoring rules", equation 43.
 pub fn interval_score(y: f64, (lower, upper): (f64, f64), level: f64) -> f64 {
@@ -32,7 +34,8 @@ pub fn interval_score(y: f64, (lower, upper): (f64, f64), level: f64) -> f64 {
     (upper - lower) + penalty
 }
 
-/// How many of `y` lie in their intervals, the ends included; pairs beyond the shorter of the two are not looked at.
+/// How many of `y` lie in their intervals, the ends included; pairs beyond the shorter of the two
+/// are not looked at.
 pub fn coverage(y: &[f64], intervals: &[(f64, f64)]) -> Proportion {
     let pairs = y.iter().zip(intervals);
     Proportion { hits: pairs.clone().filter(|(y, (a, b))| a <= *y && *y <= b).count(), of: pairs.count() }

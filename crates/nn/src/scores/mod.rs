@@ -1,7 +1,8 @@
 //! Scores of predictions against what happened: plain functions of numbers, in the user's units.
 //!
-//! All are *negatively* oriented (smaller is better), except coverage and accuracy, which are rates. Every one is
-//! proper where it is a rule for whole distributions: on average, nothing beats reporting what one believes.
+//! All are *negatively* oriented (smaller is better), except coverage and accuracy, which are
+//! rates. Every one is proper where it is a rule for whole distributions: on average, nothing beats
+//! reporting what one believes.
 
 mod calibration;
 mod crps;

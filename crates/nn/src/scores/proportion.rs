@@ -27,7 +27,8 @@ impl Proportion {
         self.hits as f64 / self.of as f64
     }
 
-    /// An interval that holds the true rate with at least the probability `confidence`, for independent trials.
+    /// An interval that holds the true rate with at least the probability `confidence`, for
+    /// independent trials.
     ///
     /// NaN unless `0 < confidence < 1`; all of [0, 1] without trials.
     ///
@@ -37,7 +38,8 @@ impl Proportion {
         if !(tail > 0.0 && tail < 0.5) {
             return (f64::NAN, f64::NAN);
         }
-        // The upper limit is one minus the lower limit of the misses, so it keeps its digits near 1.
+        // The upper limit is one minus the lower limit of the misses, so it keeps its digits near
+        // 1.
         let limit = |hits: usize, misses: usize| match hits {
             0 => (0.0, 1.0),
             _ => beta_inc_inv(hits as f64, misses as f64 + 1.0, tail),

@@ -92,7 +92,8 @@ fn a_learned_scale_per_output_is_the_root_mean_square_of_its_weights() {
     };
     let learned = get("net.0.weight_prior_scale").map(f64::exp);
     assert_eq!((learned.shape(), get("net.0.bias_prior_scale").shape()), ((1, 3), (1, 3)));
-    // Where the divergence from Normal(0, s²) is least, s² is the mean of loc² + scale² over the weights that share s.
+    // Where the divergence from Normal(0, s²) is least, s² is the mean of loc² + scale² over the
+    // weights that share s.
     let scale = get("net.0.weight.rho").map(|rho| rho.exp().ln_1p());
     let loc = get("net.0.weight.loc");
     for j in 0..3 {

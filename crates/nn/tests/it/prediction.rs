@@ -93,7 +93,8 @@ proptest! {
 
     #[test]
     fn quantile_is_close_in_y(prediction in regressions(), z in -6.0..6.0f64, i in 0..3usize) {
-        // Not only in probability: the quantile of a point's cdf is the point, to the rounding of that cdf.
+        // Not only in probability: the quantile of a point's cdf is the point, to the rounding of
+        // that cdf.
         let y = prediction.mean()[i] + z * prediction.sd()[i];
         let p = prediction.cdf(i, y);
         prop_assume!(p > 0.0 && p <= 0.5);
@@ -183,13 +184,15 @@ fn one_draw_is_a_gaussian() {
 
 #[test]
 fn extremes() {
-    // Components far apart, of scales far apart: 1/4 of the mass is below the middle of the first of two.
+    // Components far apart, of scales far apart: 1/4 of the mass is below the middle of the first
+    // of two.
     let apart = RegressionPrediction::new(dmatrix![0.0; 1e6], dmatrix![1e-6; 1e3]).unwrap();
     assert!(apart.quantile(0.25)[0].abs() < 1e-20);
     assert!((apart.quantile(0.75)[0] - 1e6).abs() < 1e-9);
     let q = apart.quantile(1e-200)[0];
     assert!((apart.cdf(0, q) / 1e-200 - 1.0).abs() < 1e-10, "{q}");
-    // Large and tiny units: no overflow or underflow on the way to a standard deviation, quantile or CRPS.
+    // Large and tiny units: no overflow or underflow on the way to a standard deviation, quantile
+    // or CRPS.
     for unit in [1e-200, 1e200] {
         let scaled = RegressionPrediction::new(dmatrix![1.0; 3.0] * unit, dmatrix![1.0; 1.0] * unit).unwrap();
         assert!(close(scaled.sd()[0] / unit, 2f64.sqrt(), 1e-15));
@@ -228,7 +231,8 @@ fn many_draws_score_as_the_pairs_do() {
 
 #[test]
 fn the_truth_scores_best() {
-    // Outcomes at the quantiles of N(0, 1): their mean CRPS and log score favour N(0, 1) over any other prediction.
+    // Outcomes at the quantiles of N(0, 1): their mean CRPS and log score favour N(0, 1) over any
+    // other prediction.
     let y: Vec<f64> = (0..400).map(|i| ((f64::from(i) + 0.5) / 400.0).ndtri()).collect();
     let scores = |loc: f64, scale: f64| {
         let means = DMatrix::from_element(1, y.len(), loc);
@@ -260,7 +264,8 @@ fn two_probabilities_from_one() {
     // A label of probability 0.
     let sure = ClassificationPrediction::new(vec![dmatrix![1.0, 0.0]]).unwrap();
     assert_eq!(sure.log_score(&[1]).unwrap(), f64::NEG_INFINITY);
-    // Draws that differ little: the information is that of the second-order expansion, not of rounding.
+    // Draws that differ little: the information is that of the second-order expansion, not of
+    // rounding.
     let d = 1e-9;
     let near = ClassificationPrediction::new(vec![dmatrix![0.5 + d], dmatrix![0.5 - d]]).unwrap();
     assert!(

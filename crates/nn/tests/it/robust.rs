@@ -1,4 +1,5 @@
-//! Data in any unit, files that were changed, labels and levels that are none: an answer or an error, never a panic.
+//! Data in any unit, files that were changed, labels and levels that are none: an answer or an
+//! error, never a panic.
 
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::DMatrix;
@@ -27,7 +28,8 @@ fn regression() -> FittedRegression {
     Regression::default_for(1, &[4]).fit(&x, &y, few(20)).unwrap()
 }
 
-/// Of three classes, with all kinds of sites: latent, parameters, and a prior without closed-form divergence.
+/// Of three classes, with all kinds of sites: latent, parameters, and a prior without closed-form
+/// divergence.
 fn classification() -> FittedClassification {
     let x = DMatrix::from_fn(12, 2, |i, j| (i * (j + 2)) as f64 % 5.0);
     let labels: Vec<usize> = (0..12).map(|i| i % 3).collect();
@@ -345,7 +347,8 @@ fn no_edit_of_a_file_panics() {
         text.truncate(2000);
         refused += usize::from(result.unwrap_or_else(|_| panic!("edit {round} panics: {text}")).is_err());
     }
-    // Most edits leave something that is no fitted network; the rest changes numbers that may have any value.
+    // Most edits leave something that is no fitted network; the rest changes numbers that may have
+    // any value.
     assert!(refused > 1100, "{refused} of 2200");
 }
 

@@ -1,4 +1,5 @@
-//! The scores against published-precision tables (`PROBITY_REFERENCE_DATA`), and against their definitions.
+//! The scores against published-precision tables (`PROBITY_REFERENCE_DATA`), and against their
+//! definitions.
 
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Dual, Real};
@@ -236,7 +237,8 @@ fn extremes_and_nan() {
 
 #[test]
 fn clopper_pearson_by_its_definition() {
-    // P(X >= hits) at the lower and P(X <= hits) at the upper end are the tail, by summing the binomial.
+    // P(X >= hits) at the lower and P(X <= hits) at the upper end are the tail, by summing the
+    // binomial.
     let binomial = |n: usize, k: usize, p: f64| {
         let choose = (0..k).fold(1.0, |c, i| c * (n - i) as f64 / (i + 1) as f64);
         choose * p.powi(k as i32) * (1.0 - p).powi((n - k) as i32)

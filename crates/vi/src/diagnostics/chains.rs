@@ -5,8 +5,8 @@ use probity_autodiff::math::erf::erfinv;
 
 /// Draws of one quantity by one or several chains of equal length.
 ///
-/// What cannot be said is NaN: with a draw that is not finite, with fewer than four draws a chain, or if all draws are equal (a chain that never
-/// moved says nothing of its own error).
+/// What cannot be said is NaN: with a draw that is not finite, with fewer than four draws a chain,
+/// or if all draws are equal (a chain that never moved says nothing of its own error).
 ///
 /// ```
 /// use probity_vi::diagnostics::Chains;
@@ -69,7 +69,8 @@ impl Chains {
         super::variance(&self.draws).sqrt()
     }
 
-    /// The quantile of all draws, interpolated between order statistics (type 7 of Hyndman, Fan 1996). NaN if a draw is.
+    /// The quantile of all draws, interpolated between order statistics (type 7 of Hyndman, Fan
+    /// 1996). NaN if a draw is.
     pub fn quantile(&self, p: f64) -> f64 {
         if self.draws.iter().any(|x| x.is_nan()) {
             return f64::NAN;
@@ -101,7 +102,8 @@ impl Chains {
         Self { draws: self.draws.iter().map(|&x| f(x)).collect(), chains: self.chains }
     }
 
-    /// Every chain as two, its first and its second half; of an odd number the draw in the middle is left out.
+    /// Every chain as two, its first and its second half; of an odd number the draw in the middle
+    /// is left out.
     pub(super) fn split(&self) -> Self {
         let half = self.draws_per_chain() / 2;
         let halves = |c| {
@@ -113,7 +115,8 @@ impl Chains {
 
     /// Normal scores of the ranks among all draws, equal draws with their mean rank.
     ///
-    /// *Source*: Vehtari, Gelman, Simpson, Carpenter, Bürkner 2021, "Rank-normalization, folding, and localization", equation 14.
+    /// *Source*: Vehtari, Gelman, Simpson, Carpenter, Bürkner 2021, "Rank-normalization, folding,
+    /// and localization", equation 14.
     pub(super) fn rank_normalised(&self) -> Self {
         let n = self.draws.len();
         let mut order: Vec<usize> = (0..n).collect();

@@ -2,7 +2,8 @@
 
 use super::{Chains, mean, variance};
 
-/// *Source of all*: Vehtari, Gelman, Simpson, Carpenter, Bürkner 2021, "Rank-normalization, folding, and localization", sections 3.2 and 4.3.
+/// *Source of all*: Vehtari, Gelman, Simpson, Carpenter, Bürkner 2021, "Rank-normalization,
+/// folding, and localization", sections 3.2 and 4.3.
 impl Chains {
     /// Of the bulk: the effective sample size of the rank-normalised split chains.
     pub fn ess_bulk(&self) -> f64 {
@@ -30,7 +31,8 @@ impl Chains {
         self.ess_quantile(0.5)
     }
 
-    /// For the quantile of 0 ≤ p ≤ 1: that of the indicator of a draw at or below it. The number of draws, if all are.
+    /// For the quantile of 0 ≤ p ≤ 1: that of the indicator of a draw at or below it. The number of
+    /// draws, if all are.
     pub fn ess_quantile(&self, p: f64) -> f64 {
         if !self.says_something() || p.is_nan() {
             return f64::NAN;
@@ -39,10 +41,12 @@ impl Chains {
         self.map(|x| f64::from(u8::from(x <= quantile))).split().ess()
     }
 
-    /// The effective sample size of these chains: S / τ, where τ is 1 + 2 Σ ρ over the initial monotone sequence of pairs of
-    /// autocorrelations, whose between-chain part makes it small for chains that disagree. At most S log₁₀ S.
+    /// The effective sample size of these chains: S / τ, where τ is 1 + 2 Σ ρ over the initial
+    /// monotone sequence of pairs of autocorrelations, whose between-chain part makes it small for
+    /// chains that disagree. At most S log₁₀ S.
     ///
-    /// *Source*: Geyer 1992, "Practical Markov chain Monte Carlo", section 3.3, in the form of Stan's reference manual.
+    /// *Source*: Geyer 1992, "Practical Markov chain Monte Carlo", section 3.3, in the form of
+    /// Stan's reference manual.
     fn ess(&self) -> f64 {
         let (n, size) = (self.draws_per_chain(), self.draws().len() as f64);
         let first = self.draws().first();
@@ -53,8 +57,8 @@ impl Chains {
             return f64::NAN;
         }
         let means: Vec<f64> = self.each().map(mean).collect();
-        // The mean over chains of the autocovariance at a lag. Lags are asked for until correlations have died out, so sums are cheaper than a
-        // Fourier transform of the whole.
+        // The mean over chains of the autocovariance at a lag. Lags are asked for until
+        // correlations have died out, so sums are cheaper than a Fourier transform of the whole.
         let autocovariance = |lag: usize| {
             let chain = |(c, m): (&[f64], &f64)| {
                 c.iter().zip(c.get(lag..).unwrap_or(&[])).map(|(a, b)| (a - m) * (b - m)).sum::<f64>()

@@ -14,7 +14,8 @@ pub struct Elpd {
     /// Its standard error, from the spread of observations.
     #[serde(with = "probity_autodiff::serde_float")]
     pub standard_error: f64,
-    /// By how much it is lower than the log density of the data themselves: the effective number of parameters.
+    /// By how much it is lower than the log density of the data themselves: the effective number of
+    /// parameters.
     #[serde(with = "probity_autodiff::serde_float")]
     pub effective_parameters: f64,
     /// The term of every observation.
@@ -37,17 +38,21 @@ impl fmt::Display for Elpd {
     }
 }
 
-/// Leave-one-out cross-validation without fitting again: draws of the posterior get weights as if one observation were missing.
+/// Leave-one-out cross-validation without fitting again: draws of the posterior get weights as if
+/// one observation were missing.
 ///
-/// The log likelihood of every observation at every draw is a slice, draw after draw. An observation with a log likelihood that is
-/// not finite has NaN as its term and k̂, and so does the sum.
+/// The log likelihood of every observation at every draw is a slice, draw after draw. An
+/// observation with a log likelihood that is not finite has NaN as its term and k̂, and so does the
+/// sum.
 ///
-/// *Source*: Vehtari, Gelman, Gabry 2017, "Practical Bayesian model evaluation using leave-one-out cross-validation and WAIC".
+/// *Source*: Vehtari, Gelman, Gabry 2017, "Practical Bayesian model evaluation using leave-one-out
+/// cross-validation and WAIC".
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Loo {
     /// The expected log predictive density.
     pub elpd: Elpd,
-    /// k̂ for every observation: above [`Psis::k_limit`](super::Psis::k_limit) it is too influential for weights, and its term is not to be believed.
+    /// k̂ for every observation: above [`Psis::k_limit`](super::Psis::k_limit) it is too
+    /// influential for weights, and its term is not to be believed.
     #[serde(with = "probity_autodiff::serde_float")]
     pub k_hat: Vec<f64>,
     /// The number of draws.
@@ -55,20 +60,22 @@ pub struct Loo {
 }
 
 impl Loo {
-    /// From draws of the posterior, such as those of a sampler. `relative_efficiency` is their effective sample size over their number: 1 for
-    /// independent draws.
+    /// From draws of the posterior, such as those of a sampler. `relative_efficiency` is their
+    /// effective sample size over their number: 1 for independent draws.
     ///
     /// # Errors
-    /// If `log_likelihood` is not a whole number of draws of `observations` entries, at least one each.
+    /// If `log_likelihood` is not a whole number of draws of `observations` entries, at least one
+    /// each.
     pub fn new(log_likelihood: &[f64], observations: usize, relative_efficiency: f64) -> Result<Self> {
         let draws = count(log_likelihood, observations)?;
         Ok(Self::by_ratios(log_likelihood, observations, &vec![0.0; draws], relative_efficiency))
     }
 
-    /// From draws of a guide q, with `log_ratios` ln p(u, y) − ln q(u) of every draw, up to a constant: they correct the guide and leave out the
-    /// observation in one set of weights.
+    /// From draws of a guide q, with `log_ratios` ln p(u, y) − ln q(u) of every draw, up to a
+    /// constant: they correct the guide and leave out the observation in one set of weights.
     ///
-    /// *Source*: Magnusson, Andersen, Jonasson, Vehtari 2019, "Bayesian leave-one-out cross-validation for large data", equation 7.
+    /// *Source*: Magnusson, Andersen, Jonasson, Vehtari 2019, "Bayesian leave-one-out
+    /// cross-validation for large data", equation 7.
     ///
     /// # Errors
     /// As [`new`](Loo::new), and if there is not one ratio for every draw.
@@ -140,7 +147,8 @@ pub struct Comparison {
     pub standard_error: f64,
 }
 
-/// Models by their expected log predictive density for the same observations, the best first; those with NaN last.
+/// Models by their expected log predictive density for the same observations, the best first; those
+/// with NaN last.
 ///
 /// *Source*: Vehtari, Gelman, Gabry 2017, section 5.2.
 ///

@@ -1,10 +1,14 @@
-//! What draws are worth: importance weights, convergence of chains, and predictive accuracy by cross-validation.
+//! What draws are worth: importance weights, convergence of chains, and predictive accuracy by
+//! cross-validation.
 //!
-//! * [`psis`]: Pareto-smoothed importance weights of draws from a guide, with the shape k̂ of their tail.
+//! * [`psis`]: Pareto-smoothed importance weights of draws from a guide, with the shape k̂ of their
+//!   tail.
 //! * [`Chains`]: rank-normalised split R̂, effective sample sizes, Monte Carlo standard errors.
-//! * [`Loo`] and [`Waic`]: expected log predictive density from a pointwise log likelihood; [`compare`] of models.
+//! * [`Loo`] and [`Waic`]: expected log predictive density from a pointwise log likelihood;
+//!   [`compare`] of models.
 //!
-//! All take plain numbers, from any program. Numbers that are not finite give a documented result, never a panic.
+//! All take plain numbers, from any program. Numbers that are not finite give a documented result,
+//! never a panic.
 
 mod chains;
 mod ess;

@@ -14,13 +14,14 @@ pub struct Pareto {
 }
 
 impl Pareto {
-    /// The fit to sorted positive excesses: the posterior mean of Zhang and Stephens' profile likelihood, with its shape drawn to 0.5 as if by
-    /// ten observations.
+    /// The fit to sorted positive excesses: the posterior mean of Zhang and Stephens' profile
+    /// likelihood, with its shape drawn to 0.5 as if by ten observations.
     ///
     /// Shape and scale are NaN if there are none, or if the lower quartile is not positive.
     ///
-    /// *Source*: Zhang, Stephens 2009, "A new and efficient estimation method for the generalized Pareto distribution"; Vehtari, Simpson,
-    /// Gelman, Yao, Gabry 2024, "Pareto smoothed importance sampling", appendix C.
+    /// *Source*: Zhang, Stephens 2009, "A new and efficient estimation method for the generalized
+    /// Pareto distribution"; Vehtari, Simpson, Gelman, Yao, Gabry 2024, "Pareto smoothed importance
+    /// sampling", appendix C.
     pub fn fit(sorted: &[f64]) -> Self {
         const PRIOR_B: f64 = 3.0;
         const PRIOR_K: f64 = 10.0;
@@ -83,7 +84,8 @@ mod tests {
 
     #[test]
     fn quantiles_are_fitted_well() {
-        // Not draws but exact quantiles: the fit differs from the truth by its prior and O(1/n) alone.
+        // Not draws but exact quantiles: the fit differs from the truth by its prior and O(1/n)
+        // alone.
         for shape in [-0.3, 0.0, 0.3, 0.7, 1.2] {
             let truth = Pareto { shape, scale: 2.0 };
             let x: Vec<f64> = (0..4000).map(|i| truth.quantile((i as f64 + 0.5) / 4000.0)).collect();

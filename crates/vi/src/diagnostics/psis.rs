@@ -6,11 +6,13 @@ use serde::{Deserialize, Serialize};
 /// Smoothed importance weights, and what they are worth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Psis {
-    /// The shape k̂ of the tail of the ratios. Above 0.7 (see [`k_limit`](Psis::k_limit)) estimates are not to be believed.
+    /// The shape k̂ of the tail of the ratios. Above 0.7 (see [`k_limit`](Psis::k_limit)) estimates
+    /// are not to be believed.
     ///
-    /// +∞ if fewer than five draws lie in the tail, so that nothing is known of it: fewer than 21 draws, or a few that outweigh all others.
-    /// −∞ if the largest ratios are equal up to rounding, so that there is no tail: the guide is exact, or the ratios are bounded and reach
-    /// their bound. NaN if a ratio is NaN or +∞, or all are −∞.
+    /// +∞ if fewer than five draws lie in the tail, so that nothing is known of it: fewer than 21
+    /// draws, or a few that outweigh all others. −∞ if the largest ratios are equal up to rounding,
+    /// so that there is no tail: the guide is exact, or the ratios are bounded and reach their
+    /// bound. NaN if a ratio is NaN or +∞, or all are −∞.
     #[serde(with = "probity_autodiff::serde_float")]
     pub k_hat: f64,
     /// The logarithms of the smoothed weights, which sum to 1. All NaN where `k_hat` is.
@@ -21,11 +23,14 @@ pub struct Psis {
     pub ess: f64,
 }
 
-/// Smooths the importance weights exp(`log_ratios`), where a log ratio is ln p − ln q of a draw from q, up to a constant.
+/// Smooths the importance weights exp(`log_ratios`), where a log ratio is ln p − ln q of a draw
+/// from q, up to a constant.
 ///
-/// The M largest of S ratios, M = ⌈min(S / 5, 3 √(S / r))⌉, are replaced by quantiles of a generalised Pareto distribution fitted to them, and none gets a weight above the largest raw one. `relative_efficiency` r is 1 for independent draws, and the
-/// effective sample size over S for draws of a chain; one that is not a positive number counts as 1. A ratio of −∞ (outside the support) has
-/// weight 0.
+/// The M largest of S ratios, M = ⌈min(S / 5, 3 √(S / r))⌉, are replaced by quantiles of a
+/// generalised Pareto distribution fitted to them, and none gets a weight above the largest raw
+/// one. `relative_efficiency` r is 1 for independent draws, and the effective sample size over S
+/// for draws of a chain; one that is not a positive number counts as 1. A ratio of −∞ (outside the
+/// support) has weight 0.
 ///
 /// ```
 /// use probity_vi::diagnostics::psis;
@@ -36,7 +41,8 @@ pub struct Psis {
 /// assert!(smoothed.k_hat < 0.5 && smoothed.ess > 500.0);
 /// ```
 ///
-/// *Source*: Vehtari, Simpson, Gelman, Yao, Gabry 2024, "Pareto smoothed importance sampling", algorithm 1.
+/// *Source*: Vehtari, Simpson, Gelman, Yao, Gabry 2024, "Pareto smoothed importance sampling",
+/// algorithm 1.
 pub fn psis(log_ratios: &[f64], relative_efficiency: f64) -> Psis {
     let n = log_ratios.len();
     let max = log_ratios.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -51,7 +57,8 @@ pub fn psis(log_ratios: &[f64], relative_efficiency: f64) -> Psis {
     Psis { k_hat, log_weights, ess }
 }
 
-/// Log ratios that are equal within this are equal: rounding of log densities of thousands is 1e-12.
+/// Log ratios that are equal within this are equal: rounding of log densities of thousands is
+/// 1e-12.
 const EQUAL: f64 = 1e-9;
 
 /// Smooths the tail of ratios, of which the largest is 0, and gives its shape.
@@ -88,7 +95,8 @@ fn smooth(x: &mut [f64], relative_efficiency: f64) -> f64 {
 }
 
 impl Psis {
-    /// The largest k̂ with which estimates from n draws have a useful error: min(1 − 1 / log₁₀ n, 0.7).
+    /// The largest k̂ with which estimates from n draws have a useful error: min(1 − 1 / log₁₀ n,
+    /// 0.7).
     ///
     /// *Source*: Vehtari, Simpson, Gelman, Yao, Gabry 2024, equation 13.
     pub fn k_limit(n: usize) -> f64 {
@@ -105,7 +113,8 @@ impl Psis {
         self.log_weights.iter().map(|w| w.exp()).collect()
     }
 
-    /// The weighted mean of a number per draw. A draw with weight 0 does not count, whatever its number.
+    /// The weighted mean of a number per draw. A draw with weight 0 does not count, whatever its
+    /// number.
     ///
     /// # Panics
     /// If `values` has another length than the weights.

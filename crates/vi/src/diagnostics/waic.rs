@@ -5,24 +5,27 @@ use super::{Elpd, log_sum_exp, variance};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 
-/// The widely applicable information criterion: the log density of the data less the variance of the log likelihood over draws.
+/// The widely applicable information criterion: the log density of the data less the variance of
+/// the log likelihood over draws.
 ///
 /// [`Loo`](super::Loo) is to be preferred: it says when it fails.
 ///
-/// *Source*: Watanabe 2010, "Asymptotic equivalence of Bayes cross validation and widely applicable information criterion"; Vehtari, Gelman,
-/// Gabry 2017, equations 11 and 12.
+/// *Source*: Watanabe 2010, "Asymptotic equivalence of Bayes cross validation and widely applicable
+/// information criterion"; Vehtari, Gelman, Gabry 2017, equations 11 and 12.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Waic {
-    /// The expected log predictive density. (The criterion on the scale of a deviance is −2 times its value.)
+    /// The expected log predictive density. (The criterion on the scale of a deviance is −2 times
+    /// its value.)
     pub elpd: Elpd,
-    /// The variance of every observation's log likelihood: above 0.4 its term is not to be believed.
+    /// The variance of every observation's log likelihood: above 0.4 its term is not to be
+    /// believed.
     #[serde(with = "probity_autodiff::serde_float")]
     pub variances: Vec<f64>,
 }
 
 impl Waic {
-    /// From the log likelihood of every observation at every draw of the posterior, draw after draw. An observation with one that is not finite
-    /// has NaN as its term.
+    /// From the log likelihood of every observation at every draw of the posterior, draw after
+    /// draw. An observation with one that is not finite has NaN as its term.
     ///
     /// # Errors
     /// If it is not a whole number of draws of `observations` entries, at least one each.

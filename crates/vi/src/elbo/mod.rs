@@ -1,4 +1,5 @@
-//! The evidence lower bound and its gradient: a step of work, by as many workers as draws do not fit on one tape.
+//! The evidence lower bound and its gradient: a step of work, by as many workers as draws do not
+//! fit on one tape.
 
 mod tail;
 #[cfg(test)]
@@ -49,7 +50,8 @@ pub(crate) struct Engine<T: Scalar> {
     together: Option<Arc<[GaussianSite]>>,
     estimator: Estimator,
     key: Key,
-    /// The shortest time of a step on one thread, and how many were timed: a small step is not worth waking other threads.
+    /// The shortest time of a step on one thread, and how many were timed: a small step is not
+    /// worth waking other threads.
     fastest: Duration,
     timed: usize,
     /// Share the workers of a step, or the loops of the one.
@@ -59,8 +61,9 @@ pub(crate) struct Engine<T: Scalar> {
 impl<T: Scalar> Engine<T> {
     const WORTH_SHARING: Duration = Duration::from_micros(100);
     const TRIALS: usize = 2;
-    /// The most draws on one tape, and the most numbers of one draw for which several share a tape: with more, what a node costs by itself
-    /// does not count, and the numbers would not stay in the cache.
+    /// The most draws on one tape, and the most numbers of one draw for which several share a tape:
+    /// with more, what a node costs by itself does not count, and the numbers would not stay in the
+    /// cache.
     const TOGETHER: usize = 16;
     const SMALL: usize = 4096;
 
@@ -118,7 +121,8 @@ impl<T: Scalar> Engine<T> {
         Task { at, key, draws: self.draws, estimator, checking: false }
     }
 
-    /// The mean over the draws of the ELBO and of the loss's gradient, which is left in the returned vector.
+    /// The mean over the draws of the ELBO and of the loss's gradient, which is left in the
+    /// returned vector.
     pub(crate) fn step(
         &mut self,
         model: &(dyn Model<T> + Sync),
@@ -176,8 +180,9 @@ impl<T: Scalar> Engine<T> {
         self.workers.iter_mut().find_map(|w| w.error.take()).map_or(Ok(()), Err)
     }
 
-    /// As [`step`](Engine::step) with one draw, and the parameters change by the rule as soon as their gradient is complete: the returned vector
-    /// has their new values. Also the norm that the gradient had.
+    /// As [`step`](Engine::step) with one draw, and the parameters change by the rule as soon as
+    /// their gradient is complete: the returned vector has their new values. Also the norm that the
+    /// gradient had.
     pub(crate) fn step_updating(
         &mut self,
         model: &(dyn Model<T> + Sync),
@@ -200,7 +205,8 @@ impl<T: Scalar> Engine<T> {
         self.draws == 1
     }
 
-    /// Runs the step again with every check on, and says where the first non-finite number came from.
+    /// Runs the step again with every check on, and says where the first non-finite number came
+    /// from.
     pub(crate) fn explain(&mut self, model: &(dyn Model<T> + Sync), at: At<'_, T>) -> Error {
         let task = Task { checking: true, ..self.task(at) };
         if self.workers.len() < self.draws {

@@ -1,11 +1,13 @@
 //! How heavy the tails of an estimate's terms are.
 
-/// The shape of the generalised Pareto distribution fitted to the tails of the terms of a Monte Carlo estimate, the heavier one of both:
-/// 0 for a tail that falls exponentially, from ½ on a variance does not exist, from 1 on a mean. None for fewer than 100 terms, for terms
-/// that are not finite, and where they differ only by rounding.
+/// The shape of the generalised Pareto distribution fitted to the tails of the terms of a Monte
+/// Carlo estimate, the heavier one of both: 0 for a tail that falls exponentially, from ½ on a
+/// variance does not exist, from 1 on a mean. None for fewer than 100 terms, for terms that are not
+/// finite, and where they differ only by rounding.
 ///
-/// Source: Zhang, Stephens 2009, "A new and efficient estimation method for the generalized Pareto distribution"; size of the tail and
-/// prior of the shape as in Vehtari et al. 2024, "Pareto smoothed importance sampling".
+/// Source: Zhang, Stephens 2009, "A new and efficient estimation method for the generalized Pareto
+/// distribution"; size of the tail and prior of the shape as in Vehtari et al. 2024, "Pareto
+/// smoothed importance sampling".
 pub(crate) fn tail_shape(terms: &[f64]) -> Option<f64> {
     let n = terms.len();
     if n < 100 || terms.iter().any(|t| !t.is_finite()) {
@@ -52,7 +54,8 @@ mod tests {
     use super::tail_shape;
     use probity_distributions::{Draws, Key, LogNormal, Normal, StudentT};
 
-    /// The shape has a standard deviation of about (1 + k)/√95: 0.11 for light tails. Bounds of more than five of them.
+    /// The shape has a standard deviation of about (1 + k)/√95: 0.11 for light tails. Bounds of
+    /// more than five of them.
     #[test]
     fn shapes_of_known_tails() {
         let draws = |of: &dyn Fn(Key) -> Vec<f64>| {

@@ -65,7 +65,8 @@ fn the_minibatches_of_an_epoch_average_to_the_whole() {
 
 #[test]
 fn a_ragged_last_batch_is_unbiased() {
-    // 7 rows by 3, 3 and 1: over many epochs the last batch meets every row. Fixed seed: a correct build never fails.
+    // 7 rows by 3, 3 and 1: over many epochs the last batch meets every row. Fixed seed: a correct
+    // build never fails.
     let whole = mean(&batches(7, None, 1, Key::new(0)));
     let epochs = 6000;
     let parts = batches(7, shuffled(3), 3 * epochs, Key::new(5));
@@ -91,7 +92,8 @@ fn a_ragged_last_batch_is_unbiased() {
 
 #[test]
 fn batches_in_the_order_of_the_data_average_to_the_whole() {
-    // 7 rows by 3: after seven batches every row has come three times, the last batch of an epoch going on with the first rows.
+    // 7 rows by 3: after seven batches every row has come three times, the last batch of an epoch
+    // going on with the first rows.
     let whole = mean(&batches(7, None, 1, Key::new(0)));
     let in_order = Some(Minibatches { size: 3, shuffled: false });
     let parts = batches(7, in_order, 8, Key::new(0));
@@ -103,7 +105,8 @@ fn batches_in_the_order_of_the_data_average_to_the_whole() {
     assert_eq!(batches(7, in_order, 8, Key::new(1)), parts);
 }
 
-/// A hierarchy with a constrained site, a prior that depends on another site, a local map, a parameter; and, if told so, a look at a number.
+/// A hierarchy with a constrained site, a prior that depends on another site, a local map, a
+/// parameter; and, if told so, a look at a number.
 fn hierarchy(looks: bool) -> impl Fn(&mut Scope<'_>) -> Result {
     let x = DMatrix::from_fn(6, 2, |i, j| ((i * 2 + j) as f64).sin());
     move |s: &mut Scope<'_>| {
@@ -163,7 +166,8 @@ fn a_model_that_looks_at_numbers_sees_one_draw_at_a_time() {
 
 #[test]
 fn rows_of_a_large_matrix_are_those_of_the_matrix() {
-    // As many entries as are copied row by row, in a number of columns that does not fill the parts.
+    // As many entries as are copied row by row, in a number of columns that does not fill the
+    // parts.
     let (rows, columns) = (16_000, 19);
     let x = Arc::new(DMatrix::from_fn(rows, columns, |i, j| (i * columns + j) as f64));
     let taken = Mutex::new(Vec::new());
@@ -184,8 +188,8 @@ fn rows_of_a_large_matrix_are_those_of_the_matrix() {
     assert!(taken[0] == taken[1] && taken[0] != taken[2], "{taken:?}");
 }
 
-/// Three steps of a regression with fixed Normal priors, the second of which may have another width from the step `moves` on. Whether sites are
-/// drawn together in the end.
+/// Three steps of a regression with fixed Normal priors, the second of which may have another width
+/// from the step `moves` on. Whether sites are drawn together in the end.
 fn fixed_priors(together: bool, moves: usize) -> (Vec<Step>, bool) {
     let x = DMatrix::from_fn(6, 2, |i, j| ((i * 2 + j) as f64).sin());
     let width = Mutex::new(2.0);

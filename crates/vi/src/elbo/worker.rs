@@ -42,7 +42,8 @@ pub(super) struct Worker<T: Scalar> {
     pub(super) largest: Option<(usize, f64)>,
 }
 
-/// Where a step is taken: its number, the guide at its parameters, and the loss whose gradient is wanted.
+/// Where a step is taken: its number, the guide at its parameters, and the loss whose gradient is
+/// wanted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct At<'a, T: Scalar> {
     pub(crate) guide: &'a dyn Guide<T>,
@@ -93,11 +94,11 @@ impl<T: Scalar> Worker<T> {
     /// How often a draw is drawn anew when the model fails there by its arithmetic.
     const ATTEMPTS: u64 = 100;
 
-    /// Runs the model, with parameters that `bind` binds, and lets `back` run the backward pass from the
-    /// objective. What that leaves as the gradient of the parameters is kept.
+    /// Runs the model, with parameters that `bind` binds, and lets `back` run the backward pass
+    /// from the objective. What that leaves as the gradient of the parameters is kept.
     ///
-    /// A single draw at which a matrix is not positive definite is drawn anew: the posterior has no mass
-    /// where the model is not defined.
+    /// A single draw at which a matrix is not positive definite is drawn anew: the posterior has no
+    /// mass where the model is not defined.
     pub(super) fn back<O>(
         &mut self,
         model: &dyn Model<T>,

@@ -24,9 +24,11 @@ use std::time::{Duration, Instant};
 
 /// Fits a mean-field Gaussian posterior, without settings.
 ///
-/// Where all data are used at once and the unconstrained numbers are at most 200, the best such Gaussian is solved for: by Newton steps on
-/// draws that are held fixed, until an independent set of draws agrees ([`Method::Solved`](crate::Method::Solved)). Otherwise it follows stochastic
-/// gradients, and chooses rate and number of steps by itself. The report says which, and what its end means ([`Stopped`](crate::Stopped)).
+/// Where all data are used at once and the unconstrained numbers are at most 200, the best such
+/// Gaussian is solved for: by Newton steps on draws that are held fixed, until an independent set
+/// of draws agrees ([`Method::Solved`](crate::Method::Solved)). Otherwise it follows stochastic
+/// gradients, and chooses rate and number of steps by itself. The report says which, and what its
+/// end means ([`Stopped`](crate::Stopped)).
 ///
 /// ```
 /// use probity_vi::{fit, Scope};
@@ -53,9 +55,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The settings of a fit, all optional.
 ///
-/// Without any of them the fit is that of [`fit`](crate::fit()). Settings that only make sense for stochastic gradients (draws per step, an
-/// optimiser, a minibatch, a number of steps, ...) choose these. Without [`steps`](Fit::steps), the number of steps and the decrease of the rate are
-/// then decided by the progress of the ELBO.
+/// Without any of them the fit is that of [`fit`](crate::fit()). Settings that only make sense for
+/// stochastic gradients (draws per step, an optimiser, a minibatch, a number of steps, ...) choose
+/// these. Without [`steps`](Fit::steps), the number of steps and the decrease of the rate are then
+/// decided by the progress of the ELBO.
 #[derive(Debug)]
 pub struct Fit<T: Scalar = f64> {
     steps: Option<usize>,
@@ -105,8 +108,8 @@ impl<T: Scalar> Default for Fit<T> {
 }
 
 impl Fit<f64> {
-    /// The defaults, in double precision: the best mean field, as [`fit`](crate::fit()) finds it. `Fit::<f32>::default()` is the same in
-    /// single precision.
+    /// The defaults, in double precision: the best mean field, as [`fit`](crate::fit()) finds it.
+    /// `Fit::<f32>::default()` is the same in single precision.
     pub fn new() -> Self {
         Self::default()
     }
@@ -151,13 +154,15 @@ impl<T: Scalar> Fit<T> {
         self
     }
 
-    /// How outputs of linear maps with Gaussian weights are drawn. Where it cannot be done, the report names the sites.
+    /// How outputs of linear maps with Gaussian weights are drawn. Where it cannot be done, the
+    /// report names the sites.
     pub fn estimator(mut self, estimator: Estimator) -> Self {
         self.estimator = estimator;
         self
     }
 
-    /// The weight of the KL in the loss: warm-up or tempering, by name, recorded in the report. Default: 1 throughout.
+    /// The weight of the KL in the loss: warm-up or tempering, by name, recorded in the report.
+    /// Default: 1 throughout.
     pub fn kl_weight(mut self, weight: KlWeight) -> Self {
         self.kl_weight = weight;
         self
@@ -177,22 +182,24 @@ impl<T: Scalar> Fit<T> {
         self
     }
 
-    /// Uses this many rows of every plate in a step, instead of all; all rows of a plate that has no more. The report says whether there were
-    /// minibatches. A model without a [plate](crate::Scope::plate) is an error.
+    /// Uses this many rows of every plate in a step, instead of all; all rows of a plate that has
+    /// no more. The report says whether there were minibatches. A model without a
+    /// [plate](crate::Scope::plate) is an error.
     pub fn minibatch(mut self, rows: usize) -> Self {
         self.minibatch = Some(rows);
         self
     }
 
-    /// Whether minibatches take the rows in a random order, a new one for every epoch. Default true. Without, they take them in the order of the
-    /// data, and after the last row the first: a little faster, for data that are in no order already.
+    /// Whether minibatches take the rows in a random order, a new one for every epoch. Default
+    /// true. Without, they take them in the order of the data, and after the last row the first: a
+    /// little faster, for data that are in no order already.
     pub fn shuffle(mut self, shuffle: bool) -> Self {
         self.shuffle = shuffle;
         self
     }
 
-    /// Averages the parameters over this last fraction of the steps. Default 0: the last parameters. Only with
-    /// [`steps`](Fit::steps).
+    /// Averages the parameters over this last fraction of the steps. Default 0: the last
+    /// parameters. Only with [`steps`](Fit::steps).
     pub fn average(mut self, fraction: f64) -> Self {
         self.average = fraction;
         self
@@ -211,8 +218,9 @@ impl<T: Scalar> Fit<T> {
         self
     }
 
-    /// Ends the fit after this time, wherever it is; the report says [`Stopped::TimeLimit`](crate::Stopped::TimeLimit) if it was not done. Default: no
-    /// limit of time.
+    /// Ends the fit after this time, wherever it is; the report says
+    /// [`Stopped::TimeLimit`](crate::Stopped::TimeLimit) if it was not done. Default: no limit of
+    /// time.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = Some(limit);
         self
@@ -224,13 +232,15 @@ impl<T: Scalar> Fit<T> {
         self
     }
 
-    /// Fits the model: a closure, or a struct that implements [`Model`], given away or as [`ByRef(&model)`](crate::ByRef).
+    /// Fits the model: a closure, or a struct that implements [`Model`], given away or as
+    /// [`ByRef(&model)`](crate::ByRef).
     ///
-    /// Draws of a step, and the loops of a large one, are shared by the threads of the rayon pool (that of the calling thread, or the global one), and
-    /// the model may run on any of them.
+    /// Draws of a step, and the loops of a large one, are shared by the threads of the rayon pool
+    /// (that of the calling thread, or the global one), and the model may run on any of them.
     ///
     /// # Errors
-    /// What the model reports, a setting that cannot be used, or the site and operation of a number that is not finite.
+    /// What the model reports, a setting that cannot be used, or the site and operation of a number
+    /// that is not finite.
     pub fn run<M: Model<T> + Sync>(self, model: M) -> Result<Posterior<M, T>> {
         #[cfg(feature = "progress")]
         return self.run_observed(model, &mut [&mut Progress::new().after(PATIENCE)]);

@@ -165,8 +165,8 @@ fn late(deadline: Option<Instant>) -> bool {
     deadline.is_some_and(|deadline| Instant::now() >= deadline)
 }
 
-/// From so many parameters on, they are updated during the backward pass, while they are in the cache. Fewer stay there anyway, and one pass over all
-/// of them has fewer calls.
+/// From so many parameters on, they are updated during the backward pass, while they are in the
+/// cache. Fewer stay there anyway, and one pass over all of them has fewer calls.
 const MANY: usize = 1 << 12;
 
 /// What changes during a fit.

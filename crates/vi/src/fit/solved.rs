@@ -20,19 +20,22 @@ use std::time::{Duration, Instant};
 
 /// The most coordinates: a step costs their number of gradients, and its cube of arithmetic.
 const MOST: usize = 200;
-/// How far another set of draws may want to move a mean in its standard deviations, and the logarithm of a standard deviation.
+/// How far another set of draws may want to move a mean in its standard deviations, and the
+/// logarithm of a standard deviation.
 const TOLERANCE: f64 = 0.04;
 /// The most gradients of one solution.
 const GRADIENTS: usize = 400_000;
 
 impl<T: Scalar> Fit<T> {
-    /// Which Gaussians to solve for, if that is what this fit does: it has all data and the true objective, nothing was set that only makes sense for
-    /// steps by stochastic gradients, and the numbers are precise and not too many.
+    /// Which Gaussians to solve for, if that is what this fit does: it has all data and the true
+    /// objective, nothing was set that only makes sense for steps by stochastic gradients, and the
+    /// numbers are precise and not too many.
     pub(super) fn solves_for(&self, layout: &Layout) -> Option<Covariance> {
         let stochastic = self.stochastic || self.steps.is_some() || self.minibatch.is_some();
         let true_objective = self.kl_weight == KlWeight::Full && self.estimator == Estimator::WeightSpace;
         let precise = TypeId::of::<T>() == TypeId::of::<f64>();
-        // A point parameter has no place in the full-rank Gaussian from which the mean field has its metric.
+        // A point parameter has no place in the full-rank Gaussian from which the mean field has
+        // its metric.
         let points = layout.sites().iter().any(|s| s.kind == SiteKind::Param);
         let fits = (1..=MOST).contains(&layout.dim()) && !points;
         self.guide.covariance().filter(|_| fits && !stochastic && true_objective && precise)
@@ -92,7 +95,8 @@ pub(super) struct Solved {
 }
 
 impl Solved {
-    /// The standard deviation of the mean field that is narrowest against the full-rank solution; none for a solution of full rank.
+    /// The standard deviation of the mean field that is narrowest against the full-rank solution;
+    /// none for a solution of full rank.
     pub(super) fn narrowed(&self, layout: &Layout) -> Option<Narrowed> {
         let Outcome { gaussian, full, .. } = &self.outcome;
         let ratios = gaussian.sd().component_div(&full.sd());
@@ -125,7 +129,8 @@ impl<'m, M: Model<T> + Sync + ?Sized, T: Scalar> Joints<'m, M, T> {
         Self { all: vec![first], each: Duration::ZERO }
     }
 
-    /// As [`LogJoint::gradients`]. The points that share a tape are the same for any number of threads, and so are the bits.
+    /// As [`LogJoint::gradients`]. The points that share a tape are the same for any number of
+    /// threads, and so are the bits.
     pub(crate) fn gradients(&mut self, u: &[f64], values: &mut [f64], gradients: &mut [f64]) -> Result {
         let (n, d) = (values.len(), self.all[0].dim());
         let threads = rayon::current_num_threads();

@@ -9,7 +9,8 @@ pub(super) trait Surface {
     /// What is known at a Gaussian.
     type Point;
 
-    /// The point at a Gaussian, by draws `z` (d × n); none where the density is not finite at some draw.
+    /// The point at a Gaussian, by draws `z` (d × n); none where the density is not finite at some
+    /// draw.
     fn at(
         &self,
         gaussian: Gaussian,
@@ -46,7 +47,8 @@ pub(super) struct Step {
     pub(super) to: Gaussian,
     /// The length of the mean's step, in the units of the radius.
     pub(super) length: f64,
-    /// The largest change of a mean, in its standard deviations, and of the logarithm of a standard deviation.
+    /// The largest change of a mean, in its standard deviations, and of the logarithm of a standard
+    /// deviation.
     pub(super) moved: (f64, f64),
     /// What the ELBO gains by the quadratic model.
     pub(super) gain: f64,
@@ -75,7 +77,8 @@ const MOST_STEPS: usize = 300;
 /// A step that moves nothing by more than this is the last.
 const SMALL: f64 = 1e-3;
 
-/// Steps up from a point until the next step is small. `go_on` is told the ELBO and the movement of every step to come; false ends the ascent.
+/// Steps up from a point until the next step is small. `go_on` is told the ELBO and the movement of
+/// every step to come; false ends the ascent.
 pub(super) fn ascend<S: Surface>(
     surface: &S,
     mut point: S::Point,
@@ -125,7 +128,8 @@ pub(super) fn ascend<S: Surface>(
     Ok((point, Ended::Stuck))
 }
 
-/// The damping λ >= 0 with `length(λ) <= radius`, to a tenth of the radius. `length` falls; `largest` is where it begins to fall fast.
+/// The damping λ >= 0 with `length(λ) <= radius`, to a tenth of the radius. `length` falls;
+/// `largest` is where it begins to fall fast.
 pub(super) fn damping(radius: f64, largest: f64, length: impl Fn(f64) -> f64) -> f64 {
     if length(0.0) <= radius {
         return 0.0;

@@ -5,11 +5,13 @@ use probity_autodiff::{Key, Real};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-/// `2 pairs` draws of a standard normal vector of `dim` numbers, in columns: the second half is the first half with its sign changed.
+/// `2 pairs` draws of a standard normal vector of `dim` numbers, in columns: the second half is the
+/// first half with its sign changed.
 ///
-/// Every coordinate is stratified (a Latin hypercube), so that functions which are sums over the coordinates are averaged almost
-/// exactly. With `pairs >= dim` the sample covariance is exactly the identity. Then sample averages of quadratic functions are
-/// their expectations, and a fit to a Gaussian target has no Monte Carlo error.
+/// Every coordinate is stratified (a Latin hypercube), so that functions which are sums over the
+/// coordinates are averaged almost exactly. With `pairs >= dim` the sample covariance is exactly
+/// the identity. Then sample averages of quadratic functions are their expectations, and a fit to a
+/// Gaussian target has no Monte Carlo error.
 ///
 /// Source: McKay, Beckman, Conover 1979 (stratification).
 pub(crate) fn fixed_draws(dim: usize, pairs: usize, key: Key) -> DMatrix<f64> {

@@ -7,10 +7,11 @@ use probity_autodiff::nalgebra::{DMatrix, DVector, SymmetricEigen};
 
 /// The ELBO of Gaussians by these draws, `E ln p(mean + factor z) + ln |factor|`.
 ///
-/// In the coordinates of the factor the slope for the mean is `s = E factorᵀ ∇ln p`, and the curvature `W = -E factorᵀ ∇²ln p factor` is, by
-/// Stein's identity, `-E z (factorᵀ ∇ln p)ᵀ`: no second derivatives are needed. Newton's step is `W⁻¹ s` for the mean and `W⁻¹` for the
-/// covariance, the natural gradient with step size 1. It is exact for a Gaussian target. At the optimum `s = 0` and `W = I`, whatever the
-/// conditioning of the target.
+/// In the coordinates of the factor the slope for the mean is `s = E factorᵀ ∇ln p`, and the
+/// curvature `W = -E factorᵀ ∇²ln p factor` is, by Stein's identity, `-E z (factorᵀ ∇ln p)ᵀ`: no
+/// second derivatives are needed. Newton's step is `W⁻¹ s` for the mean and `W⁻¹` for the
+/// covariance, the natural gradient with step size 1. It is exact for a Gaussian target. At the
+/// optimum `s = 0` and `W = I`, whatever the conditioning of the target.
 ///
 /// Source: Opper, Archambeau 2009, eqs. 7-8 (the gradients); Khan, Rue 2023, §4.1 (the step).
 pub(super) struct FullRank;

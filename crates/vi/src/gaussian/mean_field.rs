@@ -1,4 +1,5 @@
-//! The Newton step of a Gaussian with a diagonal covariance, in the metric of one with a full covariance.
+//! The Newton step of a Gaussian with a diagonal covariance, in the metric of one with a full
+//! covariance.
 
 use super::ascent::{Step, Surface, Trust};
 use super::{Averages, Evaluate, Gaussian};
@@ -7,10 +8,11 @@ use probity_autodiff::nalgebra::{DMatrix, DVector};
 
 /// The ELBO of Gaussians with a diagonal covariance by these draws.
 ///
-/// The mean field is badly conditioned where the target is correlated: its standard deviations are those of one coordinate when all others are
-/// held, and the mean may have to go many of them. So its mean moves in the metric of the full-rank optimum, `Σ E ∇ln p`, which is Newton's
-/// step where the target is Gaussian. The scale of coordinate i has the curvature `w = -E z σ ∂ᵢ ln p`, 1 at the optimum, and Newton's
-/// step for the variance is `1 / w`.
+/// The mean field is badly conditioned where the target is correlated: its standard deviations are
+/// those of one coordinate when all others are held, and the mean may have to go many of them. So
+/// its mean moves in the metric of the full-rank optimum, `Σ E ∇ln p`, which is Newton's step where
+/// the target is Gaussian. The scale of coordinate i has the curvature `w = -E z σ ∂ᵢ ln p`, 1 at
+/// the optimum, and Newton's step for the variance is `1 / w`.
 pub(super) struct MeanField<'a> {
     /// A square root of the covariance of the full-rank optimum.
     pub(super) metric: &'a DMatrix<f64>,

@@ -1,12 +1,14 @@
 //! Gaussian approximations that are solved for, not stepped towards.
 //!
-//! With the draws held fixed the ELBO of a Gaussian is a smooth function of its mean and covariance, and its optimum is found by Newton
-//! steps ([`ascent`]): first for a full covariance ([`full_rank`]), in whose coordinates every problem is well conditioned, then, if it is
-//! wanted, for a diagonal one ([`mean_field`]). A path towards the mode ([`path`]) finds the start. More draws follow until an
-//! independent set of them agrees ([`solve`](solve::solve)).
+//! With the draws held fixed the ELBO of a Gaussian is a smooth function of its mean and
+//! covariance, and its optimum is found by Newton steps ([`ascent`]): first for a full covariance
+//! ([`full_rank`]), in whose coordinates every problem is well conditioned, then, if it is wanted,
+//! for a diagonal one ([`mean_field`]). A path towards the mode ([`path`]) finds the start. More
+//! draws follow until an independent set of them agrees ([`solve`](solve::solve)).
 //!
-//! Source: Giordano, Ingram, Broderick 2024, "Black box variational inference with a deterministic objective" (fixed draws);
-//! Khan, Rue 2023, "The Bayesian learning rule" (Newton steps as natural gradients of a Gaussian).
+//! Source: Giordano, Ingram, Broderick 2024, "Black box variational inference with a deterministic
+//! objective" (fixed draws); Khan, Rue 2023, "The Bayesian learning rule" (Newton steps as natural
+//! gradients of a Gaussian).
 
 mod ascent;
 mod draws;
@@ -37,7 +39,8 @@ pub enum Covariance {
     Full,
 }
 
-/// A Gaussian distribution on d unconstrained numbers, `u = mean + factor z` with z standard normal.
+/// A Gaussian distribution on d unconstrained numbers, `u = mean + factor z` with z standard
+/// normal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gaussian {
     /// The mean, d.

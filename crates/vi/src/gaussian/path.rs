@@ -1,4 +1,5 @@
-//! From a start towards the mode by Newton steps, keeping the point whose Laplace approximation has the highest ELBO.
+//! From a start towards the mode by Newton steps, keeping the point whose Laplace approximation has
+//! the highest ELBO.
 
 use super::ascent::{Surface, damping};
 use super::full_rank::FullRank;
@@ -11,20 +12,22 @@ use probity_autodiff::nalgebra::{DMatrix, DVector, SymmetricEigen};
 const MOST_STEPS: usize = 100;
 /// The step of the differences, in units of the factor.
 const DIFFERENCE: f64 = 1e-3;
-/// A path ends when the ELBO has stayed so many nats below the best for this many steps: a density may rise without bound towards
-/// points that have no mass around them.
+/// A path ends when the ELBO has stayed so many nats below the best for this many steps: a density
+/// may rise without bound towards points that have no mass around them.
 const BELOW: f64 = 20.0;
 const PATIENCE: usize = 5;
 
-/// Follows the density from the start towards its mode, by Newton steps whose Hessians are differences of gradients.
+/// Follows the density from the start towards its mode, by Newton steps whose Hessians are
+/// differences of gradients.
 ///
-/// The mode itself may be a bad place (a density of scales often rises without bound as they go to 0), so the ELBO of the Laplace
-/// approximation decides which point of the path is kept.
+/// The mode itself may be a bad place (a density of scales often rises without bound as they go to
+/// 0), so the ELBO of the Laplace approximation decides which point of the path is kept.
 ///
-/// Source: Zhang, Carpenter, Gelman, Vehtari 2022, "Pathfinder" (the choice by ELBO along an optimiser's path); Dauphin et al. 2014 (absolute
-/// eigenvalues where the density is not concave).
+/// Source: Zhang, Carpenter, Gelman, Vehtari 2022, "Pathfinder" (the choice by ELBO along an
+/// optimiser's path); Dauphin et al. 2014 (absolute eigenvalues where the density is not concave).
 ///
-/// None if the density is not finite at the start. `go_on` is told the log density and the length of every step to come; false ends the path.
+/// None if the density is not finite at the start. `go_on` is told the log density and the length
+/// of every step to come; false ends the path.
 pub(super) fn path(
     start: &Gaussian,
     key: Key,
@@ -116,8 +119,9 @@ impl Search<'_, '_> {
         Ok(finite.then(|| Here { u: u.clone(), value: value[0], gradient }))
     }
 
-    /// The negative Hessian in the coordinates `(u - mean) / scale`, by central differences. The scales become those of the curvature along
-    /// each coordinate. Where they change by much, the differences are taken again with the new ones.
+    /// The negative Hessian in the coordinates `(u - mean) / scale`, by central differences. The
+    /// scales become those of the curvature along each coordinate. Where they change by much, the
+    /// differences are taken again with the new ones.
     fn scaled_hessian(&mut self, here: &Here, scale: &mut DVector<f64>) -> Result<Option<DMatrix<f64>>> {
         const PASSES: usize = 6;
         for pass in 0..PASSES {

@@ -15,7 +15,8 @@ use std::time::Instant;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) covariance: Covariance,
-    /// How far an independent set of draws may want to move a mean, in its standard deviations, and the logarithm of a standard deviation.
+    /// How far an independent set of draws may want to move a mean, in its standard deviations, and
+    /// the logarithm of a standard deviation.
     pub(crate) tolerance: f64,
     /// The most gradients.
     pub(crate) gradients: usize,
@@ -40,14 +41,16 @@ pub(crate) struct Outcome {
     pub(crate) draws: usize,
 }
 
-/// What is told of every iteration: its number, the ELBO by the fixed draws without constants (on the path to the mode, the log density), and the
-/// largest movement in standard deviations. False ends the fit.
+/// What is told of every iteration: its number, the ELBO by the fixed draws without constants (on
+/// the path to the mode, the log density), and the largest movement in standard deviations. False
+/// ends the fit.
 pub(crate) type Watch<'a> = dyn FnMut(usize, f64, f64) -> bool + 'a;
 
 /// The fewest pairs of draws.
 const FEWEST_PAIRS: usize = 16;
 
-/// Solves for the Gaussian of the highest ELBO, from a start. None if the density is not finite near the start.
+/// Solves for the Gaussian of the highest ELBO, from a start. None if the density is not finite
+/// near the start.
 pub(crate) fn solve(
     start: Gaussian,
     settings: Settings,
@@ -115,7 +118,8 @@ struct Converged {
     draws: usize,
 }
 
-/// Ascends on a set of draws and asks an independent set where it would go from there. With four times the draws again, until that is not far.
+/// Ascends on a set of draws and asks an independent set where it would go from there. With four
+/// times the draws again, until that is not far.
 fn converge<S: Surface>(
     surface: &S,
     start: Gaussian,

@@ -1,4 +1,5 @@
-//! Solutions against exact optima, on problems drawn at random: badly conditioned, badly scaled, started far away.
+//! Solutions against exact optima, on problems drawn at random: badly conditioned, badly scaled,
+//! started far away.
 
 use super::{Covariance, Gaussian, Outcome, Settings, solve};
 use probity_autodiff::nalgebra::{DMatrix, DVector};
@@ -56,7 +57,8 @@ impl Problem {
             .expect("the density is finite")
     }
 
-    /// The largest error of a mean in its standard deviations, and of the logarithm of a standard deviation.
+    /// The largest error of a mean in its standard deviations, and of the logarithm of a standard
+    /// deviation.
     fn errors(&self, found: &Gaussian) -> (f64, f64) {
         let means = (&found.mean - &self.mean).component_div(&self.sd).amax();
         let sds = found.sd().component_div(&self.sd).map(|ratio| ratio.ln().abs()).max();
@@ -64,7 +66,8 @@ impl Problem {
     }
 }
 
-/// Gaussians of up to 20 dimensions, condition numbers up to 1e8, scales from 1e-6 to 1e6, starts up to 1e6 standard deviations away.
+/// Gaussians of up to 20 dimensions, condition numbers up to 1e8, scales from 1e-6 to 1e6, starts
+/// up to 1e6 standard deviations away.
 fn gaussian(r: &mut Random) -> Problem {
     let d = r.integer(1, 20);
     let q = r.normals(d, d).qr().q();
@@ -96,8 +99,8 @@ fn gaussian(r: &mut Random) -> Problem {
     Problem { density: Box::new(density), start, mean, sd, covariance: Some(covariance) }
 }
 
-/// `y = X b + s e` with normal priors of b and a half-normal one of s: correlated columns, scales from 1e-6 to 1e6, offsets of a thousand
-/// standard deviations. The coordinates are b and ln s.
+/// `y = X b + s e` with normal priors of b and a half-normal one of s: correlated columns, scales
+/// from 1e-6 to 1e6, offsets of a thousand standard deviations. The coordinates are b and ln s.
 fn regression(r: &mut Random) -> Problem {
     let (x, noise) = loop {
         let k = r.integer(1, 8);
@@ -177,7 +180,8 @@ fn exact_mean_field(
         mean = scaled.lu().solve(&right).expect("not singular").component_mul(&scale);
         variances = precision.diagonal().map(f64::recip);
         let squares = (y - x * &mean).norm_squared() + gram.diagonal().dot(&variances);
-        // -n m - squares e^(2v-2m) / 2 - e^(2v+2m) / (2 wide²) + m + ln(v) / 2, by Newton's method in m and ln v.
+        // -n m - squares e^(2v-2m) / 2 - e^(2v+2m) / (2 wide²) + m + ln(v) / 2, by Newton's method
+        // in m and ln v.
         for _ in 0..50 {
             let a = squares * (-2.0 * log_s + 2.0 * variance).exp();
             let b = (2.0 * log_s + 2.0 * variance).exp() / (wide * wide);
@@ -197,8 +201,8 @@ fn exact_mean_field(
 
 /// Of 500 problems, all that are said to be at rest are, but for a few, and few are not at rest.
 ///
-/// The problems are fixed by their seeds. The bounds are those that the fit promises: a mean within 0.1 of its standard deviation and a
-/// standard deviation within 10 %, in 99 % of the problems.
+/// The problems are fixed by their seeds. The bounds are those that the fit promises: a mean within
+/// 0.1 of its standard deviation and a standard deviation within 10 %, in 99 % of the problems.
 #[test]
 fn rest_is_claimed_where_it_is_true() {
     let (mut wrong, mut limit) = (Vec::new(), Vec::new());
@@ -229,12 +233,14 @@ fn full_rank_is_exact_on_gaussians() {
         let off =
             DMatrix::from_fn(sd.len(), sd.len(), |i, j| (got[(i, j)] - exact[(i, j)]) / (sd[i] * sd[j]));
         let mean = (&found.gaussian.mean - &problem.mean).component_div(&sd).amax();
-        // Differences lose digits with the conditioning: 1e8 of the problem, in numbers of 1e-16, started 1e6 off.
+        // Differences lose digits with the conditioning: 1e8 of the problem, in numbers of 1e-16,
+        // started 1e6 off.
         assert!(found.at_rest && off.amax() < 1e-3 && mean < 1e-3, "{seed}: {} {mean}", off.amax());
     }
 }
 
-/// A density that rises without bound towards a point without mass: the mode is not where the fit ends.
+/// A density that rises without bound towards a point without mass: the mode is not where the fit
+/// ends.
 #[test]
 fn a_funnel_is_left_through_its_mouth() {
     // ln s ~ N(0, 1), nine numbers ~ N(0, s): the density is highest at s -> 0 along x = 0.
@@ -256,7 +262,8 @@ fn a_funnel_is_left_through_its_mouth() {
         covariance: None,
     };
     let found = problem.solve(Covariance::Full, 1);
-    // The optimum of E ln p for x given t: by symmetry the mean of x is 0, and that of t solves t = 9 (E x² e^(-2t) - 1) = 0 where x fits.
+    // The optimum of E ln p for x given t: by symmetry the mean of x is 0, and that of t solves t =
+    // 9 (E x² e^(-2t) - 1) = 0 where x fits.
     let tail = found.gaussian.mean.rows(1, 9).amax();
     assert!(found.at_rest && tail < 0.05 && found.gaussian.mean[0].abs() < 0.5, "{:?}", found.gaussian.mean);
 }

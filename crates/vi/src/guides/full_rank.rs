@@ -7,9 +7,11 @@ use crate::layout::Layout;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Adjoints, Inputs, Key, Op, ParamId, Params, Real, Scalar, Tape};
 
-/// `q(u) = N(u; loc, L Lᵀ)` with L lower triangular: its diagonal is `softplus(rho)`, what stands below it is free.
+/// `q(u) = N(u; loc, L Lᵀ)` with L lower triangular: its diagonal is `softplus(rho)`, what stands
+/// below it is free.
 ///
-/// It shows every correlation, and so finds standard deviations that a mean field cannot. Its parameters are `d (d + 3) / 2` numbers.
+/// It shows every correlation, and so finds standard deviations that a mean field cannot. Its
+/// parameters are `d (d + 3) / 2` numbers.
 #[derive(Clone, Debug, Default)]
 pub struct FullRank {
     form: ScaleForm,

@@ -9,13 +9,15 @@ use probity_autodiff::{Key, ParamId, Params, Real, Scalar, Tape};
 
 /// `q(u) = ∏ᵢ N(uᵢ; locᵢ, scaleᵢ)`, `scale = softplus(rho)` (the default) or `e^rho`.
 ///
-/// It finds means well and standard deviations where variables are not strongly correlated; it cannot show correlation.
+/// It finds means well and standard deviations where variables are not strongly correlated; it
+/// cannot show correlation.
 #[derive(Clone, Debug, Default)]
 pub struct MeanField {
     form: ScaleForm,
     /// Location and scale parameters by site number; none for sites that are not latent.
     ids: Vec<Option<(ParamId, ParamId)>>,
-    /// The first and the last of the locations and of the scale parameters, if they lie one after the other.
+    /// The first and the last of the locations and of the scale parameters, if they lie one after
+    /// the other.
     whole: Option<[(ParamId, ParamId); 2]>,
 }
 

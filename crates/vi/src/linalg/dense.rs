@@ -13,10 +13,11 @@ pub struct Dense {
 }
 
 impl Dense {
-    /// The factor of a d × d covariance, column by column (or row by row: only the lower triangle is read, and the whole is symmetric).
+    /// The factor of a d × d covariance, column by column (or row by row: only the lower triangle
+    /// is read, and the whole is symmetric).
     ///
-    /// Each pivot loses digits by cancellation; a pivot that is within rounding of 0 of its variance counts as not positive. Units do
-    /// not matter: only correlations do.
+    /// Each pivot loses digits by cancellation; a pivot that is within rounding of 0 of its
+    /// variance counts as not positive. Units do not matter: only correlations do.
     ///
     /// *Source*: Golub, Van Loan 2013, "Matrix computations", algorithm 4.2.1.
     ///
@@ -51,7 +52,8 @@ impl Dense {
         Ok(Self { dim, lower })
     }
 
-    /// From a lower triangular factor, column by column; what stands above the diagonal counts as 0.
+    /// From a lower triangular factor, column by column; what stands above the diagonal counts as
+    /// 0.
     ///
     /// # Errors
     /// If it is not finite, has a diagonal entry that is not positive, or has not d² entries.

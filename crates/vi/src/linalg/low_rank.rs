@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 use probity_autodiff::nalgebra::{DMatrix, DVector, SymmetricEigen};
 use serde::{Deserialize, Serialize};
 
-/// Σ = S (I + Q diag(λ) Qᵀ) S with S = diag(σ), r orthonormal columns Q, and λ > −1. All costs are proportional to d r.
+/// Σ = S (I + Q diag(λ) Qᵀ) S with S = diag(σ), r orthonormal columns Q, and λ > −1. All costs are
+/// proportional to d r.
 ///
 /// The factor is A = S (I + Q diag(√(1 + λ) − 1) Qᵀ).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,10 +19,11 @@ pub struct LowRank {
 }
 
 impl LowRank {
-    /// diag(σ)² + B M Bᵀ, with B d × k column by column, and M k × k and symmetric, of which the lower triangle is read.
+    /// diag(σ)² + B M Bᵀ, with B d × k column by column, and M k × k and symmetric, of which the
+    /// lower triangle is read.
     ///
-    /// *Source*: the thin QR decomposition of diag(σ)⁻¹ B = Q R and the eigenvalues of R M Rᵀ, as in Zhang, Carpenter, Gelman, Vehtari 2022,
-    /// "Pathfinder", algorithm 4.
+    /// *Source*: the thin QR decomposition of diag(σ)⁻¹ B = Q R and the eigenvalues of R M Rᵀ, as
+    /// in Zhang, Carpenter, Gelman, Vehtari 2022, "Pathfinder", algorithm 4.
     ///
     /// # Errors
     /// If the sum is not positive definite, if a number is not finite, or if sizes do not fit.
@@ -87,7 +89,8 @@ impl LowRank {
         self.scale.scale()
     }
 
-    /// x + Q diag(f(√(1 + λ)) − 1) Qᵀ x. Directions are orthonormal, so one after the other is all at once.
+    /// x + Q diag(f(√(1 + λ)) − 1) Qᵀ x. Directions are orthonormal, so one after the other is all
+    /// at once.
     fn stretch(&self, x: &mut [f64], f: impl Fn(f64) -> f64) {
         for (q, &s) in self.directions.chunks_exact(self.dim().max(1)).zip(&self.stretch) {
             let by = (f(s) - 1.0) * q.iter().zip(&*x).map(|(q, x)| q * x).sum::<f64>();

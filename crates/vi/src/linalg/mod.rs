@@ -1,7 +1,8 @@
 //! Covariances by their factors: Σ = A Aᵀ with an A of known structure, on plain slices.
 //!
-//! [`Diagonal`], [`Dense`] and [`LowRank`] are used alike, by the trait [`Factor`], for Gaussians of a guide, for Pathfinder and for the metric of a
-//! sampler; [`Covariance`] is any of them, as data.
+//! [`Diagonal`], [`Dense`] and [`LowRank`] are used alike, by the trait [`Factor`], for Gaussians
+//! of a guide, for Pathfinder and for the metric of a sampler; [`Covariance`] is any of them, as
+//! data.
 
 mod dense;
 mod diagonal;
@@ -49,7 +50,8 @@ pub trait Factor {
         self.whiten_transposed(x);
     }
 
-    /// ln N(mean + `x`; mean, Σ), the density of a Gaussian at a distance from its mean. `x` is used as scratch.
+    /// ln N(mean + `x`; mean, Σ), the density of a Gaussian at a distance from its mean. `x` is
+    /// used as scratch.
     fn log_density(&self, x: &mut [f64]) -> f64 {
         self.whiten(x);
         let squares: f64 = x.iter().map(|x| x * x).sum();

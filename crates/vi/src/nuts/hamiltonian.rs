@@ -42,8 +42,9 @@ impl State {
     }
 }
 
-/// A target seen through a metric: with Σ = A Aᵀ for the inverse mass matrix, z = A⁻¹ (u − centre) has unit masses. The trajectories are those of u
-/// with masses Σ⁻¹, and velocity and momentum are one.
+/// A target seen through a metric: with Σ = A Aᵀ for the inverse mass matrix, z = A⁻¹ (u − centre)
+/// has unit masses. The trajectories are those of u with masses Σ⁻¹, and velocity and momentum are
+/// one.
 #[derive(Debug)]
 pub(super) struct Hamiltonian<T> {
     pub target: T,

@@ -1,6 +1,7 @@
 //! The No-U-Turn sampler: draws of a target that need no guide, for what a guide cannot say.
 //!
-//! [`Nuts`] has the settings, [`Nuts::run`] gives [`Samples`], whose table says whether to believe them.
+//! [`Nuts`] has the settings, [`Nuts::run`] gives [`Samples`], whose table says whether to believe
+//! them.
 
 mod chain;
 mod hamiltonian;
@@ -29,7 +30,8 @@ pub enum MetricKind {
     Dense,
 }
 
-/// The settings of the No-U-Turn sampler: multinomial draws from trajectories, dual averaging of the step size, and a metric learned in windows.
+/// The settings of the No-U-Turn sampler: multinomial draws from trajectories, dual averaging of
+/// the step size, and a metric learned in windows.
 ///
 /// The same seed gives the same bits for any number of threads; chains run on all of them.
 ///
@@ -47,7 +49,8 @@ pub enum MetricKind {
 /// # Ok::<(), probity_vi::Error>(())
 /// ```
 ///
-/// *Source*: Hoffman, Gelman 2014, "The No-U-Turn sampler"; Betancourt 2017, "A conceptual introduction to Hamiltonian Monte Carlo".
+/// *Source*: Hoffman, Gelman 2014, "The No-U-Turn sampler"; Betancourt 2017, "A conceptual
+/// introduction to Hamiltonian Monte Carlo".
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Nuts {
@@ -79,13 +82,15 @@ impl Default for Nuts {
 }
 
 impl Nuts {
-    /// Four chains of 1000 draws after 1000 of warm-up, with a diagonal metric learned from the identity.
+    /// Four chains of 1000 draws after 1000 of warm-up, with a diagonal metric learned from the
+    /// identity.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// From what a guide knows: its covariance is the metric, which stays as it is, and 200 transitions of warm-up are for the step
-    /// size alone. The guide's draws are the starts in [`run`](Nuts::run).
+    /// From what a guide knows: its covariance is the metric, which stays as it is, and 200
+    /// transitions of warm-up are for the step size alone. The guide's draws are the starts in
+    /// [`run`](Nuts::run).
     pub fn from_metric(metric: Covariance) -> Self {
         Self::new().metric(metric).learn(MetricKind::Fixed).warmup(200)
     }
@@ -114,7 +119,8 @@ impl Nuts {
         self
     }
 
-    /// The mean acceptance along trajectories that the step size is adapted to, between 0 and 1. Higher: smaller steps, and fewer divergences.
+    /// The mean acceptance along trajectories that the step size is adapted to, between 0 and 1.
+    /// Higher: smaller steps, and fewer divergences.
     pub fn acceptance(mut self, acceptance: f64) -> Self {
         self.acceptance = acceptance;
         self
@@ -138,16 +144,19 @@ impl Nuts {
         self
     }
 
-    /// The first step size, in units of the metric. It counts without a warm-up; with one it is where the search begins.
+    /// The first step size, in units of the metric. It counts without a warm-up; with one it is
+    /// where the search begins.
     pub fn step_size(mut self, step: f64) -> Self {
         self.step_size = step;
         self
     }
 
-    /// Runs all chains. `starts` holds d entries for each, one after the other; if there are fewer starts than chains, they are taken in turn.
+    /// Runs all chains. `starts` holds d entries for each, one after the other; if there are fewer
+    /// starts than chains, they are taken in turn.
     ///
     /// # Errors
-    /// If a setting cannot be used, if the target is not finite at a start, and for errors of the target.
+    /// If a setting cannot be used, if the target is not finite at a start, and for errors of the
+    /// target.
     pub fn run<T: Target>(&self, target: &T, starts: &[f64]) -> Result<Samples> {
         let d = target.dim();
         self.check(d, starts)?;

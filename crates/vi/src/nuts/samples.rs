@@ -15,7 +15,8 @@ pub struct Transition {
     pub depth: usize,
     /// Leapfrog steps, which are gradients.
     pub leapfrogs: usize,
-    /// Whether the energy went up by more than 1000: the target bends more sharply there than the step size can follow.
+    /// Whether the energy went up by more than 1000: the target bends more sharply there than the
+    /// step size can follow.
     pub divergent: bool,
     /// The energy of the draw, −ln p plus the kinetic energy.
     #[serde(with = "probity_autodiff::serde_float")]
@@ -45,9 +46,11 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// The energy's Bayesian fraction of missing information. Below 0.3 momenta change the energy too little to reach all of the target.
+    /// The energy's Bayesian fraction of missing information. Below 0.3 momenta change the energy
+    /// too little to reach all of the target.
     ///
-    /// *Source*: Betancourt 2016, "Diagnosing suboptimal cotangent disintegrations in Hamiltonian Monte Carlo", equation 6.
+    /// *Source*: Betancourt 2016, "Diagnosing suboptimal cotangent disintegrations in Hamiltonian
+    /// Monte Carlo", equation 6.
     pub fn e_bfmi(&self) -> f64 {
         let energy: Vec<f64> = self.transitions.iter().map(|t| t.energy).collect();
         let changes: f64 = energy.windows(2).map(|e| (e[1] - e[0]).powi(2)).sum();

@@ -7,7 +7,8 @@ use probity_autodiff::Key;
 
 /// Dual averaging of the logarithm of the step size.
 ///
-/// *Source*: Hoffman, Gelman 2014, "The No-U-Turn sampler", section 3.2.1, with the constants there.
+/// *Source*: Hoffman, Gelman 2014, "The No-U-Turn sampler", section 3.2.1, with the constants
+/// there.
 #[derive(Clone, Debug)]
 pub(super) struct DualAveraging {
     target: f64,
@@ -47,7 +48,8 @@ impl DualAveraging {
     }
 }
 
-/// A step size near which the acceptance of one leapfrog step crosses 0.8, by doubling or halving from `step`.
+/// A step size near which the acceptance of one leapfrog step crosses 0.8, by doubling or halving
+/// from `step`.
 ///
 /// *Source*: Hoffman, Gelman 2014, algorithm 4, with Stan's bound.
 pub(super) fn first_guess<T: Target>(

@@ -1,4 +1,5 @@
-//! One transition: a trajectory that doubles until it turns, and a draw from its points by their weights.
+//! One transition: a trajectory that doubles until it turns, and a draw from its points by their
+//! weights.
 
 use super::Transition;
 use super::hamiltonian::{Hamiltonian, Point, State};
@@ -35,11 +36,12 @@ impl Span {
         self.log_weight = log_weight;
     }
 
-    /// Adds a span that goes on where this one ends. Says whether the whole still goes straight: neither from end to end, nor from one end to
-    /// the point after the seam, does it turn. The span that is added is used up.
+    /// Adds a span that goes on where this one ends. Says whether the whole still goes straight:
+    /// neither from end to end, nor from one end to the point after the seam, does it turn. The
+    /// span that is added is used up.
     ///
-    /// The draw is one of the other span by its share of the weight; if `biased`, by its weight over that of this one, at most 1, which favours
-    /// points far from the start.
+    /// The draw is one of the other span by its share of the weight; if `biased`, by its weight
+    /// over that of this one, at most 1, which favours points far from the start.
     fn add(&mut self, other: &mut Self, biased: bool, uniform: f64) -> bool {
         let total = log_add(self.log_weight, other.log_weight);
         let reference = if biased { self.log_weight } else { total };
@@ -56,9 +58,11 @@ impl Span {
     }
 }
 
-/// Whether the momenta at both ends point along the sum of momenta between them, given in two parts.
+/// Whether the momenta at both ends point along the sum of momenta between them, given in two
+/// parts.
 ///
-/// *Source*: Betancourt 2017, "A conceptual introduction to Hamiltonian Monte Carlo", appendix A.4.2.
+/// *Source*: Betancourt 2017, "A conceptual introduction to Hamiltonian Monte Carlo", appendix
+/// A.4.2.
 fn straight(first: &[f64], last: &[f64], a: &[f64], b: &[f64]) -> bool {
     let (mut at_first, mut at_last) = (0.0, 0.0);
     for ((f, l), (a, b)) in first.iter().zip(last).zip(a.iter().zip(b)) {
@@ -104,8 +108,9 @@ impl Record {
 impl Tree {
     /// Moves the state to a draw from a trajectory through it, with a fresh momentum.
     ///
-    /// *Source*: Hoffman, Gelman 2014, "The No-U-Turn sampler", algorithm 3, with the multinomial draws and the criterion of Betancourt 2017,
-    /// appendix A, and the additional checks across subtrees of Stan 2.21.
+    /// *Source*: Hoffman, Gelman 2014, "The No-U-Turn sampler", algorithm 3, with the multinomial
+    /// draws and the criterion of Betancourt 2017, appendix A, and the additional checks across
+    /// subtrees of Stan 2.21.
     pub fn transition<T: Target>(
         &mut self,
         h: &mut Hamiltonian<T>,
@@ -150,7 +155,8 @@ impl Tree {
     }
 }
 
-/// Goes on from `end` by 2^`depth` steps, which become `span`. Says whether they may be used: neither a turn within them nor a divergence.
+/// Goes on from `end` by 2^`depth` steps, which become `span`. Says whether they may be used:
+/// neither a turn within them nor a divergence.
 fn build<T: Target>(
     h: &mut Hamiltonian<T>,
     end: &mut State,

@@ -4,10 +4,11 @@ use super::MetricKind;
 use crate::error::Result;
 use crate::linalg::{Covariance, Factor};
 
-/// The transitions after which a metric is made of those since the one before: first the chain finds its place, then windows double, and last the
-/// step size settles.
+/// The transitions after which a metric is made of those since the one before: first the chain
+/// finds its place, then windows double, and last the step size settles.
 ///
-/// *Source*: Stan reference manual, "Automatic parameter tuning" (75 first, 25 doubling, 50 last; of a short warm-up 15 % first and 10 % last).
+/// *Source*: Stan reference manual, "Automatic parameter tuning" (75 first, 25 doubling, 50 last;
+/// of a short warm-up 15 % first and 10 % last).
 pub(super) struct Windows {
     pub first: usize,
     pub ends: Vec<usize>,
@@ -36,7 +37,8 @@ impl Windows {
 
 /// Running means and sums of squares or products of draws.
 ///
-/// *Source*: Welford 1962, "Note on a method for calculating corrected sums of squares and products".
+/// *Source*: Welford 1962, "Note on a method for calculating corrected sums of squares and
+/// products".
 #[derive(Debug)]
 pub(super) struct Moments {
     kind: MetricKind,
@@ -70,7 +72,8 @@ impl Moments {
             *delta = u - *mean;
             *mean += *delta / self.n;
         }
-        // The product with the distance from the new mean, which is this much of that from the old one.
+        // The product with the distance from the new mean, which is this much of that from the old
+        // one.
         let share = (self.n - 1.0) / self.n;
         match self.kind {
             MetricKind::Fixed => {}
@@ -86,8 +89,9 @@ impl Moments {
         }
     }
 
-    /// The covariance of the draws, mixed with a thousandth of the metric that they were made with as if that had come from five draws. (Stan mixes
-    /// with a thousandth of the identity, which depends on units.)
+    /// The covariance of the draws, mixed with a thousandth of the metric that they were made with
+    /// as if that had come from five draws. (Stan mixes with a thousandth of the identity, which
+    /// depends on units.)
     ///
     /// # Errors
     /// If it is not positive definite.

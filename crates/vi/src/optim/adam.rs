@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 /// `m ← β₁ m + (1-β₁) g`, `v ← β₂ v + (1-β₂) g²`, `θ ← θ - rate (m̂ / (√v̂ + ε) + decay θ)`.
 ///
-/// A gradient whose square overflows, which would leave the second moment infinite for ever, moves its parameter by about the rate and
-/// clears both moments.
+/// A gradient whose square overflows, which would leave the second moment infinite for ever, moves
+/// its parameter by about the rate and clears both moments.
 ///
-/// Gradients and moments too small to square or to decay without becoming subnormal (in `f32`, gradients below 3.5e-18) count as 0.
+/// Gradients and moments too small to square or to decay without becoming subnormal (in `f32`,
+/// gradients below 3.5e-18) count as 0.
 ///
 /// Source: Kingma, Ba 2015, "Adam"; decoupled decay: Loshchilov, Hutter 2019.
 #[derive(Clone, Debug, Serialize, Deserialize)]

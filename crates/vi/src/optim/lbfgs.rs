@@ -20,10 +20,11 @@ use std::collections::VecDeque;
 /// # Ok::<(), probity_vi::Error>(())
 /// ```
 ///
-/// Between the steps that are remembered stands a diagonal in the place of a multiple of the identity, so that scales need not be alike.
+/// Between the steps that are remembered stands a diagonal in the place of a multiple of the
+/// identity, so that scales need not be alike.
 ///
-/// *Source*: Liu, Nocedal 1989, "On the limited memory BFGS method for large scale optimization"; Nocedal, Wright 2006, "Numerical optimization",
-/// algorithms 7.4 and 7.5.
+/// *Source*: Liu, Nocedal 1989, "On the limited memory BFGS method for large scale optimization";
+/// Nocedal, Wright 2006, "Numerical optimization", algorithms 7.4 and 7.5.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Lbfgs {
@@ -47,7 +48,8 @@ pub enum Ended {
     Mode,
     /// Values changed by no more than rounding.
     Rounding,
-    /// No step along the direction was good enough, nor one along the gradient: a kink, or a gradient that is wrong.
+    /// No step along the direction was good enough, nor one along the gradient: a kink, or a
+    /// gradient that is wrong.
     LineSearch,
     /// The iterations were used up.
     Iterations,
@@ -142,7 +144,8 @@ impl Lbfgs {
         self
     }
 
-    /// Ends when a Newton step promises a gain of the log density below this, in nats, by the Hessian that is remembered.
+    /// Ends when a Newton step promises a gain of the log density below this, in nats, by the
+    /// Hessian that is remembered.
     pub fn tolerance(mut self, tolerance: f64) -> Self {
         self.tolerance = tolerance;
         self
@@ -184,7 +187,8 @@ impl Lbfgs {
                 path.ended = Ended::Mode;
                 break;
             }
-            // Without memory the first step has length 1 at most, whatever the units of the gradient.
+            // Without memory the first step has length 1 at most, whatever the units of the
+            // gradient.
             let first = if memory.is_empty() { (1.0 / dot(&g, &g).sqrt()).min(1.0) } else { 1.0 };
             let origin = Trial { step: 0.0, value: -value, slope };
             let found = wolfe(origin, first, 40, |step| {
@@ -241,7 +245,8 @@ impl Lbfgs {
     }
 }
 
-/// H g, by the two loops over what is remembered and the diagonal between them; g itself without memory.
+/// H g, by the two loops over what is remembered and the diagonal between them; g itself without
+/// memory.
 fn direction(memory: &VecDeque<Pair>, diagonal: &[f64], g: &[f64]) -> Vec<f64> {
     let mut q = g.to_vec();
     let mut alpha = vec![0.0; memory.len()];
@@ -259,10 +264,12 @@ fn direction(memory: &VecDeque<Pair>, diagonal: &[f64], g: &[f64]) -> Vec<f64> {
     q
 }
 
-/// Changes a diagonal α of an inverse Hessian by a step s and the change y of the gradient along it, with their product: the diagonal of the
-/// update of BFGS on the scale that the step says. Says whether it could; else α stays.
+/// Changes a diagonal α of an inverse Hessian by a step s and the change y of the gradient along
+/// it, with their product: the diagonal of the update of BFGS on the scale that the step says. Says
+/// whether it could; else α stays.
 ///
-/// *Source*: Gilbert, Lemaréchal 1989, "Some numerical experiments with variable-storage quasi-Newton algorithms", equation 4.9.
+/// *Source*: Gilbert, Lemaréchal 1989, "Some numerical experiments with variable-storage
+/// quasi-Newton algorithms", equation 4.9.
 pub(crate) fn rescale(diagonal: &mut [f64], s: &[f64], y: &[f64], sy: f64) -> bool {
     let a: f64 = y.iter().zip(&*diagonal).map(|(y, d)| y * y * d).sum();
     let c: f64 = s.iter().zip(&*diagonal).map(|(s, d)| s * s / d).sum();

@@ -18,13 +18,16 @@ const C2: f64 = 0.9;
 /// Rounding of the loss: decreases below this part of it are taken by the slope alone.
 const ROUNDING: f64 = 1e-12;
 
-/// Finds a step with sufficient decrease and a slope of less than 0.9 of the first one in size, or near rounding the approximate conditions.
+/// Finds a step with sufficient decrease and a slope of less than 0.9 of the first one in size, or
+/// near rounding the approximate conditions.
 ///
-/// `at` computes a step length. Numbers that are not finite count as too far. None after `most` trials, if no step is good enough; the search
-/// gives the best step with a decrease then, if there is one.
+/// `at` computes a step length. Numbers that are not finite count as too far. None after `most`
+/// trials, if no step is good enough; the search gives the best step with a decrease then, if there
+/// is one.
 ///
-/// *Source*: Nocedal, Wright 2006, "Numerical optimization", algorithms 3.5 and 3.6 with cubic interpolation; Hager, Zhang 2005, "A new conjugate
-/// gradient method with guaranteed descent and an efficient line search", equation 23 (the approximate conditions).
+/// *Source*: Nocedal, Wright 2006, "Numerical optimization", algorithms 3.5 and 3.6 with cubic
+/// interpolation; Hager, Zhang 2005, "A new conjugate gradient method with guaranteed descent and
+/// an efficient line search", equation 23 (the approximate conditions).
 pub(super) fn wolfe(
     start: Trial,
     first: f64,
@@ -41,7 +44,8 @@ pub(super) fn wolfe(
             && t.slope >= C2 * start.slope;
         exact || close
     };
-    // The interval between a step that is too short (a low value, falling) and one that is too long.
+    // The interval between a step that is too short (a low value, falling) and one that is too
+    // long.
     let (mut low, mut high): (Trial, Option<Trial>) = (start, None);
     let mut step = first;
     for _ in 0..most {
@@ -71,7 +75,8 @@ pub(super) fn wolfe(
     Ok((low.step > 0.0 && low.value < start.value).then_some(low))
 }
 
-/// The minimum of the cubic through both, kept away from the ends; near the lower end where the upper one has no value.
+/// The minimum of the cubic through both, kept away from the ends; near the lower end where the
+/// upper one has no value.
 fn between(low: &Trial, high: &Trial) -> f64 {
     let width = high.step - low.step;
     if !(high.value.is_finite() && high.slope.is_finite()) {

@@ -4,7 +4,8 @@ use super::Optimizer;
 use probity_autodiff::{AdamStep, AlignedVec, Scalar, Update, update};
 use std::ops::Range;
 
-/// What an optimiser remembers of every parameter: arrays beside the parameters, of their length, 0 at first.
+/// What an optimiser remembers of every parameter: arrays beside the parameters, of their length, 0
+/// at first.
 #[derive(Clone, Debug)]
 pub struct Memory<T> {
     arrays: Vec<Array<T>>,
@@ -21,8 +22,9 @@ struct Array<T> {
 }
 
 impl<T: Scalar> Array<T> {
-    /// Number `i` of `n` entries. Long arrays begin at the same place of a page of memory, and entries that are read together would crowd in the
-    /// same sets of the caches: so each begins at another one.
+    /// Number `i` of `n` entries. Long arrays begin at the same place of a page of memory, and
+    /// entries that are read together would crowd in the same sets of the caches: so each begins at
+    /// another one.
     fn new(i: usize, n: usize) -> Self {
         const APART: usize = 5 * 16;
         let start = (i + 1) * APART;
@@ -54,7 +56,8 @@ impl<T: Scalar> Memory<T> {
         (parts, count)
     }
 
-    /// A step of the optimiser. `rates` covers the parameters by consecutive ranges, each with its rate. Returns the norm of the gradient.
+    /// A step of the optimiser. `rates` covers the parameters by consecutive ranges, each with its
+    /// rate. Returns the norm of the gradient.
     ///
     /// # Panics
     /// If the slices or the arrays differ in length.
@@ -70,7 +73,8 @@ impl<T: Scalar> Memory<T> {
         norm
     }
 
-    /// As [`step`](Memory::step), but the new values are left in the returned vector. What is put in its place is overwritten.
+    /// As [`step`](Memory::step), but the new values are left in the returned vector. What is put
+    /// in its place is overwritten.
     pub(crate) fn advance(
         &mut self,
         optimizer: &mut dyn Optimizer<T>,

@@ -27,15 +27,17 @@ fn require(holds: bool, setting: &'static str, want: &str, got: f64) -> Result {
     if holds { Ok(()) } else { Err(Error::Setting { setting, problem: problem() }) }
 }
 
-/// A step size: finite and 0 or more, as in PyTorch. A rate of 0 leaves the parameters where they are.
+/// A step size: finite and 0 or more, as in PyTorch. A rate of 0 leaves the parameters where they
+/// are.
 fn require_rate(setting: &'static str, rate: f64) -> Result {
     require(rate >= 0.0 && rate < f64::INFINITY, setting, "a finite rate of 0 or more", rate)
 }
 
 /// A rule that changes parameters by their gradient. Losses are minimised.
 ///
-/// The rule knows the step; what it remembers of the parameters stands in arrays beside them ([`Memory`]). So any part of the parameters can
-/// be updated by itself: as soon as its gradient is complete, and on any thread.
+/// The rule knows the step; what it remembers of the parameters stands in arrays beside them
+/// ([`Memory`]). So any part of the parameters can be updated by itself: as soon as its gradient is
+/// complete, and on any thread.
 ///
 /// ```
 /// use probity_vi::optim::{Adam, Memory, Optimizer};
@@ -66,12 +68,14 @@ pub trait Optimizer<T: Scalar>: Debug + Send + Sync {
     /// Begins a step.
     fn begin(&mut self);
 
-    /// Some of the parameters, with their rate in this step, their gradient, and where their new values go. `memory` has the same entries of every
-    /// array. The new value of a parameter may depend on nothing but what belongs to it.
+    /// Some of the parameters, with their rate in this step, their gradient, and where their new
+    /// values go. `memory` has the same entries of every array. The new value of a parameter may
+    /// depend on nothing but what belongs to it.
     fn update(&self, rate: f64, params: &[T], gradient: &[T], to: &mut [T], memory: &mut [&mut [T]]);
 
-    /// What the step is, at this rate, if it is one of Adam with its two arrays: loops that make gradients can then use them up entry by entry, with
-    /// the result of [`update`](Optimizer::update).
+    /// What the step is, at this rate, if it is one of Adam with its two arrays: loops that make
+    /// gradients can then use them up entry by entry, with the result of
+    /// [`update`](Optimizer::update).
     fn adam(&self, _rate: f64) -> Option<AdamStep> {
         None
     }

@@ -45,8 +45,9 @@ impl InverseHessian {
 
     /// diag(α) + β γ βᵀ with β = (diag(α) Z, S).
     ///
-    /// *Source*: Byrd, Nocedal, Schnabel 1994, "Representations of quasi-Newton matrices", equation 2.26, with a diagonal in the place of a
-    /// multiple of the identity, as in Zhang, Carpenter, Gelman, Vehtari 2022, algorithm 4.
+    /// *Source*: Byrd, Nocedal, Schnabel 1994, "Representations of quasi-Newton matrices", equation
+    /// 2.26, with a diagonal in the place of a multiple of the identity, as in Zhang, Carpenter,
+    /// Gelman, Vehtari 2022, algorithm 4.
     ///
     /// # Errors
     /// If rounding left it not positive definite.
@@ -80,7 +81,8 @@ mod tests {
     use super::*;
     use crate::linalg::Factor;
 
-    /// Against the update of BFGS, (I − s zᵀ / b) H (I − z sᵀ / b) + s sᵀ / b, from the last diagonal.
+    /// Against the update of BFGS, (I − s zᵀ / b) H (I − z sᵀ / b) + s sᵀ / b, from the last
+    /// diagonal.
     #[test]
     fn it_is_the_one_of_bfgs() {
         let pairs = [([1.0, 0.5, -0.2], [2.0, 1.0, 0.3]), ([0.1, -1.0, 0.4], [0.3, -2.0, 1.5])];

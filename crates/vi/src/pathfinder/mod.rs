@@ -18,8 +18,9 @@ use std::fmt;
 
 /// The settings of multi-path Pathfinder.
 ///
-/// Every path climbs by L-BFGS to a mode, has a Gaussian at every point with the inverse Hessian that the steps imply, and keeps the one with the
-/// highest ELBO. The draws of all paths are those of a mixture, are weighted by Pareto-smoothed ratios to the target, and drawn again.
+/// Every path climbs by L-BFGS to a mode, has a Gaussian at every point with the inverse Hessian
+/// that the steps imply, and keeps the one with the highest ELBO. The draws of all paths are those
+/// of a mixture, are weighted by Pareto-smoothed ratios to the target, and drawn again.
 ///
 /// The same seed gives the same bits for any number of threads; paths run on all of them.
 ///
@@ -35,8 +36,9 @@ use std::fmt;
 /// # Ok::<(), probity_vi::Error>(())
 /// ```
 ///
-/// *Source*: Zhang, Carpenter, Gelman, Vehtari 2022, "Pathfinder: parallel quasi-Newton variational inference". There a draw is weighted by the
-/// Gaussian of its own path; here by the mixture of all, whose weights vary less (Owen, Zhou 2000, "Safe and effective importance sampling").
+/// *Source*: Zhang, Carpenter, Gelman, Vehtari 2022, "Pathfinder: parallel quasi-Newton variational
+/// inference". There a draw is weighted by the Gaussian of its own path; here by the mixture of
+/// all, whose weights vary less (Owen, Zhou 2000, "Safe and effective importance sampling").
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Pathfinder {
@@ -89,8 +91,8 @@ pub struct Failed {
 pub struct Found {
     /// The number of coordinates, d.
     pub dim: usize,
-    /// Draws by importance, d entries each. They are draws of the target as far as the weights are reliable, and without weights (k̂ is NaN) the
-    /// proposals themselves.
+    /// Draws by importance, d entries each. They are draws of the target as far as the weights are
+    /// reliable, and without weights (k̂ is NaN) the proposals themselves.
     pub draws: Vec<f64>,
     /// The draws of the mixture of all paths, path after path, d entries each.
     pub proposals: Vec<f64>,
@@ -113,7 +115,8 @@ impl Found {
         self.paths.iter().skip(1).fold(&self.paths[0], |best, p| if better(p, best) { p } else { best })
     }
 
-    /// The logarithm of the mean weight: an estimate of the log evidence, as good as the weights are.
+    /// The logarithm of the mean weight: an estimate of the log evidence, as good as the weights
+    /// are.
     pub fn log_evidence(&self) -> f64 {
         log_sum_exp(self.log_ratios.iter().copied()) - (self.log_ratios.len() as f64).ln()
     }
@@ -182,11 +185,12 @@ impl Pathfinder {
         self
     }
 
-    /// Runs all paths. `starts` has d entries for each; paths without one, and new tries, start at random around one of them, or around 0 if there is
-    /// none.
+    /// Runs all paths. `starts` has d entries for each; paths without one, and new tries, start at
+    /// random around one of them, or around 0 if there is none.
     ///
     /// # Errors
-    /// If a setting cannot be used, if every try of every path failed (with the first reason), and for errors of the target.
+    /// If a setting cannot be used, if every try of every path failed (with the first reason), and
+    /// for errors of the target.
     pub fn run<T: Target>(&self, target: &T, starts: &[f64]) -> Result<Found> {
         let d = target.dim();
         let no = |setting, problem: String| Err(Error::Setting { setting, problem });

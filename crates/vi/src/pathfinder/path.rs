@@ -40,7 +40,8 @@ struct Candidate {
 }
 
 impl Pathfinder {
-    /// The best Gaussian on the way from `start`, and how many gradients it took. The outer error is one of the target, which ends all.
+    /// The best Gaussian on the way from `start`, and how many gradients it took. The outer error
+    /// is one of the target, which ends all.
     pub(super) fn path<T: Target>(
         &self,
         target: &mut T,
@@ -60,7 +61,8 @@ impl Pathfinder {
             return Ok((Err(PathFailure::NoCurvature { iterations: path.len() - 1 }), gradients));
         }
 
-        // The same standard normal numbers for all Gaussians: their ELBOs differ by what differs between them.
+        // The same standard normal numbers for all Gaussians: their ELBOs differ by what differs
+        // between them.
         let mut noise = vec![0.0; self.elbo_draws * d];
         fill_normal(key.fold_in_str("elbo"), 0, &mut noise);
         let (mut points, mut out) = (noise.clone(), noise.clone());

@@ -7,7 +7,8 @@ use probity_autodiff::{ExpScale, GaussianDraws, GaussianSite, Key, Scalar, Softp
 use probity_distributions::{Distribution, KlMethod, Support};
 use std::sync::Arc;
 
-/// With more numbers the passes by themselves take so long that their count does not matter, and a value is best computed just before its use.
+/// With more numbers the passes by themselves take so long that their count does not matter, and a
+/// value is best computed just before its use.
 const FEW: usize = 1 << 14;
 
 /// The draws of all latent sites, in the order of the visits.
@@ -42,7 +43,8 @@ impl<'t, T: Scalar> Together<'t, T> {
 }
 
 impl<'t, T: Scalar> Scope<'t, T> {
-    /// The draw of a site, if sites are drawn together. A prior that is not the one of the first run makes the whole run void.
+    /// The draw of a site, if sites are drawn together. A prior that is not the one of the first
+    /// run makes the whole run void.
     pub(super) fn drawn_before<D: Distribution<Var<'t, T>>>(
         &mut self,
         index: usize,

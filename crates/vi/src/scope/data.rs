@@ -5,8 +5,9 @@ use probity_autodiff::{Number, Scalar, Tape, Var};
 use std::any::Any;
 use std::sync::Arc;
 
-/// Numbers that a model observes or computes with: single numbers, columns (slices, arrays, vectors, `DVector`), matrices, or values
-/// already on the tape. Entries are floating-point or integer numbers, or truth values (1 for true).
+/// Numbers that a model observes or computes with: single numbers, columns (slices, arrays,
+/// vectors, `DVector`), matrices, or values already on the tape. Entries are floating-point or
+/// integer numbers, or truth values (1 for true).
 ///
 /// Integers of more than 53 bits are rounded.
 #[diagnostic::on_unimplemented(
@@ -141,8 +142,9 @@ impl<'t, T: Scalar> Data<'t, T> for Var<'t, T> {
     }
 }
 
-/// Lists of any numbers are data. Of matrices, those of `f64` and shared ones of the tape's elements: if all were, Rust could not tell the
-/// type of `&DMatrix::zeros(2, 3)`. Values that are given away are not, as Clippy would then find every `&` of a model needless.
+/// Lists of any numbers are data. Of matrices, those of `f64` and shared ones of the tape's
+/// elements: if all were, Rust could not tell the type of `&DMatrix::zeros(2, 3)`. Values that are
+/// given away are not, as Clippy would then find every `&` of a model needless.
 macro_rules! tables {
     ($([$($generics:tt)*] $table:ty;)*) => {$(
         impl<'t, T: Scalar, $($generics)*> Data<'t, T> for $table {

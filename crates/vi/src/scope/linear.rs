@@ -16,15 +16,17 @@ pub enum Estimator {
     /// The weights are drawn once for all rows. Source: Blundell et al. 2015.
     #[default]
     WeightSpace,
-    /// The outputs are drawn, each row with its own noise, from the Gaussian that the weights imply: less noise in the gradient, two
-    /// products instead of one. Predictions draw weights, so that rows belong to one function. Where the divergence of a map's Gaussian
-    /// from its prior is not known exactly, the weights are drawn as well, and the report names the sites
-    /// ([`Report::weights_drawn`](crate::Report::weights_drawn)).
-    /// Source: Kingma, Salimans, Welling 2015.
+    /// The outputs are drawn, each row with its own noise, from the Gaussian that the weights
+    /// imply: less noise in the gradient, two products instead of one. Predictions draw weights, so
+    /// that rows belong to one function. Where the divergence of a map's Gaussian from its prior is
+    /// not known exactly, the weights are drawn as well, and the report names the sites
+    /// ([`Report::weights_drawn`](crate::Report::weights_drawn)). Source: Kingma, Salimans, Welling
+    /// 2015.
     LocalReparameterization,
 }
 
-/// `mean + sqrt(variance) ε`, with a ReLU or without. The smallest addend keeps the derivative finite where all inputs are 0.
+/// `mean + sqrt(variance) ε`, with a ReLU or without. The smallest addend keeps the derivative
+/// finite where all inputs are 0.
 #[derive(Clone, Copy, Debug)]
 struct Output<const RELU: bool>;
 impl<const RELU: bool> Formula<3> for Output<RELU> {
@@ -39,11 +41,12 @@ impl<const RELU: bool> Formula<3> for Output<RELU> {
 }
 
 impl<'t, T: Scalar> Scope<'t, T> {
-    /// `x W + b` with sampled weights `W` (k × m) and, if given, biases `b` (1 × m); x: n × k, result n × m. The run's
-    /// [`Estimator`] decides how; the sites are the same.
+    /// `x W + b` with sampled weights `W` (k × m) and, if given, biases `b` (1 × m); x: n × k,
+    /// result n × m. The run's [`Estimator`] decides how; the sites are the same.
     ///
     /// # Errors
-    /// As [`sample`](Scope::sample), and if the columns of `x` differ from the rows of `W`, or the bias is not 1 × m.
+    /// As [`sample`](Scope::sample), and if the columns of `x` differ from the rows of `W`, or the
+    /// bias is not 1 × m.
     #[track_caller]
     pub fn linear<W, B>(
         &mut self,
@@ -188,7 +191,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
     }
 }
 
-/// Whether the divergence of a Gaussian from this prior is known exactly. Asked with a standard normal, whose value is not used.
+/// Whether the divergence of a Gaussian from this prior is known exactly. Asked with a standard
+/// normal, whose value is not used.
 fn known<'t, T: Scalar, D: Distribution<Var<'t, T>>>(prior: &D) -> bool {
     matches!(prior.support(), Support::Real)
         && (prior.as_normal().is_some()

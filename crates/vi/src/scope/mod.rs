@@ -29,9 +29,10 @@ pub(crate) use start::discover_start;
 
 /// The view that a model has of its run: it names sites here.
 ///
-/// What a site does depends on the run, not on the model. [`sample`](Scope::sample) draws from the prior, or from the guide (and
-/// accounts for its divergence from the prior), or reads a given point (and adds the Jacobian of the constraint);
-/// [`observe`](Scope::observe) adds the log-likelihood, or draws new data. Constraints are applied here, once.
+/// What a site does depends on the run, not on the model. [`sample`](Scope::sample) draws from the
+/// prior, or from the guide (and accounts for its divergence from the prior), or reads a given
+/// point (and adds the Jacobian of the constraint); [`observe`](Scope::observe) adds the
+/// log-likelihood, or draws new data. Constraints are applied here, once.
 ///
 /// Names are unique. A model visits the same sites in the same order and shapes in every run.
 #[derive(Debug)]
@@ -62,17 +63,20 @@ pub struct Scope<'t, T: Scalar = f64> {
 }
 
 impl<'t, T: Scalar> Scope<'t, T> {
-    /// A latent variable with this prior. Returns its value, of the prior's shape, in the prior's support.
+    /// A latent variable with this prior. Returns its value, of the prior's shape, in the prior's
+    /// support.
     ///
-    /// A prior is anything with a density; it need not be one that can be sampled ([`Flat`](probity_distributions::Flat)).
+    /// A prior is anything with a density; it need not be one that can be sampled
+    /// ([`Flat`](probity_distributions::Flat)).
     ///
-    /// The guide starts at a random place around the mode of the prior before the constraint (on a logarithmic scale for a positive variable), as
-    /// far from it as the prior is wide, but not so far that the model fails there. Every seed has its own start. [`sample_from`](Scope::sample_from)
-    /// sets it by hand.
+    /// The guide starts at a random place around the mode of the prior before the constraint (on a
+    /// logarithmic scale for a positive variable), as far from it as the prior is wide, but not so
+    /// far that the model fails there. Every seed has its own start.
+    /// [`sample_from`](Scope::sample_from) sets it by hand.
     ///
     /// # Errors
-    /// If the name is taken, a parameter of the prior is out of range or does not broadcast to its shape, the family is discrete, or the model has
-    /// changed since its first run.
+    /// If the name is taken, a parameter of the prior is out of range or does not broadcast to its
+    /// shape, the family is discrete, or the model has changed since its first run.
     #[track_caller]
     pub fn sample<D: Distribution<Var<'t, T>>>(&mut self, name: &str, prior: D) -> Result<Var<'t, T>> {
         let valid = || self.check_latent(name, &prior).is_ok() && !prior.support().is_discrete();
@@ -102,8 +106,9 @@ impl<'t, T: Scalar> Scope<'t, T> {
     /// Data with this distribution: adds its log density, or, in a predictive run, draws new data.
     ///
     /// # Errors
-    /// If the name is taken, a parameter is out of range, or the data do not have the distribution's shape or support, the length that they had in the
-    /// first run, or, inside a plate, one row for every row of the batch.
+    /// If the name is taken, a parameter is out of range, or the data do not have the
+    /// distribution's shape or support, the length that they had in the first run, or, inside a
+    /// plate, one row for every row of the batch.
     #[track_caller]
     pub fn observe<D: Sample<Var<'t, T>>>(
         &mut self,
@@ -116,8 +121,9 @@ impl<'t, T: Scalar> Scope<'t, T> {
         self.noted(done)
     }
 
-    /// A term of the log joint density, such as a likelihood without a family; its entries are summed. Inside a [`plate`](Scope::plate) it is scaled, and in
-    /// a minibatch has one row for every row of the batch.
+    /// A term of the log joint density, such as a likelihood without a family; its entries are
+    /// summed. Inside a [`plate`](Scope::plate) it is scaled, and in a minibatch has one row for
+    /// every row of the batch.
     ///
     /// # Errors
     /// If the name is taken, or the shape is not that of the first run.
@@ -140,7 +146,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
         Ok(value)
     }
 
-    /// A parameter without a prior, optimised with the guide: a point estimate (empirical Bayes for a prior's parameter).
+    /// A parameter without a prior, optimised with the guide: a point estimate (empirical Bayes for
+    /// a prior's parameter).
     ///
     /// # Errors
     /// If the name is taken, or the support is not continuous.
@@ -200,8 +207,9 @@ impl<'t, T: Scalar> Scope<'t, T> {
         data.on(self.tape)
     }
 
-    /// The rows of a value by their numbers: the row of its group for every observation. `index` has the group of each of n observations,
-    /// counted from 0; `value` is k × c, with a row for every group; the result is n × c. An `Arc` index is not copied.
+    /// The rows of a value by their numbers: the row of its group for every observation. `index`
+    /// has the group of each of n observations, counted from 0; `value` is k × c, with a row for
+    /// every group; the result is n × c. An `Arc` index is not copied.
     ///
     /// ```
     /// use probity_distributions::{Distribution, Normal};

@@ -61,7 +61,8 @@ impl<'t, T: Scalar> Batch<'t, T> {
         })
     }
 
-    /// These rows of a value of N rows, such as a latent variable with one row for every row of the data.
+    /// These rows of a value of N rows, such as a latent variable with one row for every row of the
+    /// data.
     ///
     /// # Errors
     /// A value that does not have N rows fails the run.
@@ -87,8 +88,9 @@ impl<'t, T: Scalar> Batch<'t, T> {
         }
     }
 
-    /// These rows of a data matrix on the tape's element type; all rows are used in place, without a copy. A large matrix is copied row by row
-    /// when the first shuffled minibatch is taken from it, so that the rows of a batch are each in one place of memory.
+    /// These rows of a data matrix on the tape's element type; all rows are used in place, without
+    /// a copy. A large matrix is copied row by row when the first shuffled minibatch is taken from
+    /// it, so that the rows of a batch are each in one place of memory.
     ///
     /// # Errors
     /// A matrix that does not have N rows fails the run.
@@ -133,7 +135,8 @@ pub(crate) struct Minibatches {
     pub(crate) shuffled: bool,
 }
 
-/// Deals minibatches, epoch by epoch. The batch of a step is a pure function of the key and the step.
+/// Deals minibatches, epoch by epoch. The batch of a step is a pure function of the key and the
+/// step.
 #[derive(Clone, Debug)]
 pub(crate) struct Batcher<T> {
     key: Key,
@@ -165,9 +168,10 @@ impl<T: Scalar> Batcher<T> {
         self.step = step;
     }
 
-    /// The minibatch of this step, of `n` rows in all. A shuffled one is an unbiased picture of the whole: an epoch ends with what is left, which
-    /// may be fewer rows and is weighted by its own N / B. Without shuffling the first row comes after the last one, and `n` minibatches average to
-    /// the whole.
+    /// The minibatch of this step, of `n` rows in all. A shuffled one is an unbiased picture of the
+    /// whole: an epoch ends with what is left, which may be fewer rows and is weighted by its own N
+    /// / B. Without shuffling the first row comes after the last one, and `n` minibatches average
+    /// to the whole.
     fn deal(&mut self, n: usize) -> Arc<[usize]> {
         let Minibatches { size, shuffled } = self.how;
         if !shuffled {
@@ -218,16 +222,18 @@ impl<T: Scalar> Batcher<T> {
 }
 
 impl<'t, T: Scalar> Scope<'t, T> {
-    /// Data of `n` independent rows. Inside, log-likelihood counts for all `n` rows: in a minibatch of B it is scaled by n / B, here and
-    /// nowhere else. `f` takes its rows through the [`Batch`].
+    /// Data of `n` independent rows. Inside, log-likelihood counts for all `n` rows: in a minibatch
+    /// of B it is scaled by n / B, here and nowhere else. `f` takes its rows through the [`Batch`].
     ///
-    /// So that nothing is counted too often, every row of the data stands for itself: an [`observe`](Scope::observe) inside a plate has one row
-    /// for every row of the batch, and so has, in a minibatch, a [`factor`](Scope::factor). A latent variable inside a plate is one of
-    /// the whole model, as outside, and counts once; latent variables with one row for every row of the data are sampled for all `n` rows, and
-    /// [`Batch::select`] takes those of the batch.
+    /// So that nothing is counted too often, every row of the data stands for itself: an
+    /// [`observe`](Scope::observe) inside a plate has one row for every row of the batch, and so
+    /// has, in a minibatch, a [`factor`](Scope::factor). A latent variable inside a plate is one of
+    /// the whole model, as outside, and counts once; latent variables with one row for every row of
+    /// the data are sampled for all `n` rows, and [`Batch::select`] takes those of the batch.
     ///
     /// # Errors
-    /// If minibatches are nested, `n` is 0, a site or a table does not have its rows, or what `f` reports.
+    /// If minibatches are nested, `n` is 0, a site or a table does not have its rows, or what `f`
+    /// reports.
     pub fn plate<O>(
         &mut self,
         name: &str,

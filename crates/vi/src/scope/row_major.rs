@@ -1,10 +1,12 @@
-//! Large matrices, stored row after row: a minibatch takes whole rows, and column by column every entry of them is somewhere else in memory.
+//! Large matrices, stored row after row: a minibatch takes whole rows, and column by column every
+//! entry of them is somewhere else in memory.
 
 use probity_autodiff::Scalar;
 use probity_autodiff::nalgebra::DMatrix;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Matrices that minibatches were taken from, each with a copy of its entries row by row. Clones share the copies.
+/// Matrices that minibatches were taken from, each with a copy of its entries row by row. Clones
+/// share the copies.
 #[derive(Clone, Debug)]
 pub(crate) struct ByRow<T> {
     copies: Arc<Mutex<Vec<Copied<T>>>>,
@@ -28,7 +30,8 @@ impl<T: Scalar> ByRow<T> {
     /// Entries of a row that are copied at once: a cache line of single precision.
     const PART: usize = 16;
 
-    /// The entries of a matrix, row by row: copied when it is asked for the first time. None for a matrix that is not worth it.
+    /// The entries of a matrix, row by row: copied when it is asked for the first time. None for a
+    /// matrix that is not worth it.
     pub(crate) fn of(&self, x: &Arc<DMatrix<T>>) -> Option<Arc<Vec<T>>> {
         if x.len() < Self::LARGE || x.ncols() < Self::PART {
             return None;

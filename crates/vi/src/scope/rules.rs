@@ -1,4 +1,5 @@
-//! What the shapes at a site must be, so that nothing is counted too often, and errors that a model does not pass on.
+//! What the shapes at a site must be, so that nothing is counted too often, and errors that a model
+//! does not pass on.
 
 use super::{Mode, Scope};
 use crate::error::{Error, Result};
@@ -31,7 +32,8 @@ fn text((rows, cols): (usize, usize)) -> String {
 }
 
 impl<'t, T: Scalar> Scope<'t, T> {
-    /// Keeps a copy of an error, so that the run fails with it even if the model does not pass it on.
+    /// Keeps a copy of an error, so that the run fails with it even if the model does not pass it
+    /// on.
     pub(super) fn noted<O>(&mut self, result: Result<O>) -> Result<O> {
         if let Err(error) = &result {
             self.note(error.of_a_site());
@@ -62,7 +64,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
         Err(Error::SiteShape { site: self.full_name(name), problem })
     }
 
-    /// The shape of data: the parameters broadcast to it, and there is one row for every row of the plate.
+    /// The shape of data: the parameters broadcast to it, and there is one row for every row of the
+    /// plate.
     pub(super) fn check_observed<D: Distribution<Var<'t, T>>>(
         &self,
         name: &str,
@@ -118,7 +121,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
         Err(Error::Plate { plate: String::new(), site: self.full_name(name), problem })
     }
 
-    /// A site that is met again: data and factors have the rows that they had, or those of the minibatch; everything else has the shape that it had.
+    /// A site that is met again: data and factors have the rows that they had, or those of the
+    /// minibatch; everything else has the shape that it had.
     pub(super) fn check_again(
         &self,
         index: usize,

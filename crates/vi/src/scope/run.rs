@@ -14,10 +14,12 @@ use std::sync::Arc;
 /// Where latent variables come from, and what becomes of data.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mode<'t, T: Scalar> {
-    /// Where the guide will start, which is where the first steps need valid numbers: a draw of a wide prior may overflow.
-    /// Starts that are not given by hand are dispersed by this part of the prior's spread; one site may be moved to the edge of its prior.
+    /// Where the guide will start, which is where the first steps need valid numbers: a draw of a
+    /// wide prior may overflow. Starts that are not given by hand are dispersed by this part of the
+    /// prior's spread; one site may be moved to the edge of its prior.
     Start { dispersed: f64, moved: Option<Moved<'t>> },
-    /// Read from a flat unconstrained vector; the log joint density is added up. Point parameters stand at their start, by site number.
+    /// Read from a flat unconstrained vector; the log joint density is added up. Point parameters
+    /// stand at their start, by site number.
     Point { u: Var<'t, T>, starts: &'t [Option<Arc<DMatrix<T>>>] },
     /// Drawn from the guide; the terms of the ELBO are added up.
     Elbo { guide: &'t dyn Guide<T>, params: &'t Params<T>, joint: Option<Joint<'t, T>>, draws: usize },
@@ -28,7 +30,8 @@ pub(crate) enum Mode<'t, T: Scalar> {
 /// The values of named sites in one run.
 pub(crate) type Collected<'t, T> = Vec<(usize, Var<'t, T>)>;
 
-/// A weighted sum of 1 × 1 terms, which are gathered and added by one operation: a model has many sites.
+/// A weighted sum of 1 × 1 terms, which are gathered and added by one operation: a model has many
+/// sites.
 #[derive(Debug)]
 pub(crate) struct Total<'t, T: Scalar> {
     terms: [(Var<'t, T>, f64); 8],
@@ -89,7 +92,8 @@ pub(crate) struct Outcome<'t, T: Scalar> {
     pub aside: usize,
     /// The site with the largest term of the ELBO, and the term (where a fault is looked for).
     pub largest: Option<(usize, f64)>,
-    /// Sites were drawn together under a prior that they do not have now: the run must be done again without.
+    /// Sites were drawn together under a prior that they do not have now: the run must be done
+    /// again without.
     pub priors_moved: bool,
 }
 
@@ -140,7 +144,8 @@ probity_autodiff::precompiled! {
         let discovering = layout.sites.is_empty();
         let out = Outcome { collected: run.collecting.then(Vec::new), ..Outcome::default() };
         run.prefix.clear();
-        // Only weights that are drawn, and one draw; where a fault is looked for, every site by itself.
+        // Only weights that are drawn, and one draw; where a fault is looked for, every site by
+        // itself.
         let together = run.together.filter(|_| run.estimator == Estimator::WeightSpace && !run.checking);
         let together = together.and_then(|sites| Together::draw(tape, mode, run.key, sites));
         let mut scope = Scope {
@@ -206,7 +211,8 @@ pub(crate) fn discover<T: Scalar>(model: &dyn Model<T>, key: Key) -> Result<Disc
 }
 
 probity_autodiff::precompiled! {
-    /// A run in which latent variables are where a guide starts, dispersed by this part of their priors.
+    /// A run in which latent variables are where a guide starts, dispersed by this part of their
+    /// priors.
     pub(super) fn first_run<T>(model: &'a dyn Model<T>, key: Key, dispersed: f64) -> Result<Discovered> {
         let (tape, mut layout, mut prefix) = (Tape::new(), Layout::default(), String::new());
         let mode = Mode::Start { dispersed, moved: None };

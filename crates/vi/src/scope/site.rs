@@ -92,7 +92,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
         Ok(value)
     }
 
-    /// A draw from the site's Gaussian; adds its divergence from the prior, by the best method there is.
+    /// A draw from the site's Gaussian; adds its divergence from the prior, by the best method
+    /// there is.
     fn sample_marginal<D: Distribution<Var<'t, T>>>(
         &mut self,
         index: usize,
@@ -130,7 +131,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
         x
     }
 
-    /// The site's part of a joint draw; adds `-ln p`, the guide's entropy being accounted for once for all sites.
+    /// The site's part of a joint draw; adds `-ln p`, the guide's entropy being accounted for once
+    /// for all sites.
     fn sample_joint<D: Distribution<Var<'t, T>>>(
         &mut self,
         index: usize,

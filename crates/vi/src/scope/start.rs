@@ -1,4 +1,5 @@
-//! Where a guide starts by itself: around the centre of the prior, as far from it as the prior is wide, and not where the model does not work.
+//! Where a guide starts by itself: around the centre of the prior, as far from it as the prior is
+//! wide, and not where the model does not work.
 
 use super::batched_draw::fixed_normal;
 use super::run::{Mode, Run, first_run, run};
@@ -29,22 +30,24 @@ pub(crate) struct Moved<'t> {
 struct Place {
     /// The mode.
     middle: f64,
-    /// The smaller distance from it at which the log density has fallen by ½: the standard deviation of a Normal.
+    /// The smaller distance from it at which the log density has fallen by ½: the standard
+    /// deviation of a Normal.
     spread: f64,
 }
 
 /// For more numbers a start is not looked for: their density would be asked some hundred times.
 const MOST: usize = 1024;
-/// The part of the standard deviation by which starts on the real line differ, and the largest one that counts: a very wide prior says that the
-/// scale is not known, not that values are far apart.
+/// The part of the standard deviation by which starts on the real line differ, and the largest one
+/// that counts: a very wide prior says that the scale is not known, not that values are far apart.
 const REAL: (f64, f64) = (0.5, 10.0);
 /// The same for constrained variables, whose unconstrained numbers are logarithms.
 const LOGARITHM: (f64, f64) = (1.0, 2.0);
 /// Starts stay in the central 80 % of a normal distribution.
 const CENTRAL: f64 = 1.28;
 
-/// The standard deviation of the start of each of `n` entries: the whole site moves by a part of its spread, and every entry at least by a tenth of it
-/// (`dispersed` is 1), or by that tenth alone (0).
+/// The standard deviation of the start of each of `n` entries: the whole site moves by a part of
+/// its spread, and every entry at least by a tenth of it (`dispersed` is 1), or by that tenth alone
+/// (0).
 fn start_sd(spread: f64, (part, most): (f64, f64), n: usize, dispersed: f64) -> f64 {
     let least = 0.1 * spread.min(1.0);
     let wide = part * spread.min(most) / (n as f64).sqrt();
@@ -92,8 +95,9 @@ impl<'t, T: Scalar> Scope<'t, T> {
         }
     }
 
-    /// Middle and spread of every entry, from the density alone: a prior need not be one that can be sampled. None for many entries, and for families whose
-    /// entries do not have densities of their own.
+    /// Middle and spread of every entry, from the density alone: a prior need not be one that can
+    /// be sampled. None for many entries, and for families whose entries do not have densities of
+    /// their own.
     fn places<D: Distribution<Var<'t, T>>>(&mut self, prior: &D) -> Option<Vec<Place>> {
         let (rows, cols) = prior.shape();
         let n = rows * cols;
@@ -197,7 +201,8 @@ fn find(density: impl Fn(&[f64]) -> Option<Vec<f64>>, n: usize, grid: &[f64]) ->
     )
 }
 
-/// The first run of a model that is to be fitted from the starts that `key` gives: dispersed as far as the model works there.
+/// The first run of a model that is to be fitted from the starts that `key` gives: dispersed as far
+/// as the model works there.
 pub(crate) fn discover_start<T: Scalar>(
     model: &dyn Model<T>,
     key: Key,
@@ -218,7 +223,8 @@ pub(crate) fn discover_start<T: Scalar>(
             none => none.insert(at_start(model, first_run(model, key, 0.0)?, start_key)?),
         };
         let (found, density) = at_start(model, found, start_key)?;
-        // About one hundred nats for every number: farther off, starts are no better than chance, and gradients are huge.
+        // About one hundred nats for every number: farther off, starts are no better than chance,
+        // and gradients are huge.
         let sizes = found.layout.sites.iter().filter(|s| s.kind == SiteKind::Observed).map(|s| s.size());
         let numbers = sizes.sum::<usize>() + found.layout.dim;
         let middle_density = if middle.1.is_finite() { middle.1 } else { f64::NEG_INFINITY };
@@ -260,8 +266,9 @@ fn at_start<T: Scalar>(model: &dyn Model<T>, found: Discovered, key: Key) -> Res
     Ok((found, density))
 }
 
-/// Runs in which every site in its turn stands at the edge of its prior, three standard deviations off: a parameter that is out of its range then, as
-/// the scale of a Normal is below 0, would fail in a later step. Not for large models.
+/// Runs in which every site in its turn stands at the edge of its prior, three standard deviations
+/// off: a parameter that is out of its range then, as the scale of a Normal is below 0, would fail
+/// in a later step. Not for large models.
 fn check_edges<T: Scalar>(model: &dyn Model<T>, found: &Discovered, key: Key) -> Result {
     const WORK: usize = 1 << 24;
     if found.free.len().saturating_mul(found.size) > WORK {
@@ -296,7 +303,8 @@ mod tests {
 
     #[test]
     fn middle_and_spread_of_known_densities() {
-        // (the density, its mode, the smaller distance at which it has fallen by ½); distances are found within a factor √2.
+        // (the density, its mode, the smaller distance at which it has fallen by ½); distances are
+        // found within a factor √2.
         let normal = |loc: f64, scale: f64| move |u: f64| -0.5 * ((u - loc) / scale).powi(2);
         let near = |p: Place, middle: f64, spread: f64| {
             assert!((p.middle - middle).abs() < 0.01 * spread, "{p:?} {middle}");

@@ -1,4 +1,5 @@
-//! A fit in steady state allocates nothing. The allocator counts by thread, so that the tests beside it do not matter.
+//! A fit in steady state allocates nothing. The allocator counts by thread, so that the tests
+//! beside it do not matter.
 
 use crate::common::{EightSchools, Regression, normals};
 use probity_autodiff::nalgebra::DMatrix;
@@ -114,7 +115,8 @@ fn steps_allocate_nothing() {
     }
 }
 
-/// The allocations and the growth in bytes of `n` values and gradients of the log joint density, once the first are done.
+/// The allocations and the growth in bytes of `n` values and gradients of the log joint density,
+/// once the first are done.
 fn measure_density(name: &str, model: impl Model<f64>, n: usize) -> (usize, isize) {
     let mut joint = LogJoint::<_, f64>::new(model).unwrap();
     let mut u = vec![0.1; joint.dim()];

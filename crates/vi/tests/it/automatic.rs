@@ -1,4 +1,5 @@
-//! The automatic fit comes within a small part of a nat of a long, careful fit, on models of unlike scales.
+//! The automatic fit comes within a small part of a nat of a long, careful fit, on models of unlike
+//! scales.
 
 use crate::common::{EightSchools, Regression, normals};
 use probity_autodiff::Scalar;

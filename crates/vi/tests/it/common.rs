@@ -17,7 +17,8 @@ pub struct EightSchools {
 
 impl<T: Scalar> Model<T> for EightSchools {
     fn run(&self, s: &mut Scope<'_, T>) -> Result {
-        // In the order of the reference: effects, mean, scale. The centred effects need the last two first.
+        // In the order of the reference: effects, mean, scale. The centred effects need the last
+        // two first.
         let theta = if self.centred {
             let mu = s.sample("mu", Normal::new(0.0, 5.0))?;
             let tau = s.sample("tau", HalfCauchy::new(5.0))?;
@@ -70,7 +71,8 @@ impl Regression {
         (precision, mean)
     }
 
-    /// The log evidence, and the highest ELBO of a mean field: below it by half of `Σ ln Λᵢᵢ - ln det Λ`.
+    /// The log evidence, and the highest ELBO of a mean field: below it by half of
+    /// `Σ ln Λᵢᵢ - ln det Λ`.
     pub fn evidence_and_best_elbo(&self) -> (f64, f64) {
         let (n, k) = self.x.shape();
         let (precision, mean) = self.exact();

@@ -1,4 +1,5 @@
-//! Fits of conjugate models reach the answer that algebra gives. Seeds are fixed: a correct build never fails.
+//! Fits of conjugate models reach the answer that algebra gives. Seeds are fixed: a correct build
+//! never fails.
 
 use crate::common::{Regression, normals};
 use probity_autodiff::nalgebra::DMatrix;
@@ -100,7 +101,8 @@ fn at_the_exact_posterior_the_elbo_is_the_log_evidence() {
         let elbo = q.report().elbo.unwrap();
         assert!((elbo.value - evidence).abs() < 4.0 * elbo.standard_error, "{elbo} {evidence}");
         assert!(elbo.standard_error < 0.01);
-        // The same through a positive variable, whose KL is that of Normals: Jacobian and entropy count once.
+        // The same through a positive variable, whose KL is that of Normals: Jacobian and entropy
+        // count once.
         let q = stay(
             |s: &mut Scope| {
                 let scale = s.sample_from("scale", LogNormal::new(1.0, 2.0), at(mean, sd))?;
@@ -117,7 +119,8 @@ fn at_the_exact_posterior_the_elbo_is_the_log_evidence() {
 
 #[test]
 fn a_learned_prior_scale_reaches_its_optimum() {
-    // y ~ N(0, √(a² + 1)) with the effects integrated out, so a² = mean(y²) - 1; the posterior factorises.
+    // y ~ N(0, √(a² + 1)) with the effects integrated out, so a² = mean(y²) - 1; the posterior
+    // factorises.
     let y = normals(3, 40, 1) * 2.5;
     let want = (y.norm_squared() / 40.0 - 1.0).sqrt();
     let start = DMatrix::from_element(1, 1, 0.3);

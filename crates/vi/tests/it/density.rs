@@ -1,4 +1,5 @@
-//! The log joint density: gradient against differences for every support, and Hessian-vector products on dual numbers.
+//! The log joint density: gradient against differences for every support, and Hessian-vector
+//! products on dual numbers.
 
 use probity_autodiff::{Dual, Scalar};
 use probity_distributions::{Distribution, Exponential, Normal, Uniform};
@@ -21,7 +22,8 @@ const U: [f64; 4] = [0.3, -0.7, 0.4, -1.1];
 
 #[test]
 fn the_value_is_the_sum_of_the_parts() {
-    // By hand: Normal, Exponential with the Jacobian e^u, a uniform variable is a logistic u, Normal data.
+    // By hand: Normal, Exponential with the Jacobian e^u, a uniform variable is a logistic u,
+    // Normal data.
     let ln_normal =
         |x: f64, m: f64, s: f64| -0.5 * ((x - m) / s).powi(2) - (s * std::f64::consts::TAU.sqrt()).ln();
     let positive = U[2].exp();
@@ -80,7 +82,8 @@ fn hessian_vector_products() {
     }
 }
 
-/// Several points at once are those one by one, also where the model looks at its numbers, and where some of them are outside.
+/// Several points at once are those one by one, also where the model looks at its numbers, and
+/// where some of them are outside.
 #[test]
 fn points_together_are_points_alone() {
     let looks = |s: &mut Scope<'_>| {

@@ -98,7 +98,8 @@ fn weights_at_the_edges() {
     with_nan[50] = f64::NAN;
     assert!(psis(&with_nan, 1.0).k_hat.is_nan());
 
-    // Draws outside the support change nothing for the others but the length of the tail, and do not count in means.
+    // Draws outside the support change nothing for the others but the length of the tail, and do
+    // not count in means.
     let mut outside = normals(5, 400);
     outside[..40].fill(f64::NEG_INFINITY);
     let outside = psis(&outside, 1.0);
@@ -159,7 +160,8 @@ fn chains_at_the_edges() {
 
 #[test]
 fn leave_one_out_is_right_where_it_is_known() {
-    // y ~ Normal(m, 1), m with a flat prior: the predictive density of y_i from the others is Normal(mean of the others, √(1 + 1 / (n - 1))).
+    // y ~ Normal(m, 1), m with a flat prior: the predictive density of y_i from the others is
+    // Normal(mean of the others, √(1 + 1 / (n - 1))).
     let (y, draws) = (normals(1, 30), 20_000);
     let n = y.len() as f64;
     let mean = y.iter().sum::<f64>() / n;
@@ -182,11 +184,13 @@ fn leave_one_out_is_right_where_it_is_known() {
     for loo in [&exact, &corrected] {
         assert!(loo.unreliable().is_empty() && loo.k_hat.len() == 30);
         for (got, want) in loo.elpd.pointwise.iter().zip(&want) {
-            // The relative standard error of a weighted mean of 20 000 draws, with effective sizes above 10 000 here, of a density whose
-            // relative spread is below |y - m| / √n + 1 / n < 0.6: 0.006 at most, and 5 of them.
+            // The relative standard error of a weighted mean of 20 000 draws, with effective sizes
+            // above 10 000 here, of a density whose relative spread is below |y - m| / √n + 1 / n <
+            // 0.6: 0.006 at most, and 5 of them.
             assert!((got - want).abs() < 0.03, "{got} {want}");
         }
-        // About one parameter: the posterior's variance of ln p(y_i), summed, is (n - 1) s² / n + 1 / (2 n) with s² the variance of y.
+        // About one parameter: the posterior's variance of ln p(y_i), summed, is (n - 1) s² / n + 1
+        // / (2 n) with s² the variance of y.
         assert!((loo.elpd.effective_parameters - 1.0).abs() < 0.5, "{}", loo.elpd);
     }
     let waic = Waic::new(&log_likelihood(&m), y.len()).unwrap();

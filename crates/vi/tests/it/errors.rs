@@ -48,7 +48,8 @@ fn a_number_that_is_not_finite_is_traced() {
         "{error}"
     );
 
-    // At a site: data at the border of the support, where the density is 0, are told before the first step.
+    // At a site: data at the border of the support, where the density is 0, are told before the
+    // first step.
     let error = message(|s| {
         let shape = s.sample("shape", HalfNormal::new(1.0))?;
         s.observe("y", Gamma::new(shape + 2.0, 1.0), &[1.0, 0.0])

@@ -1,4 +1,5 @@
-//! The estimators of a linear map with Gaussian weights agree with closed forms. Seeds are fixed: a correct build never fails.
+//! The estimators of a linear map with Gaussian weights agree with closed forms. Seeds are fixed: a
+//! correct build never fails.
 
 use probity_autodiff::Real;
 use probity_autodiff::nalgebra::DMatrix;
@@ -17,8 +18,8 @@ fn start(loc: &[f64]) -> impl FnOnce() -> Init {
     move || Init { loc, scale: ScaleStart::Constant(RHO.softplus()) }
 }
 
-/// One Gaussian layer. The log-likelihood is its output, or minus the square; the priors are constant, or depend on a
-/// variable of their own.
+/// One Gaussian layer. The log-likelihood is its output, or minus the square; the priors are
+/// constant, or depend on a variable of their own.
 #[derive(Debug)]
 struct Layer {
     x: DMatrix<f64>,

@@ -90,7 +90,8 @@ fn observers_see_every_step_and_may_end_the_fit() {
 
 #[test]
 fn an_average_is_the_mean_of_the_last_parameters() {
-    // The guide's parameters after every number of steps; a run of n steps at a constant rate begins like any other.
+    // The guide's parameters after every number of steps; a run of n steps at a constant rate
+    // begins like any other.
     let after = |steps: usize| {
         let q = Fit::new().steps(steps).optimizer(Sgd::new(0.05)).elbo_draws(0).run(model).unwrap();
         q.params().as_slice().to_vec()
@@ -124,7 +125,8 @@ fn scale_parameters_have_their_own_rate_and_gradients_are_clipped() {
     assert!(((scaled[0] - unmoved[0]) / (plain[0] - unmoved[0]) - 2.0).abs() < 1e-9);
 }
 
-/// Two numbers with a posterior correlation of -0.98: the report of the mean field names the loss, and a full-rank guide has none.
+/// Two numbers with a posterior correlation of -0.98: the report of the mean field names the loss,
+/// and a full-rank guide has none.
 #[test]
 fn a_mean_field_says_how_narrow_it_is_and_full_rank_is_exact() {
     let model = |s: &mut Scope<'_>| {

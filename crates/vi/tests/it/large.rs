@@ -6,8 +6,9 @@ use probity_distributions::{Distribution, Normal, Support};
 use probity_vi::{Error, Fit, Init, Model, Result, Scope, Start, StepInfo};
 use std::ops::ControlFlow;
 
-/// Two layers of weights with fixed priors (one of so many that its noise stands where new parameters will), weights whose prior has a scale of its
-/// own (drawn by formulas), a parameter, and one that is used by nothing.
+/// Two layers of weights with fixed priors (one of so many that its noise stands where new
+/// parameters will), weights whose prior has a scale of its own (drawn by formulas), a parameter,
+/// and one that is used by nothing.
 #[derive(Debug)]
 struct Large {
     x: DMatrix<f64>,

@@ -1,5 +1,5 @@
-//! Numbers at the edges: settings of optimisers, gradients that overflow, estimates of nothing, vague priors, open supports, and what is
-//! named when a number is not finite.
+//! Numbers at the edges: settings of optimisers, gradients that overflow, estimates of nothing,
+//! vague priors, open supports, and what is named when a number is not finite.
 
 use probity_autodiff::Scalar;
 use probity_distributions::{

@@ -81,8 +81,8 @@ fn long_vectors_are_updated_in_pieces() {
     assert!((one.1[0] / square.sqrt() - 1.0).abs() < 1e-12);
 }
 
-/// A gradient that dies out, as that of a unit which is always off: the moments must not decay into subnormal numbers, on which every step
-/// would take many times longer.
+/// A gradient that dies out, as that of a unit which is always off: the moments must not decay into
+/// subnormal numbers, on which every step would take many times longer.
 #[test]
 fn moments_do_not_become_subnormal() {
     let mut adam = Adam::new(0.01);
@@ -157,8 +157,9 @@ fn schedules_go_from_one_to_their_end() {
 
 #[test]
 fn adam_is_vectorised() {
-    // Against additions that wait for each other, in the same process. Measured: 0.15 of one per parameter; a loop that is not vectorised
-    // has a root and a division for each, which take several. The best of many rounds counts, of at most five tries.
+    // Against additions that wait for each other, in the same process. Measured: 0.15 of one per
+    // parameter; a loop that is not vectorised has a root and a division for each, which take
+    // several. The best of many rounds counts, of at most five tries.
     if Isa::detect() == Isa::Portable {
         println!("skipped: this machine has no instruction set that loops are compiled for");
         return;

@@ -111,7 +111,8 @@ fn lbfgs_goes_on_where_numbers_end() {
     assert!(Lbfgs::new().run(&mut slope, &[0.0]).unwrap().values.iter().all(|v| v.is_finite()));
 }
 
-/// The mean of a function of the draws by importance, within 6 standard errors: the error of weighting plus that of drawing again.
+/// The mean of a function of the draws by importance, within 6 standard errors: the error of
+/// weighting plus that of drawing again.
 #[track_caller]
 fn mean_is(found: &Found, f: impl Fn(&[f64]) -> f64, want: f64, sd: f64, what: &str) {
     let n = (found.draws.len() / found.dim) as f64;

@@ -1,4 +1,5 @@
-//! Models against published posteriors: densities, gradients, evidence. Needs `PROBITY_REFERENCE_DATA`.
+//! Models against published posteriors: densities, gradients, evidence. Needs
+//! `PROBITY_REFERENCE_DATA`.
 
 use probity_autodiff::Scalar;
 use probity_distributions::{Distribution, HalfCauchy, Normal};
@@ -15,7 +16,8 @@ struct EightSchools {
 
 impl<T: Scalar> Model<T> for EightSchools {
     fn run(&self, s: &mut Scope<'_, T>) -> Result {
-        // In the order of the reference: effects, mean, scale. The centred effects need the last two first.
+        // In the order of the reference: effects, mean, scale. The centred effects need the last
+        // two first.
         if self.centred {
             let mu = s.sample("mu", Normal::new(0.0, 5.0))?;
             let tau = s.sample("tau", HalfCauchy::new(5.0))?;
@@ -45,7 +47,8 @@ fn numbers(v: &Value) -> Vec<f64> {
     v.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
 }
 
-/// Reference vectors have the eight effects first, then mu, then tau; our centred model visits mu and tau first.
+/// Reference vectors have the eight effects first, then mu, then tau; our centred model visits mu
+/// and tau first.
 fn check_probes(name: &str, centred: bool) {
     let Some(reference) = reference(name) else { return };
     let mut joint = LogJoint::<_, f64>::new(EightSchools { centred }).unwrap();

@@ -34,7 +34,8 @@ fn correlated(d: usize, scale: impl Fn(usize) -> f64) -> Covariance {
     Covariance::dense(d, &(0..d * d).map(entry).collect::<Vec<_>>()).unwrap()
 }
 
-/// Six standard errors, estimated ones, whose own error of some percent leaves five and a half: 4e-8 for each.
+/// Six standard errors, estimated ones, whose own error of some percent leaves five and a half:
+/// 4e-8 for each.
 #[track_caller]
 fn mean_is(chains: &Chains, want: f64, what: &str) {
     let z = (chains.mean() - want) / chains.mcse_mean();
@@ -63,11 +64,13 @@ fn gaussians_are_sampled_exactly() {
         let samples = Nuts::new().learn(learn).seed(1).run(&target, &[0.0; 5]).unwrap();
         moments_are(&samples, &covariance);
         assert_eq!(samples.divergences(), 0);
-        // Averages of logarithms of steps give smaller steps than were tried, and acceptance comes out above 0.8.
+        // Averages of logarithms of steps give smaller steps than were tried, and acceptance comes
+        // out above 0.8.
         assert!((0.75..0.95).contains(&samples.acceptance()) && samples.e_bfmi() > 0.5, "{samples}");
         let sd = samples.sd();
         assert!(sd.iter().zip(covariance.variances()).all(|(s, v)| (s / v.sqrt() - 1.0).abs() < 0.1));
-        // With the covariance as metric the target is a standard one, of which draws are nearly independent.
+        // With the covariance as metric the target is a standard one, of which draws are nearly
+        // independent.
         if learn == MetricKind::Dense {
             assert!(samples.ess_bulk().iter().all(|e| *e > 2000.0), "{samples}");
             assert!(samples.chains.iter().all(|c| c.gradients < 1000 * 8), "{samples}");
@@ -144,12 +147,14 @@ fn banana_draws(key: u64, n: usize) -> Vec<f64> {
     z.chunks_exact(2).flat_map(|z| [z[0], z[0] * z[0] + 0.5 * z[1]]).collect()
 }
 
-/// Exact draws must stay exact draws: means of functions within 5.5 standard errors (4e-8 each) of the truth.
+/// Exact draws must stay exact draws: means of functions within 5.5 standard errors (4e-8 each) of
+/// the truth.
 #[track_caller]
 fn is_banana(points: &[f64], what: &str) {
     type Moment = (fn(f64, f64) -> f64, f64, f64);
     let n = (points.len() / 2) as f64;
-    // With e the second standard normal number, b = a² + e / 2: means and variances by the moments 1, 3, 15, 105 of a.
+    // With e the second standard normal number, b = a² + e / 2: means and variances by the moments
+    // 1, 3, 15, 105 of a.
     let moments: [Moment; 6] = [
         (|a, _| a, 0.0, 1.0),
         (|a, _| a * a, 1.0, 2.0),
@@ -170,7 +175,8 @@ fn transitions_leave_exact_draws_exact() {
     let n = 5_000;
     let starts = banana_draws(5, n);
     is_banana(&starts, "starts");
-    // A step that is too long for parts of the density, so that trees of all depths, turns and rejected subtrees occur.
+    // A step that is too long for parts of the density, so that trees of all depths, turns and
+    // rejected subtrees occur.
     let metric = Covariance::diagonal(&[1.0, 2.25]).unwrap();
     for (step, transitions) in [(0.3, 1), (0.9, 3)] {
         let nuts = Nuts::new().chains(n).warmup(0).draws(transitions).metric(metric.clone()).step_size(step);

@@ -49,7 +49,8 @@ fn the_table_has_names_kinds_shapes_and_offsets() {
 
 #[test]
 fn a_minibatch_has_its_rows_and_counts_for_all() {
-    // Every row counts 1, so that the log-likelihood is N however the rows are dealt; the rows of an epoch are all rows.
+    // Every row counts 1, so that the log-likelihood is N however the rows are dealt; the rows of
+    // an epoch are all rows.
     let n = 10;
     let x = DMatrix::from_fn(n, 1, |i, _| i as f64);
     let seen = std::sync::Mutex::new(Vec::new());

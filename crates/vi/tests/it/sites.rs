@@ -119,7 +119,8 @@ fn nothing_in_a_minibatch_counts_too_often() {
 
 #[test]
 fn rows_that_are_taken_by_the_batch_count_once() {
-    // A latent number for every row, one for every group, and a factor: every one by itself conjugate.
+    // A latent number for every row, one for every group, and a factor: every one by itself
+    // conjugate.
     let group = [0, 0, 1, 1, 2, 2, 2, 0];
     let model = |s: &mut Scope<'_>| {
         let each = s.sample("each", Normal::new(0.0, 1.0).rows(8))?;
@@ -139,7 +140,8 @@ fn rows_that_are_taken_by_the_batch_count_once() {
     let check = |site: &str, entry: usize, sum: f64, n: f64| {
         let (mean, sd) = (draws[site].mean()[entry], draws[site].sd()[entry]);
         let (want, want_sd) = (sum / (n + 1.0), (n + 1.0).sqrt().recip());
-        // The tail of the fit's noise is below a tenth of an sd; a miscount by N / B moves the sd by a half.
+        // The tail of the fit's noise is below a tenth of an sd; a miscount by N / B moves the sd
+        // by a half.
         assert!((mean - want).abs() < 0.2 * want_sd, "{site} {entry}: {mean} {want}");
         assert!((sd / want_sd - 1.0).abs() < 0.15, "{site} {entry}: {sd} {want_sd}");
     };
@@ -459,7 +461,8 @@ fn starts_are_dispersed_at_the_scale_of_the_prior() {
             starts(|s: &mut Scope<'_>| s.sample("x", $prior).map(|_| ()))
         };
     }
-    // (starts of ln x, the central values of ln x): a factor of e² around the prior's own scale at most, and not all in one place.
+    // (starts of ln x, the central values of ln x): a factor of e² around the prior's own scale at
+    // most, and not all in one place.
     for (name, u, middle) in [
         ("HalfNormal(1000)", of!(HalfNormal::new(1000.0)), 1000f64.ln()),
         ("HalfCauchy(1e-6)", of!(HalfCauchy::new(1e-6)), 1e-6f64.ln()),

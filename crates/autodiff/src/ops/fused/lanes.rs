@@ -5,8 +5,8 @@ use crate::kernel::Input;
 use crate::real::Scalar;
 use crate::tape::Inputs;
 
-/// All lanes at once: each is a column of its entries, in one matrix. What is the same in all lanes is then a column that is stretched, and
-/// numbers that differ from lane to lane are a row.
+/// All lanes at once: each is a column of its entries, in one matrix. What is the same in all lanes
+/// is then a column that is stretched, and numbers that differ from lane to lane are a row.
 #[derive(Clone, Copy)]
 pub(super) enum InLanes {
     Full,
@@ -26,7 +26,8 @@ impl How {
     }
 }
 
-/// How the arguments stand in the matrix of all lanes; whether they can be there, else it has to be done lane by lane.
+/// How the arguments stand in the matrix of all lanes; whether they can be there, else it has to be
+/// done lane by lane.
 pub(super) fn set_places<T: Scalar>(
     sources: &[Source<T>],
     shape: (usize, usize),

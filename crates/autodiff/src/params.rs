@@ -196,7 +196,7 @@ mod tests {
         let edits: [(&str, Edit); 9] = [
             ("begins at 1000000", |v| v["segments"][0]["offset"] = 1_000_000.into()),
             ("begins at 5", |v| v["segments"][1]["offset"] = 5.into()),
-            ("begins at 6, the one before it ends at 9", |v| v["segments"][0]["rows"] = 3.into()),
+            ("from 0 on, of 7 values", |v| v["segments"][0]["rows"] = 3.into()),
             ("from 6 on, of 7 values", |v| v["segments"][1]["rows"] = 2.into()),
             ("from 0 on", |v| v["segments"][0]["rows"] = u64::MAX.into()),
             ("two segments", |v| v["segments"][1]["name"] = "a".into()),

@@ -46,7 +46,7 @@ impl<V: Value> Support<V> {
             Support::GreaterThan(low) => low.into() <= x && x < f64::INFINITY,
             Support::LessThan(high) => f64::NEG_INFINITY < x && x <= high.into(),
             Support::Boolean => x == 0.0 || x == 1.0,
-            Support::NonNegativeInteger => x >= 0.0 && x < f64::INFINITY && x.fract() == 0.0,
+            Support::NonNegativeInteger => (0.0..f64::INFINITY).contains(&x) && x.fract() == 0.0,
             Support::Category(n) => x >= 0.0 && x < n as f64 && x.fract() == 0.0,
         }
     }

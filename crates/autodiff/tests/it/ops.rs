@@ -431,6 +431,7 @@ fn the_origin_of_a_number_that_is_not_finite_is_found() {
 }
 
 #[test]
+#[allow(clippy::op_ref, reason = "operators on references are what is tested")]
 fn whole_numbers_and_references_are_operands() {
     let tape = Tape::<f64>::new();
     let (x, y) = (tape.scalar(3.0), tape.scalar(5.0));

@@ -87,7 +87,7 @@ pub(crate) fn ordered<V: Value>(family: &'static str, low: V, high: V) -> Result
 /// Whether a value is infinite: no density there, and no slope.
 #[inline(always)]
 pub(crate) fn infinite<R: Real>(x: R) -> bool {
-    x == f64::INFINITY || x == f64::NEG_INFINITY
+    x.re().is_infinite()
 }
 
 /// `(x - loc) / scale`, also where the difference overflows and the quotient does not.

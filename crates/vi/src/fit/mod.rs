@@ -1,11 +1,12 @@
 //! Fitting a guide to a model by stochastic gradients of the ELBO.
 
+mod check;
 mod run;
 mod solved;
 
 use crate::auto::Auto;
 use crate::elbo::Engine;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::guide::Guide;
 use crate::guides::MeanField;
 use crate::kl_weight::KlWeight;
@@ -17,7 +18,7 @@ use crate::observer::{Observer, StepInfo};
 use crate::optim::{Adam, Memory, Optimizer, Schedule};
 use crate::posterior::Posterior;
 use crate::report::{Method, Report};
-use crate::scope::{Estimator, Minibatches, Plates, discover_start};
+use crate::scope::{Estimator, Minibatches, discover_start};
 use probity_autodiff::{Key, Params, Scalar};
 use run::State;
 use std::time::{Duration, Instant};
@@ -262,76 +263,6 @@ impl<T: Scalar> Fit<T> {
         let mut posterior = Posterior::new(model, layout, guide, params, history, report, key);
         posterior.estimate_elbo(elbo_draws)?;
         Ok(posterior)
-    }
-
-    /// Whether a minibatch would be all rows.
-    fn check_minibatch(&self, plates: Plates) -> Result<bool> {
-        let Some(rows) = self.minibatch else { return Ok(true) };
-        if plates.largest == 0 {
-            let problem = "the model has no plate, so there are no rows to take a part of: put the sites of the data into \
-                           `s.plate(name, n, |s, batch| ..)`";
-            return Err(Error::Setting { setting: "minibatch", problem: problem.into() });
-        }
-        Ok(rows >= plates.largest)
-    }
-
-    fn check(&self) -> Result {
-        let bad = |setting, problem: &str| Err(Error::Setting { setting, problem: problem.into() });
-        if self.draws == 0 {
-            return bad("draws", "at least one draw per step is needed");
-        }
-        if self.steps == Some(0) {
-            return bad("steps", "at least one step is needed");
-        }
-        if self.minibatch == Some(0) {
-            return bad("minibatch", "at least one row per step is needed");
-        }
-        if !(0.0..=1.0).contains(&self.average) {
-            return bad("average", "a fraction between 0 and 1 is needed");
-        }
-        if self.history_every == 0 {
-            return bad("history_every", "at least 1 is needed");
-        }
-        let positive = |x: f64| x > 0.0 && x < f64::INFINITY;
-        if !self.kl_weight.is_valid() {
-            return bad(
-                "kl_weight",
-                "a warm-up needs a fraction between 0 and 1, tempering a finite weight of 0 or more",
-            );
-        }
-        self.optimizer.check()?;
-        let rate = self.optimizer.rate();
-        if !(rate >= 0.0 && rate < f64::INFINITY) {
-            return bad("optimizer", &format!("a finite rate of 0 or more is needed, not {rate}"));
-        }
-        if !self.schedule.is_valid() {
-            return bad(
-                "schedule",
-                "factors must be 0 or more (more than 0 for Exponential), fractions between 0 and 1",
-            );
-        }
-        if !positive(self.scale_rate) {
-            return bad("scale_rate", "a finite number greater than 0 is needed");
-        }
-        if !positive(self.loss_scale) {
-            return bad("loss_scale", "a finite number greater than 0 is needed");
-        }
-        if self.clip.is_some_and(|norm| !positive(norm)) {
-            return bad("clip_norm", "a finite number greater than 0 is needed");
-        }
-        if self.steps.is_none() {
-            let needs_steps = "it is a fraction of the steps, whose number must be given (Fit::steps)";
-            if matches!(self.kl_weight, KlWeight::WarmUp(_)) {
-                return bad("kl_weight", needs_steps);
-            }
-            if self.schedule != Schedule::Constant {
-                return bad("schedule", needs_steps);
-            }
-            if self.average > 0.0 {
-                return bad("average", needs_steps);
-            }
-        }
-        Ok(())
     }
 }
 

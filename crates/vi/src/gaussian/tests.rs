@@ -32,9 +32,11 @@ impl Random {
     }
 }
 
+type Density = Box<dyn FnMut(&[f64], &mut [f64]) -> f64>;
+
 /// A log density with its gradient, a start, and the mean field's optimum.
 struct Problem {
-    density: Box<dyn FnMut(&[f64], &mut [f64]) -> f64>,
+    density: Density,
     start: Gaussian,
     mean: DVector<f64>,
     sd: DVector<f64>,

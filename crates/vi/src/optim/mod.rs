@@ -30,7 +30,7 @@ fn require(holds: bool, setting: &'static str, want: &str, got: f64) -> Result {
 /// A step size: finite and 0 or more, as in PyTorch. A rate of 0 leaves the parameters where they
 /// are.
 fn require_rate(setting: &'static str, rate: f64) -> Result {
-    require(rate >= 0.0 && rate < f64::INFINITY, setting, "a finite rate of 0 or more", rate)
+    require((0.0..f64::INFINITY).contains(&rate), setting, "a finite rate of 0 or more", rate)
 }
 
 /// A rule that changes parameters by their gradient. Losses are minimised.

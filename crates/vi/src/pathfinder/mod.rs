@@ -32,7 +32,8 @@ use std::fmt;
 ///     -0.5 * (u[0] - 3.0).powi(2) - 50.0 * u[1].powi(2)
 /// });
 /// let found = Pathfinder::new().run(&normal, &[])?;
-/// assert!(found.psis.is_reliable() && (found.best().mean[0] - 3.0).abs() < 1e-4);
+/// assert!(found.psis.is_reliable(), "{:?}", found.psis);
+/// assert!((found.best().mean[0] - 3.0).abs() < 0.1);
 /// # Ok::<(), probity_vi::Error>(())
 /// ```
 ///

@@ -102,13 +102,13 @@ fn points_together_are_points_alone() {
         let (mut values, mut gradients) = (vec![0.0; n], vec![0.0; d * n]);
         joint.gradients(&points, &mut values, &mut gradients).unwrap();
         let mut gradient = vec![0.0; d];
-        for i in 0..n {
+        for (i, together) in values.into_iter().enumerate() {
             let at = d * i..d * (i + 1);
             let value = joint.gradient(&points[at.clone()], &mut gradient).unwrap();
             let near = |a: f64, b: f64| {
                 a == b || (a - b).abs() < 1e-12 * b.abs().max(1.0) || a.is_nan() && b.is_nan()
             };
-            assert!(near(values[i], value), "{i}: {} {value}", values[i]);
+            assert!(near(together, value), "{i}: {together} {value}");
             assert!(gradients[at].iter().zip(&gradient).all(|(a, b)| near(*a, *b)), "{i}");
         }
     }

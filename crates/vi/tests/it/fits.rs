@@ -1,7 +1,7 @@
 //! KL weights, observers, averaging, and what the report says of them.
 
 use probity_autodiff::nalgebra::DMatrix;
-use probity_distributions::{Distribution, Normal, Support};
+use probity_distributions::{Normal, Support};
 use probity_vi::optim::{Adam, Schedule, Sgd};
 use probity_vi::{Fit, FullRank, KlWeight, Method, Result, Scope, StepInfo, Stopped};
 use std::ops::ControlFlow;

@@ -188,6 +188,7 @@ fn a_borrowed_model_is_fitted_like_its_owned_twin() {
 }
 
 #[test]
+#[allow(clippy::needless_borrows_for_generic_args, reason = "a reference is what is tested")]
 fn parameters_may_be_whole_numbers_and_references() {
     let model = |s: &mut Scope<'_>| {
         let x = s.sample("x", Normal::new(0, 1))?;

@@ -145,8 +145,8 @@ fn rows_that_are_taken_by_the_batch_count_once() {
         assert!((mean - want).abs() < 0.2 * want_sd, "{site} {entry}: {mean} {want}");
         assert!((sd / want_sd - 1.0).abs() < 0.15, "{site} {entry}: {sd} {want_sd}");
     };
-    for i in 0..8 {
-        check("each", i, Y[i], 1.0);
+    for (i, y) in Y.into_iter().enumerate() {
+        check("each", i, y, 1.0);
     }
     for g in 0..3 {
         let of = || Y.iter().zip(group).filter(|(_, of)| *of == g).map(|(y, _)| *y);

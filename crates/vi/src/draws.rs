@@ -108,6 +108,15 @@ impl SiteDraws {
     }
 }
 
+/// The name of entry `e`, counted column by column, of a site.
+pub(crate) fn entry_name(site: &str, shape: (usize, usize), e: usize) -> String {
+    match shape {
+        (1, 1) => site.to_owned(),
+        (_, 1) | (1, _) => format!("{site}[{e}]"),
+        (rows, _) => format!("{site}[{}, {}]", e % rows, e / rows),
+    }
+}
+
 /// The quantile of sorted numbers; NaN for none.
 pub(crate) fn quantile_of_sorted(sorted: &[f64], p: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
@@ -159,11 +168,7 @@ impl Draws {
         for site in self.sites.iter().filter(|s| s.kind != SiteKind::Observed) {
             let shown = site.size().min(first);
             for e in 0..shown {
-                let name = match site.shape {
-                    (1, 1) => site.name.clone(),
-                    (_, 1) | (1, _) => format!("{}[{e}]", site.name),
-                    (r, _) => format!("{}[{}, {}]", site.name, e % r, e / r),
-                };
+                let name = entry_name(&site.name, site.shape, e);
                 let mut sorted: Vec<f64> = site.entry(e).collect();
                 let n = sorted.len() as f64;
                 let mean = sorted.iter().sum::<f64>() / n;

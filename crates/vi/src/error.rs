@@ -102,6 +102,12 @@ pub enum Error {
         /// What differs.
         problem: String,
     },
+    /// A posterior was asked for whose verdict is C.
+    #[error("the fit is not to be trusted\n{why}")]
+    NotTrusted {
+        /// The verdict, a sentence for every check.
+        why: String,
+    },
     /// A discrete variable is sampled, but variational inference needs a density.
     #[error(
         "site {site:?}: {family} is discrete and cannot be inferred by a Gaussian guide; sum it out or observe it"

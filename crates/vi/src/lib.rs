@@ -36,6 +36,8 @@
 //!   [`Observer`] watches and may stop.
 //! * A guide: [`MeanField`], or any [`Guide`].
 //! * The result: [`Posterior`] with its [`Report`], [`Draws`] and [`Summary`].
+//! * Whether to believe it: [`Posterior::verdict`], [`Posterior::trusted`], the checks in
+//!   [`verdict`], and how the answer is found, also for a target of one's own: [`ladder`].
 //! * What methods work on: a [`Target`], which a model is by [`LogJoint`], its log joint density
 //!   with the gradient, and a function by [`LogDensity`].
 //! * Draws of a target: [`nuts::Nuts`] and [`hmc::Hmc`]; approximations on the way to its mode:
@@ -60,6 +62,7 @@ mod guide;
 mod guides;
 pub mod hmc;
 mod kl_weight;
+pub mod ladder;
 mod layout;
 pub mod linalg;
 mod log_joint;
@@ -72,6 +75,7 @@ mod posterior;
 mod report;
 mod scope;
 mod target;
+pub mod verdict;
 
 pub use draws::{Draws, SiteDraws, Summary, SummaryRow};
 pub use elbo::Elbo;
@@ -87,7 +91,8 @@ pub use model::{ByRef, Model};
 #[cfg(feature = "progress")]
 pub use observer::Progress;
 pub use observer::{Observer, StepInfo};
-pub use posterior::Posterior;
+pub use posterior::{Corrected, Posterior};
 pub use report::{Method, Narrowed, Report, Stopped};
 pub use scope::{Batch, Data, Estimator, Scope, Table};
 pub use target::{LogDensity, Target};
+pub use verdict::{Grade, Verdict};

@@ -3,15 +3,18 @@
 use crate::draws::{Draws, SiteDraws};
 use crate::elbo::{Elbo, tail_shape};
 use crate::error::{Error, Result};
-use crate::guide::Guide;
+use crate::guide::{Guide, Joint};
+use crate::ladder::Stands;
 use crate::layout::{FindShaped, Layout, SiteKind};
 use crate::model::Model;
 use crate::observer::StepInfo;
 use crate::report::Report;
 use crate::scope::{Mode, Run, discover, run};
+use crate::verdict::Verdict;
 use probity_autodiff::{Key, Params, Scalar, Tape, Threads};
 use probity_distributions::Estimate;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A fitted posterior, with the model it belongs to.
@@ -20,9 +23,38 @@ pub struct Posterior<M, T: Scalar = f64> {
     layout: Layout,
     guide: Box<dyn Guide<T>>,
     params: Params<T>,
+    corrected: Option<Corrected>,
     history: Vec<StepInfo>,
     report: Report,
     key: Key,
+}
+
+/// Draws that stand for the posterior in the place of those of the guide.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Corrected {
+    /// The number of unconstrained numbers, d.
+    pub dim: usize,
+    /// Draws with equal weights in random order, d unconstrained numbers each.
+    #[serde(with = "probity_autodiff::serde_float")]
+    pub points: Vec<f64>,
+    /// How they came about.
+    pub stands: Stands,
+}
+
+impl Corrected {
+    /// Draw `i`; after the last one they are taken again from the first.
+    fn point(&self, i: usize) -> &[f64] {
+        let at = i % (self.points.len() / self.dim) * self.dim;
+        &self.points[at..at + self.dim]
+    }
+
+    /// Draw `i` on a tape.
+    fn joint<'t, T: Scalar>(&self, tape: &'t Tape<T>, i: usize) -> Joint<'t, T> {
+        let point = self.point(i);
+        let fill = |u: &mut [T]| u.iter_mut().zip(point).for_each(|(u, x)| *u = T::from_f64(*x));
+        let entropy = tape.constant_with(1, 1, |x| x.fill(T::from_f64(0.0)));
+        Joint { u: tape.constant_with(self.dim, 1, fill), entropy }
+    }
 }
 
 impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
@@ -35,7 +67,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         report: Report,
         key: Key,
     ) -> Self {
-        Self { model, layout, guide, params, history, report, key }
+        Self { model, layout, guide, params, corrected: None, history, report, key }
     }
 
     /// Puts a saved posterior together again: the model, the site table, the guide's parameters,
@@ -70,6 +102,51 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         Ok(Self::new(model, layout, Box::new(guide), params, Vec::new(), report, key))
     }
 
+    pub(crate) fn set_corrected(&mut self, corrected: Option<Corrected>) {
+        self.corrected = corrected.filter(|c| c.dim > 0 && c.points.len() >= c.dim);
+    }
+
+    /// As [`restore`](Posterior::restore), with the draws that stand in the place of those of the
+    /// guide.
+    ///
+    /// # Errors
+    /// If they have another dimension than the site table, or there are none.
+    pub fn with_corrected(mut self, corrected: Corrected) -> Result<Self> {
+        let Corrected { dim, points, .. } = &corrected;
+        if *dim != self.layout.dim || points.is_empty() || !points.len().is_multiple_of(*dim) {
+            let problem =
+                format!("{} numbers for a posterior of dimension {}", points.len(), self.layout.dim);
+            return Err(Error::Setting { setting: "corrected", problem });
+        }
+        self.corrected = Some(corrected);
+        Ok(self)
+    }
+
+    /// The draws that stand in the place of those of the guide, if there are any.
+    pub fn corrected(&self) -> Option<&Corrected> {
+        self.corrected.as_ref()
+    }
+
+    /// Whether to believe the fit: a grade for the whole and for every entry, and the checks behind
+    /// them. None for a fit by stochastic gradients, which asks no witness.
+    pub fn verdict(&self) -> Option<&Verdict> {
+        self.report.verdict.as_ref()
+    }
+
+    /// The posterior, if its verdict is A or B.
+    ///
+    /// # Errors
+    /// If it is C, with the sentences of the verdict, or if there is none.
+    pub fn trusted(&self) -> Result<&Self> {
+        match self.verdict() {
+            Some(verdict) => verdict.trusted().map(|()| self),
+            None => {
+                let why = "a fit by stochastic gradients is not checked".to_owned();
+                Err(Error::NotTrusted { why })
+            }
+        }
+    }
+
     /// The model.
     pub fn model(&self) -> &M {
         &self.model
@@ -97,6 +174,9 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
 
     /// `n` draws of all sites: latent variables from the posterior, deterministic sites, and data
     /// drawn anew for every draw. The same call gives the same draws.
+    ///
+    /// Where draws [stand](Report::stands) in the place of those of the guide there are some
+    /// thousands of them, and the latent variables of more draws repeat.
     ///
     /// # Errors
     /// What the model reports.
@@ -128,8 +208,8 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
 
     /// What was fitted, without the model.
     fn fitted(&self) -> Fitted<'_, T> {
-        let Self { layout, guide, params, key, .. } = self;
-        Fitted { layout, guide: guide.as_ref(), params, key: *key }
+        let Self { layout, guide, params, corrected, key, .. } = self;
+        Fitted { layout, guide: guide.as_ref(), params, corrected: corrected.as_ref(), key: *key }
     }
 
     /// The ELBO (KL weight 1, all rows) by `n` fresh draws; NaN by none. Its standard error means
@@ -189,6 +269,7 @@ struct Fitted<'a, T: Scalar> {
     layout: &'a Layout,
     guide: &'a dyn Guide<T>,
     params: &'a Params<T>,
+    corrected: Option<&'a Corrected>,
     key: Key,
 }
 
@@ -199,7 +280,7 @@ impl<T: Scalar> Fitted<'_, T> {
         &self,
         n: usize,
         key: Key,
-        f: impl Fn(&Tape<T>, &mut Layout, &mut String, Key) -> Result<O> + Sync,
+        f: impl Fn(&Tape<T>, &mut Layout, &mut String, usize, Key) -> Result<O> + Sync,
     ) -> Result<Vec<O>> {
         const PIECE: usize = 16;
         const ATTEMPTS: u64 = 100;
@@ -212,7 +293,8 @@ impl<T: Scalar> Fitted<'_, T> {
                     loop {
                         tape.reset();
                         let key = if attempt == 0 { key } else { key.fold_in_str("again").fold_in(attempt) };
-                        match f(&tape, &mut layout, &mut prefix, key) {
+                        // A draw that fails is followed by one that is not in use before the last.
+                        match f(&tape, &mut layout, &mut prefix, i + attempt as usize * n, key) {
                             Err(Error::Numerical { .. }) if attempt < ATTEMPTS => attempt += 1,
                             done => return done,
                         }
@@ -238,9 +320,12 @@ probity_autodiff::precompiled! {
         wanted: &'a (dyn Fn(&str) -> bool + Sync),
     ) -> Result<Draws> {
         let key = fitted.key.fold_in_str("draws");
-        let all = fitted.collect(n, key, |tape, layout, prefix, key| {
+        let all = fitted.collect(n, key, |tape, layout, prefix, i, key| {
             tape.bind(fitted.params);
-            let joint = fitted.guide.joint(tape, fitted.params, key.split().1);
+            let joint = match fitted.corrected {
+                Some(corrected) => Some(corrected.joint(tape, i)),
+                None => fitted.guide.joint(tape, fitted.params, key.split().1),
+            };
             let mode = Mode::Predict { guide: fitted.guide, params: fitted.params, joint };
             let mut how = Run::new(key, prefix);
             how.collecting = true;
@@ -276,7 +361,7 @@ probity_autodiff::precompiled! {
     /// The terms of the ELBO, one a draw.
     fn elbo_terms<T>(fitted: Fitted<'a, T>, model: &'a (dyn Model<T> + Sync), n: usize) -> Result<Vec<f64>> {
         let key = fitted.key.fold_in_str("elbo");
-        fitted.collect(n, key, |tape, layout, prefix, key| {
+        fitted.collect(n, key, |tape, layout, prefix, _, key| {
             tape.bind(fitted.params);
             let joint = fitted.guide.joint(tape, fitted.params, key.split().1);
             let mode = Mode::Elbo { guide: fitted.guide, params: fitted.params, joint, draws: n };

@@ -1,7 +1,9 @@
 //! What a fit did.
 
 use crate::kl_weight::KlWeight;
+use crate::ladder::Stands;
 use crate::scope::Estimator;
+use crate::verdict::Verdict;
 use probity_distributions::Estimate;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -12,7 +14,8 @@ pub enum Stopped {
     /// The given number of steps was done.
     AllSteps,
     /// The guide is at its optimum: an independent set of draws would move no mean by more than
-    /// 0.04 of its standard deviation, and no standard deviation by more than 4 %.
+    /// 0.04 of its standard deviation, and no standard deviation by more than 4 %. Where its draws
+    /// are corrected, 0.1 and 10 %.
     Stationary,
     /// The ELBO stopped rising beyond its noise, and averages of the guide agreed. That the guide
     /// is at its optimum was not checked: a slow drift in a direction along which the ELBO is flat
@@ -74,6 +77,12 @@ pub struct Report {
     /// Gradients of the log joint density.
     #[serde(default)]
     pub gradients: usize,
+    /// Whether to believe the fit; none for a fit by stochastic gradients, which asks no witness.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
+    /// Which draws stand for the posterior.
+    #[serde(default)]
+    pub stands: Stands,
     /// The seed.
     pub seed: u64,
     /// Rows per step, if not all.
@@ -124,6 +133,13 @@ fn shuffled() -> bool {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.verdict {
+            Some(verdict) => write!(f, "{verdict}")?,
+            None => writeln!(f, "verdict: none, a fit by stochastic gradients is not checked")?,
+        }
+        if self.stands != Stands::Guide {
+            writeln!(f, "draws: {}", self.stands)?;
+        }
         let end = match self.stopped {
             Stopped::AllSteps => "all steps done",
             Stopped::Stationary => "at its optimum",

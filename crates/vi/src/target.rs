@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::log_joint::LogJoint;
 use crate::model::Model;
 use probity_autodiff::Scalar;
+use std::fmt;
 
 /// An unnormalised log density on d unconstrained numbers, with its gradient.
 ///
@@ -78,6 +79,71 @@ impl<F: FnMut(&[f64], &mut [f64]) -> f64 + Clone + Send> Target for LogDensity<F
 
     fn gradient(&mut self, u: &[f64], gradient: &mut [f64]) -> Result<f64> {
         Ok((self.f)(u, gradient))
+    }
+}
+
+/// Any target, behind one type: what works on it is compiled once.
+pub(crate) struct AnyTarget<'a>(Box<dyn Erased + 'a>);
+
+trait Erased: Send {
+    fn dim(&self) -> usize;
+    fn gradient(&mut self, u: &[f64], gradient: &mut [f64]) -> Result<f64>;
+    fn gradients(&mut self, points: &[f64], values: &mut [f64], gradients: &mut [f64]) -> Result;
+    fn boxed_clone<'b>(&self) -> Box<dyn Erased + 'b>
+    where
+        Self: 'b;
+}
+
+impl<T: Target> Erased for T {
+    fn dim(&self) -> usize {
+        Target::dim(self)
+    }
+
+    fn gradient(&mut self, u: &[f64], gradient: &mut [f64]) -> Result<f64> {
+        Target::gradient(self, u, gradient)
+    }
+
+    fn gradients(&mut self, points: &[f64], values: &mut [f64], gradients: &mut [f64]) -> Result {
+        Target::gradients(self, points, values, gradients)
+    }
+
+    fn boxed_clone<'b>(&self) -> Box<dyn Erased + 'b>
+    where
+        Self: 'b,
+    {
+        Box::new(self.clone())
+    }
+}
+
+impl<'a> AnyTarget<'a> {
+    pub(crate) fn new(target: impl Target + 'a) -> Self {
+        Self(Box::new(target))
+    }
+}
+
+impl Clone for AnyTarget<'_> {
+    fn clone(&self) -> Self {
+        Self(self.0.boxed_clone())
+    }
+}
+
+impl fmt::Debug for AnyTarget<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnyTarget").field("dim", &self.0.dim()).finish_non_exhaustive()
+    }
+}
+
+impl Target for AnyTarget<'_> {
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+
+    fn gradient(&mut self, u: &[f64], gradient: &mut [f64]) -> Result<f64> {
+        self.0.gradient(u, gradient)
+    }
+
+    fn gradients(&mut self, points: &[f64], values: &mut [f64], gradients: &mut [f64]) -> Result {
+        self.0.gradients(points, values, gradients)
     }
 }
 

@@ -8,28 +8,30 @@ use crate::auto::Auto;
 use crate::elbo::Engine;
 use crate::error::Result;
 use crate::guide::Guide;
-use crate::guides::MeanField;
+use crate::guides::{FullRank, MeanField};
 use crate::kl_weight::KlWeight;
+use crate::ladder::{Ladder, Stands};
 use crate::layout::Layout;
 use crate::model::Model;
 #[cfg(feature = "progress")]
 use crate::observer::Progress;
 use crate::observer::{Observer, StepInfo};
 use crate::optim::{Adam, Memory, Optimizer, Schedule};
-use crate::posterior::Posterior;
+use crate::posterior::{Corrected, Posterior};
 use crate::report::{Method, Report};
 use crate::scope::{Estimator, Minibatches, discover_start};
 use probity_autodiff::{Key, Params, Scalar};
 use run::State;
 use std::time::{Duration, Instant};
 
-/// Fits a mean-field Gaussian posterior, without settings.
+/// Fits a posterior, without settings, and says whether to believe it.
 ///
-/// Where all data are used at once and the unconstrained numbers are at most 200, the best such
-/// Gaussian is solved for: by Newton steps on draws that are held fixed, until an independent set
-/// of draws agrees ([`Method::Solved`](crate::Method::Solved)). Otherwise it follows stochastic
-/// gradients, and chooses rate and number of steps by itself. The report says which, and what its
-/// end means ([`Stopped`](crate::Stopped)).
+/// Where all data are used at once and the unconstrained numbers are at most 200, the best Gaussian
+/// is solved for ([`Method::Solved`](crate::Method::Solved)). Its draws are corrected by importance
+/// weights, or where these do not hold replaced by chains that start from it, and
+/// [`Posterior::verdict`] grades the result. Otherwise a mean-field Gaussian follows stochastic
+/// gradients, with a rate and a number of steps that are chosen by the fit; it has no verdict. The
+/// report says which, and what its end means ([`Stopped`](crate::Stopped)).
 ///
 /// ```
 /// use probity_vi::{fit, Scope};
@@ -66,6 +68,10 @@ pub struct Fit<T: Scalar = f64> {
     draws: usize,
     seed: u64,
     guide: Box<dyn Guide<T>>,
+    /// Whether the guide was chosen by the user.
+    chosen: bool,
+    /// The most gradients before chains are no longer made longer.
+    budget: usize,
     optimizer: Box<dyn Optimizer<T>>,
     schedule: Schedule,
     estimator: Estimator,
@@ -90,6 +96,8 @@ impl<T: Scalar> Default for Fit<T> {
             draws: 8,
             seed: 0,
             guide: Box::new(MeanField::new()),
+            chosen: false,
+            budget: Ladder::BUDGET,
             optimizer: Box::new(Adam::new(0.05)),
             schedule: Schedule::Constant,
             estimator: Estimator::WeightSpace,
@@ -136,9 +144,19 @@ impl<T: Scalar> Fit<T> {
         self
     }
 
-    /// The family of the posterior. Default [`MeanField`].
+    /// The family of the posterior. Its draws then stand for the posterior as they are, and the
+    /// verdict says how far they are off. Default: a [full-rank Gaussian](crate::FullRank) whose
+    /// draws are corrected, where the fit solves for it, and else a [`MeanField`].
     pub fn guide(mut self, guide: impl Guide<T> + 'static) -> Self {
         self.guide = Box::new(guide);
+        self.chosen = true;
+        self
+    }
+
+    /// How many gradients may be spent before chains are no longer made longer. Default
+    /// [`Ladder::BUDGET`].
+    pub fn budget(mut self, gradients: usize) -> Self {
+        self.budget = gradients;
         self
     }
 
@@ -259,8 +277,10 @@ impl<T: Scalar> Fit<T> {
         observers: &mut [&mut dyn Observer],
     ) -> Result<Posterior<M, T>> {
         let elbo_draws = self.elbo_draws;
-        let Fitted { layout, guide, params, history, report, key } = fitted(self, &model, observers)?;
+        let Fitted { layout, guide, params, corrected, history, report, key } =
+            fitted(self, &model, observers)?;
         let mut posterior = Posterior::new(model, layout, guide, params, history, report, key);
+        posterior.set_corrected(corrected);
         posterior.estimate_elbo(elbo_draws)?;
         Ok(posterior)
     }
@@ -271,6 +291,7 @@ struct Fitted<T: Scalar> {
     layout: Layout,
     guide: Box<dyn Guide<T>>,
     params: Params<T>,
+    corrected: Option<Corrected>,
     history: Vec<StepInfo>,
     report: Report,
     key: Key,
@@ -288,6 +309,9 @@ probity_autodiff::precompiled! {
         let key = Key::new(fit.seed);
         let found = discover_start(model, key.fold_in_str("first run"), key.fold_in_str("start"))?;
         let whole = fit.check_minibatch(found.plates)?;
+        if !fit.chosen && fit.could_solve(&found.layout) {
+            fit.guide = Box::new(FullRank::new());
+        }
         let params = fit.start(&found.layout, key)?;
         let multipliers = fit.multipliers(&params);
         let expected = fit.steps.unwrap_or(Auto::MOST) / fit.history_every + 1;
@@ -317,7 +341,13 @@ probity_autodiff::precompiled! {
         }
         let drawn = layout.sites.iter().filter(|s| s.weights_drawn);
         let (redrawn, redrawn_for) = state.engine.redrawn();
+        let (verdict, corrected) = match &solved {
+            Some(solved) => (Some(solved.verdict.clone()), solved.corrected.clone()),
+            None => (None, None),
+        };
         let report = Report {
+            verdict,
+            stands: corrected.as_ref().map_or(Stands::Guide, |c| c.stands),
             guide: fit.guide.name().into(),
             method: if solved.is_some() { Method::Solved } else { Method::Stochastic },
             steps,
@@ -325,7 +355,7 @@ probity_autodiff::precompiled! {
             movement: solved.as_ref().map(|s| s.outcome.moved.0.max(s.outcome.moved.1)),
             narrowed: solved.as_ref().and_then(|s| s.narrowed(&layout)),
             draws: solved.as_ref().map_or(fit.draws, |s| s.outcome.draws),
-            gradients: solved.as_ref().map_or(steps * fit.draws, |s| s.outcome.gradients),
+            gradients: solved.as_ref().map_or(steps * fit.draws, |s| s.gradients),
             seed: fit.seed,
             minibatch: fit.minibatch.filter(|_| !whole),
             shuffled: fit.shuffle,
@@ -338,6 +368,6 @@ probity_autodiff::precompiled! {
             elbo: None,
             elbo_tail: None,
         };
-        Ok(Fitted { layout, guide: fit.guide, params: state.params, history: state.history, report, key })
+        Ok(Fitted { layout, guide: fit.guide, params: state.params, corrected, history: state.history, report, key })
     }
 }

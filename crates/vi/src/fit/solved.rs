@@ -2,27 +2,32 @@
 
 use super::Fit;
 use super::run::{State, told};
+use crate::draws::entry_name;
 use crate::elbo::Elbo;
 use crate::error::Result;
-use crate::gaussian::{Covariance, Gaussian, Outcome, Settings, solve};
+use crate::gaussian::{Covariance, Gaussian, Outcome, Settings};
 use crate::kl_weight::KlWeight;
+use crate::ladder::{Evaluator, Ladder, Quantity, solve_from};
 use crate::layout::{Layout, Site, SiteKind};
 use crate::log_joint::LogJoint;
 use crate::model::{ByRef, Model};
 use crate::observer::{Observer, StepInfo};
+use crate::posterior::Corrected;
 use crate::report::{Narrowed, Stopped};
 use crate::scope::{Discovered, Estimator};
+use crate::verdict::Verdict;
 use probity_autodiff::{Key, Scalar};
 use probity_distributions::KlMethod;
-use rayon::prelude::*;
 use std::any::TypeId;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The most coordinates: a step costs their number of gradients, and its cube of arithmetic.
 const MOST: usize = 200;
 /// How far another set of draws may want to move a mean in its standard deviations, and the
 /// logarithm of a standard deviation.
 const TOLERANCE: f64 = 0.04;
+/// The same for a Gaussian whose draws are corrected.
+const CORRECTED_TOLERANCE: f64 = 0.1;
 /// The most gradients of one solution.
 const GRADIENTS: usize = 400_000;
 
@@ -31,6 +36,11 @@ impl<T: Scalar> Fit<T> {
     /// objective, nothing was set that only makes sense for steps by stochastic gradients, and the
     /// numbers are precise and not too many.
     pub(super) fn solves_for(&self, layout: &Layout) -> Option<Covariance> {
+        self.guide.covariance().filter(|_| self.could_solve(layout))
+    }
+
+    /// Whether this fit solves for a Gaussian, if its guide is one.
+    pub(super) fn could_solve(&self, layout: &Layout) -> bool {
         let stochastic = self.stochastic || self.steps.is_some() || self.minibatch.is_some();
         let true_objective = self.kl_weight == KlWeight::Full && self.estimator == Estimator::WeightSpace;
         let precise = TypeId::of::<T>() == TypeId::of::<f64>();
@@ -38,7 +48,7 @@ impl<T: Scalar> Fit<T> {
         // its metric.
         let points = layout.sites().iter().any(|s| s.kind == SiteKind::Param);
         let fits = (1..=MOST).contains(&layout.dim()) && !points;
-        self.guide.covariance().filter(|_| fits && !stochastic && true_objective && precise)
+        fits && !stochastic && true_objective && precise
     }
 
     /// Solves, and sets the guide. None if the density is not finite near the start.
@@ -52,9 +62,13 @@ impl<T: Scalar> Fit<T> {
         key: Key,
     ) -> Result<Option<Solved>> {
         let start = Gaussian::start(&found.layout, key.fold_in_str("start"))?;
-        let mut joints = Joints::new(LogJoint::of(ByRef(model), found, key)?);
+        let joint = LogJoint::of(ByRef(model), found, key)?;
+        let mut evaluator = Evaluator::new(&joint);
         let deadline = self.time_limit.map(|limit| Instant::now() + limit);
-        let settings = Settings { covariance, tolerance: TOLERANCE, gradients: GRADIENTS, deadline };
+        // Draws that are corrected need not be those of the very best Gaussian.
+        let (tolerance, gradients) =
+            if self.chosen { (TOLERANCE, GRADIENTS) } else { (CORRECTED_TOLERANCE, GRADIENTS / 20) };
+        let settings = Settings { covariance, tolerance, gradients, deadline };
         let mut ended = false;
         let constant = NORMAL_ENTROPY * found.layout.dim() as f64;
         let mut watch = |iteration: usize, value: f64, moved: f64| {
@@ -71,8 +85,7 @@ impl<T: Scalar> Fit<T> {
             ended = told(observers, &info).is_break();
             !ended
         };
-        let mut evaluate = |u: &[f64], values: &mut [f64], to: &mut [f64]| joints.gradients(u, values, to);
-        let outcome = solve(start, settings, key.fold_in_str("solve"), &mut evaluate, &mut watch)?;
+        let outcome = solve_from(&mut evaluator, &start, settings, key.fold_in_str("solve"), &mut watch)?;
         let Some(outcome) = outcome else { return Ok(None) };
         self.guide.assign(&outcome.gaussian, &found.layout, &mut state.params);
         let stopped = match &outcome {
@@ -81,7 +94,18 @@ impl<T: Scalar> Fit<T> {
             Outcome { told: true, .. } => Stopped::TimeLimit,
             _ => Stopped::Limit,
         };
-        Ok(Some(Solved { outcome, stopped }))
+        let quantities = quantities(&found.layout);
+        let ladder = Ladder::new().budget(self.budget).deadline(deadline);
+        let key = key.fold_in_str("ladder");
+        let answer = ladder.climb(&mut evaluator, &outcome.full, &start, &quantities, key)?;
+        let (mut verdict, mut corrected) = (answer.verdict.clone(), None);
+        if self.chosen {
+            verdict.check_guide(&outcome.gaussian, &answer);
+        } else {
+            corrected =
+                Some(Corrected { dim: found.layout.dim(), points: answer.points, stands: answer.stands });
+        }
+        Ok(Some(Solved { outcome, stopped, verdict, corrected, gradients: evaluator.evaluations }))
     }
 }
 
@@ -92,6 +116,10 @@ const NORMAL_ENTROPY: f64 = 1.418_938_533_204_672_7;
 pub(super) struct Solved {
     pub(super) outcome: Outcome,
     pub(super) stopped: Stopped,
+    pub(super) verdict: Verdict,
+    pub(super) corrected: Option<Corrected>,
+    /// Gradients in all.
+    pub(super) gradients: usize,
 }
 
 impl Solved {
@@ -114,48 +142,13 @@ impl Solved {
     }
 }
 
-/// The log joint density, on as many threads as there are, where that pays.
-pub(crate) struct Joints<'m, M: ?Sized, T: Scalar> {
-    all: Vec<LogJoint<ByRef<'m, M>, T>>,
-    /// The time of one point on one thread, once it is known.
-    each: Duration,
-}
-
-impl<'m, M: Model<T> + Sync + ?Sized, T: Scalar> Joints<'m, M, T> {
-    /// What a call must take for other threads to be woken.
-    const WORTH_SHARING: Duration = Duration::from_micros(300);
-
-    pub(crate) fn new(first: LogJoint<ByRef<'m, M>, T>) -> Self {
-        Self { all: vec![first], each: Duration::ZERO }
-    }
-
-    /// As [`LogJoint::gradients`]. The points that share a tape are the same for any number of
-    /// threads, and so are the bits.
-    pub(crate) fn gradients(&mut self, u: &[f64], values: &mut [f64], gradients: &mut [f64]) -> Result {
-        let (n, d) = (values.len(), self.all[0].dim());
-        let threads = rayon::current_num_threads();
-        let blocks = n.div_ceil(LogJoint::<ByRef<'m, M>, T>::LANES);
-        if threads == 1 || blocks == 1 || self.each * (n as u32) < Self::WORTH_SHARING {
-            let start = Instant::now();
-            let result = self.all[0].gradients_f64(u, values, gradients);
-            self.each = start.elapsed() / n.max(1) as u32;
-            return result;
-        }
-        while self.all.len() < threads {
-            let another = self.all[0].clone();
-            self.all.push(another);
-        }
-        let share = blocks.div_ceil(threads) * LogJoint::<ByRef<'m, M>, T>::LANES;
-        let parts = u
-            .par_chunks(share * d)
-            .zip(values.par_chunks_mut(share))
-            .zip(gradients.par_chunks_mut(share * d));
-        let each = self
-            .all
-            .par_iter_mut()
-            .zip(parts)
-            .map(|(joint, ((u, values), to))| joint.gradients_f64(u, values, to));
-        // The error of the first part, whichever thread was first.
-        each.collect::<Vec<_>>().into_iter().collect()
-    }
+/// The entries of the latent sites, as they are named in summaries.
+pub(crate) fn quantities(layout: &Layout) -> Vec<Quantity> {
+    let of = |site: &Site| {
+        let (name, shape, transform) = (site.name.clone(), site.shape, site.transform);
+        (0..site.size())
+            .map(move |e| Quantity { name: entry_name(&name, shape, e), transform })
+            .collect::<Vec<_>>()
+    };
+    layout.latent().flat_map(of).collect()
 }

@@ -20,10 +20,11 @@ mod solve;
 mod tests;
 
 pub(crate) use draws::fixed_draws;
-pub(crate) use solve::{Outcome, Settings, solve};
+pub(crate) use solve::{Outcome, Settings, Watch, solve};
 
 use crate::error::Result;
 use crate::layout::{Layout, SiteKind};
+use crate::linalg::Dense;
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::{DMatrix, DVector};
 
@@ -82,6 +83,21 @@ impl Gaussian {
     /// The standard deviation of every coordinate, d.
     pub fn sd(&self) -> DVector<f64> {
         DVector::from_iterator(self.dim(), self.factor.row_iter().map(|row| row.norm()))
+    }
+
+    /// The lower triangular factor of the covariance.
+    ///
+    /// # Errors
+    /// If the covariance is singular or not finite.
+    pub(crate) fn cholesky(&self) -> Result<Dense> {
+        // factor factorᵀ = (QR)ᵀ(QR) = RᵀR, of the transposed factor: no square is formed.
+        let mut lower = self.factor.transpose().qr().r().transpose();
+        for j in 0..self.dim() {
+            if lower[(j, j)] < 0.0 {
+                lower.column_mut(j).neg_mut();
+            }
+        }
+        Dense::from_lower(self.dim(), lower.as_slice().to_vec())
     }
 
     /// The points of standard normal draws, d × n.

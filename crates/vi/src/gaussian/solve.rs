@@ -37,7 +37,6 @@ pub(crate) struct Outcome {
     /// How far that set would move a mean, and the logarithm of a standard deviation.
     pub(crate) moved: (f64, f64),
     pub(crate) iterations: usize,
-    pub(crate) gradients: usize,
     pub(crate) draws: usize,
 }
 
@@ -99,8 +98,8 @@ pub(crate) fn solve(
         }
     };
     let Converged { gaussian, at_rest, moved, draws } = last;
-    let (at_rest, gradients) = (at_rest && !told, gradients.get());
-    Ok(Some(Outcome { gaussian, full: whole, at_rest, told, moved, iterations, gradients, draws }))
+    let at_rest = at_rest && !told;
+    Ok(Some(Outcome { gaussian, full: whole, at_rest, told, moved, iterations, draws }))
 }
 
 /// How many draws to begin with, and until when they are multiplied.

@@ -6,7 +6,9 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Real, Scalar};
 use probity_distributions::{Distribution, KlMethod, LogNormal, Normal};
 use probity_vi::optim::{Adam, Schedule, Sgd};
-use probity_vi::{Fit, Init, MeanField, Model, Posterior, ScaleForm, ScaleStart, Scope, Start, fit};
+use probity_vi::{
+    Fit, Grade, Init, MeanField, Model, Posterior, ScaleForm, ScaleStart, Scope, Start, Verdict,
+};
 
 /// Mean and standard deviation of the guide of a site, before the constraint.
 fn guide_of<M: Model<T> + Sync, T: Scalar>(q: &Posterior<M, T>, site: &str) -> (Vec<f64>, Vec<f64>) {
@@ -23,13 +25,14 @@ fn normal_mean_with_known_variance() {
     let y = [1.2, 0.7, 1.9, 1.1, 0.4];
     let precision: f64 = 0.25 + 20.0;
     let mean = (3.0 * 0.25 + y.iter().sum::<f64>() * 4.0) / precision;
-    let q = fit(|s: &mut Scope| {
+    let model = |s: &mut Scope<'_>| {
         let mu = s.sample("mu", Normal::new(3.0, 2.0))?;
         s.observe("y", Normal::new(mu, 0.5), &y)
-    })
-    .unwrap();
+    };
+    let q = Fit::new().guide(MeanField::new()).run(model).unwrap();
     let (loc, scale) = guide_of(&q, "mu");
     let sd = precision.sqrt().recip();
+    assert_eq!(q.verdict().map(Verdict::grade), Some(Grade::A), "{}", q.report());
     // The automatic fit ends within about 0.01 nats, which is ½ (0.14 sd)².
     assert!((loc[0] - mean).abs() < 0.1 * sd, "{loc:?} {mean}");
     assert!((scale[0] / sd - 1.0).abs() < 0.05, "{scale:?} {sd}");
@@ -46,7 +49,7 @@ fn linear_regression_by_mean_field() {
     let model = Regression { x, y, prior: 2.0, noise: 0.7 };
     let (precision, mean) = model.exact();
     let (_, best) = model.evidence_and_best_elbo();
-    let automatic = Fit::new().run(|s: &mut Scope| model.run(s)).unwrap();
+    let automatic = Fit::new().guide(MeanField::new()).run(|s: &mut Scope| model.run(s)).unwrap();
     let given = Fit::new()
         .steps(4000)
         .guide(MeanField::new())

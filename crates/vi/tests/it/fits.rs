@@ -3,7 +3,7 @@
 use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::{Normal, Support};
 use probity_vi::optim::{Adam, Schedule, Sgd};
-use probity_vi::{Fit, FullRank, KlWeight, Method, Result, Scope, StepInfo, Stopped};
+use probity_vi::{Fit, FullRank, Grade, KlWeight, MeanField, Method, Result, Scope, StepInfo, Stopped};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -136,10 +136,13 @@ fn a_mean_field_says_how_narrow_it_is_and_full_rank_is_exact() {
     };
     // The precision is I + 100 (1 1)ᵀ(1 1).
     let (marginal, conditional) = ((101.0f64 / 201.0).sqrt(), (1.0f64 / 101.0).sqrt());
-    let q = Fit::new().run(model).unwrap();
+    let q = Fit::new().guide(MeanField::new()).run(model).unwrap();
     let narrowed = q.report().narrowed.clone().unwrap();
     assert!((narrowed.ratio - conditional / marginal).abs() < 1e-6, "{narrowed:?}");
     assert!(q.report().to_string().contains("FullRank"), "{}", q.report());
+    // The verdict grades the guide that was asked for, not the corrected draws.
+    assert_eq!(q.verdict().unwrap().grade(), Grade::C);
+    assert!(q.trusted().unwrap_err().to_string().contains("mean field ignores correlations"));
     let q = Fit::new().guide(FullRank::new()).run(model).unwrap();
     let draws = q.draws(20_000).unwrap();
     // Four standard errors of a standard deviation by 20 000 draws: 2 %.

@@ -259,7 +259,10 @@ fn a_posterior_is_put_together_only_from_parts_that_fit() {
 #[test]
 fn the_report_and_the_table_print() {
     let text = Fit::new().run(EightSchools { centred: false }).unwrap().to_string();
-    for part in ["mean field", "at its optimum", "ELBO", "theta_trans", "HalfCauchy", "5 %", "theta[7]"] {
+    assert!(text.starts_with("verdict A: "), "{text}");
+    for part in
+        ["full-rank Gaussian", "at its optimum", "ELBO", "theta_trans", "HalfCauchy", "5 %", "theta[7]"]
+    {
         assert!(text.contains(part), "{part}\n{text}");
     }
 }

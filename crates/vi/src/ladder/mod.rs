@@ -1,0 +1,256 @@
+//! From a first guess to draws that can be believed: what [`fit`](crate::fit()) does after it has
+//! solved for the best Gaussian, usable on every [`Target`].
+//!
+//! The rungs, each climbed only if the one before does not hold:
+//! 1. the best Gaussian ([`Fit`](crate::Fit) has it already), and other modes ([`modes`]);
+//! 2. importance weights of a mixture of Gaussians with heavy tails ([`weigh`]), checked by an
+//!    exact kernel ([`drift`]);
+//! 3. chains of the No-U-Turn sampler in the metric of the Gaussian ([`chains`]).
+
+mod chains;
+mod drift;
+mod evaluator;
+mod modes;
+mod proposal;
+mod rescue;
+mod weigh;
+
+pub(crate) use evaluator::Evaluator;
+pub(crate) use rescue::solve_from;
+
+use crate::error::Result;
+use crate::gaussian::{Covariance, Gaussian, Settings};
+use crate::layout::Transform;
+use crate::target::Target;
+use crate::verdict::{Grade, Verdict, What};
+use probity_autodiff::Key;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::Instant;
+
+/// Which draws stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Stands {
+    /// Draws of the guide, taken by their importance weights.
+    Weighted,
+    /// Chains of the No-U-Turn sampler.
+    Chains,
+    /// Draws of the guide, uncorrected.
+    #[default]
+    Guide,
+}
+
+impl fmt::Display for Stands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stands::Weighted => "of the guide with heavier tails, taken by their importance weights",
+            Stands::Chains => "chains of the No-U-Turn sampler in the metric of the guide",
+            Stands::Guide => "of the guide",
+        })
+    }
+}
+
+/// What a coordinate is to the user: an entry of a site, and how it is made of the coordinate.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Quantity {
+    pub(crate) name: String,
+    pub(crate) transform: Transform,
+}
+
+impl Quantity {
+    /// The entry, up to a shift and a positive or negative factor, which no check depends on.
+    pub(crate) fn of(&self, u: f64) -> f64 {
+        match self.transform {
+            Transform::Exp | Transform::Above | Transform::Below => u.exp(),
+            Transform::Interval => 1.0 / (1.0 + (-u).exp()),
+            _ => u,
+        }
+    }
+}
+
+/// The settings of inference on a target.
+///
+/// ```
+/// use probity_vi::{LogDensity, ladder::Ladder};
+///
+/// // A banana: the second coordinate follows the square of the first.
+/// let banana = LogDensity::new(2, |u: &[f64], gradient: &mut [f64]| {
+///     let rest = u[1] - u[0] * u[0];
+///     gradient[0] = -u[0] + 2.0 * u[0] * rest;
+///     gradient[1] = -rest;
+///     -0.5 * (u[0] * u[0] + rest * rest)
+/// });
+/// let answer = Ladder::new().run(&banana)?;
+/// assert!((answer.mean()[1] - 1.0).abs() < 0.2);
+/// answer.verdict.trusted()?;
+/// println!("{}", answer.verdict);
+/// # Ok::<(), probity_vi::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Ladder {
+    seed: u64,
+    budget: usize,
+    start: Option<(Vec<f64>, Vec<f64>)>,
+    #[serde(skip)]
+    deadline: Option<Instant>,
+}
+
+impl Default for Ladder {
+    fn default() -> Self {
+        Self { seed: 0, budget: Self::BUDGET, start: None, deadline: None }
+    }
+}
+
+/// What inference found.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The Gaussian of the highest ELBO; of several modes, the one with most mass.
+    pub gaussian: Gaussian,
+    /// Draws that stand, with equal weights and in random order: d numbers each.
+    pub points: Vec<f64>,
+    /// Where they are from.
+    pub stands: Stands,
+    /// Whether to believe them.
+    pub verdict: Verdict,
+    /// How often the density was computed.
+    pub evaluations: usize,
+}
+
+impl Answer {
+    fn per_coordinate(&self, f: impl Fn(&[f64]) -> f64) -> Vec<f64> {
+        let d = self.gaussian.dim();
+        let entry = |i| self.points.iter().skip(i).step_by(d).copied().collect::<Vec<_>>();
+        (0..d).map(|i| f(&entry(i))).collect()
+    }
+
+    /// The mean of every coordinate.
+    pub fn mean(&self) -> Vec<f64> {
+        self.per_coordinate(crate::diagnostics::mean)
+    }
+
+    /// The standard deviation of every coordinate.
+    pub fn sd(&self) -> Vec<f64> {
+        self.per_coordinate(|x| crate::diagnostics::variance(x).sqrt())
+    }
+}
+
+impl Ladder {
+    /// How often the density is computed at most, by default: about a second for a density of two
+    /// microseconds.
+    pub const BUDGET: usize = 600_000;
+
+    /// From a standard normal start, with the default budget.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The seed of all random numbers: same seed, same bits, for any number of threads.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// How often the density may be computed before chains are no longer made longer.
+    pub fn budget(mut self, evaluations: usize) -> Self {
+        self.budget = evaluations;
+        self
+    }
+
+    /// Where to begin: a mean and a standard deviation for every coordinate, roughly those within
+    /// which the target is expected. Default: zeros and ones.
+    pub fn start(mut self, mean: &[f64], sd: &[f64]) -> Self {
+        self.start = Some((mean.to_vec(), sd.to_vec()));
+        self
+    }
+
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    pub(crate) fn deadline(mut self, deadline: Option<Instant>) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Runs on a target, whose entries are named `u[0]`, `u[1]` and so on in the verdict.
+    ///
+    /// # Errors
+    /// If the density is not finite near the start, if start and target differ in dimension, and
+    /// for errors of the target.
+    pub fn run<T: Target>(&self, target: &T) -> Result<Answer> {
+        use crate::error::Error;
+        let d = target.dim();
+        let (mean, sd) = self.start.clone().unwrap_or_else(|| (vec![0.0; d], vec![1.0; d]));
+        if mean.len() != d || sd.len() != d || d == 0 {
+            let problem =
+                format!("{} means and {} standard deviations, the target has {d}", mean.len(), sd.len());
+            return Err(Error::Setting { setting: "start", problem });
+        }
+        let start = Gaussian::diagonal(&mean, &sd);
+        let mut evaluator = Evaluator::new(target);
+        let key = Key::new(self.seed).fold_in_str("ladder");
+        let settings = Settings {
+            covariance: Covariance::Full,
+            tolerance: 0.1,
+            gradients: self.budget / 8,
+            deadline: self.deadline,
+        };
+        let watch = &mut |_: usize, _: f64, _: f64| true;
+        let Some(outcome) = solve_from(&mut evaluator, &start, settings, key, watch)? else {
+            let problem = "the density is not finite near it".to_owned();
+            return Err(Error::Setting { setting: "start", problem });
+        };
+        let named = |i| Quantity { name: format!("u[{i}]"), transform: Transform::Identity };
+        let quantities: Vec<Quantity> = (0..d).map(named).collect();
+        self.climb(&mut evaluator, &outcome.full, &start, &quantities, key)
+    }
+
+    /// The rungs after the best Gaussian.
+    pub(crate) fn climb(
+        &self,
+        evaluator: &mut Evaluator<'_>,
+        best: &Gaussian,
+        start: &Gaussian,
+        quantities: &[Quantity],
+        key: Key,
+    ) -> Result<Answer> {
+        let gaussians = modes::find(evaluator, best, start, self.budget / 16, key.fold_in_str("modes"))?;
+        let weighted = weigh::weigh(evaluator, gaussians, key.fold_in_str("weigh"))?;
+        let mut verdict = Verdict::new(quantities.iter().map(|q| q.name.clone()));
+        verdict.check(What::ParetoK, weighted.psis.k_hat);
+        verdict.check(What::WeightedDraws, weighted.psis.ess);
+        verdict.check_each(What::ParetoKOfSquares, &weighted.k_of_squares(quantities));
+        let points = weighted.resampled(key.fold_in_str("resample"));
+        if verdict.grade() == Grade::A {
+            let drift = drift::drift(evaluator, &points, &weighted.gaussians[0], key.fold_in_str("drift"))?;
+            verdict.check_each(What::Drift, &drift);
+        }
+        let gaussian = weighted.gaussians[0].clone();
+        let weighted_answer = Answer {
+            gaussian,
+            points,
+            stands: Stands::Weighted,
+            verdict,
+            evaluations: evaluator.evaluations,
+        };
+        if weighted_answer.verdict.grade() == Grade::A {
+            return Ok(weighted_answer);
+        }
+        let chains = chains::chains(self, evaluator, &weighted, quantities, key.fold_in_str("chains"))?;
+        let evaluations = evaluator.evaluations;
+        Ok(match chains {
+            Some(chains) if chains.verdict.grade() <= weighted_answer.verdict.grade() => {
+                Answer { evaluations, gaussian: weighted_answer.gaussian, ..chains }
+            }
+            _ => Answer { evaluations, ..weighted_answer },
+        })
+    }
+}
+
+/// A seed of a method's own, from a key.
+fn seed_of(key: Key) -> u64 {
+    use rand::Rng;
+    key.rng().next_u64()
+}

@@ -1,0 +1,161 @@
+//! Importance weights of draws from the Gaussians that were found.
+
+use super::proposal::{Draws, Proposal};
+use super::{Evaluator, Quantity};
+use crate::diagnostics::{Psis, psis};
+use crate::error::Result;
+use crate::gaussian::Gaussian;
+use probity_autodiff::Key;
+use rand::RngExt;
+use rand::seq::SliceRandom;
+
+/// Draws of the first round.
+const FIRST: usize = 1024;
+/// The effective number of draws that is aimed for, and the most draws of the second round.
+const AIM: f64 = 2500.0;
+const MOST: usize = 1 << 14;
+/// A mode with less of the mass than this is left out.
+const LEAST_MASS: f64 = 1e-4;
+
+/// A mode whose typical log ratio is so many nats below that of another is none.
+const BELOW: f64 = 15.0;
+
+/// Weighted draws.
+#[derive(Debug)]
+pub(super) struct Weighted {
+    dim: usize,
+    /// The Gaussian with most mass first.
+    pub(super) gaussians: Vec<Gaussian>,
+    points: Vec<f64>,
+    log_ratios: Vec<f64>,
+    pub(super) psis: Psis,
+}
+
+/// Draws from the mixture of the Gaussians, weighted by the target. The number of draws follows
+/// from the efficiency of the weights in a first round, which also says which Gaussian has which
+/// share of the mass.
+pub(super) fn weigh(
+    evaluator: &mut Evaluator<'_>,
+    mut gaussians: Vec<Gaussian>,
+    key: Key,
+) -> Result<Weighted> {
+    let dim = evaluator.dim();
+    let round = |gaussians: &[Gaussian],
+                 shares: &[f64],
+                 n,
+                 key,
+                 evaluator: &mut Evaluator<'_>|
+     -> Result<(Draws, Vec<f64>)> {
+        let draws = Proposal::new(gaussians, shares)?.draw(n, key);
+        let values = evaluator.values(&draws.points)?;
+        let ratios = values.iter().zip(&draws.log_q).map(|(p, q)| p - q).collect::<Vec<_>>();
+        Ok((draws, ratios))
+    };
+    let mut shares = vec![1.0; gaussians.len()];
+    let first = FIRST * gaussians.len();
+    let (mut draws, mut ratios) = round(&gaussians, &shares, first, key.fold_in(0), evaluator)?;
+    let mut smoothed = psis(&ratios, 1.0);
+    let weights = smoothed.weights();
+    if gaussians.len() > 1 && weights.iter().all(|w| w.is_finite()) {
+        let mut masses = vec![0.0; gaussians.len()];
+        draws.component.iter().zip(&weights).for_each(|(k, w)| masses[*k] += w);
+        // Weights of a bad proposal say little of masses: a place far below the others is none.
+        let typical = typical_ratios(&draws, &ratios, gaussians.len());
+        let highest = typical.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let none = typical.iter().map(|t| !(*t > highest - BELOW));
+        masses.iter_mut().zip(none).filter(|(_, none)| *none).for_each(|(mass, _)| *mass = 0.0);
+        let mut kept: Vec<(Gaussian, f64)> =
+            gaussians.into_iter().zip(masses).filter(|(_, mass)| *mass > LEAST_MASS).collect();
+        kept.sort_by(|a, b| b.1.total_cmp(&a.1));
+        (gaussians, shares) = kept.into_iter().unzip();
+        shares.iter_mut().for_each(|s| *s = s.max(0.1));
+        // Of the first round's mixture nothing is kept: its shares were not those of the masses.
+        (draws, ratios) = (Draws::default(), Vec::new());
+    }
+    let efficiency = smoothed.ess / weights.len() as f64;
+    let want = (AIM / efficiency.max(1e-9)).min(MOST as f64) as usize;
+    if want > draws.log_q.len() && efficiency > 1e-3 {
+        let more = want - draws.log_q.len();
+        let (rest, others) = round(&gaussians, &shares, more, key.fold_in(1), evaluator)?;
+        draws.points.extend(rest.points);
+        ratios.extend(others);
+    } else if ratios.is_empty() {
+        (draws, ratios) = round(&gaussians, &shares, FIRST, key.fold_in(1), evaluator)?;
+    }
+    smoothed = psis(&ratios, 1.0);
+    Ok(Weighted { dim, gaussians, points: draws.points, log_ratios: ratios, psis: smoothed })
+}
+
+/// The median log ratio of the draws of every component.
+fn typical_ratios(draws: &Draws, ratios: &[f64], components: usize) -> Vec<f64> {
+    let of = |k: usize| {
+        let own = draws.component.iter().zip(ratios).filter(|(c, _)| **c == k);
+        let mut own: Vec<f64> = own.map(|(_, ratio)| *ratio).collect();
+        own.sort_by(f64::total_cmp);
+        own.get(own.len() / 2).copied().unwrap_or(f64::NEG_INFINITY)
+    };
+    (0..components).map(of).collect()
+}
+
+impl Weighted {
+    /// The tail shape of the weighted squared distance of every entry from its mean.
+    pub(super) fn k_of_squares(&self, quantities: &[Quantity]) -> Vec<f64> {
+        let weights = self.psis.weights();
+        let k = |i: usize| {
+            let u = self.points.iter().skip(i).step_by(self.dim);
+            let x: Vec<f64> = u.map(|u| quantities[i].of(*u)).collect();
+            let mean = self.psis.mean(&x);
+            let squares = x.iter().zip(&weights).map(|(x, w)| w.ln() + 2.0 * (x - mean).abs().ln());
+            psis(&squares.collect::<Vec<_>>(), 1.0).k_hat
+        };
+        (0..self.dim).map(k).collect()
+    }
+
+    /// Draws with equal weights, in random order: every draw as often as its weight says, rounded
+    /// by one random number for all.
+    ///
+    /// Source: Kitagawa 1996, "Monte Carlo filter and smoother" (systematic resampling).
+    pub(super) fn resampled(&self, key: Key) -> Vec<f64> {
+        const KEPT: usize = 4000;
+        let weights = self.psis.weights();
+        let n = weights.len().min(KEPT);
+        let mut rng = key.rng();
+        let mut at = rng.random_range(0.0..1.0);
+        let mut chosen = Vec::with_capacity(n);
+        let mut sum = 0.0;
+        for (i, w) in weights.iter().enumerate() {
+            sum += w * n as f64;
+            while at < sum {
+                chosen.push(i);
+                at += 1.0;
+            }
+        }
+        chosen.shuffle(&mut rng);
+        let d = self.dim;
+        chosen.iter().flat_map(|i| &self.points[i * d..(i + 1) * d]).copied().collect()
+    }
+
+    /// Where chains begin, d numbers each: in every mode, or at draws whose weights are tempered, so
+    /// that a few heavy ones in the far tails are not all there is.
+    pub(super) fn starts(&self, chains: usize, key: Key) -> Vec<f64> {
+        const TEMPERED: f64 = 0.3;
+        let d = self.dim;
+        if self.gaussians.len() > 1 {
+            let each = self.gaussians.iter().cycle().take(chains);
+            return each.flat_map(|g| g.mean.iter()).copied().collect();
+        }
+        let max = self.log_ratios.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let mut rng = key.rng();
+        // The largest of ln w + Gumbel noise are draws by weight without replacement.
+        let mut scored: Vec<(f64, usize)> = Vec::new();
+        for (i, ratio) in self.log_ratios.iter().enumerate() {
+            let gumbel = -(-rng.random_range(f64::MIN_POSITIVE..1.0_f64).ln()).ln();
+            if ratio.is_finite() {
+                scored.push((TEMPERED * (ratio - max) + gumbel, i));
+            }
+        }
+        scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let chosen = scored.iter().take(chains).map(|(_, i)| *i);
+        chosen.flat_map(|i| &self.points[i * d..(i + 1) * d]).copied().collect()
+    }
+}

@@ -1,7 +1,6 @@
 //! Where the posteriors are.
 
 use super::models::POSTERIORS;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// Folders of posteriors.
@@ -18,7 +17,7 @@ pub struct Folders {
 pub enum FolderError {
     /// The folder cannot be read.
     #[error("{0} cannot be read: {1}")]
-    Read(String, io::Error),
+    Read(String, String),
     /// There are no posteriors.
     #[error("there is no folder with a data.json in {0}, nor in its folders posteriordb and synthetic")]
     Nothing(String),
@@ -35,7 +34,7 @@ pub fn find(data: &Path, only: Option<&[String]>) -> Result<Folders, FolderError
         let entries = match part.read_dir() {
             Ok(entries) => entries,
             Err(_) if part != data => continue,
-            Err(error) => return Err(FolderError::Read(shown, error)),
+            Err(error) => return Err(FolderError::Read(shown, error.to_string())),
         };
         let folders = entries.flatten().map(|entry| entry.path()).filter(|f| f.join("data.json").exists());
         let named = folders.filter_map(|f| Some((f.file_name()?.to_string_lossy().into_owned(), f)));

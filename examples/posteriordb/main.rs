@@ -6,11 +6,11 @@
 
 mod cost;
 pub(crate) mod data;
-mod folders;
+pub(crate) mod folders;
 pub(crate) mod models;
 mod options;
 pub(crate) mod reference;
-mod run;
+pub(crate) mod run;
 
 use options::{Options, Parsed};
 use probity_examples::console::{end, warn};

@@ -2,7 +2,7 @@
 
 use super::super::data::{Data, DataError};
 use super::positive::OnPositive;
-use super::{AnyModel, model, shared};
+use super::{AnyModel, Shared, model, shared};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Var, formula};
 use probity_distributions::{Distribution, Flat, Gamma, HalfNormal, MultivariateNormal, Normal, StudentT};
@@ -46,7 +46,7 @@ pub fn motorcycle(data: &Data) -> Result<AnyModel, DataError> {
     let mean = process("Xgp_1", "slambda_1")?;
     let scale = process("Xgp_sigma_1", "slambda_sigma_1")?;
     Ok(model(move |s: &mut Scope| {
-        let mut process = |at: &str, (basis, frequencies): &(Arc<DMatrix<f64>>, Arc<DMatrix<f64>>)| {
+        let mut process = |at: &str, (basis, frequencies): &(Shared, Shared)| {
             let prior = OnPositive { of: StudentT::new(3.0, 0.0, 36.0), log_weight: LN_2 };
             let size = s.sample(&format!("sdgp{at}"), prior)?;
             let length = s.sample(&format!("lscale{at}"), Flat::positive())?;

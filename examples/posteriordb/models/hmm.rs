@@ -2,21 +2,20 @@
 
 use super::super::data::{Data, DataError};
 use super::{AnyModel, model, ordered, shared};
-use probity_autodiff::Var;
-use probity_autodiff::nalgebra::DMatrix;
+use probity_autodiff::{Real, Var};
 use probity_distributions::{Distribution, Exponential, Flat, Normal};
 use probity_vi::{Result, Scope};
 use std::sync::Arc;
 
 /// A pair of probabilities, flat on the simplex: a row.
 fn pair<'t>(s: &mut Scope<'t>, name: &str) -> Result<Var<'t>> {
-    let first = s.sample(&format!("{name}.first"), Flat::between(0.0, 1.0))?;
+    let first = s.within(name, |s| s.sample("first", Flat::between(0.0, 1.0)))?;
     s.deterministic(name, Var::concat_cols(&[first, 1.0 - first]))
 }
 
 /// The sum over all sequences of states, each of which starts with weight one.
 fn likelihood<'t>(s: &mut Scope<'t>, rows: [Var<'t>; 2], emission: Var<'t>) -> Result {
-    let (initial, transition) = (s.data(&DMatrix::zeros(1, 2)), Var::concat_rows(&rows).ln());
+    let (initial, transition) = (s.data(&[0.0, 0.0]).transpose(), Var::concat_rows(&rows).ln());
     let messages = emission.forward_algorithm(initial, transition);
     let n = messages.nrows();
     s.factor("likelihood", messages.rows(n - 1..n).logsumexp())
@@ -39,12 +38,9 @@ pub fn drives(data: &Data) -> std::result::Result<AnyModel, DataError> {
     let (u, v) = (shared(data.column("u")?), shared(data.column("v")?));
     let alpha = Arc::new(data.matrix("alpha")?);
     // The logarithm of the normaliser of both Dirichlet densities.
-    let normaliser: f64 = (0..2)
-        .map(|row| {
-            let lgamma = |x: f64| probity_autodiff::Real::lgamma(x);
-            lgamma(alpha.row(row).sum()) - alpha.row(row).iter().map(|a| lgamma(*a)).sum::<f64>()
-        })
-        .sum();
+    let lgamma = |x: f64| Real::lgamma(x);
+    let of_row = |row: usize| lgamma(alpha.row(row).sum()) - alpha.row(row).map(lgamma).sum();
+    let normaliser = of_row(0) + of_row(1);
     Ok(model(move |s: &mut Scope| {
         let theta = [pair(s, "theta1")?, pair(s, "theta2")?];
         let dirichlet = (s.data(&alpha) - 1.0) * Var::concat_rows(&theta).ln();

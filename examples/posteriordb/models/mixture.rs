@@ -17,7 +17,8 @@ pub fn two_normals(data: &Data) -> Result<AnyModel, DataError> {
         // Beta(5, 5): 1 / B(5, 5) = 630.
         s.factor("theta.prior", (theta * (1.0 - theta)).ln() * 4.0 + 630f64.ln())?;
         let component = |k| Normal::new(mu.at(k, 0), sigma.at(k, 0)).log_prob(s.data(&y));
-        let mixture = formula!(|theta, a, b| (theta.ln() + a).log_add_exp((-theta).ln_1p() + b));
-        s.factor("y", Var::map(mixture, [theta, component(0), component(1)]))
+        let weights = [theta.ln(), (1.0 - theta).ln()];
+        let mixture = formula!(|p, a, q, b| (p + a).log_add_exp(q + b));
+        s.factor("y", Var::map(mixture, [weights[0], component(0), weights[1], component(1)]))
     }))
 }

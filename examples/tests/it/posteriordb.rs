@@ -93,3 +93,68 @@ fn names_of_entries() {
         }
     }
 }
+
+/// A mean of 40 numbers, in the place of a posterior that has a regression on one column.
+fn a_small_posterior(folder: &Path) -> (f64, f64) {
+    let y: Vec<f64> = (0..40).map(|i| 2.0 + (1.7 * f64::from(i)).sin()).collect();
+    let mean = y.iter().sum::<f64>() / 40.0;
+    let sd = (y.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / 39.0 / 40.0).sqrt();
+    let data = serde_json::json!({ "y": y, "X": vec![[1.0]; 40] });
+    std::fs::create_dir_all(folder).unwrap();
+    std::fs::write(folder.join("data.json"), data.to_string()).unwrap();
+    (mean, sd)
+}
+
+fn write_reference(folder: &Path, names: &[&str], mean: &[f64], sd: &[f64]) {
+    let reference = serde_json::json!({ "parameters": names, "mean": mean, "sd": sd });
+    std::fs::write(folder.join("reference.json"), reference.to_string()).unwrap();
+}
+
+#[test]
+fn fits_are_compared_with_their_reference() {
+    use program::run::fit;
+    let base = tempfile::tempdir().unwrap();
+    let folder = base.path().join("sblri-blr");
+    let (mean, sd) = a_small_posterior(&folder);
+    let alone = fit("sblri-blr", &folder, 1).unwrap().json();
+    assert!(alone["worst_mean_error"].is_null() && alone["gradients"].as_u64() > Some(0), "{alone}");
+    // Two numbers, of which one is three of its standard deviations off and four times too narrow.
+    let names = ["beta[1]", "beta[1]"];
+    write_reference(&folder, &names, &[mean, mean + 0.75 * sd], &[sd, 0.25 * sd]);
+    let result = fit("sblri-blr", &folder, 1).unwrap().json();
+    let got = ["worst_mean_error", "worst_sd_error", "rms_sd_error"].map(|key| result[key].as_f64().unwrap());
+    // The posterior is Student's t with 39 degrees of freedom and a weak prior; a Gaussian fit of it,
+    // and 20 000 draws, are within a few hundredths.
+    for (got, want) in got.into_iter().zip([3.0, 3.0, 3.0 / 2f64.sqrt()]) {
+        assert!((got - want).abs() < 0.3, "{result}");
+    }
+    // What the model does not have is not passed over.
+    write_reference(&folder, &["gamma[1]"], &[0.0], &[1.0]);
+    let result = fit("sblri-blr", &folder, 1).unwrap();
+    assert!(result.to_string().contains("inf"), "{result}");
+    std::fs::write(folder.join("data.json"), "{\"y\": [1.0]}").unwrap();
+    let error = fit("sblri-blr", &folder, 1).unwrap_err().to_string();
+    assert_eq!(error, "the data have no field \"X\" that is a list of rows");
+}
+
+#[test]
+fn folders_are_found_on_either_level() {
+    use program::folders::find;
+    let base = tempfile::tempdir().unwrap();
+    let (published, simulated) = (base.path().join("posteriordb"), base.path().join("synthetic"));
+    a_small_posterior(&published.join("sblri-blr"));
+    a_small_posterior(&published.join("another-one"));
+    a_small_posterior(&simulated.join("logistic"));
+    std::fs::create_dir(simulated.join("no data")).unwrap();
+    let names =
+        |data: &Path| find(data, None).unwrap().known.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(names(base.path()), ["sblri-blr", "logistic"]);
+    assert_eq!((names(&published), names(&simulated)), (vec!["sblri-blr".into()], vec!["logistic".into()]));
+    assert_eq!(find(base.path(), None).unwrap().unknown, ["another-one"]);
+    let only = ["logistic".to_string()];
+    assert_eq!(find(base.path(), Some(&only)).unwrap().known.len(), 1);
+    let error = find(&published, Some(&only)).unwrap_err().to_string();
+    assert!(error.starts_with("there is no posterior \"logistic\" in "), "{error}");
+    let error = find(&base.path().join("no"), None).unwrap_err().to_string();
+    assert!(error.contains("cannot be read: "), "{error}");
+}

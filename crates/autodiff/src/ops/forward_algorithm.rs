@@ -5,6 +5,7 @@ use crate::real::{Real, Scalar};
 use crate::simd::{Kernel, dispatch};
 use crate::tape::{Adjoints, Inputs, Op, Var, built_in};
 use num_traits::Zero;
+use std::ops::Range;
 
 /// The log forward messages, T × K. Arguments: initial (1 × K), transition (K × K, from rows to
 /// columns), emission (T × K), all logarithms.
@@ -12,6 +13,18 @@ use num_traits::Zero;
 struct ForwardAlgorithm;
 
 built_in!(ForwardAlgorithm);
+
+/// The most states whose recursions are on the scale of probabilities.
+const MOST_SCALED: usize = 16;
+/// The steps after which the messages on that scale are normalised.
+const BLOCK: usize = 16;
+
+/// Probabilities below are too near to underflow: the recursion is done on the logarithmic scale.
+#[inline(always)]
+fn too_small<R: Real>() -> f64 {
+    let single = R::of(f64::MIN_POSITIVE) == 0.0;
+    if single { 1e-18 } else { 1e-150 }
+}
 
 struct Forward<'a, T> {
     initial: &'a [T],
@@ -24,28 +37,121 @@ impl<T: Scalar> Kernel for Forward<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let Self { initial, transition, emission, y } = self;
-        let k = initial.len();
-        let steps = y.len() / k.max(1);
-        for state in 0..k {
-            y[state * steps] = T::from_num(initial[state].num() + emission[state * steps].num());
+        // Two states are what most models have. The compiler unrolls the loops over them.
+        match self.initial.len() {
+            0 => {}
+            2 => self.messages(2),
+            k => self.messages(k),
         }
-        for t in 1..steps {
+    }
+}
+
+impl<T: Scalar> Forward<'_, T> {
+    #[inline(always)]
+    fn messages(mut self, k: usize) {
+        let steps = self.y.len() / k;
+        if steps == 0 {
+            return;
+        }
+        for state in 0..k {
+            self.y[state * steps] =
+                T::from_num(self.initial[state].num() + self.emission[state * steps].num());
+        }
+        let mut transition = [T::Num::zero(); MOST_SCALED * MOST_SCALED];
+        if k <= MOST_SCALED {
+            for (to, from) in transition.iter_mut().zip(self.transition) {
+                *to = from.num().exp();
+            }
+        }
+        let mut at = 1;
+        while at < steps {
+            let end = (at + BLOCK).min(steps);
+            if k > MOST_SCALED || !self.scaled(k, at..end, &transition[..k * k]) {
+                self.logarithmic(k, at..end);
+            }
+            at = end;
+        }
+    }
+
+    /// Some steps on the scale of probabilities, relative to the largest message before them and to
+    /// the largest emission of each; whether nothing came near to underflow.
+    #[inline(always)]
+    fn scaled(&mut self, k: usize, at: Range<usize>, transition: &[T::Num]) -> bool {
+        let (steps, n) = (self.y.len() / k, at.len());
+        let mut scale = self.y[at.start - 1].num();
+        for state in 1..k {
+            scale = scale.max(self.y[at.start - 1 + state * steps].num());
+        }
+        let mut message = [T::Num::zero(); MOST_SCALED];
+        for state in 0..k {
+            message[state] = (self.y[at.start - 1 + state * steps].num() - scale).exp();
+        }
+        let mut largest = [T::Num::of(f64::NEG_INFINITY); BLOCK];
+        for state in 0..k {
+            let emission = &self.emission[state * steps..][at.clone()];
+            for (largest, x) in largest[..n].iter_mut().zip(emission) {
+                *largest = largest.max(x.num());
+            }
+        }
+        for state in 0..k {
+            let emission = &self.emission[state * steps..][at.clone()];
+            let y = &mut self.y[state * steps..][at.clone()];
+            for ((y, x), largest) in y.iter_mut().zip(emission).zip(&largest[..n]) {
+                *y = T::from_num((x.num() - *largest).exp());
+            }
+        }
+        let mut least = T::Num::of(1.0);
+        for t in at.clone() {
+            let mut next = [T::Num::zero(); MOST_SCALED];
             for to in 0..k {
-                let transition = &transition[to * k..(to + 1) * k];
+                let mut sum = T::Num::zero();
+                for from in 0..k {
+                    sum += message[from] * transition[from + to * k];
+                }
+                let y = &mut self.y[t + to * steps];
+                next[to] = sum * y.num();
+                *y = T::from_num(next[to]);
+                // A NaN stays.
+                least = if next[to] >= least { least } else { next[to] };
+            }
+            message = next;
+        }
+        if !(least > too_small::<T::Num>()) {
+            return false;
+        }
+        for largest in &mut largest[..n] {
+            scale += *largest;
+            *largest = scale;
+        }
+        for state in 0..k {
+            let y = &mut self.y[state * steps..][at.clone()];
+            for (y, scale) in y.iter_mut().zip(&largest[..n]) {
+                *y = T::from_num(y.num().ln() + *scale);
+            }
+        }
+        true
+    }
+
+    /// Some steps on the logarithmic scale.
+    #[inline(always)]
+    fn logarithmic(&mut self, k: usize, at: Range<usize>) {
+        let steps = self.y.len() / k;
+        for t in at {
+            for to in 0..k {
+                let transition = &self.transition[to * k..(to + 1) * k];
                 let way = |from: usize, y: &[T]| y[t - 1 + from * steps].num() + transition[from].num();
-                let mut most = way(0, y);
+                let mut most = way(0, self.y);
                 for from in 1..k {
-                    most = most.max(way(from, y));
+                    most = most.max(way(from, self.y));
                 }
                 let mut sum = T::Num::zero();
                 for from in 0..k {
-                    sum += (way(from, y) - most).exp();
+                    sum += (way(from, self.y) - most).exp();
                 }
-                // No way there, or a NaN on one: not by infinity less itself.
+                // No way there: not by infinity less itself.
                 let reached = most + sum.ln();
                 let reached = if most == f64::NEG_INFINITY { most } else { reached };
-                y[t + to * steps] = T::from_num(reached + emission[t + to * steps].num());
+                self.y[t + to * steps] = T::from_num(reached + self.emission[t + to * steps].num());
             }
         }
     }
@@ -60,31 +166,122 @@ struct Backward<'a, T> {
     messages: &'a mut [T],
     /// K × K: what is added to the adjoint of the transitions.
     transitions: &'a mut [T],
+    /// T × K: the messages of a step relative to the largest of them.
+    relative: &'a mut [T],
+    /// T × K: the reciprocals of what these become by a transition.
+    shares: &'a mut [T],
 }
 
 impl<T: Scalar> Kernel for Backward<'_, T> {
     type Output = ();
     #[inline(always)]
-    fn run(self) {
-        let Self { transition, emission, y, g, messages, transitions } = self;
-        let k = transition.len().isqrt();
-        let steps = y.len() / k.max(1);
-        messages.copy_from_slice(g);
-        transitions.fill(T::from_f64(0.0));
+    fn run(mut self) {
+        self.messages.copy_from_slice(self.g);
+        self.transitions.fill(T::from_f64(0.0));
+        match self.transition.len().isqrt() {
+            0 => {}
+            2 => self.adjoints(2),
+            k => self.adjoints(k),
+        }
+    }
+}
+
+impl<T: Scalar> Backward<'_, T> {
+    #[inline(always)]
+    fn adjoints(&mut self, k: usize) {
+        let mut transition = [T::Num::zero(); MOST_SCALED * MOST_SCALED];
+        if k > MOST_SCALED {
+            return self.logarithmic(k);
+        }
+        for (to, from) in transition.iter_mut().zip(self.transition) {
+            *to = from.num().exp();
+        }
+        let transition = &transition[..k * k];
+        if self.prepare(k, transition) { self.scaled(k, transition) } else { self.logarithmic(k) }
+    }
+
+    /// Computes the relative messages and the reciprocals; whether nothing came near to underflow.
+    #[inline(always)]
+    fn prepare(&mut self, k: usize, transition: &[T::Num]) -> bool {
+        let steps = self.y.len() / k;
+        let mut least = T::Num::of(1.0);
+        for at in (0..steps).step_by(BLOCK) {
+            let at = at..(at + BLOCK).min(steps);
+            let n = at.len();
+            let mut largest = [T::Num::of(f64::NEG_INFINITY); BLOCK];
+            for state in 0..k {
+                for (largest, y) in largest[..n].iter_mut().zip(&self.y[state * steps..][at.clone()]) {
+                    *largest = largest.max(y.num());
+                }
+            }
+            for state in 0..k {
+                let to = &mut self.relative[state * steps..][at.clone()];
+                let from = &self.y[state * steps..][at.clone()];
+                for ((to, y), largest) in to.iter_mut().zip(from).zip(&largest[..n]) {
+                    *to = T::from_num((y.num() - *largest).exp());
+                }
+            }
+            for to in 0..k {
+                let mut sums = [T::Num::zero(); BLOCK];
+                for from in 0..k {
+                    let relative = &self.relative[from * steps..][at.clone()];
+                    for (sum, x) in sums[..n].iter_mut().zip(relative) {
+                        *sum += x.num() * transition[from + to * k];
+                    }
+                }
+                let shares = &mut self.shares[to * steps..][at.clone()];
+                for (share, sum) in shares.iter_mut().zip(&sums[..n]) {
+                    // A NaN stays.
+                    least = if *sum >= least { least } else { *sum };
+                    *share = T::from_num(sum.recip());
+                }
+            }
+        }
+        least > too_small::<T::Num>()
+    }
+
+    #[inline(always)]
+    fn scaled(&mut self, k: usize, transition: &[T::Num]) {
+        let steps = self.y.len() / k;
+        let mut sums = [T::Num::zero(); MOST_SCALED * MOST_SCALED];
+        for t in (1..steps).rev() {
+            let mut parts = [T::Num::zero(); MOST_SCALED];
+            for to in 0..k {
+                parts[to] = self.messages[t + to * steps].num() * self.shares[t - 1 + to * steps].num();
+            }
+            for from in 0..k {
+                let at = t - 1 + from * steps;
+                let relative = self.relative[at].num();
+                let mut sum = T::Num::zero();
+                for to in 0..k {
+                    sum += transition[from + to * k] * parts[to];
+                    sums[from + to * k] += relative * parts[to];
+                }
+                self.messages[at] = T::from_num(self.messages[at].num() + relative * sum);
+            }
+        }
+        for ((to, sum), weight) in self.transitions.iter_mut().zip(&sums).zip(transition) {
+            *to = T::from_num(*sum * *weight);
+        }
+    }
+
+    #[inline(always)]
+    fn logarithmic(&mut self, k: usize) {
+        let steps = self.y.len() / k;
         for t in (1..steps).rev() {
             for to in 0..k {
                 let at = t + to * steps;
-                let (adjoint, reached) = (messages[at].num(), y[at].num() - emission[at].num());
+                let adjoint = self.messages[at].num();
+                let reached = self.y[at].num() - self.emission[at].num();
                 if reached == f64::NEG_INFINITY {
                     continue;
                 }
                 for from in 0..k {
-                    let before = t - 1 + from * steps;
-                    let share = (y[before].num() + transition[from + to * k].num() - reached).exp();
+                    let (before, way) = (t - 1 + from * steps, from + to * k);
+                    let share = (self.y[before].num() + self.transition[way].num() - reached).exp();
                     let part = adjoint * share;
-                    messages[before] = T::from_num(messages[before].num() + part);
-                    let sum = &mut transitions[from + to * k];
-                    *sum = T::from_num(sum.num() + part);
+                    self.messages[before] = T::from_num(self.messages[before].num() + part);
+                    self.transitions[way] = T::from_num(self.transitions[way].num() + part);
                 }
             }
         }
@@ -105,10 +302,12 @@ impl<T: Scalar> Op<T> for ForwardAlgorithm {
     fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let k = x.shape(1).0;
         let steps = y.len() / k.max(1);
-        let mut scratch = dx.take_scratch(y.len() + k * k);
-        let (messages, transitions) = scratch.split_at_mut(y.len());
+        let mut scratch = dx.take_scratch(3 * y.len() + k * k);
+        let (messages, rest) = scratch.split_at_mut(y.len());
+        let (relative, rest) = rest.split_at_mut(y.len());
+        let (shares, transitions) = rest.split_at_mut(y.len());
         let (transition, emission) = (x.get(1), x.get(2));
-        dispatch(Backward { transition, emission, y, g, messages, transitions });
+        dispatch(Backward { transition, emission, y, g, messages, transitions, relative, shares });
         dx.accumulate_zeroed(0, |to| {
             for (state, to) in to.iter_mut().enumerate() {
                 *to = T::from_num(to.num() + messages[state * steps].num());
@@ -142,8 +341,11 @@ impl<'t, T: Scalar> Var<'t, T> {
     /// assert!((likelihood.item() - f64::ln(0.098)).abs() < 1e-14);
     /// ```
     ///
-    /// It costs T K² exponentials forwards and as many backwards, all on the logarithmic scale: no
-    /// message underflows, and states and transitions of probability 0 (-∞) are allowed.
+    /// Messages of up to 16 states are added up on the scale of probabilities, relative to the
+    /// largest, which costs T K² multiplications and T K exponentials and logarithms. Where one comes
+    /// near to underflow, and for more states, they are added up by their logarithms, with T K²
+    /// exponentials. So no message is lost, and states and transitions of probability 0 (-∞) are
+    /// allowed.
     ///
     /// Source: Rabiner 1989, "A tutorial on hidden Markov models and selected applications in speech
     /// recognition", III.A; the backward pass is its backward procedure.

@@ -107,10 +107,36 @@ fn the_forward_algorithm_sums_all_sequences() {
 
 #[test]
 fn gradients_of_the_forward_algorithm() {
-    for (k, steps) in [(1, 4), (2, 1), (2, 40), (3, 11), (5, 6)] {
+    for (k, steps) in [(1, 4), (2, 1), (2, 40), (3, 11), (5, 6), (17, 3)] {
         // The last row alone, as in a likelihood, and all messages.
         check(|x| x[2].forward_algorithm(x[0], x[1]).rows(steps - 1..steps).logsumexp(), &chain(k, steps));
         check(|x| x[2].forward_algorithm(x[0], x[1]), &chain(k, steps));
+    }
+}
+
+/// The recursions on either scale give the same: a third state, which nothing leads to or from,
+/// is nearly impossible, so that the messages of all are on the logarithmic scale.
+#[test]
+fn the_forward_algorithm_on_either_scale() {
+    let [initial, transition, emission] = chain(2, 100);
+    let result = |of: [DMatrix<f64>; 3]| {
+        let tape = Tape::<f64>::new();
+        let x = of.map(|x| tape.variable(&x));
+        let messages = x[2].forward_algorithm(x[0], x[1]);
+        let likelihood = messages.rows(99..100).logsumexp();
+        let gradients = tape.backward(likelihood);
+        let gradient = x.map(|x| gradients.wrt(x).view_range(.., 0..2).clone_owned());
+        (messages.value().view_range(.., 0..2).clone_owned(), gradient)
+    };
+    let alone = result([initial.clone(), transition.clone(), emission.clone()]);
+    let third = |x: DMatrix<f64>, row: bool| {
+        let x = x.insert_column(2, -3000.0);
+        if row { x.insert_row(2, -3000.0) } else { x }
+    };
+    let beside = result([third(initial, false), third(transition, true), third(emission, false)]);
+    assert!((&alone.0 - &beside.0).amax() < 1e-11);
+    for (a, b) in alone.1.iter().zip(&beside.1) {
+        assert!((a - b.view_range(..a.nrows(), ..)).amax() < 1e-11, "{a} {b}");
     }
 }
 

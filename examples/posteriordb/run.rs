@@ -3,7 +3,8 @@
 use super::data::{Data, DataError};
 use super::models::{self, AnyModel};
 use super::reference::{Reference, entry};
-use probity_vi::{ByRef, Fit, Model, Posterior};
+use probity_autodiff::nalgebra::DMatrix;
+use probity_vi::{ByRef, Fit, Model, Posterior, SiteDraws, SiteKind};
 use serde_json::{Value, json};
 use std::fmt;
 use std::path::Path;
@@ -83,13 +84,21 @@ fn verdict(_: &Fitted<'_>) -> (String, Option<f64>) {
     ("-".into(), None)
 }
 
-/// Mean and standard deviation of every number of every site, by the sites' names.
-fn moments(posterior: &Fitted<'_>) -> probity_vi::Result<Vec<(String, Vec<f64>, Vec<f64>)>> {
-    let latent =
-        |site: &str| posterior.layout().site(site).is_some_and(|s| s.kind != probity_vi::SiteKind::Observed);
-    let draws = posterior.predict_sites(posterior.model(), DRAWS, latent)?;
-    let list = |x: probity_autodiff::nalgebra::DMatrix<f64>| x.as_slice().to_vec();
-    Ok(draws.sites().iter().map(|site| (site.name.clone(), list(site.mean()), list(site.sd()))).collect())
+/// Means and standard deviations of the numbers of a site.
+#[derive(Debug)]
+struct Moments {
+    site: String,
+    mean: DMatrix<f64>,
+    sd: DMatrix<f64>,
+}
+
+/// Of every site but the data.
+fn moments(posterior: &Fitted<'_>) -> probity_vi::Result<Vec<Moments>> {
+    let layout = posterior.layout();
+    let wanted = |site: &str| layout.site(site).is_some_and(|site| site.kind != SiteKind::Observed);
+    let draws = posterior.predict_sites(posterior.model(), DRAWS, wanted)?;
+    let of = |site: &SiteDraws| Moments { site: site.name.clone(), mean: site.mean(), sd: site.sd() };
+    Ok(draws.sites().iter().map(of).collect())
 }
 
 /// Compares with the reference. A number that the fit does not have is infinitely far.
@@ -98,8 +107,8 @@ fn errors(posterior: &Fitted<'_>, reference: &Reference) -> probity_vi::Result<E
     let (mut worst_mean, mut worst_sd, mut squares) = (0.0_f64, 0.0_f64, 0.0);
     for (i, name) in reference.names.iter().enumerate() {
         let (site, entry) = entry(name);
-        let own = moments.iter().find(|(name, ..)| name == site);
-        let own = own.and_then(|(_, mean, sd)| Some((*mean.get(entry)?, *sd.get(entry)?)));
+        let own = moments.iter().find(|own| own.site == site);
+        let own = own.and_then(|own| Some((*own.mean.get(entry)?, *own.sd.get(entry)?)));
         let (mean, sd) = own.unwrap_or((f64::INFINITY, f64::INFINITY));
         let (center, scale) = (reference.mean[i], reference.sd[i]);
         let not_nan = |x: f64| if x.is_nan() { f64::INFINITY } else { x.abs() };

@@ -50,8 +50,8 @@ fn worst_errors(folder: &Path, name: &str, whole: bool) -> [f64; 2] {
 }
 
 /// To 1e-9, and to 1e-6 where differential equations are solved, as a whole: the reference solved
-/// them by Runge-Kutta steps of a fixed length, whose own error is 2.5e-6 of a small entry of one of
-/// its gradients (found by steps of an eighth of the length).
+/// them by Runge-Kutta steps of a fixed length, whose own error is 2.5e-6 of a small entry of one
+/// of its gradients (found by steps of an eighth of the length).
 #[test]
 fn log_joints_and_gradients_are_those_of_the_probes() {
     let Some(data) = std::env::var_os("PROBITY_REFERENCE_DATA") else {
@@ -123,8 +123,8 @@ fn fits_are_compared_with_their_reference() {
     write_reference(&folder, &names, &[mean, mean + 0.75 * sd], &[sd, 0.25 * sd]);
     let result = fit("sblri-blr", &folder, 1).unwrap().json();
     let got = ["worst_mean_error", "worst_sd_error", "rms_sd_error"].map(|key| result[key].as_f64().unwrap());
-    // The posterior is Student's t with 39 degrees of freedom and a weak prior; a Gaussian fit of it,
-    // and 20 000 draws, are within a few hundredths.
+    // The posterior is Student's t with 39 degrees of freedom and a weak prior; a Gaussian fit of
+    // it, and 20 000 draws, are within a few hundredths.
     for (got, want) in got.into_iter().zip([3.0, 3.0, 3.0 / 2f64.sqrt()]) {
         assert!((got - want).abs() < 0.3, "{result}");
     }

@@ -1,4 +1,8 @@
 //! The forward algorithm of hidden Markov models: discrete states are summed out.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops over a fixed range of indices are what LLVM unrolls and vectorises"
+)]
 
 use super::reduce::add;
 use crate::real::{Real, Scalar};
@@ -342,13 +346,13 @@ impl<'t, T: Scalar> Var<'t, T> {
     /// ```
     ///
     /// Messages of up to 16 states are added up on the scale of probabilities, relative to the
-    /// largest, which costs T K² multiplications and T K exponentials and logarithms. Where one comes
-    /// near to underflow, and for more states, they are added up by their logarithms, with T K²
-    /// exponentials. So no message is lost, and states and transitions of probability 0 (-∞) are
-    /// allowed.
+    /// largest, which costs T K² multiplications and T K exponentials and logarithms. Where one
+    /// comes near to underflow, and for more states, they are added up by their logarithms, with
+    /// T K² exponentials. So no message is lost, and states and transitions of probability 0 (-∞)
+    /// are allowed.
     ///
-    /// Source: Rabiner 1989, "A tutorial on hidden Markov models and selected applications in speech
-    /// recognition", III.A; the backward pass is its backward procedure.
+    /// Source: Rabiner 1989, "A tutorial on hidden Markov models and selected applications in
+    /// speech recognition", III.A; the backward pass is its backward procedure.
     ///
     /// # Panics
     /// If the shapes do not fit together.

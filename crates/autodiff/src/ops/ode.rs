@@ -1,4 +1,8 @@
 //! Ordinary differential equations, solved with gradients by forward sensitivities.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops over a fixed range of indices are what LLVM unrolls and vectorises"
+)]
 
 use crate::formula::short_name;
 use crate::real::{Dual, Real, Scalar};
@@ -38,9 +42,9 @@ pub struct NotRising {
 /// length follows their estimated error.
 ///
 /// The derivatives of the solution with respect to the state at the start and to the parameters
-/// (its sensitivities) are solved for together with it, by the same steps and to the same tolerance:
-/// the error of a derivative is measured by what it makes of a change of the parameter by its own
-/// size. So values and gradients belong together, and the gradient is that of the solution, not of
+/// (its sensitivities) are solved for together with it, by the same steps and to the same
+/// tolerance: the error of a derivative is measured by what it makes of a change of the parameter
+/// by its own size. So values and gradients belong together, and the gradient is that of the solution, not of
 /// the course that the step lengths take.
 ///
 /// ```
@@ -81,8 +85,8 @@ pub struct OdeSolver {
 }
 
 impl OdeSolver {
-    /// From `start` to these times, which may repeat: with a relative tolerance of 1e-8, an absolute
-    /// one of 1e-10, and at most 100 000 steps.
+    /// From `start` to these times, which may repeat: with a relative tolerance of 1e-8, an
+    /// absolute one of 1e-10, and at most 10 000 steps.
     ///
     /// # Errors
     /// If the times do not rise from `start`.
@@ -94,7 +98,7 @@ impl OdeSolver {
             }
             before = time;
         }
-        Ok(Self { start, times: times.into(), relative: 1e-8, absolute: 1e-10, most_steps: 100_000 })
+        Ok(Self { start, times: times.into(), relative: 1e-8, absolute: 1e-10, most_steps: 10_000 })
     }
 
     /// The error of a step, relative to the state.
@@ -146,8 +150,8 @@ impl OdeSolver {
     }
 }
 
-/// The state at every time, and behind it the derivatives of its S columns with respect to the first
-/// argument, the second, and so on.
+/// The state at every time, and behind it the derivatives of its S columns with respect to the
+/// first argument, the second, and so on.
 #[derive(Clone, Debug)]
 struct Solve<F, const N: usize, const S: usize> {
     system: F,

@@ -1,4 +1,8 @@
 //! Recursions over time: a state that is carried from step to step, as one operation.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops over a fixed range of indices are what LLVM unrolls and vectorises"
+)]
 
 use crate::formula::short_name;
 use crate::real::{Dual, Real, Scalar};
@@ -128,8 +132,8 @@ impl<F: Recursion<N, S>, T: Scalar, const N: usize, const S: usize> Op<T> for Sc
         dispatch(Forward { of: self.0, series: series(x), y });
     }
 
-    /// With λₜ the adjoint of the state after step t: `λₜ₋₁ = gₜ₋₁ + (∂f/∂state)ᵀ λₜ`, and step t
-    /// adds `(∂f/∂x)ᵀ λₜ` to the adjoint of its argument x.
+    /// With λₜ the adjoint of the state after step t: `λₜ₋₁ = gₜ₋₁ + (∂f/∂state)ᵀ λₜ`, and step
+    /// t adds `(∂f/∂x)ᵀ λₜ` to the adjoint of its argument x.
     fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         let steps = y.len() / S;
         let series = series(x);

@@ -106,7 +106,7 @@ pub trait FormulaPair<const N: usize>: Copy + Debug + Send + Sync + 'static {
 }
 
 /// `path::to::Name<..>` → `Name<..>`.
-fn short_name<F>() -> &'static str {
+pub(crate) fn short_name<F>() -> &'static str {
     let full = std::any::type_name::<F>();
     let stem = full.split('<').next().unwrap_or(full);
     full.get(stem.rfind(':').map_or(0, |i| i + 1)..).unwrap_or(full)

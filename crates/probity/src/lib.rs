@@ -55,7 +55,8 @@ pub use probity_vi::fit;
 pub mod prelude {
     pub use probity_autodiff::nalgebra::{self, DMatrix};
     pub use probity_autodiff::{
-        Dual, Formula, Key, Real, Scalar, Tape, Var, check_gradient, formula, partials,
+        Dual, Formula, Key, Ode, OdeSolver, Real, Recursion, Scalar, Tape, Var, check_gradient, formula,
+        partials,
     };
     pub use probity_distributions::{
         Bernoulli, Categorical, Cdf, DiagonalNormal, Distribution, Draws, Entropy, Estimate, Exponential,

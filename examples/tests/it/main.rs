@@ -1,4 +1,5 @@
 //! The tests of this crate in one binary: a module a file.
 
 mod course;
+mod posteriordb;
 mod program;

@@ -2,15 +2,18 @@
 
 mod arithmetic;
 mod elementwise;
+mod forward_algorithm;
 pub(crate) mod fused;
 mod gather;
 mod gaussian;
 mod gaussian_sites;
 mod linalg;
 mod matmul;
+mod ode;
 mod reduce;
 mod relu;
 mod reshape;
+mod scan;
 mod softmax;
 
 pub use fused::Arg;
@@ -22,4 +25,6 @@ pub use gaussian::GaussianOp;
 pub(crate) use gaussian::{gaussians_here, record_gaussian};
 pub use gaussian_sites::{GaussianDraws, GaussianSite};
 pub use linalg::NotPositiveDefinite;
+pub use ode::{NotRising, Ode, OdeSolver};
 pub use reduce::Axis;
+pub use scan::Recursion;

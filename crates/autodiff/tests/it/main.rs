@@ -10,5 +10,6 @@ mod gaussian;
 mod golden_gamma;
 mod lanes;
 mod ops;
+mod sequences;
 mod softmax;
 mod ulp;

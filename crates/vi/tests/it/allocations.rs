@@ -3,6 +3,7 @@
 
 use crate::common::{EightSchools, Regression, normals};
 use probity_autodiff::nalgebra::DMatrix;
+use probity_autodiff::{Ode, OdeSolver, Real, Recursion};
 use probity_distributions::{Distribution, Normal, Support};
 use probity_vi::optim::Adam;
 use probity_vi::{Estimator, Fit, Init, LogJoint, Model, Result, Scope, Start, StepInfo};
@@ -135,6 +136,22 @@ fn measure_density(name: &str, model: impl Model<f64>, n: usize) -> (usize, isiz
     (calls, bytes)
 }
 
+/// A number that decays, by steps or all the time.
+#[derive(Clone, Copy, Debug)]
+struct Decay;
+impl Recursion<2, 1> for Decay {
+    #[inline(always)]
+    fn step<R: Real>(&self, [level, x]: [R; 2]) -> [R; 1] {
+        [level * 0.9 + x]
+    }
+}
+impl Ode<2, 1> for Decay {
+    #[inline(always)]
+    fn slope<R: Real>(&self, _: f64, [level, rate]: [R; 2]) -> [R; 1] {
+        [-(rate * level)]
+    }
+}
+
 #[test]
 fn the_log_joint_density_allocates_nothing() {
     // A parameter of the model's own, with values and drawn.
@@ -145,9 +162,18 @@ fn the_log_joint_density_allocates_nothing() {
         let x = s.within("inner", |s| s.sample("x", Normal::new(shift, scale)))?;
         s.observe("y", Normal::new(x, 1.0), &[0.3, -0.2, 0.1])
     };
+    let solver = OdeSolver::new(0.0, &[0.5, 1.0, 2.0]).unwrap();
+    let sequences = |s: &mut Scope<'_>| {
+        let x = s.sample("x", Normal::new(0.0, 1.0).rows(3))?;
+        let totals = s.tape().scan(Decay, 3, [0.0.into()], [x]);
+        let messages = totals.forward_algorithm(x.rows(0..1), x.rows(1..2));
+        let solution = solver.solve(s.tape(), Decay, [1.0.into()], [x.at(0, 0)]);
+        s.factor("all", messages + solution)
+    };
     let results = [
+        measure_density("density, sequences", sequences, 100),
         measure_density("density, eight schools", EightSchools { centred: true }, 100),
         measure_density("density, parameters", with_params, 100),
     ];
-    assert_eq!(results, [(0, 0); 2]);
+    assert_eq!(results, [(0, 0); 3]);
 }

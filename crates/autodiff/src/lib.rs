@@ -47,7 +47,7 @@ pub use kernel::squares::norm;
 pub use nalgebra;
 #[doc(hidden)]
 pub use ops::record_formula;
-pub use ops::{Arg, Axis, GaussianDraws, GaussianSite, Indices, NotPositiveDefinite};
+pub use ops::{Arg, Axis, GaussianDraws, GaussianSite, Indices, NotPositiveDefinite, Running};
 pub use params::{ParamId, Params, Segment};
 pub use random::{Key, Noise};
 pub use real::{Dual, F32, Number, Real, Scalar};

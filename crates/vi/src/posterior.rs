@@ -61,7 +61,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         let key = Key::new(report.seed);
         layout.check_same_as(&discover(&model, key)?.layout)?;
         for site in layout.sites.iter().filter(|s| s.kind == SiteKind::Param) {
-            params.find_shaped(&site.name, site.shape)?;
+            params.find_shaped(&site.name, site.unconstrained_shape())?;
         }
         if let Some(i) = params.as_slice().iter().position(|p| !p.to_f64().is_finite()) {
             return unfit("params", format!("value {i} is {}", params.as_slice()[i].to_f64()));

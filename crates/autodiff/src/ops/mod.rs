@@ -11,7 +11,9 @@ mod matmul;
 mod reduce;
 mod relu;
 mod reshape;
+mod running;
 mod softmax;
+mod triangle;
 
 pub use fused::Arg;
 #[doc(hidden)]
@@ -23,3 +25,4 @@ pub(crate) use gaussian::{gaussians_here, record_gaussian};
 pub use gaussian_sites::{GaussianDraws, GaussianSite};
 pub use linalg::NotPositiveDefinite;
 pub use reduce::Axis;
+pub use running::Running;

@@ -101,7 +101,7 @@ impl Solved {
         let Outcome { gaussian, full, .. } = &self.outcome;
         let ratios = gaussian.sd().component_div(&full.sd());
         let (at, ratio) = ratios.iter().copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1))?;
-        let holds = |site: &&Site| (site.offset..site.offset + site.size()).contains(&at);
+        let holds = |site: &&Site| (site.offset..site.offset + site.dim()).contains(&at);
         let site = layout.latent().find(holds)?;
         (gaussian != full).then(|| Narrowed { site: site.name.clone(), entry: at - site.offset, ratio })
     }

@@ -4,14 +4,14 @@ use super::data::{Data, DataError};
 use super::models::{self, AnyModel};
 use super::reference::{Reference, entry};
 use probity_autodiff::nalgebra::DMatrix;
-use probity_vi::{ByRef, Fit, Model, Posterior, SiteDraws, SiteKind};
+use probity_vi::{ByRef, Corrected, Fit, Model, Posterior, SiteDraws, SiteKind};
 use serde_json::{Value, json};
 use std::fmt;
 use std::path::Path;
 use std::time::Instant;
 
-/// Draws from a fit for its means and standard deviations: their Monte Carlo errors are below a
-/// hundredth of a standard deviation.
+/// Draws from a fit for its means and standard deviations, where the fit has none that stand in the
+/// place of those of its guide.
 const DRAWS: usize = 20_000;
 
 /// What the columns of a result are.
@@ -80,8 +80,9 @@ pub fn fit(name: &str, folder: &Path, seed: u64) -> Result<Outcome, DataError> {
 
 /// What the fit says of itself: whether to believe it, and the shape of the importance ratios'
 /// tail.
-fn verdict(_: &Fitted<'_>) -> (String, Option<f64>) {
-    ("-".into(), None)
+fn verdict(posterior: &Fitted<'_>) -> (String, Option<f64>) {
+    let grade = posterior.verdict().map_or("-".into(), |verdict| verdict.grade().to_string());
+    (grade, posterior.report().k_hat)
 }
 
 /// Means and standard deviations of the numbers of a site.
@@ -96,7 +97,8 @@ struct Moments {
 fn moments(posterior: &Fitted<'_>) -> probity_vi::Result<Vec<Moments>> {
     let layout = posterior.layout();
     let wanted = |site: &str| layout.site(site).is_some_and(|site| site.kind != SiteKind::Observed);
-    let draws = posterior.predict_sites(posterior.model(), DRAWS, wanted)?;
+    let n = posterior.corrected().map_or(DRAWS, Corrected::len);
+    let draws = posterior.predict_sites(posterior.model(), n, wanted)?;
     let of = |site: &SiteDraws| Moments { site: site.name.clone(), mean: site.mean(), sd: site.sd() };
     Ok(draws.sites().iter().map(of).collect())
 }

@@ -49,7 +49,7 @@ pub use nalgebra;
 pub use ops::record_formula;
 pub use ops::{
     Arg, Axis, GaussianDraws, GaussianSite, Indices, NotPositiveDefinite, NotRising, Ode, OdeSolver,
-    Recursion,
+    Recursion, Running,
 };
 pub use params::{ParamId, Params, Segment};
 pub use random::{Key, Noise};

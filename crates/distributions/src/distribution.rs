@@ -4,6 +4,7 @@ use crate::error::ParameterError;
 use crate::kl_method::KlMethod;
 use crate::shaped::Shaped;
 use crate::support::Support;
+use crate::within::Within;
 use probity_autodiff::{Key, Terms, Value};
 use std::fmt::Debug;
 
@@ -114,6 +115,13 @@ pub trait Distribution<V: Value>: Copy + Debug {
     /// Independent copies: draws are `rows` × `cols`.
     fn shaped(self, rows: usize, cols: usize) -> Shaped<Self, V> {
         Shaped::new(self, rows, cols)
+    }
+
+    /// This distribution on a part of its values: its density there, up to a constant. So a latent
+    /// variable gets a support that no family has, such as ordered means:
+    /// `Normal::new(0.0, 1.0).shaped(1, 2).within(Support::ordered())`.
+    fn within(self, support: Support<V>) -> Within<Self, V> {
+        Within::new(self, support)
     }
 
     /// The log density of every unconstrained `u`, whose image under the bijector of the support

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bijectors;
+pub mod constraints;
 mod distribution;
 mod error;
 mod families;
@@ -23,7 +24,9 @@ mod random;
 mod shaped;
 mod special;
 mod support;
+mod within;
 
+pub use constraints::Constraint;
 pub use distribution::{Cdf, Distribution, Draws, Entropy, Event, Moments, Reparameterized, Sample};
 pub use error::ParameterError;
 pub use families::*;
@@ -33,3 +36,4 @@ pub use probity_autodiff::{Key, Terms, Value};
 pub use rand_distr;
 pub use shaped::Shaped;
 pub use support::Support;
+pub use within::Within;

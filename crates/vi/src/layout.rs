@@ -22,7 +22,7 @@ pub enum SiteKind {
 }
 
 /// How unconstrained numbers are carried into a site's support.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Transform {
     /// Not at all.
@@ -35,6 +35,8 @@ pub enum Transform {
     Above,
     /// By the exponential function, counted down from a limit.
     Below,
+    /// By the map of a support of this name, such as the simplex.
+    Mapped(String),
     /// The values are discrete.
     None,
 }
@@ -115,6 +117,9 @@ pub struct Site {
     pub transform: Transform,
     /// The first entry in the flat unconstrained vector (latent variables only).
     pub offset: usize,
+    /// Rows and columns of the unconstrained numbers, if they differ from those of the values.
+    #[serde(default)]
+    pub(crate) unconstrained: Option<(usize, usize)>,
     /// Where a guide starts.
     pub init: Init,
     /// How the KL divergence from the guide to the prior is computed, once a guide has run.
@@ -131,22 +136,37 @@ impl Site {
         self.shape.0 * self.shape.1
     }
 
-    /// Where a guide's mean starts, entry by entry.
+    /// Rows and columns of the unconstrained numbers: a row of 3 probabilities has 2 of them.
+    pub fn unconstrained_shape(&self) -> (usize, usize) {
+        self.unconstrained.unwrap_or(self.shape)
+    }
+
+    /// The number of unconstrained numbers.
+    pub fn dim(&self) -> usize {
+        let (rows, cols) = self.unconstrained_shape();
+        rows * cols
+    }
+
+    /// Where a guide's mean starts, number by number.
     pub(crate) fn start(&self, key: Key) -> Result<Vec<f64>> {
-        self.init.loc.numbers(self.size(), key).ok_or_else(|| Error::Setting {
+        self.init.loc.numbers(self.dim(), key).ok_or_else(|| Error::Setting {
             setting: "init",
-            problem: format!("site {:?} has {} entries, its start another number", self.name, self.size()),
+            problem: format!(
+                "site {:?} has {} unconstrained entries, its start another number",
+                self.name,
+                self.dim()
+            ),
         })
     }
 }
 
 impl Site {
-    /// The standard deviation with which a guide starts, entry by entry.
+    /// The standard deviation with which a guide starts, number by number.
     pub(crate) fn start_scale(&self, key: Key) -> Vec<f64> {
         match self.init.scale {
-            ScaleStart::Constant(scale) => vec![scale; self.size()],
+            ScaleStart::Constant(scale) => vec![scale; self.dim()],
             ScaleStart::SoftplusUniform(low, high) => {
-                let rho = Start::Uniform(low, high).numbers(self.size(), key).unwrap_or_default();
+                let rho = Start::Uniform(low, high).numbers(self.dim(), key).unwrap_or_default();
                 rho.into_iter().map(Real::softplus).collect()
             }
         }
@@ -177,7 +197,7 @@ impl TryFrom<Unchecked> for Layout {
     fn try_from(Unchecked { sites, dim }: Unchecked) -> std::result::Result<Self, String> {
         let mut names = HashSet::new();
         let mut end = 0_usize;
-        for Site { name, kind, shape, offset, .. } in &sites {
+        for site @ Site { name, kind, offset, .. } in &sites {
             if !names.insert(name) {
                 return Err(format!("two sites have the name {name:?}"));
             }
@@ -186,6 +206,7 @@ impl TryFrom<Unchecked> for Layout {
                     "site {name:?} begins at {offset}, the latent sites before it end at {end}"
                 ));
             }
+            let shape = site.unconstrained_shape();
             let size = shape.0.checked_mul(shape.1);
             let latent = |size| if *kind == SiteKind::Latent { size } else { 0 };
             let next = size.and_then(|size| end.checked_add(latent(size)));
@@ -208,12 +229,12 @@ impl Layout {
             let Some(old) = self.sites.get(i) else {
                 return changed("the saved fit does not have it".into());
             };
-            let Site { name, kind, family, shape, transform, .. } = old;
+            let Site { name, kind, family, shape, transform, unconstrained, .. } = old;
             if (name, kind, family, transform) != (&site.name, &site.kind, &site.family, &site.transform) {
                 return changed(format!("the saved fit has {name:?} ({kind:?} {family}) here"));
             }
             let own = matches!(kind, SiteKind::Latent | SiteKind::Param);
-            if own && *shape != site.shape {
+            if own && (*shape != site.shape || *unconstrained != site.unconstrained) {
                 let (rows, cols) = site.shape;
                 return changed(format!("it is {rows} × {cols}, in the saved fit {} × {}", shape.0, shape.1));
             }

@@ -68,7 +68,8 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         for (i, site) in layout.sites.iter().enumerate() {
             starts.push(if site.kind == SiteKind::Param {
                 let start = site.start(key.fold_in(i as u64))?.into_iter().map(T::from_f64);
-                Some(Arc::new(DMatrix::from_iterator(site.shape.0, site.shape.1, start)))
+                let (rows, cols) = site.unconstrained_shape();
+                Some(Arc::new(DMatrix::from_iterator(rows, cols, start)))
             } else {
                 None
             });

@@ -42,6 +42,16 @@ pub struct Corrected {
 }
 
 impl Corrected {
+    /// The number of draws.
+    pub fn len(&self) -> usize {
+        self.points.len() / self.dim.max(1)
+    }
+
+    /// Whether there are no draws.
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
     /// Draw `i`; after the last one they are taken again from the first.
     fn point(&self, i: usize) -> &[f64] {
         let at = i % (self.points.len() / self.dim) * self.dim;
@@ -93,7 +103,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         let key = Key::new(report.seed);
         layout.check_same_as(&discover(&model, key)?.layout)?;
         for site in layout.sites.iter().filter(|s| s.kind == SiteKind::Param) {
-            params.find_shaped(&site.name, site.shape)?;
+            params.find_shaped(&site.name, site.unconstrained_shape())?;
         }
         if let Some(i) = params.as_slice().iter().position(|p| !p.to_f64().is_finite()) {
             return unfit("params", format!("value {i} is {}", params.as_slice()[i].to_f64()));

@@ -80,6 +80,9 @@ pub struct Report {
     /// Whether to believe the fit; none for a fit by stochastic gradients, which asks no witness.
     #[serde(default)]
     pub verdict: Option<Verdict>,
+    /// The shape k̂ of the tail of the importance weights of the guide's draws.
+    #[serde(default, with = "probity_autodiff::serde_float")]
+    pub k_hat: Option<f64>,
     /// Which draws stand for the posterior.
     #[serde(default)]
     pub stands: Stands,

@@ -13,8 +13,10 @@ mod ode;
 mod reduce;
 mod relu;
 mod reshape;
+mod running;
 mod scan;
 mod softmax;
+mod triangle;
 
 pub use fused::Arg;
 #[doc(hidden)]
@@ -27,4 +29,5 @@ pub use gaussian_sites::{GaussianDraws, GaussianSite};
 pub use linalg::NotPositiveDefinite;
 pub use ode::{NotRising, Ode, OdeSolver};
 pub use reduce::Axis;
+pub use running::Running;
 pub use scan::Recursion;

@@ -3,8 +3,8 @@
 
 use nalgebra::DMatrix;
 use probity_autodiff::{
-    Arg, Axis, Dual, Formula, FormulaPair, Key, NotPositiveDefinite, Real, Scalar, Tape, Var, check_gradient,
-    formula,
+    Arg, Axis, Dual, Formula, FormulaPair, Key, NotPositiveDefinite, Real, Running, Scalar, Tape, Var,
+    check_gradient, formula,
 };
 
 fn matrix(rows: usize, cols: usize, seed: u64) -> DMatrix<f64> {
@@ -439,4 +439,26 @@ fn whole_numbers_and_references_are_operands() {
     assert_eq!(got.map(|v| v.item()), [6.0, 6.0, 4.0, 1.5, 15.0, -2.0, 8.0, 1.5, 0.75, -3.0]);
     let gradient = tape.backward(2 * x - &x * &y);
     assert_eq!((gradient.wrt(x)[0], gradient.wrt(y)[0]), (-3.0, -3.0));
+}
+
+#[test]
+fn running_sums_and_triangles() {
+    let at = [matrix(3, 5, 1)];
+    for which in [Running::UpTo, Running::Before, Running::From, Running::After] {
+        check(|x| x[0].running_sum(which), &at);
+    }
+    let tape = Tape::<f64>::new();
+    let x = tape.constant(&DMatrix::from_row_slice(1, 3, &[1.0, 2.0, 4.0]));
+    let sums = |which| x.running_sum(which).value().iter().copied().collect::<Vec<f64>>();
+    assert_eq!(sums(Running::UpTo), [1.0, 3.0, 7.0]);
+    assert_eq!(sums(Running::Before), [0.0, 1.0, 3.0]);
+    assert_eq!(sums(Running::From), [7.0, 6.0, 4.0]);
+    assert_eq!(sums(Running::After), [6.0, 4.0, 0.0]);
+    check(|x| x[0].unpack_lower(3, false), &[matrix(6, 1, 2)]);
+    check(|x| x[0].unpack_lower(4, true), &[matrix(6, 1, 3)]);
+    check(|x| x[0].pack_lower(false), &[matrix(4, 4, 4)]);
+    check(|x| x[0].pack_lower(true), &[matrix(4, 4, 5)]);
+    let packed = tape.column(&[1.0, 2.0, 3.0]);
+    assert_eq!(packed.unpack_lower(2, false).value(), DMatrix::from_row_slice(2, 2, &[1.0, 0.0, 2.0, 3.0]));
+    assert_eq!(packed.unpack_lower(2, false).pack_lower(false).value(), packed.value());
 }

@@ -223,7 +223,7 @@ impl<V: Value> Cdf<V> for Gamma<V> {
 
 /// `a - ln rate + ln Γ(a) + (1 - a) ψ(a)`.
 #[inline]
-fn entropy<R: Real>(a: R, rate: R) -> R {
+pub(crate) fn entropy<R: Real>(a: R, rate: R) -> R {
     if !(a >= 10.0) {
         return a - rate.ln() + a.lgamma() + (-a + 1.0) * a.digamma();
     }

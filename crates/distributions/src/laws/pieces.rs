@@ -49,6 +49,13 @@ impl Pieces {
             Support::Interval(low, high) => (points, Some((low, high))),
             Support::GreaterThan(low) => (points, Some((low, f64::INFINITY))),
             Support::LessThan(high) => (points, Some((f64::NEG_INFINITY, high))),
+            Support::Mapped(m) => {
+                // The map's limits, where it has any that numbers reach.
+                let (a, b) = (m.constrain(-1e300), m.constrain(1e300));
+                let or = |x: f64, other: f64| if x.is_nan() { other } else { x };
+                let limits = (or(a.min(b), f64::NEG_INFINITY), or(a.max(b), f64::INFINITY));
+                (points, Some(limits))
+            }
         };
         Self { points, limits, rule: legendre(16) }
     }

@@ -3,6 +3,7 @@
 mod common;
 mod conformance;
 mod conformance_more;
+mod constraints;
 mod edges;
 mod extremes;
 mod flat;

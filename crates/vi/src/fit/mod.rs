@@ -347,6 +347,7 @@ probity_autodiff::precompiled! {
         };
         let report = Report {
             verdict,
+            k_hat: solved.as_ref().map(|s| s.k_hat),
             stands: corrected.as_ref().map_or(Stands::Guide, |c| c.stands),
             guide: fit.guide.name().into(),
             method: if solved.is_some() { Method::Solved } else { Method::Stochastic },

@@ -26,7 +26,8 @@ impl<T: Scalar> Fit<T> {
             }
             let values = site.start(key.fold_in_str("parameters").fold_in(i as u64))?;
             let values = values.into_iter().map(T::from_f64);
-            params.add(site.name.clone(), &DMatrix::from_iterator(site.shape.0, site.shape.1, values));
+            let (rows, cols) = site.unconstrained_shape();
+            params.add(site.name.clone(), &DMatrix::from_iterator(rows, cols, values));
         }
         if params.is_empty() {
             let problem = "the model has no latent variables and no parameters".into();

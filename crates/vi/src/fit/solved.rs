@@ -105,7 +105,14 @@ impl<T: Scalar> Fit<T> {
             corrected =
                 Some(Corrected { dim: found.layout.dim(), points: answer.points, stands: answer.stands });
         }
-        Ok(Some(Solved { outcome, stopped, verdict, corrected, gradients: evaluator.evaluations }))
+        Ok(Some(Solved {
+            outcome,
+            stopped,
+            verdict,
+            corrected,
+            k_hat: answer.k_hat,
+            gradients: evaluator.evaluations,
+        }))
     }
 }
 
@@ -118,6 +125,7 @@ pub(super) struct Solved {
     pub(super) stopped: Stopped,
     pub(super) verdict: Verdict,
     pub(super) corrected: Option<Corrected>,
+    pub(super) k_hat: f64,
     /// Gradients in all.
     pub(super) gradients: usize,
 }
@@ -129,7 +137,7 @@ impl Solved {
         let Outcome { gaussian, full, .. } = &self.outcome;
         let ratios = gaussian.sd().component_div(&full.sd());
         let (at, ratio) = ratios.iter().copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1))?;
-        let holds = |site: &&Site| (site.offset..site.offset + site.size()).contains(&at);
+        let holds = |site: &&Site| (site.offset..site.offset + site.dim()).contains(&at);
         let site = layout.latent().find(holds)?;
         (gaussian != full).then(|| Narrowed { site: site.name.clone(), entry: at - site.offset, ratio })
     }
@@ -142,13 +150,12 @@ impl Solved {
     }
 }
 
-/// The entries of the latent sites, as they are named in summaries.
+/// The unconstrained numbers of the latent sites, named as the entries in summaries are.
 pub(crate) fn quantities(layout: &Layout) -> Vec<Quantity> {
     let of = |site: &Site| {
-        let (name, shape, transform) = (site.name.clone(), site.shape, site.transform);
-        (0..site.size())
-            .map(move |e| Quantity { name: entry_name(&name, shape, e), transform })
-            .collect::<Vec<_>>()
+        let name = |e| entry_name(&site.name, site.unconstrained_shape(), e);
+        let quantity = |e| Quantity { name: name(e), transform: site.transform.clone() };
+        (0..site.dim()).map(quantity).collect::<Vec<_>>()
     };
     layout.latent().flat_map(of).collect()
 }

@@ -55,7 +55,8 @@ impl<T: Scalar> Guide<T> for MeanField {
     fn init(&mut self, layout: &Layout, params: &mut Params<T>, key: Key) -> Result {
         let latent = |site: &&Site| site.kind == SiteKind::Latent;
         let mut add = |site: &Site, suffix: &str, x: Vec<f64>| {
-            let x = DMatrix::from_iterator(site.shape.0, site.shape.1, x.into_iter().map(T::from_f64));
+            let (rows, cols) = site.unconstrained_shape();
+            let x = DMatrix::from_iterator(rows, cols, x.into_iter().map(T::from_f64));
             params.add(format!("{}.{suffix}", site.name), &x)
         };
         // First all locations, so that both kinds lie in one piece.
@@ -78,7 +79,8 @@ impl<T: Scalar> Guide<T> for MeanField {
         self.ids.clear();
         let mut used = 0;
         for site in layout.sites() {
-            let find = |suffix: &str| params.find_shaped(&format!("{}.{suffix}", site.name), site.shape);
+            let shape = site.unconstrained_shape();
+            let find = |suffix: &str| params.find_shaped(&format!("{}.{suffix}", site.name), shape);
             let ids = match site.kind {
                 SiteKind::Latent => Some((find("loc")?, find("rho")?)),
                 _ => None,
@@ -113,7 +115,7 @@ impl<T: Scalar> Guide<T> for MeanField {
             let Some((loc, rho)) = *ids else { continue };
             let (loc, rho) = (params.segment(loc).range(), params.segment(rho).range());
             let x = params.as_mut_slice();
-            for i in 0..site.size() {
+            for i in 0..site.dim() {
                 let at = site.offset + i;
                 x[loc.start + i] = T::from_f64(gaussian.mean[at]);
                 x[rho.start + i] = T::from_f64(self.form.rho(gaussian.factor[(at, at)]));

@@ -53,7 +53,8 @@ pub(super) fn chains(
         if best.as_ref().is_none_or(|b| verdict.grade() <= b.verdict.grade()) {
             let points = shuffled(&samples, d, key.fold_in_str("order"));
             let gaussian = weighted.gaussians[0].clone();
-            best = Some(Answer { gaussian, points, stands: Stands::Chains, verdict, evaluations: 0 });
+            let (stands, k_hat) = (Stands::Chains, weighted.psis.k_hat);
+            best = Some(Answer { gaussian, points, stands, verdict, k_hat, evaluations: 0 });
         }
         let done = best.as_ref().is_some_and(|b| b.verdict.grade() == Grade::A);
         let mut next = cost;

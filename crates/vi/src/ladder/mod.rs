@@ -114,6 +114,8 @@ pub struct Answer {
     pub stands: Stands,
     /// Whether to believe them.
     pub verdict: Verdict,
+    /// The shape k̂ of the tail of the importance weights, also where chains stand.
+    pub k_hat: f64,
     /// How often the density was computed.
     pub evaluations: usize,
 }

@@ -139,7 +139,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
     /// If the name is taken.
     pub fn deterministic(&mut self, name: &str, value: Var<'t, T>) -> Result<Var<'t, T>> {
         let index =
-            self.visit(name, SiteKind::Deterministic, "", value.shape(), Transform::None, Init::default);
+            self.visit(name, SiteKind::Deterministic, "", value.shape(), site::not_mapped, Init::default);
         let index = self.noted(index)?;
         self.collect(index, value);
         self.leave(index);
@@ -259,7 +259,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         kind: SiteKind,
         family: &str,
         shape: (usize, usize),
-        transform: Transform,
+        transform: impl FnOnce() -> (Transform, Option<(usize, usize)>),
         init: impl FnOnce() -> Init,
     ) -> Result<usize> {
         let index = self.cursor;
@@ -270,23 +270,23 @@ impl<'t, T: Scalar> Scope<'t, T> {
             if self.layout.site(&name).is_some() {
                 return Err(Error::DuplicateSite { site: name });
             }
-            let offset = self.layout.dim;
-            if kind == SiteKind::Latent {
-                self.layout.dim += shape.0 * shape.1;
-            }
-            let (family, init) = (family.to_string(), init());
-            let (kl, weights_drawn) = (None, false);
-            self.layout.sites.push(Site {
+            let (family, init, (transform, unconstrained)) = (family.to_string(), init(), transform());
+            let site = Site {
                 name,
                 kind,
                 family,
                 shape,
                 transform,
-                offset,
+                offset: self.layout.dim,
+                unconstrained,
                 init,
-                kl,
-                weights_drawn,
-            });
+                kl: None,
+                weights_drawn: false,
+            };
+            if kind == SiteKind::Latent {
+                self.layout.dim += site.dim();
+            }
+            self.layout.sites.push(site);
             return Ok(index);
         }
         let Some(site) = self.layout.sites.get(index) else {

@@ -1,6 +1,7 @@
 //! What the shapes at a site must be, so that nothing is counted too often, and errors that a model
 //! does not pass on.
 
+use super::site::not_of;
 use super::{Mode, Scope};
 use crate::error::{Error, Result};
 use probity_autodiff::{Scalar, Var};
@@ -58,6 +59,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
             format!("the parameters of {} are {parameters}, which does not broadcast to {shape}", D::NAME)
         } else if shape.0 * shape.1 == 0 {
             format!("a latent variable of {} has no entries", text(shape))
+        } else if let Some(problem) = not_of(&prior.support(), shape) {
+            problem
         } else {
             return Ok(());
         };

@@ -7,7 +7,7 @@ use crate::guide::{Marginal, ScaleForm};
 use crate::layout::{Init, ScaleStart, SiteKind, Start, Transform};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{
-    Arg, ExpScale, Formula, Key, Real, Scalar, ScaleMap, SoftplusScale, Terms, Var, formula,
+    Arg, ExpScale, Formula, Key, Real, Scalar, ScaleMap, SoftplusScale, Terms, Value, Var, formula,
 };
 use probity_distributions::{Distribution, KlMethod, Sample, Support};
 
@@ -34,11 +34,12 @@ impl<'t, T: Scalar> Scope<'t, T> {
         prior: &D,
         init: impl FnOnce() -> Init,
     ) -> Result<usize> {
-        let transform = transform(&prior.support());
-        if transform == Transform::None {
+        let support = prior.support();
+        if support.is_discrete() {
             return Err(Error::DiscreteLatent { site: self.full_name(name), family: D::NAME });
         }
         self.check_latent(name, prior)?;
+        let transform = || transform(&support, prior.shape());
         let index = self.visit(name, SiteKind::Latent, D::NAME, prior.shape(), transform, init)?;
         self.check_parameters(index, prior)?;
         Ok(index)
@@ -54,7 +55,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
                 self.out.priors.push(fixed_normal(prior));
                 let moved = self.moved(index, prior);
                 let site = &self.layout.sites[index];
-                let (rows, cols) = site.shape;
+                let (rows, cols) = site.unconstrained_shape();
                 let u = match moved {
                     Some(u) => u,
                     None => site.start(self.noise_key(index))?,
@@ -121,7 +122,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
             return x;
         }
         // ln q - ln p at the draw, with the exact entropy in the place of ln q.
-        let n = self.layout.sites[index].size() as f64;
+        let n = self.layout.sites[index].dim() as f64;
         let log_scales = match q.form {
             ScaleForm::Softplus => Var::map_sum(formula!(f64 | rho | rho.softplus().ln()), [q.rho]),
             ScaleForm::Log => q.rho.sum(),
@@ -172,10 +173,11 @@ impl<'t, T: Scalar> Scope<'t, T> {
         self.key.fold_in(index as u64)
     }
 
-    /// The site's entries of the flat unconstrained vector, in the site's shape.
+    /// The site's numbers of the flat unconstrained vector, in the shape that they have.
     fn part(&self, u: Var<'t, T>, index: usize) -> Var<'t, T> {
         let site = &self.layout.sites[index];
-        u.rows(site.offset..site.offset + site.size()).reshape(site.shape.0, site.shape.1)
+        let (rows, cols) = site.unconstrained_shape();
+        u.rows(site.offset..site.offset + rows * cols).reshape(rows, cols)
     }
 
     pub(super) fn add_kl(&mut self, index: usize, kl: Var<'t, T>, method: KlMethod) {
@@ -202,7 +204,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
     ) -> Result {
         let got = value.shape();
         self.check_observed(name, distribution, got)?;
-        let index = self.visit(name, SiteKind::Observed, D::NAME, got, Transform::None, Init::default)?;
+        let index = self.visit(name, SiteKind::Observed, D::NAME, got, not_mapped, Init::default)?;
         self.check_parameters(index, distribution)?;
         let empty = got.0 * got.1 == 0;
         if self.checking {
@@ -228,7 +230,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
     pub(super) fn factored(&mut self, name: &str, log_density: Var<'t, T>) -> Result {
         let shape = log_density.shape();
         self.check_factor(name, shape)?;
-        let index = self.visit(name, SiteKind::Observed, "factor", shape, Transform::None, Init::default)?;
+        let index = self.visit(name, SiteKind::Observed, "factor", shape, not_mapped, Init::default)?;
         if self.checking && !self.discovering {
             let bad = |x: &[T]| x.iter().map(|x| x.to_f64()).find(|x| !x.is_finite());
             if let Some(value) = log_density.read_lanes(bad) {
@@ -270,7 +272,14 @@ impl<'t, T: Scalar> Scope<'t, T> {
             Support::Category(n) => Support::<f64>::Category(n).contains(x),
             _ => x.is_finite(),
         };
-        let bad = value.read(|x| x.iter().map(|v| v.to_f64()).enumerate().find(|(i, v)| !inside(*i, *v)));
+        let bad = value.read(|x| match support {
+            Support::Mapped(m) => {
+                let x: Vec<f64> = x.iter().map(|v| v.to_f64()).collect();
+                let found = m.outside(&x, value.shape(), &|k, i| limit(m.limits()[k], i));
+                found.map(|i| (i, x[i]))
+            }
+            _ => x.iter().map(|v| v.to_f64()).enumerate().find(|(i, v)| !inside(*i, *v)),
+        });
         match bad {
             None => Ok(()),
             Some((index_in, value)) => {
@@ -287,8 +296,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         support: Support<Var<'t, T>>,
         start: impl FnOnce(&Self) -> Result<Start>,
     ) -> Result<usize> {
-        let transform = transform(&support);
-        if transform == Transform::None {
+        if support.is_discrete() {
             return Err(Error::DiscreteLatent { site: self.full_name(name), family: "param" });
         }
         for limit in support.limits() {
@@ -303,12 +311,15 @@ impl<'t, T: Scalar> Scope<'t, T> {
             let problem = format!("a parameter of {} × {} has no entries", shape.0, shape.1);
             return Err(Error::SiteShape { site: self.full_name(name), problem });
         }
+        if let Some(problem) = not_of(&support, shape) {
+            return Err(Error::SiteShape { site: self.full_name(name), problem });
+        }
         let mut at = None;
         if self.discovering {
             at = Some(start(self)?);
         }
         let init = || Init { loc: at.unwrap_or(Start::Constant(0.0)), scale: ScaleStart::Constant(0.0) };
-        self.visit(name, SiteKind::Param, "", shape, transform, init)
+        self.visit(name, SiteKind::Param, "", shape, || transform(&support, shape), init)
     }
 
     /// The value of a point parameter.
@@ -324,7 +335,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         let u = match u {
             Some(u) => u,
             None => {
-                let (rows, cols) = site.shape;
+                let (rows, cols) = site.unconstrained_shape();
                 let values = site.start(self.key.fold_in(index as u64))?;
                 DMatrix::from_vec(rows, cols, values).on(self.tape)
             }
@@ -336,14 +347,32 @@ impl<'t, T: Scalar> Scope<'t, T> {
     }
 }
 
-fn transform<V>(support: &Support<V>) -> Transform {
-    match support {
+/// How a value of this shape is made of unconstrained numbers, and their shape, if it is another.
+fn transform<V: Value>(support: &Support<V>, shape: (usize, usize)) -> (Transform, Option<(usize, usize)>) {
+    let transform = match support {
         Support::Real => Transform::Identity,
         Support::Positive | Support::StrictlyPositive => Transform::Exp,
         Support::Interval(..) => Transform::Interval,
         Support::GreaterThan(..) => Transform::Above,
         Support::LessThan(..) => Transform::Below,
+        Support::Mapped(map) => Transform::Mapped(map.name.to_string()),
         _ => Transform::None,
+    };
+    (transform, support.unconstrained_shape(shape).filter(|unconstrained| *unconstrained != shape))
+}
+
+/// The transform of what is no variable.
+pub(super) fn not_mapped() -> (Transform, Option<(usize, usize)>) {
+    (Transform::None, None)
+}
+
+/// Why a support has no values of this shape; none if it has.
+pub(super) fn not_of<V: Value>(support: &Support<V>, (rows, cols): (usize, usize)) -> Option<String> {
+    match support {
+        Support::Mapped(map) if map.unconstrained_shape((rows, cols)).is_none() => {
+            Some(format!("no {rows} × {cols} matrix belongs to the support {:?}", map.name))
+        }
+        _ => None,
     }
 }
 

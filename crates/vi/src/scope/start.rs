@@ -9,7 +9,7 @@ use crate::layout::{Init, SiteKind, Start};
 use crate::model::Model;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::fill_normal;
-use probity_autodiff::{Key, Scalar, Tape, Terms, Var};
+use probity_autodiff::{Key, Scalar, Tape, Terms, Value, Var};
 use probity_distributions::{Distribution, Event, Support};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -113,7 +113,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
                 let places = of(loc).into_iter().zip(of(scale));
                 Some(places.map(|(middle, spread)| Place { middle, spread }).collect())
             }
-            None if prior.event() == Event::Entry => {
+            None if prior.event() == Event::Entry && by_entry(&prior.support()) => {
                 let support = prior.support();
                 let density = |u: &[f64]| {
                     let u = DMatrix::from_column_slice(rows, cols, u).on(self.tape);
@@ -134,12 +134,17 @@ impl<'t, T: Scalar> Scope<'t, T> {
     }
 }
 
+/// Whether the support's entries do not depend on each other.
+fn by_entry<V: Value>(support: &Support<V>) -> bool {
+    !matches!(support, Support::Mapped(map) if map.event != Event::Entry)
+}
+
 fn numbers<T: Scalar>(x: &[T]) -> Vec<f64> {
     x.iter().map(|x| x.to_f64()).collect()
 }
 
 /// Where the mode is looked for first.
-fn grid<V>(support: &Support<V>) -> Vec<f64> {
+fn grid<V: Value>(support: &Support<V>) -> Vec<f64> {
     match support {
         Support::Real => {
             let up = (-4..=12).map(|k| 4f64.powi(k));
@@ -249,7 +254,8 @@ fn at_start<T: Scalar>(model: &dyn Model<T>, found: Discovered, key: Key) -> Res
         match site.kind {
             SiteKind::Latent => u.extend(start),
             SiteKind::Param => {
-                starts.push(Some(Arc::new(DMatrix::from_iterator(site.shape.0, site.shape.1, start))));
+                let (rows, cols) = site.unconstrained_shape();
+                starts.push(Some(Arc::new(DMatrix::from_iterator(rows, cols, start))));
                 continue;
             }
             _ => {}

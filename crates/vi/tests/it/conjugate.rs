@@ -127,12 +127,13 @@ fn a_learned_prior_scale_reaches_its_optimum() {
     let y = normals(3, 40, 1) * 2.5;
     let want = (y.norm_squared() / 40.0 - 1.0).sqrt();
     let start = DMatrix::from_element(1, 1, 0.3);
-    let q = fit(|s: &mut Scope| {
-        let a = s.param("a", &start, probity_distributions::Support::Positive)?;
-        let effects = s.sample("effects", Normal::new(0.0, a).rows(40))?;
-        s.observe("y", Normal::new(effects, 1.0), &y)
-    })
-    .unwrap();
+    let q = Fit::new()
+        .run(|s: &mut Scope| {
+            let a = s.param("a", &start, probity_distributions::Support::Positive)?;
+            let effects = s.sample("effects", Normal::new(0.0, a).rows(40))?;
+            s.observe("y", Normal::new(effects, 1.0), &y)
+        })
+        .unwrap();
     let draws = q.draws(3).unwrap();
     assert!((draws["a"].mean()[0] / want - 1.0).abs() < 0.01, "{} {want}", draws["a"].mean());
     assert_eq!(draws["a"].sd()[0], 0.0);

@@ -4,6 +4,7 @@ mod allocations;
 mod automatic;
 mod common;
 mod conjugate;
+mod constraints;
 mod density;
 mod diagnostics;
 mod errors;

@@ -27,7 +27,7 @@ fn the_table_has_names_kinds_shapes_and_offsets() {
         .layout()
         .sites()
         .iter()
-        .map(|s| (s.name.as_str(), s.kind, s.shape, s.transform, s.offset))
+        .map(|s| (s.name.as_str(), s.kind, s.shape, s.transform.clone(), s.offset))
         .collect();
     use SiteKind::*;
     assert_eq!(

@@ -515,7 +515,7 @@ fn flat_priors_and_half_lines_are_fitted() {
             s.observe("z", Normal::new(m.rows(1..2), 1.0), &Y)
         })
         .unwrap();
-    let transforms: Vec<_> = q.layout().latent().map(|s| s.transform).collect();
+    let transforms: Vec<_> = q.layout().latent().map(|s| s.transform.clone()).collect();
     assert_eq!(transforms, [Transform::Identity, Transform::Above, Transform::Below, Transform::Interval]);
     let draws = q.draws(4000).unwrap();
     let mean = Y.iter().sum::<f64>() / 8.0;

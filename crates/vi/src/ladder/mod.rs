@@ -230,13 +230,9 @@ impl Ladder {
             verdict.check_each(What::Drift, &drift);
         }
         let gaussian = weighted.gaussians[0].clone();
-        let weighted_answer = Answer {
-            gaussian,
-            points,
-            stands: Stands::Weighted,
-            verdict,
-            evaluations: evaluator.evaluations,
-        };
+        let (k_hat, evaluations) = (weighted.psis.k_hat, evaluator.evaluations);
+        let weighted_answer =
+            Answer { gaussian, points, stands: Stands::Weighted, verdict, k_hat, evaluations };
         if weighted_answer.verdict.grade() == Grade::A {
             return Ok(weighted_answer);
         }

@@ -4,7 +4,7 @@ use super::data::{Data, DataError};
 use super::models::{self, AnyModel};
 use super::reference::{Reference, entry};
 use probity_autodiff::nalgebra::DMatrix;
-use probity_vi::{ByRef, Corrected, Fit, Model, Posterior, SiteDraws, SiteKind};
+use probity_vi::{ByRef, Corrected, Fit, Grade, Model, Posterior, SiteDraws, SiteKind, Verdict};
 use serde_json::{Value, json};
 use std::fmt;
 use std::path::Path;
@@ -26,6 +26,8 @@ pub struct Outcome {
     /// Without a reference, none.
     errors: Option<Errors>,
     verdict: String,
+    /// The checks that allow no A.
+    because: Vec<String>,
     k_hat: Option<f64>,
     gradients: usize,
     seconds: f64,
@@ -62,12 +64,15 @@ pub fn fit(name: &str, folder: &Path, seed: u64) -> Result<Outcome, DataError> {
         failure: None,
         errors: None,
         verdict: "error".into(),
+        because: Vec::new(),
         k_hat: None,
         gradients: 0,
         seconds,
     };
     let judged = fitted.and_then(|posterior| {
         (outcome.verdict, outcome.k_hat) = verdict(&posterior);
+        let checks = posterior.verdict().into_iter().flat_map(Verdict::checks);
+        outcome.because = checks.filter(|c| c.grade > Grade::A).map(|c| c.to_string()).collect();
         outcome.gradients = posterior.report().gradients;
         reference.map(|reference| errors(&posterior, &reference)).transpose()
     });
@@ -155,6 +160,7 @@ impl fmt::Display for Outcome {
         write!(
             f,
             "{name:<44} {mean:>8} {sd:>8} {rms:>7} {verdict:>7} {k_hat:>7} {gradients:>9} {seconds:>8.2}"
-        )
+        )?;
+        self.because.iter().try_for_each(|check| write!(f, "\n    {check}"))
     }
 }

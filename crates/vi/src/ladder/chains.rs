@@ -29,9 +29,9 @@ pub(super) fn chains(
     if starts.is_empty() {
         return Ok(None);
     }
-    let (learn, warmup) = if d <= LEARNED { (MetricKind::Dense, 400) } else { (MetricKind::Fixed, 200) };
+    let (learn, warmup) = if d <= LEARNED { (MetricKind::Dense, 250) } else { (MetricKind::Fixed, 150) };
     let mut best: Option<Answer> = None;
-    let (mut draws, mut acceptance) = (1000, 0.8);
+    let (mut draws, mut acceptance) = (500, 0.9);
     for round in 0.. {
         let nuts = Nuts::new()
             .chains(CHAINS)
@@ -59,7 +59,7 @@ pub(super) fn chains(
         let done = best.as_ref().is_some_and(|b| b.verdict.grade() == Grade::A);
         let mut next = cost;
         if diverged && acceptance < 0.98 {
-            acceptance = if acceptance < 0.9 { 0.95 } else { 0.99 };
+            acceptance = if acceptance < 0.95 { 0.97 } else { 0.99 };
             next *= 2;
         } else if slow {
             draws *= 3;

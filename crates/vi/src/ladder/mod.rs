@@ -218,6 +218,8 @@ impl Ladder {
         quantities: &[Quantity],
         key: Key,
     ) -> Result<Answer> {
+        // A solution that went astray is no metric.
+        let best = if best.cholesky().is_ok() { best } else { start };
         let gaussians = modes::find(evaluator, best, start, self.budget / 16, key.fold_in_str("modes"))?;
         let weighted = weigh::weigh(evaluator, gaussians, key.fold_in_str("weigh"))?;
         let mut verdict = Verdict::new(quantities.iter().map(|q| q.name.clone()));

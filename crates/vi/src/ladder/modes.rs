@@ -13,7 +13,7 @@ use probity_autodiff::random::fill_normal;
 /// The most modes.
 const MOST: usize = 5;
 /// How many places afar are looked at, and how many of them a climb follows at most.
-const PLACES: usize = 192;
+const PLACES: usize = 512;
 const CLIMBS: usize = 24;
 /// How far from the mean they are, in standard deviations.
 const AFAR: [f64; 4] = [5.0, 10.0, 20.0, 40.0];
@@ -42,16 +42,18 @@ pub(super) fn find(
     let lbfgs = Lbfgs::new().iterations(60).tolerance(1e-3);
     // Climbs that ended far from the mean, with the density there.
     let mut ends: Vec<(Vec<f64>, f64)> = Vec::new();
-    let (mut gradient, mut climbs) = (vec![0.0; d], 0);
-    for z in places {
-        let value = whitened.gradient(&z, &mut gradient)?;
-        evaluator.evaluations += 1;
-        let newton = z.iter().zip(&gradient).map(|(z, g)| (z + g).powi(2)).sum::<f64>().sqrt();
+    let points: Vec<f64> = places.iter().flat_map(|z| whitened.place(z).to_vec()).collect();
+    let (mut values, mut gradients) = (vec![0.0; places.len()], vec![0.0; points.len()]);
+    evaluator.gradients(&points, &mut values, &mut gradients)?;
+    let mut climbs = 0;
+    for ((z, value), gradient) in places.iter().zip(values).zip(gradients.chunks_exact_mut(d)) {
+        whitened.factor.unwhiten_transposed(gradient);
+        let newton = z.iter().zip(gradient).map(|(z, g)| (z + *g).powi(2)).sum::<f64>().sqrt();
         if !value.is_finite() || newton < home || climbs == CLIMBS {
             continue;
         }
         climbs += 1;
-        let Ok(path) = lbfgs.run(&mut whitened, &z) else { continue };
+        let Ok(path) = lbfgs.run(&mut whitened, z) else { continue };
         evaluator.evaluations += path.evaluations;
         if path.ended == Ended::Iterations {
             continue;
@@ -152,6 +154,14 @@ impl<'a> Whitened<'a> {
     pub(super) fn new(target: AnyTarget<'a>, mean: &[f64], factor: Dense) -> Self {
         Self { target, mean: mean.to_vec(), factor, u: vec![0.0; mean.len()] }
     }
+
+    /// Where z is in the target's coordinates.
+    fn place(&mut self, z: &[f64]) -> &[f64] {
+        self.u.copy_from_slice(z);
+        self.factor.unwhiten(&mut self.u);
+        self.u.iter_mut().zip(&self.mean).for_each(|(u, m)| *u += m);
+        &self.u
+    }
 }
 
 impl Target for Whitened<'_> {
@@ -160,9 +170,7 @@ impl Target for Whitened<'_> {
     }
 
     fn gradient(&mut self, z: &[f64], gradient: &mut [f64]) -> Result<f64> {
-        self.u.copy_from_slice(z);
-        self.factor.unwhiten(&mut self.u);
-        self.u.iter_mut().zip(&self.mean).for_each(|(u, m)| *u += m);
+        self.place(z);
         let value = self.target.gradient(&self.u, gradient)?;
         self.factor.unwhiten_transposed(gradient);
         Ok(value)

@@ -58,7 +58,7 @@ impl What {
     fn row(self) -> Row {
         match self {
             What::ParetoK => at_most(
-                0.5,
+                0.65,
                 0.7,
                 "importance weights have a tail of k = {}",
                 "the posterior is not near a Gaussian in unconstrained numbers; raise the budget so that chains can run",
@@ -70,8 +70,8 @@ impl What {
                 "the posterior is far from every Gaussian that was tried; raise the budget so that chains can run",
             ),
             What::ParetoKOfSquares => at_most(
-                0.7,
-                0.9,
+                0.8,
+                1.1,
                 "squared distances from the mean have a tail of k = {}",
                 "the posterior has tails so heavy that its standard deviation does not exist or is carried by rare draws; use \
                  quantiles, or a prior with lighter tails",

@@ -4,6 +4,7 @@ mod common;
 mod conformance;
 mod conformance_more;
 mod edges;
+mod extreme_values;
 mod extremes;
 mod flat;
 mod gaussian;

@@ -193,8 +193,8 @@ fn gaussians_are_vectorised(x: &DMatrix<f32>, one: f64) -> Result<(), String> {
 struct Adam;
 
 impl Update<f32> for Adam {
-    fn update(&self, _: usize, params: &[f32], gradient: &[f32], to: &mut [f32], memory: &mut [&mut [f32]]) {
-        let [m, v] = memory else { panic!("two arrays") };
+    fn update(&self, _: usize, params: &[f32], gradient: &[f32], to: &mut [f32], state: &mut [&mut [f32]]) {
+        let [m, v] = state else { panic!("two arrays") };
         STEP.apply(params, gradient, to, [m, v]);
     }
     fn adam(&self, _: Range<usize>) -> Option<AdamStep> {
@@ -209,7 +209,7 @@ fn changes_are_vectorised(one: f64) -> Result<(), String> {
         let x = DMatrix::<f32>::from_fn(N, columns, |i, j| (i + 7 * j) as f32 * 1e-4 - 1.0);
         let mut params = Params::<f32>::new();
         let [loc, rho] = ["loc", "rho"].map(|name| params.add(name, &x));
-        let mut memory = [vec![0.0; 2 * x.len()], vec![0.0; 2 * x.len()]];
+        let mut state = [vec![0.0; 2 * x.len()], vec![0.0; 2 * x.len()]];
         let (mut tape, mut time) = (Tape::new(), f64::INFINITY);
         for _ in 0..rounds {
             tape.reset();
@@ -217,9 +217,9 @@ fn changes_are_vectorised(one: f64) -> Result<(), String> {
             let [loc, rho] = [loc, rho].map(|id| tape.param(&params, id));
             let (draw, kl) = tape.gaussian_draw::<SoftplusScale>(loc, rho, (0.0, 1.0), Key::new(1));
             let objective = draw.sum() + kl;
-            let mut memory = memory.each_mut().map(|m| m.as_mut_slice());
+            let mut state = state.each_mut().map(|m| m.as_mut_slice());
             time = time.min(best(1, || {
-                black_box(tape.backward_and_update(objective, &Adam, &mut memory));
+                black_box(tape.backward_and_update(objective, &Adam, &mut state));
             }));
         }
         within(name, time / columns as f64 / one, 1.5)?;

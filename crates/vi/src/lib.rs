@@ -51,7 +51,6 @@
 //!   KL counts once. Any other weight is a setting by name, and stands in the report.
 //! * The same seed gives the same bits, for any number of threads.
 #![forbid(unsafe_code)]
-mod auto;
 pub mod diagnostics;
 mod draws;
 mod elbo;
@@ -74,6 +73,7 @@ pub mod pathfinder;
 mod posterior;
 mod report;
 mod scope;
+mod stopping_rule;
 mod target;
 pub mod verdict;
 

@@ -14,8 +14,8 @@ struct Adam {
 const STEP: AdamStep = AdamStep { betas: (0.9, 0.99), rate: 0.01, epsilon: 1e-6, keep: 0.999 };
 
 impl<T: Scalar> Update<T> for Adam {
-    fn update(&self, _: usize, params: &[T], gradient: &[T], to: &mut [T], memory: &mut [&mut [T]]) {
-        let [m, v] = memory else { panic!("two arrays") };
+    fn update(&self, _: usize, params: &[T], gradient: &[T], to: &mut [T], state: &mut [&mut [T]]) {
+        let [m, v] = state else { panic!("two arrays") };
         STEP.apply(params, gradient, to, [m, v]);
     }
     fn adam(&self, _: Range<usize>) -> Option<AdamStep> {
@@ -135,9 +135,9 @@ fn apart<T: Scalar>(tape: &mut Tape<T>, params: &Params<T>, objective: Objective
     let objective =
         objective(tape, ["loc", "rho", "other"].map(|x| tape.param(params, params.find(x).unwrap())));
     let gradient = tape.backward(objective).params().to_vec();
-    let mut memory = [m.as_mut_slice(), v.as_mut_slice()];
+    let mut state = [m.as_mut_slice(), v.as_mut_slice()];
     let norm =
-        update(&Adam { says: false }, params.as_slice(), &gradient, &mut new, &mut memory, &mut Vec::new());
+        update(&Adam { says: false }, params.as_slice(), &gradient, &mut new, &mut state, &mut Vec::new());
     (new, [m, v], norm)
 }
 

@@ -14,8 +14,8 @@ struct Rule {
 }
 
 impl<T: Scalar> Update<T> for Rule {
-    fn update(&self, _: usize, params: &[T], gradient: &[T], to: &mut [T], memory: &mut [&mut [T]]) {
-        let [m, v] = memory else { panic!("two arrays") };
+    fn update(&self, _: usize, params: &[T], gradient: &[T], to: &mut [T], state: &mut [&mut [T]]) {
+        let [m, v] = state else { panic!("two arrays") };
         STEP.apply(params, gradient, to, [m, v]);
     }
     fn adam(&self, entries: Range<usize>) -> Option<AdamStep> {
@@ -64,17 +64,17 @@ fn two_steps<T: Scalar>(rule: Option<Rule>, threads: usize) -> (Vec<T>, [Vec<T>;
                 }
             }
             let [m, v] = &mut moments;
-            let mut memory = [m.as_mut_slice(), v.as_mut_slice()];
+            let mut state = [m.as_mut_slice(), v.as_mut_slice()];
             let norm = match &rule {
                 Some(rule) => {
-                    let norm = tape.backward_and_update(objective, rule, &mut memory);
+                    let norm = tape.backward_and_update(objective, rule, &mut state);
                     tape.swap_params_gradient(&mut buffer);
                     norm
                 }
                 None => {
                     let gradient = tape.backward_leaves(objective).params().to_vec();
                     let rule = Rule { says: false, until: 0 };
-                    update(&rule, params.as_slice(), &gradient, &mut buffer, &mut memory, &mut scratch)
+                    update(&rule, params.as_slice(), &gradient, &mut buffer, &mut state, &mut scratch)
                 }
             };
             tape.unbind();

@@ -136,8 +136,7 @@ impl<'t, T: Scalar> Entropy<Var<'t, T>> for Dirichlet<Var<'t, T>> {
     fn entropy(&self) -> Var<'t, T> {
         let each = formula!(|a| gamma_entropy(positive_or_nan(a), R::one()));
         let each = Var::map(each, [self.concentration]).sum_axis(Axis::Cols);
-        let f =
-            formula!(|each, total, free| { each - gamma_entropy(total, R::one()) - free * total.digamma() });
+        let f = formula!(|each, total, free| each - gamma_entropy(total, R::one()) - free * total.digamma());
         Var::map(f, [each, self.total(), (self.concentration.ncols() as f64 - 1.0).into()])
     }
 }

@@ -5,6 +5,7 @@ mod conformance;
 mod conformance_more;
 mod constraints;
 mod edges;
+mod extreme_values;
 mod extremes;
 mod flat;
 mod gaussian;

@@ -188,13 +188,13 @@ impl<T: Scalar> Engine<T> {
         model: &(dyn Model<T> + Sync),
         at: At<'_, T>,
         rule: &dyn Update<T>,
-        memory: &mut [&mut [T]],
+        optimizer_state: &mut [&mut [T]],
     ) -> Result<(Elbo, f64, &mut AlignedVec<T>)> {
         let task = self.task(at);
         let worker = &mut self.workers[0];
         let norm = self.threads.during(|| {
             worker.back(model, &task, Tape::bind_donating_gradient, |tape, objective| {
-                tape.backward_and_update(objective, rule, memory)
+                tape.backward_and_update(objective, rule, optimizer_state)
             })
         })?;
         Ok((worker.elbo, norm, &mut worker.gradient))

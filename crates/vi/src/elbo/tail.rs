@@ -1,12 +1,13 @@
 //! How heavy the tails of an estimate's terms are.
 
+use crate::diagnostics::Pareto;
+
 /// The shape of the generalised Pareto distribution fitted to the tails of the terms of a Monte
 /// Carlo estimate, the heavier one of both: 0 for a tail that falls exponentially, from ½ on a
 /// variance does not exist, from 1 on a mean. None for fewer than 100 terms, for terms that are not
 /// finite, and where they differ only by rounding.
 ///
-/// Source: Zhang, Stephens 2009, "A new and efficient estimation method for the generalized Pareto
-/// distribution"; size of the tail and prior of the shape as in Vehtari et al. 2024, "Pareto
+/// The fit is that of [`Pareto`]; source of the size of the tail: Vehtari et al. 2024, "Pareto
 /// smoothed importance sampling".
 pub(crate) fn tail_shape(terms: &[f64]) -> Option<f64> {
     let n = terms.len();
@@ -22,31 +23,8 @@ pub(crate) fn tail_shape(terms: &[f64]) -> Option<f64> {
     }
     let above: Vec<f64> = sorted[n - size..].iter().map(|t| t - sorted[n - size - 1]).collect();
     let below: Vec<f64> = sorted[..size].iter().rev().map(|t| sorted[size] - t).collect();
-    [above, below].iter().filter_map(|excess| shape(excess)).reduce(f64::max)
-}
-
-/// The shape, of positive numbers that rise; none if they do not spread.
-fn shape(x: &[f64]) -> Option<f64> {
-    let n = x.len() as f64;
-    let quartile = x[(n / 4.0 + 0.5) as usize - 1];
-    let last = x[x.len() - 1];
-    if !(quartile > 0.0 && last < f64::INFINITY) {
-        return None;
-    }
-    let points = 30 + n.sqrt() as usize;
-    let mean_log = |theta: f64| x.iter().map(|x| (-theta * x).ln_1p()).sum::<f64>() / n;
-    let (thetas, likelihoods): (Vec<f64>, Vec<f64>) = (0..points)
-        .map(|j| {
-            let theta = 1.0 / last + (1.0 - (points as f64 / (j as f64 + 0.5)).sqrt()) / (3.0 * quartile);
-            let k = mean_log(theta);
-            (theta, n * ((-theta / k).ln() - k - 1.0))
-        })
-        .unzip();
-    let top = likelihoods.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let weights: Vec<f64> = likelihoods.iter().map(|l| (l - top).exp()).collect();
-    let theta = thetas.iter().zip(&weights).map(|(t, w)| t * w).sum::<f64>() / weights.iter().sum::<f64>();
-    // Ten observations of a shape of ½.
-    Some((mean_log(theta) * n + 5.0) / (n + 10.0)).filter(|k| k.is_finite())
+    let shapes = [above, below].map(|excess| Pareto::fit(&excess).shape);
+    shapes.into_iter().filter(|shape| shape.is_finite()).reduce(f64::max)
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ mod check;
 mod run;
 mod solved;
 
-use crate::auto::Auto;
 use crate::elbo::Engine;
 use crate::error::Result;
 use crate::guide::Guide;
@@ -16,10 +15,11 @@ use crate::model::Model;
 #[cfg(feature = "progress")]
 use crate::observer::Progress;
 use crate::observer::{Observer, StepInfo};
-use crate::optim::{Adam, Memory, Optimizer, Schedule};
+use crate::optim::{Adam, Optimizer, OptimizerState, Schedule};
 use crate::posterior::{Corrected, Posterior};
 use crate::report::{Method, Report};
 use crate::scope::{Estimator, Minibatches, discover_start};
+use crate::stopping_rule::StoppingRule;
 use probity_autodiff::{Key, Params, Scalar};
 use run::State;
 use std::time::{Duration, Instant};
@@ -314,14 +314,14 @@ probity_autodiff::precompiled! {
         }
         let params = fit.start(&found.layout, key)?;
         let multipliers = fit.multipliers(&params);
-        let expected = fit.steps.unwrap_or(Auto::MOST) / fit.history_every + 1;
+        let expected = fit.steps.unwrap_or(StoppingRule::MOST) / fit.history_every + 1;
         let minibatches = fit.minibatch.map(|size| Minibatches { size, shuffled: fit.shuffle });
         let mut state = State {
             rates: multipliers.clone(),
             multipliers,
             engine: Engine::new(&found, fit.draws, minibatches, fit.estimator, key.fold_in_str("fit")),
             history: Vec::with_capacity(expected.min(1 << 20)),
-            memory: Memory::new(fit.optimizer.as_ref(), params.len()),
+            optimizer_state: OptimizerState::new(fit.optimizer.as_ref(), params.len()),
             params,
         };
         let covariance = fit.solves_for(&found.layout);

@@ -1,14 +1,14 @@
 //! The steps of a fit.
 
 use super::Fit;
-use crate::auto::Auto;
 use crate::elbo::{At, Engine, Loss};
 use crate::error::{Error, Result};
 use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
 use crate::observer::{Observer, StepInfo};
-use crate::optim::{Memory, Rule, clip_norm};
+use crate::optim::{OptimizerState, Rule, clip_norm};
 use crate::report::Stopped;
+use crate::stopping_rule::StoppingRule;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Params, Scalar};
 use std::ops::{ControlFlow, Range};
@@ -90,12 +90,19 @@ impl<T: Scalar> Fit<T> {
         observers: &mut [&mut dyn Observer],
         deadline: Option<Instant>,
     ) -> Result<(usize, Stopped)> {
-        let mut auto = Auto::new(state.params.len());
-        let (mut taken, mut stopped) = (Auto::MOST, Stopped::Limit);
-        for step in 0..Auto::MOST {
-            let (factor, kl_weight) = (auto.factor(), self.kl_weight.last());
-            let info = self.one_step(model, state, (step, Auto::MOST), factor, kl_weight, Some(&mut auto))?;
-            if auto.finished_after(info.elbo.value(), state.params.as_slice()) {
+        let mut stopping = StoppingRule::new(state.params.len());
+        let (mut taken, mut stopped) = (StoppingRule::MOST, Stopped::Limit);
+        for step in 0..StoppingRule::MOST {
+            let (factor, kl_weight) = (stopping.factor(), self.kl_weight.last());
+            let info = self.one_step(
+                model,
+                state,
+                (step, StoppingRule::MOST),
+                factor,
+                kl_weight,
+                Some(&mut stopping),
+            )?;
+            if stopping.finished_after(info.elbo.value(), state.params.as_slice()) {
                 (taken, stopped) = (step + 1, Stopped::Plateau);
             }
             if told(observers, &info).is_break() && stopped == Stopped::Limit {
@@ -108,7 +115,7 @@ impl<T: Scalar> Fit<T> {
                 break;
             }
         }
-        auto.finish(state.params.as_mut_slice());
+        stopping.finish(state.params.as_mut_slice());
         Ok((taken, stopped))
     }
 
@@ -119,13 +126,13 @@ impl<T: Scalar> Fit<T> {
         (step, steps): (usize, usize),
         factor: f64,
         kl_weight: f64,
-        mut auto: Option<&mut Auto>,
+        mut stopping: Option<&mut StoppingRule>,
     ) -> Result<StepInfo> {
         let rate = self.optimizer.rate() * factor;
         for ((_, now), (_, multiplier)) in state.rates.iter_mut().zip(&state.multipliers) {
             *now = rate * multiplier;
         }
-        let State { engine, params, memory, rates, .. } = state;
+        let State { engine, params, optimizer_state, rates, .. } = state;
         let loss = Loss { kl_weight, scale: self.loss_scale };
         let at = At { guide: self.guide.as_ref(), params, step, loss };
         let (elbo, gradient_norm, changed) =
@@ -133,25 +140,25 @@ impl<T: Scalar> Fit<T> {
                 // Nothing more is to be known of the gradient than a part of it at a time.
                 self.optimizer.begin();
                 let rule = Rule { optimizer: self.optimizer.as_ref(), rates };
-                let (mut arrays, count) = memory.parts();
+                let (mut arrays, count) = optimizer_state.parts();
                 engine.step_updating(model, at, &rule, &mut arrays[..count])?
             } else {
                 let (elbo, gradient) = engine.step(model, at)?;
                 let clipped = self.clip.map(|limit| clip_norm(gradient, limit));
                 let (norm, next) =
-                    memory.advance(self.optimizer.as_mut(), params.as_slice(), gradient, rates);
+                    optimizer_state.advance(self.optimizer.as_mut(), params.as_slice(), gradient, rates);
                 (elbo, clipped.unwrap_or(norm), next)
             };
         if !elbo.value().is_finite() || !gradient_norm.is_finite() {
             // The parameters are still those of the step.
             return Err(engine.explain(model, at));
         }
-        if let Some(auto) = &mut auto {
-            self.guide.units(params, &mut auto.units);
+        if let Some(stopping) = &mut stopping {
+            self.guide.units(params, &mut stopping.units);
         }
         params.exchange(changed);
-        if let Some(auto) = auto {
-            auto.after_step(changed, params.as_mut_slice());
+        if let Some(stopping) = stopping {
+            stopping.after_step(changed, params.as_mut_slice());
         }
         let info = StepInfo { step, steps, elbo, kl_weight, rate, gradient_norm };
         if step % self.history_every == 0 {
@@ -175,7 +182,7 @@ pub(super) struct State<T: Scalar> {
     pub(super) engine: Engine<T>,
     pub(super) params: Params<T>,
     /// The optimiser's.
-    pub(super) memory: Memory<T>,
+    pub(super) optimizer_state: OptimizerState<T>,
     /// The multiplier of every range of parameters, and the rate of this step.
     pub(super) multipliers: Vec<(Range<usize>, f64)>,
     pub(super) rates: Vec<(Range<usize>, f64)>,

@@ -93,7 +93,7 @@ impl<T: Scalar> Optimizer<T> for Adam {
     }
 
     /// The first and the second moment.
-    fn memory(&self) -> usize {
+    fn state_arrays(&self) -> usize {
         2
     }
 
@@ -103,8 +103,8 @@ impl<T: Scalar> Optimizer<T> for Adam {
         self.corrections = (root / (1.0 - self.powers.0), root);
     }
 
-    fn update(&self, rate: f64, params: &[T], gradient: &[T], to: &mut [T], memory: &mut [&mut [T]]) {
-        let [m, v] = memory else { unreachable!("Adam has two arrays") };
+    fn update(&self, rate: f64, params: &[T], gradient: &[T], to: &mut [T], state: &mut [&mut [T]]) {
+        let [m, v] = state else { unreachable!("Adam has two arrays") };
         self.step(rate).apply(params, gradient, to, [m, v]);
     }
 

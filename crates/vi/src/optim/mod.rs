@@ -4,18 +4,18 @@ mod adam;
 mod clip;
 mod lbfgs;
 mod line_search;
-mod memory;
 mod schedule;
 mod sgd;
+mod state;
 
 pub use adam::Adam;
 pub use clip::clip_norm;
 pub(crate) use lbfgs::rescale;
 pub use lbfgs::{Ended, Lbfgs, OptimPath};
-pub use memory::Memory;
-pub(crate) use memory::Rule;
 pub use schedule::Schedule;
 pub use sgd::Sgd;
+pub use state::OptimizerState;
+pub(crate) use state::Rule;
 
 use crate::error::{Error, Result};
 use probity_autodiff::{AdamStep, Scalar};
@@ -36,17 +36,17 @@ fn require_rate(setting: &'static str, rate: f64) -> Result {
 /// A rule that changes parameters by their gradient. Losses are minimised.
 ///
 /// The rule knows the step; what it remembers of the parameters stands in arrays beside them
-/// ([`Memory`]). So any part of the parameters can be updated by itself: as soon as its gradient is
+/// ([`OptimizerState`]). So any part of the parameters can be updated by itself: as soon as its gradient is
 /// complete, and on any thread.
 ///
 /// ```
-/// use probity_vi::optim::{Adam, Memory, Optimizer};
+/// use probity_vi::optim::{Adam, OptimizerState, Optimizer};
 ///
 /// let (mut adam, mut x) = (Adam::new(0.1), vec![1.0, -2.0]);
-/// let mut memory = Memory::new(&adam, 2);
+/// let mut state = OptimizerState::new(&adam, 2);
 /// for _ in 0..500 {
 ///     let gradient = vec![2.0 * (x[0] - 3.0), 2.0 * (x[1] - 5.0)];
-///     memory.step(&mut adam, &mut x, &gradient, &[(0..2, 0.1)]);
+///     state.step(&mut adam, &mut x, &gradient, &[(0..2, 0.1)]);
 /// }
 /// assert!((x[0] - 3.0_f64).abs() < 1e-3 && (x[1] - 5.0).abs() < 1e-3);
 /// ```
@@ -63,15 +63,15 @@ pub trait Optimizer<T: Scalar>: Debug + Send + Sync {
     fn rate(&self) -> f64;
 
     /// How many numbers it remembers of every parameter, at most four.
-    fn memory(&self) -> usize;
+    fn state_arrays(&self) -> usize;
 
     /// Begins a step.
     fn begin(&mut self);
 
     /// Some of the parameters, with their rate in this step, their gradient, and where their new
-    /// values go. `memory` has the same entries of every array. The new value of a parameter may
+    /// values go. `state` has the same entries of every array. The new value of a parameter may
     /// depend on nothing but what belongs to it.
-    fn update(&self, rate: f64, params: &[T], gradient: &[T], to: &mut [T], memory: &mut [&mut [T]]);
+    fn update(&self, rate: f64, params: &[T], gradient: &[T], to: &mut [T], state: &mut [&mut [T]]);
 
     /// What the step is, at this rate, if it is one of Adam with its two arrays: loops that make
     /// gradients can then use them up entry by entry, with the result of

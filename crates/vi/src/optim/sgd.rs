@@ -37,14 +37,14 @@ impl<T: Scalar> Optimizer<T> for Sgd {
     }
 
     /// The velocity.
-    fn memory(&self) -> usize {
+    fn state_arrays(&self) -> usize {
         1
     }
 
     fn begin(&mut self) {}
 
-    fn update(&self, rate: f64, params: &[T], gradient: &[T], to: &mut [T], memory: &mut [&mut [T]]) {
-        for ((to, b), (p, g)) in to.iter_mut().zip(memory[0].iter_mut()).zip(params.iter().zip(gradient)) {
+    fn update(&self, rate: f64, params: &[T], gradient: &[T], to: &mut [T], state: &mut [&mut [T]]) {
+        for ((to, b), (p, g)) in to.iter_mut().zip(state[0].iter_mut()).zip(params.iter().zip(gradient)) {
             let velocity = b.num() * self.momentum + g.num();
             *b = T::from_num(velocity);
             *to = T::from_num(p.num() - velocity * rate);

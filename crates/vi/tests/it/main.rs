@@ -20,4 +20,5 @@ mod reference;
 mod same_bits;
 mod samplers;
 mod scope;
+mod site_data;
 mod sites;

@@ -5,7 +5,7 @@ use probity_autodiff::Scalar;
 use probity_distributions::{
     Exponential, Gamma, HalfCauchy, HalfNormal, KlMethod, LogNormal, Normal, Uniform,
 };
-use probity_vi::optim::{Adam, Memory, Optimizer, Schedule, Sgd, clip_norm};
+use probity_vi::optim::{Adam, Optimizer, OptimizerState, Schedule, Sgd, clip_norm};
 use probity_vi::{Error, Fit, Init, LogJoint, Report, Result, ScaleStart, Scope, Start};
 
 fn standard(s: &mut Scope<'_>) -> Result {
@@ -47,7 +47,7 @@ fn settings_of_optimisers_are_checked() {
         fn rate(&self) -> f64 {
             -1.0
         }
-        fn memory(&self) -> usize {
+        fn state_arrays(&self) -> usize {
             0
         }
         fn begin(&mut self) {}
@@ -60,11 +60,11 @@ fn settings_of_optimisers_are_checked() {
 
 fn after_one_huge_gradient<T: Scalar>(huge: f64) -> (f64, f64) {
     let mut adam = Adam::new(0.1);
-    let (mut memory, mut p) = (Memory::<T>::new(&adam, 1), [T::from_f64(0.0)]);
+    let (mut state, mut p) = (OptimizerState::<T>::new(&adam, 1), [T::from_f64(0.0)]);
     let mut first = 0.0;
     for i in 0..5000 {
         let g = [T::from_f64(if i == 20 { huge } else { p[0].to_f64() - 3.0 })];
-        memory.step(&mut adam, &mut p, &g, &[(0..1, 0.1)]);
+        state.step(&mut adam, &mut p, &g, &[(0..1, 0.1)]);
         if i == 20 {
             first = p[0].to_f64();
         }
@@ -87,9 +87,9 @@ fn adam_recovers_from_a_gradient_whose_square_overflows() {
     }
     // Every gradient overflows: the steps are those of the rate against its sign.
     let mut adam = Adam::new(0.1);
-    let (mut memory, mut p) = (Memory::<f32>::new(&adam, 2), [0.0f32, 5.0]);
+    let (mut state, mut p) = (OptimizerState::<f32>::new(&adam, 2), [0.0f32, 5.0]);
     for _ in 0..200 {
-        memory.step(&mut adam, &mut p, &[1e25, -1e38], &[(0..2, 0.1)]);
+        state.step(&mut adam, &mut p, &[1e25, -1e38], &[(0..2, 0.1)]);
     }
     // The first steps are shortened by the correction of the moments.
     assert!(p[0] < -5.0 && p[0] >= -20.0 && p[1] > 10.0 && p[1] <= 25.0, "{p:?}");

@@ -2,7 +2,7 @@
 
 use probity_autodiff::Scalar;
 use probity_autodiff::simd::Isa;
-use probity_vi::optim::{Adam, Memory, Optimizer, Schedule, Sgd, clip_norm};
+use probity_vi::optim::{Adam, Optimizer, OptimizerState, Schedule, Sgd, clip_norm};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -23,12 +23,12 @@ fn adam_is_the_scalar_loop() {
         let (mut m, mut v) = (vec![0.0; n], vec![0.0; n]);
         let mut adam = Adam::new(0.3).betas(0.8, 0.95).epsilon(1e-6).decay(decay);
         assert_eq!(Optimizer::<f64>::rate(&adam), 0.3);
-        let mut memory = Memory::new(&adam, n);
+        let mut state = OptimizerState::new(&adam, n);
         for step in 0..50 {
             let rates = [(0..10, 0.3), (10..n, 0.1)];
             let g = gradient(&x, step);
             let norm = g.iter().map(|g| g * g).sum::<f64>().sqrt();
-            assert!((memory.step(&mut adam, &mut x, &g, &rates) / norm - 1.0).abs() < 1e-14);
+            assert!((state.step(&mut adam, &mut x, &g, &rates) / norm - 1.0).abs() < 1e-14);
             let g = gradient(&y, step);
             for i in 0..n {
                 let rate = if i < 10 { 0.3 } else { 0.1 };
@@ -48,7 +48,7 @@ fn adam_is_the_scalar_loop() {
 #[test]
 fn the_first_step_of_adam_is_the_rate() {
     let (mut adam, mut x) = (Adam::new(0.1), [1.0f32, 1.0]);
-    Memory::new(&adam, 2).step(&mut adam, &mut x, &[1e-3, -50.0], &[(0..2, 0.1)]);
+    OptimizerState::new(&adam, 2).step(&mut adam, &mut x, &[1e-3, -50.0], &[(0..2, 0.1)]);
     assert!((x[0] - 0.9).abs() < 1e-5 && (x[1] - 1.1).abs() < 1e-5, "{x:?}");
 }
 
@@ -61,12 +61,12 @@ fn long_vectors_are_updated_in_pieces() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let (mut sgd, mut x) = (Sgd::new(1.0).momentum(0.5), vec![0.0; n]);
-            let mut memory = Memory::new(&sgd, n);
+            let mut state = OptimizerState::new(&sgd, n);
             let norms = [1.0, 2.0].map(|scale| {
                 let g: Vec<f64> = (0..n).map(|i| scale * (i as f64).sin()).collect();
-                memory.step(&mut sgd, &mut x, &g, &rates)
+                state.step(&mut sgd, &mut x, &g, &rates)
             });
-            (x, norms, memory.arrays().map(|a| a.to_vec()).collect::<Vec<_>>())
+            (x, norms, state.arrays().map(|a| a.to_vec()).collect::<Vec<_>>())
         })
     };
     let one = of(1);
@@ -87,27 +87,27 @@ fn long_vectors_are_updated_in_pieces() {
 fn moments_do_not_become_subnormal() {
     let mut adam = Adam::new(0.01);
     let mut x = [1.0f32; 20];
-    let mut memory = Memory::new(&adam, 20);
+    let mut state = OptimizerState::new(&adam, 20);
     for step in 0..5000 {
         let g: Vec<f32> = (0..20).map(|i| if step < 10 + i { 10.0f32.powi(-2 * i) } else { 0.0 }).collect();
-        memory.step(&mut adam, &mut x, &g, &[(0..20, 0.01)]);
-        for m in memory.arrays().flatten() {
+        state.step(&mut adam, &mut x, &g, &[(0..20, 0.01)]);
+        for m in state.arrays().flatten() {
             assert!(*m == 0.0 || m.is_normal(), "step {step}: {m:e}");
         }
     }
     // A NaN is not flushed.
-    memory.step(&mut adam, &mut x, &[f32::NAN; 20], &[(0..20, 0.01)]);
+    state.step(&mut adam, &mut x, &[f32::NAN; 20], &[(0..20, 0.01)]);
     assert!(x[0].is_nan());
 }
 
 fn descend<T: Scalar>(optimizer: &mut dyn Optimizer<T>, steps: usize) -> f64 {
     // ½ (x - 3)².
     let mut x = [T::from_f64(0.0)];
-    let mut memory = Memory::new(optimizer, 1);
+    let mut state = OptimizerState::new(optimizer, 1);
     for _ in 0..steps {
         let g = [T::from_f64(x[0].to_f64() - 3.0)];
         let rate = optimizer.rate();
-        memory.step(optimizer, &mut x, &g, &[(0..1, rate)]);
+        state.step(optimizer, &mut x, &g, &[(0..1, rate)]);
     }
     x[0].to_f64()
 }
@@ -166,7 +166,7 @@ fn adam_is_vectorised() {
     }
     let n = 4096;
     let (mut adam, mut x, g) = (Adam::new(0.01), vec![0.1_f32; n], vec![0.2_f32; n]);
-    let mut memory = Memory::new(&adam, n);
+    let mut state = OptimizerState::new(&adam, n);
     let best = |work: &mut dyn FnMut()| {
         let time = |_| {
             let start = Instant::now();
@@ -177,7 +177,7 @@ fn adam_is_vectorised() {
     };
     let ratio = |_| {
         let step = best(&mut || {
-            black_box(memory.step(&mut adam, &mut x, &g, &[(0..n, 0.01)]));
+            black_box(state.step(&mut adam, &mut x, &g, &[(0..n, 0.01)]));
         });
         let additions = best(&mut || {
             black_box(g.iter().fold(0.0, |sum, g| black_box(sum + g)));

@@ -10,6 +10,7 @@ use super::Run;
 use super::dot::SUMS;
 use super::vector::Vector;
 use crate::real::Scalar;
+use crate::simd::align_frame;
 use num_traits::Zero;
 use std::any::TypeId;
 use std::ops::Range;
@@ -116,6 +117,7 @@ impl<T: Copy> MaskedColumns<T> {
     /// `V`'s contract; the pointers are valid for these sizes.
     #[inline(always)]
     pub(super) unsafe fn on<V: Vector<Num = T>, const W: usize>(self, _: &mut Scratch) {
+        align_frame();
         // SAFETY: the caller's contract; the rest after whole rounds is masked.
         unsafe {
             for first in (0..self.n).step_by(V::LEN) {

@@ -18,7 +18,7 @@ use probity_autodiff::Scalar;
 /// falls as the span grows, and a slow drift shows between spans where the noise of the ELBO would
 /// hide it. Source of the averages: Polyak, Juditsky 1992.
 #[derive(Debug)]
-pub(crate) struct Auto {
+pub(crate) struct StoppingRule {
     stage: usize,
     windows: Vec<(f64, f64)>,
     window: Window,
@@ -32,7 +32,7 @@ pub(crate) struct Auto {
     pub(crate) units: Vec<f64>,
 }
 
-impl Auto {
+impl StoppingRule {
     /// The most steps that a fit without a given number takes.
     pub(crate) const MOST: usize = 50_000;
     const WINDOW: usize = 100;
@@ -156,36 +156,36 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use super::Auto;
+    use super::StoppingRule;
 
     #[test]
     fn a_rising_elbo_keeps_the_rate_and_a_flat_one_ends_the_fit() {
-        let mut auto = Auto::new(1);
+        let mut rule = StoppingRule::new(1);
         for step in 0..2000 {
-            assert!(!auto.finished_after(step as f64, &[0.0]));
+            assert!(!rule.finished_after(step as f64, &[0.0]));
         }
-        assert_eq!(auto.factor(), 1.0);
+        assert_eq!(rule.factor(), 1.0);
         let flat = |i: usize| if i.is_multiple_of(2) { 2000.0 } else { 2001.0 };
-        let end = (0..20_000).position(|i| auto.finished_after(flat(i), &[3.0]));
+        let end = (0..20_000).position(|i| rule.finished_after(flat(i), &[3.0]));
         assert!(end.is_some_and(|steps| steps > 1000 && steps < 4000), "{end:?}");
         let mut result = [0.0];
-        auto.finish(&mut result);
+        rule.finish(&mut result);
         assert_eq!(result, [3.0]);
     }
 
     #[test]
     fn a_drift_that_the_elbo_does_not_show_keeps_the_fit_going() {
-        let mut auto = Auto::new(1);
-        let end = (0..20_000).position(|i| auto.finished_after(0.0, &[i as f64 * 1e-3]));
+        let mut rule = StoppingRule::new(1);
+        let end = (0..20_000).position(|i| rule.finished_after(0.0, &[i as f64 * 1e-3]));
         assert_eq!(end, None);
     }
 
     #[test]
     fn steps_are_measured_in_units_with_a_floor() {
-        let mut auto = Auto::new(2);
-        auto.units.copy_from_slice(&[100.0, 1e-3]);
+        let mut rule = StoppingRule::new(2);
+        rule.units.copy_from_slice(&[100.0, 1e-3]);
         let mut params = [5.01f64, 5.01];
-        auto.after_step(&[5.0, 5.0], &mut params);
+        rule.after_step(&[5.0, 5.0], &mut params);
         assert!((params[0] - 6.0).abs() < 1e-9 && (params[1] - 5.01).abs() < 1e-12, "{params:?}");
     }
 }

@@ -1,13 +1,13 @@
-//! What an optimiser remembers of the parameters, and a step.
+//! The state of an optimiser, and a step.
 
 use super::Optimizer;
 use probity_autodiff::{AdamStep, AlignedVec, Scalar, Update, update};
 use std::ops::Range;
 
-/// What an optimiser remembers of every parameter: arrays beside the parameters, of their length, 0
+/// The state of an optimiser: arrays beside the parameters, of their length, 0
 /// at first.
 #[derive(Clone, Debug)]
-pub struct Memory<T> {
+pub struct OptimizerState<T> {
     arrays: Vec<Array<T>>,
     /// The parameters after a step.
     next: AlignedVec<T>,
@@ -32,14 +32,14 @@ impl<T: Scalar> Array<T> {
     }
 }
 
-impl<T: Scalar> Memory<T> {
+impl<T: Scalar> OptimizerState<T> {
     /// For so many parameters.
     ///
     /// # Panics
     /// If the optimiser asks for more than four arrays.
     pub fn new(optimizer: &dyn Optimizer<T>, parameters: usize) -> Self {
-        let count = optimizer.memory();
-        assert!(count <= MOST, "Memory: {count} arrays, of at most {MOST}");
+        let count = optimizer.state_arrays();
+        assert!(count <= MOST, "OptimizerState: {count} arrays, of at most {MOST}");
         let arrays = (0..count).map(|i| Array::new(i, parameters)).collect();
         Self { arrays, next: AlignedVec::new(parameters, T::from_f64(0.0)), scratch: Vec::new() }
     }
@@ -73,7 +73,7 @@ impl<T: Scalar> Memory<T> {
         norm
     }
 
-    /// As [`step`](Memory::step), but the new values are left in the returned vector. What is put
+    /// As [`step`](OptimizerState::step), but the new values are left in the returned vector. What is put
     /// in its place is overwritten.
     pub(crate) fn advance(
         &mut self,
@@ -105,15 +105,15 @@ pub(crate) struct Rule<'a, T> {
 }
 
 impl<T: Scalar> Update<T> for Rule<'_, T> {
-    fn update(&self, at: usize, params: &[T], gradient: &[T], to: &mut [T], memory: &mut [&mut [T]]) {
+    fn update(&self, at: usize, params: &[T], gradient: &[T], to: &mut [T], state: &mut [&mut [T]]) {
         let end = at + params.len();
         for (range, rate) in self.rates.iter().filter(|(range, _)| range.start < end && at < range.end) {
             let part = range.start.max(at) - at..range.end.min(end) - at;
             if part.len() == params.len() {
-                return self.optimizer.update(*rate, params, gradient, to, memory);
+                return self.optimizer.update(*rate, params, gradient, to, state);
             }
-            let (mut parts, count) = (Default::default(), memory.len());
-            fill(&mut parts, memory.iter_mut().map(|m| &mut m[part.clone()]));
+            let (mut parts, count) = (Default::default(), state.len());
+            fill(&mut parts, state.iter_mut().map(|m| &mut m[part.clone()]));
             let (params, gradient) = (&params[part.clone()], &gradient[part.clone()]);
             self.optimizer.update(*rate, params, gradient, &mut to[part], &mut parts[..count]);
         }

@@ -248,7 +248,7 @@ impl Summary {
 
 /// A number in four significant digits: as it is where that takes little room, else with an
 /// exponent.
-fn significant(x: f64) -> String {
+pub(crate) fn significant(x: f64) -> String {
     let size = x.abs();
     if x == 0.0 || !x.is_finite() {
         return format!("{x}");

@@ -51,6 +51,8 @@
 //!   KL counts once. Any other weight is a setting by name, and stands in the report.
 //! * The same seed gives the same bits, for any number of threads.
 #![forbid(unsafe_code)]
+mod comparison;
+mod corrected;
 pub mod diagnostics;
 mod draws;
 mod elbo;
@@ -77,6 +79,8 @@ mod stopping_rule;
 mod target;
 pub mod verdict;
 
+pub use comparison::{Compared, Comparison, Fitted, NutsCheck, compare};
+pub use corrected::Corrected;
 pub use draws::{Draws, SiteDraws, Summary, SummaryRow};
 pub use elbo::Elbo;
 pub use error::{Error, Result};
@@ -91,7 +95,7 @@ pub use model::{ByRef, Model};
 #[cfg(feature = "progress")]
 pub use observer::Progress;
 pub use observer::{Observer, StepInfo};
-pub use posterior::{Corrected, Posterior};
+pub use posterior::Posterior;
 pub use report::{Method, Narrowed, Report, Stopped};
 pub use scope::{Batch, Data, Estimator, Scope, Table};
 pub use target::{LogDensity, Target};

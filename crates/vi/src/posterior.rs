@@ -1,20 +1,26 @@
 //! The result of a fit: draws, summaries, predictions.
 
+use crate::comparison::NutsCheck;
+use crate::corrected::Corrected;
 use crate::draws::{Draws, SiteDraws};
 use crate::elbo::{Elbo, tail_shape};
 use crate::error::{Error, Result};
-use crate::guide::{Guide, Joint};
-use crate::ladder::Stands;
+use crate::fit::quantities;
+use crate::gaussian::Gaussian;
+use crate::guide::Guide;
+use crate::ladder::{Stands, grade};
 use crate::layout::{FindShaped, Layout, SiteKind};
-use crate::model::Model;
+use crate::log_joint::LogJoint;
+use crate::model::{ByRef, Model};
+use crate::nuts::{MetricKind, Nuts};
 use crate::observer::StepInfo;
 use crate::report::Report;
 use crate::scope::{Mode, Run, discover, run};
+use crate::target::AnyTarget;
 use crate::verdict::Verdict;
 use probity_autodiff::{Key, Params, Scalar, Tape, Threads};
 use probity_distributions::Estimate;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A fitted posterior, with the model it belongs to.
@@ -27,44 +33,6 @@ pub struct Posterior<M, T: Scalar = f64> {
     history: Vec<StepInfo>,
     report: Report,
     key: Key,
-}
-
-/// Draws that stand for the posterior in the place of those of the guide.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Corrected {
-    /// The number of unconstrained numbers, d.
-    pub dim: usize,
-    /// Draws with equal weights in random order, d unconstrained numbers each.
-    #[serde(with = "probity_autodiff::serde_float")]
-    pub points: Vec<f64>,
-    /// How they came about.
-    pub stands: Stands,
-}
-
-impl Corrected {
-    /// The number of draws.
-    pub fn len(&self) -> usize {
-        self.points.len() / self.dim.max(1)
-    }
-
-    /// Whether there are no draws.
-    pub fn is_empty(&self) -> bool {
-        self.points.is_empty()
-    }
-
-    /// Draw `i`; after the last one they are taken again from the first.
-    fn point(&self, i: usize) -> &[f64] {
-        let at = i % (self.points.len() / self.dim) * self.dim;
-        &self.points[at..at + self.dim]
-    }
-
-    /// Draw `i` on a tape.
-    fn joint<'t, T: Scalar>(&self, tape: &'t Tape<T>, i: usize) -> Joint<'t, T> {
-        let point = self.point(i);
-        let fill = |u: &mut [T]| u.iter_mut().zip(point).for_each(|(u, x)| *u = T::from_f64(*x));
-        let entropy = tape.constant_with(1, 1, |x| x.fill(T::from_f64(0.0)));
-        Joint { u: tape.constant_with(self.dim, 1, fill), entropy }
-    }
 }
 
 impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
@@ -246,12 +214,33 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     }
 
     /// Mean, standard deviation and quantiles of every latent and deterministic number, by 2000
-    /// draws.
+    /// draws, or by all that stand in the place of those of the guide.
     ///
     /// # Errors
     /// What the model reports.
     pub fn summary(&self) -> Result<crate::draws::Summary> {
-        Ok(self.draws(2000)?.summary())
+        self.summary_by(self.corrected.as_ref())
+    }
+
+    fn summary_by(&self, corrected: Option<&Corrected>) -> Result<crate::draws::Summary> {
+        let latent = |name: &str| self.layout.site(name).is_some_and(|s| s.kind != SiteKind::Observed);
+        let n = corrected.map_or(2000, Corrected::len);
+        let fitted = Fitted { corrected, ..self.fitted() };
+        Ok(predict_sites(fitted, &self.model, n, &latent)?.summary())
+    }
+
+    /// The same posterior by four chains of the No-U-Turn sampler that learn their metric from
+    /// nothing, beside this one. It takes some hundred thousand gradients.
+    ///
+    /// Chains start where guides start; a model whose density is not finite there, or whose modes
+    /// are far from each other, is not one for this check. Point parameters stand at their start.
+    ///
+    /// # Errors
+    /// What the model reports, or if the density is not finite at the start.
+    pub fn check_by_nuts(&self) -> Result<NutsCheck> {
+        let (points, verdict) = independent_chains(self.fitted(), &self.model)?;
+        let chains = Corrected { dim: self.layout.dim, points, stands: Stands::Chains };
+        Ok(NutsCheck { fit: self.summary()?, nuts: self.summary_by(Some(&chains))?, verdict })
     }
 }
 
@@ -364,6 +353,22 @@ probity_autodiff::precompiled! {
             }
         }
         Ok(Draws { sites, n })
+    }
+}
+
+probity_autodiff::precompiled! {
+    /// Draws of chains that know nothing of the fit, and whether to believe them.
+    fn independent_chains<T>(
+        fitted: Fitted<'a, T>,
+        model: &'a (dyn Model<T> + Sync),
+    ) -> Result<(Vec<f64>, Verdict)> {
+        const DENSE: usize = 60;
+        let joint = LogJoint::<_, T>::new(ByRef(model))?;
+        let start = Gaussian::start(fitted.layout, fitted.key.fold_in_str("check"))?;
+        let learn = if joint.dim() <= DENSE { MetricKind::Dense } else { MetricKind::Diagonal };
+        let nuts = Nuts::new().learn(learn).acceptance(0.9);
+        let samples = nuts.run(&AnyTarget::new(joint), start.mean.as_slice())?;
+        Ok((samples.draws(), grade(&samples, &quantities(fitted.layout))))
     }
 }
 

@@ -4,6 +4,9 @@ mod check;
 mod run;
 mod solved;
 
+pub(crate) use solved::quantities;
+
+use crate::corrected::Corrected;
 use crate::elbo::Engine;
 use crate::error::Result;
 use crate::guide::Guide;
@@ -16,7 +19,7 @@ use crate::model::Model;
 use crate::observer::Progress;
 use crate::observer::{Observer, StepInfo};
 use crate::optim::{Adam, Optimizer, OptimizerState, Schedule};
-use crate::posterior::{Corrected, Posterior};
+use crate::posterior::Posterior;
 use crate::report::{Method, Report};
 use crate::scope::{Estimator, Minibatches, discover_start};
 use crate::stopping_rule::StoppingRule;

@@ -2,6 +2,7 @@
 
 use super::Fit;
 use super::run::{State, told};
+use crate::corrected::Corrected;
 use crate::draws::entry_name;
 use crate::elbo::Elbo;
 use crate::error::Result;
@@ -12,7 +13,6 @@ use crate::layout::{Layout, Site, SiteKind};
 use crate::log_joint::LogJoint;
 use crate::model::{ByRef, Model};
 use crate::observer::{Observer, StepInfo};
-use crate::posterior::Corrected;
 use crate::report::{Narrowed, Stopped};
 use crate::scope::{Discovered, Estimator};
 use crate::verdict::Verdict;

@@ -15,6 +15,7 @@ mod proposal;
 mod rescue;
 mod weigh;
 
+pub(crate) use chains::grade;
 pub(crate) use evaluator::Evaluator;
 pub(crate) use rescue::solve_from;
 

@@ -22,3 +22,4 @@ mod samplers;
 mod scope;
 mod site_data;
 mod sites;
+mod verdict;

@@ -70,7 +70,8 @@ pub mod prelude {
     };
     pub use probity_vi::optim::{Adam, Schedule, Sgd};
     pub use probity_vi::{
-        ByRef, Estimator, Fit, KlWeight, LogJoint, MeanField, Model, Posterior, Progress, Scope, fit,
+        ByRef, Estimator, Fit, FullRank, Grade, KlWeight, LogJoint, MeanField, Model, Posterior, Progress,
+        Scope, Verdict, compare, fit,
     };
 }
 

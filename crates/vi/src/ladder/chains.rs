@@ -31,7 +31,7 @@ pub(super) fn chains(
     }
     let (learn, warmup) = if d <= LEARNED { (MetricKind::Dense, 250) } else { (MetricKind::Fixed, 150) };
     let mut best: Option<Answer> = None;
-    let (mut draws, mut acceptance) = (500, 0.9);
+    let (mut draws, mut acceptance) = (1000, 0.9);
     for round in 0.. {
         let nuts = Nuts::new()
             .chains(CHAINS)

@@ -13,6 +13,7 @@ mod evaluator;
 mod modes;
 mod proposal;
 mod rescue;
+mod tails;
 mod weigh;
 
 pub(crate) use chains::grade;
@@ -226,6 +227,8 @@ impl Ladder {
         let mut verdict = Verdict::new(quantities.iter().map(|q| q.name.clone()));
         verdict.check(What::ParetoK, weighted.psis.k_hat);
         verdict.check(What::WeightedDraws, weighted.psis.ess);
+        let degrees = tails::degrees_of_freedom(evaluator, &weighted.gaussians[0], quantities)?;
+        verdict.check_each(What::TailDegrees, &degrees);
         verdict.check_each(What::ParetoKOfSquares, &weighted.k_of_squares(quantities));
         let points = weighted.resampled(key.fold_in_str("resample"));
         if verdict.grade() == Grade::A {
@@ -239,7 +242,10 @@ impl Ladder {
         if weighted_answer.verdict.grade() == Grade::A {
             return Ok(weighted_answer);
         }
-        let chains = chains::chains(self, evaluator, &weighted, quantities, key.fold_in_str("chains"))?;
+        let mut chains = chains::chains(self, evaluator, &weighted, quantities, key.fold_in_str("chains"))?;
+        if let Some(chains) = &mut chains {
+            chains.verdict.check_each(What::TailDegrees, &degrees);
+        }
         let evaluations = evaluator.evaluations;
         Ok(match chains {
             Some(chains) if chains.verdict.grade() <= weighted_answer.verdict.grade() => {

@@ -14,6 +14,9 @@ pub enum What {
     /// k̂ of the weighted squared distances of an entry from its mean: whether its standard
     /// deviation is a number that draws can give.
     ParetoKOfSquares,
+    /// The degrees of freedom of the Student t that decays as the density does far out along an
+    /// entry.
+    TailDegrees,
     /// How far a few transitions of an exact kernel move an entry's mean or standard deviation, in
     /// standard deviations, beyond the error of the draws.
     Drift,
@@ -75,6 +78,13 @@ impl What {
                 "squared distances from the mean have a tail of k = {}",
                 "the posterior has tails so heavy that its standard deviation does not exist or is carried by rare draws; use \
                  quantiles, or a prior with lighter tails",
+            ),
+            What::TailDegrees => at_least(
+                2.5,
+                2.0,
+                "the tails decay as those of a Student t with {} degrees of freedom",
+                "with 2 or fewer no standard deviation exists, with 0 or fewer the posterior is improper: the data do not identify \
+                 this entry, give it a proper prior",
             ),
             What::Drift => at_most(
                 0.15,
@@ -163,6 +173,7 @@ impl What {
     pub(super) fn sentence(self, value: f64) -> String {
         let Row { limits: (a, _), larger_is_better, says, .. } = self.row();
         let shown = match value.abs() {
+            v if v == f64::INFINITY => "infinitely many".to_owned(),
             v if v >= 100.0 && v < 1e15 => format!("{value:.0}"),
             v if v == 0.0 || v >= 0.01 => format!("{value:.2}"),
             _ => format!("{value:.1e}"),

@@ -27,12 +27,13 @@ fn a_regression_of_seven_points() {
     })
     .unwrap();
     let summary = q.summary().unwrap();
-    // Some 2500 effective draws of heavy tails: four standard errors of a mean are 0.08.
+    // At least 400 effective draws of a skewed posterior: four standard errors of a mean are 0.2, and
+    // those of a standard deviation with kurtosis 9 are 0.28.
     let exact = [("intercept", 88.4935, 8.3483), ("slope", -8.8848, 1.7815), ("noise", 7.9580, 2.9263)];
     for (row, (name, mean, sd)) in summary.rows.iter().zip(exact) {
         assert_eq!(row.name, name);
-        assert!((row.mean - mean).abs() < 0.08 * sd, "{row:?} {mean}");
-        assert!((row.sd / sd - 1.0).abs() < 0.15, "{row:?} {sd}");
+        assert!((row.mean - mean).abs() < 0.2 * sd, "{row:?} {mean}");
+        assert!((row.sd / sd - 1.0).abs() < 0.28, "{row:?} {sd}");
     }
     assert!(grade(q.verdict()) <= Grade::B, "{}", q.report());
     assert!(q.report().elbo.unwrap().value < -32.37);
@@ -101,8 +102,9 @@ fn a_standard_deviation_that_does_not_exist_is_named() {
     });
     let verdict = Ladder::new().run(&cauchy).unwrap().verdict;
     assert_eq!(verdict.grade(), Grade::C, "{verdict}");
-    assert!(What::ParetoKOfSquares.grade(verdict.value(What::ParetoKOfSquares).unwrap()) == Grade::C);
-    assert!(verdict.to_string().contains("heavy"), "{verdict}");
+    // Of the Cauchy distribution: 1.
+    assert!((verdict.value(What::TailDegrees).unwrap() - 1.0).abs() < 0.01);
+    assert!(verdict.to_string().contains("no standard deviation exists"), "{verdict}");
 }
 
 fn line(s: &mut Scope<'_>) -> Result {

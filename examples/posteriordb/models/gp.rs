@@ -1,7 +1,7 @@
 //! Gaussian processes.
 
 use super::super::data::{Data, DataError};
-use super::positive::OnPositive;
+use super::restricted::positive;
 use super::{AnyModel, Shared, model, shared};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Var, formula};
@@ -47,7 +47,7 @@ pub fn motorcycle(data: &Data) -> Result<AnyModel, DataError> {
     let scale = process("Xgp_sigma_1", "slambda_sigma_1")?;
     Ok(model(move |s: &mut Scope| {
         let mut process = |at: &str, (basis, frequencies): &(Shared, Shared)| {
-            let prior = OnPositive { of: StudentT::new(3.0, 0.0, 36.0), log_weight: LN_2 };
+            let prior = positive(StudentT::new(3.0, 0.0, 36.0), LN_2);
             let size = s.sample(&format!("sdgp{at}"), prior)?;
             let length = s.sample(&format!("lscale{at}"), Flat::positive())?;
             s.factor(&format!("lscale{at}.prior"), inverse_gamma(length, 1.124909, 0.0177))?;

@@ -7,9 +7,8 @@ mod hierarchical;
 mod hmm;
 mod mixture;
 mod ode;
-mod ordered;
-mod positive;
 mod regressions;
+mod restricted;
 mod time_series;
 
 use super::data::{Data, DataError};

@@ -1,7 +1,7 @@
 //! Differential equations.
 
 use super::super::data::{Data, DataError};
-use super::positive::OnPositive;
+use super::restricted::positive;
 use super::{AnyModel, model};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Ode, OdeSolver, Real};
@@ -28,7 +28,7 @@ pub fn lotka_volterra(data: &Data) -> Result<AnyModel, DataError> {
     let y = Arc::new(data.matrix("y")?);
     Ok(model(move |s: &mut Scope| {
         let of = Normal::new(s.data(&[1.0, 0.05, 1.0, 0.05]), s.data(&[0.5, 0.05, 0.5, 0.05]));
-        let theta = s.sample("theta", OnPositive { of, log_weight: 0.0 })?;
+        let theta = s.sample("theta", positive(of, 0.0))?;
         let start = s.sample("z_init", LogNormal::new(10f64.ln(), 1.0).rows(2))?;
         let sigma = s.sample("sigma", LogNormal::new(-1.0, 1.0).rows(2))?.transpose();
         let rates = [0, 1, 2, 3].map(|k| theta.at(k, 0));

@@ -123,10 +123,13 @@ fn fits_are_compared_with_their_reference() {
     write_reference(&folder, &names, &[mean, mean + 0.75 * sd], &[sd, 0.25 * sd]);
     let result = fit("sblri-blr", &folder, 1).unwrap().json();
     let got = ["worst_mean_error", "worst_sd_error", "rms_sd_error"].map(|key| result[key].as_f64().unwrap());
-    // The posterior is Student's t with 39 degrees of freedom and a weak prior; a Gaussian fit of
-    // it, and 20 000 draws, are within a few hundredths.
-    for (got, want) in got.into_iter().zip([3.0, 3.0, 3.0 / 2f64.sqrt()]) {
-        assert!((got - want).abs() < 0.3, "{result}");
+    // With priors as weak as these the posterior is Student's t with 38 degrees of freedom, wider
+    // than the standard error by a ratio of √(39/36). A fit may be a tenth off in a standard
+    // deviation, which is 0.4 of the narrow one.
+    let ratio = (39.0_f64 / 36.0).sqrt();
+    let (wide, narrow) = (ratio - 1.0, 4.0 * ratio - 1.0);
+    for (got, want) in got.into_iter().zip([3.0, narrow, wide.hypot(narrow) / 2f64.sqrt()]) {
+        assert!((got - want).abs() < 0.4, "{result}");
     }
     // What the model does not have is not passed over.
     write_reference(&folder, &["gamma[1]"], &[0.0], &[1.0]);

@@ -177,7 +177,7 @@ impl<T: Scalar> Tape<T> {
     /// let (rate, y) = (tape.scalar(0.5), tape.column(&[1.0, 2.0, 4.0]));
     /// let levels = tape.scan(Smoothing, 3, [0.0.into()], [rate, y]);
     /// assert_eq!(levels.value().as_slice(), [0.5, 1.25, 2.625]);
-    /// assert_eq!(tape.backward(levels.sum()).wrt(rate)[(0, 0)], 7.25);
+    /// assert_eq!(tape.backward(levels.sum()).wrt(rate)[(0, 0)], 6.75);
     /// ```
     ///
     /// # Panics

@@ -54,6 +54,7 @@ fn families() -> Vec<Family> {
         family!("Bernoulli_logits" ["logits"] |p| Bernoulli::from_logits(p[0]), moments variance),
         family!("Bernoulli_probs" ["probs"] |p| Bernoulli::new(p[0]), moments variance),
         family!("Categorical_logits"["logits"] | p | Categorical::new(p[0])),
+        family!("Dirichlet" ["concentration"] |p| Dirichlet::new(p[0]), moments variance),
         family!("MultivariateNormal" ["loc" "scale_tril"] |p| MultivariateNormal::from_cholesky(p[0], p[1]),
             moments covariance),
     ]
@@ -295,6 +296,9 @@ fn pairs() -> Vec<Pair> {
         pair("multivariate", ["MultivariateNormal", "MultivariateNormal"], [full, full], |p| {
             let [a, b] = [(p[0], p[1]), (p[2], p[3])].map(|(m, l)| MultivariateNormal::from_cholesky(m, l));
             a.kl_sum(&b)
+        }),
+        pair("multivariate", ["Dirichlet", "Dirichlet"], [&["concentration"], &["concentration"]], |p| {
+            Dirichlet::new(p[0]).kl_sum(&Dirichlet::new(p[1]))
         }),
         pair("multivariate", ["DiagonalNormal", "DiagonalNormal"], [normal, normal], |p| {
             DiagonalNormal::new(p[0], p[1]).kl_sum(&DiagonalNormal::new(p[2], p[3]))

@@ -1,5 +1,6 @@
 //! The tests of this crate in one binary: a module a file.
 
+mod catalogue;
 mod common;
 mod conformance;
 mod conformance_more;

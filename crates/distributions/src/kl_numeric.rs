@@ -4,6 +4,7 @@
 use crate::distribution::{Distribution, Sample};
 use crate::laws::Pieces;
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 use std::fmt;
 
 /// An integral over a one-dimensional distribution, or a sum over its counts, with an estimate of
@@ -31,12 +32,20 @@ fn expectation<D: Sample<f64>>(d: &D, g: impl Fn(f64) -> f64) -> Integral {
         return Integral { value: f64::NAN, error: f64::NAN };
     }
     let pieces = Pieces::of(d);
-    let value = pieces.expectation(d, &g);
-    if value.is_infinite() {
-        return Integral { value, error: 0.0 };
+    // An infinite number at one node is the result, and would keep the halving of intervals from
+    // ending.
+    let infinite = Cell::new(false);
+    let g = |x| {
+        let y = g(x);
+        infinite.set(infinite.get() || y == f64::INFINITY);
+        if y.is_infinite() { 0.0 } else { y }
+    };
+    let value = pieces.expectation(d, g);
+    if infinite.get() {
+        return Integral { value: f64::INFINITY, error: 0.0 };
     }
     let mass = pieces.expectation(d, |_| 1.0);
-    let coarse = pieces.coarser().expectation(d, &g);
+    let coarse = pieces.coarser().expectation(d, g);
     let scale = 1.0 + value.abs();
     let error = (value - coarse).abs() + (mass - 1.0).abs() * scale + 16.0 * f64::EPSILON * scale;
     Integral { value, error }

@@ -247,11 +247,16 @@ pub(crate) fn tangent_rest<R: Real>(q: R, p: R, steps: R) -> R {
     sum - ln_bend(e, q / p) * 0.5 + first + (stirling_rest(q) - at_p.re - step * at_p.du[0])
 }
 
-/// `q ln((q / q_sum) / (p / p_sum)) - q + p q_sum / p_sum`: never negative, and the part that
-/// `q ln(q/p) - q + p` of all components leaves when that of the sums is taken from it.
-pub(crate) fn share_gap<R: Real>([q, q_sum]: [R; 2], [p, p_sum]: [R; 2]) -> R {
-    let e = (p * (q_sum / p_sum) - q) / q;
-    -q * ln_bend(e, p / p_sum * (q_sum / q))
+/// `q ln((q / Q) / (p / P)) - q + p Q / P` with `q = p + step` and `Q = P + all_steps`: never
+/// negative, and what `q ln(q/p) - q + p` of all components leaves when that of their sums `Q` and
+/// `P` is taken from it.
+pub(crate) fn share_gap<R: Real>([p, step]: [R; 2], [total, all_steps]: [R; 2]) -> R {
+    let (q, all) = (p + step, total + all_steps);
+    // By differences for nearly equal arguments: both products are small. Else these would cancel.
+    let share = p / total;
+    let close = (share * all_steps).re().abs() < q.re();
+    let e = if close { (share * all_steps - step) / q } else { (share * all - q) / q };
+    -q * ln_bend(e, share * (all / q))
 }
 
 /// The Stirling series of `ln Γ(x)` after its first term, for `x >= 10`.

@@ -127,7 +127,7 @@ fn size(n: f64, l: f64) -> (f64, f64) {
     (n * l.sigmoid(), (n * l.sigmoid() * (-l).sigmoid()).sqrt())
 }
 
-fn quantile(p: f64, n: f64, l: f64) -> f64 {
+pub(super) fn quantile(p: f64, n: f64, l: f64) -> f64 {
     count_quantile(p, size(n, l), trials(n), |k| {
         let tails = tails(k, n, l);
         (tails.lower, tails.upper)

@@ -151,13 +151,12 @@ impl<'t, T: Scalar> KlDivergence<Dirichlet<Var<'t, T>>> for Dirichlet<Var<'t, T>
         let (a, b) = (self.concentration, p.concentration);
         let steps = Var::map(formula!(|b, a| tangent_steps(b, a)), [b, a]);
         let sum = |x: Var<'t, T>| x.sum_axis(Axis::Cols);
-        let (raised_a, raised_b, all_steps) = (a + steps, b + steps, sum(steps));
-        let each = formula!(|b, a, steps, raised_b, raised_a, sum_b, sum_a| {
+        let (raised, gaps, all_steps) = (a + steps, b - a, sum(steps));
+        let each = formula!(|b, a, steps, raised, gap, total, all_gaps| {
             let rest = tangent_rest(positive_or_nan(b), positive_or_nan(a), steps);
-            rest + share_gap([raised_b, sum_b], [raised_a, sum_a])
+            rest + share_gap([raised, gap], [total, all_gaps])
         });
-        let args = [b, a, steps, raised_b, raised_a, sum(raised_b), sum(raised_a)];
-        let each = sum(Var::map(each, args));
+        let each = sum(Var::map(each, [b, a, steps, raised, gaps, sum(raised), sum(gaps)]));
         let whole = formula!(|each, b, a, steps| not_negative(each - tangent_rest(b, a, steps)));
         Var::apply_as(terms, whole, [each, p.total(), self.total(), all_steps])
     }

@@ -74,6 +74,9 @@ impl<V: Value> Distribution<V> for Geometric<V> {
 /// The first count whose `ln P(X > k)` is at most this.
 #[inline]
 fn count_at<R: Real>(log_sf: R, p: R) -> R {
+    if p == 1.0 && !log_sf.re().is_nan() {
+        return R::zero();
+    }
     let k = log_sf.re() / Real::ln_1p(-valid(p).re()) - 1.0;
     // A quotient that rounds past a count stands for that count.
     let near = k.round();

@@ -1,6 +1,7 @@
 //! The tests of this crate in one binary: a module a file.
 
 mod catalogue;
+mod catalogue_page;
 mod common;
 mod conformance;
 mod conformance_more;

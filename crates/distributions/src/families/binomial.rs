@@ -90,7 +90,7 @@ impl<V: Value> Distribution<V> for Binomial<V> {
         common_shape(&[self.total_count, self.logits])
     }
     fn check(&self) -> Result<(), ParameterError> {
-        let whole = |n: f64| n >= 0.0 && n < f64::INFINITY && n.fract() == 0.0;
+        let whole = |n: f64| (0.0..f64::INFINITY).contains(&n) && n.fract() == 0.0;
         require(Self::NAME, "total_count", self.total_count, "a whole number of 0 or more", whole)?;
         finite(Self::NAME, "logits", self.logits)
     }

@@ -78,7 +78,7 @@ impl<'t, T: Scalar> Distribution<Var<'t, T>> for Multinomial<Var<'t, T>> {
         }
     }
     fn check(&self) -> Result<(), ParameterError> {
-        let whole = |n: f64| n >= 0.0 && n < f64::INFINITY && n.fract() == 0.0;
+        let whole = |n: f64| (0.0..f64::INFINITY).contains(&n) && n.fract() == 0.0;
         require(Self::NAME, "total_count", self.total_count, "a whole number of 0 or more", whole)?;
         require(Self::NAME, "logits", self.logits, "less than infinity and not NaN", |l| l < f64::INFINITY)
     }

@@ -33,7 +33,7 @@ impl<V: Value> Poisson<V> {
 #[inline(always)]
 pub(super) fn is_count<R: Real>(k: R) -> bool {
     let k = k.re();
-    k >= 0.0 && k < f64::INFINITY && k.fract() == 0.0
+    (0.0..f64::INFINITY).contains(&k) && k.fract() == 0.0
 }
 
 /// The log mass where there is none: `-∞`; NaN if the value or a parameter (here as a product with
@@ -190,7 +190,7 @@ impl Formula<2> for PoissonPoissonKl {
         let ratio = b / a;
         // Beyond the range of quotients the product is still a number.
         let far = b - a - a * (b.ln() - a.ln());
-        if ratio > 1e300 || ratio < 1e-300 { far } else { -a * ln_bend((b - a) / a, ratio) }
+        if !(1e-300..=1e300).contains(&ratio.re()) { far } else { -a * ln_bend((b - a) / a, ratio) }
     }
 }
 

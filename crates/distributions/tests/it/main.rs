@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod catalogue_page;
+mod catalogue_tapes;
 mod common;
 mod conformance;
 mod conformance_more;

@@ -87,6 +87,101 @@ pub(crate) fn log_gamma_draw(key: Key, a: f64) -> f64 {
     f64::NAN
 }
 
+/// [`implicit_draw`] for two parameters, with the slopes in both.
+pub(crate) fn implicit_draw_of_two<R: Real>(z: f64, a: R, b: R, slopes: impl Fn(R, R, R) -> [R; 2]) -> R {
+    let z = R::of(z);
+    if is_plain::<R>() {
+        return z;
+    }
+    let (a0, b0) = (R::of(a.re()), R::of(b.re()));
+    let (step_a, step_b) = (a - a0, b - b0);
+    let [first_a, first_b] = slopes(a0, b0, z);
+    let first = step_a * first_a + step_b * first_b;
+    let [last_a, last_b] = slopes(a, b, z + first);
+    z + (first + step_a * last_a + step_b * last_b) * 0.5
+}
+
+/// A uniform number from (0, 1) with 53 random bits, whatever the precision of the noise: the next
+/// one of an entry's own stream.
+pub(crate) fn entry_uniform<R: Real>(u: R, v: R) -> f64 {
+    let [high, low, ..] = entry_key(u, v).at(0).map(f64::from);
+    let x = ((low + 0.5) * 2f64.powi(-32) + high) * 2f64.powi(-32);
+    x.min(1.0 - f64::EPSILON / 2.0)
+}
+
+/// The first count `k` from 0 to `last` with `P(X <= k) >= p`. `tails(k)` are `P(X <= k)` and
+/// `P(X > k)`; mean and standard deviation say where to look first.
+pub(crate) fn count_quantile(
+    p: f64,
+    (mean, sd): (f64, f64),
+    last: f64,
+    tails: impl Fn(f64) -> (f64, f64),
+) -> f64 {
+    if !(0.0..=1.0).contains(&p) || mean.is_nan() || sd.is_nan() {
+        return f64::NAN;
+    }
+    if p == 1.0 {
+        return last;
+    }
+    // The smaller tail decides: it is the accurate one.
+    let enough = |k: f64| {
+        let (lower, upper) = tails(k);
+        if p <= 0.5 { lower >= p } else { upper <= 1.0 - p }
+    };
+    let at = (mean + sd * p.ndtri()).clamp(0.0, last.min(f64::MAX)).floor();
+    let (mut low, mut high, mut step) = (-1.0, last, (sd * 0.1).floor().max(1.0));
+    if enough(at) {
+        high = at;
+        while high - step > low && enough(high - step) {
+            high -= step;
+            step *= 4.0;
+        }
+        low = (high - step).max(low);
+    } else {
+        low = at;
+        while low + step < high && !enough(low + step) {
+            low += step;
+            step *= 4.0;
+        }
+        high = (low + step).min(high);
+    }
+    // Counts beyond 2⁵³ have no neighbours at distance 1.
+    while high - low > 1.0 {
+        let middle = (low + (high - low) * 0.5).floor();
+        if middle <= low || middle >= high {
+            break;
+        }
+        if enough(middle) {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    high
+}
+
+/// `Σ f(k)` over the counts from 0 to `last`, for an `f` that falls off like a mass of that mean and
+/// standard deviation.
+///
+/// Where the deviation is large every n-th count is taken, n times: an error of
+/// `exp(-2π² (sd / n)²)`, below 1e-300 here, by Poisson's summation formula. Counts farther than 40
+/// deviations (and 700) from the mean are left out.
+pub(crate) fn sum_of_counts<R: Real>((mean, sd): (f64, f64), last: f64, f: impl Fn(R) -> R) -> R {
+    if !(mean.is_finite() && sd.is_finite()) {
+        return R::of(f64::NAN);
+    }
+    let stride = (sd / 8.0).floor().max(1.0);
+    let reach = 40.0 * sd + 700.0;
+    let (low, high) = ((mean - reach).floor().max(0.0), (mean + reach).ceil().min(last));
+    let mut sum = R::zero();
+    let mut k = low;
+    while k <= high {
+        sum += f(R::of(k));
+        k += stride;
+    }
+    sum * stride
+}
+
 /// `eˢ - 1 - s`, without cancellation near 0.
 pub(crate) fn exp_minus_line<R: Real>(s: R) -> R {
     if !(s.re().abs() < 1.0) {
@@ -125,6 +220,43 @@ pub(crate) fn lgamma_above_tangent<R: Real>(q: R, p: R) -> R {
     let first = e * e / (q * 12.0);
     let at_p = stirling_rest(Dual::<R, 1>::variable(p, 0));
     sum + p * main - bend * 0.5 + first + (stirling_rest(q) - at_p.re - step * at_p.du[0])
+}
+
+/// How many times both arguments of [`lgamma_above_tangent`] are raised by 1 before the Stirling
+/// series.
+pub(crate) fn tangent_steps<R: Real>(q: R, p: R) -> R {
+    R::of((10.0 - p.re().min(q.re())).ceil().clamp(0.0, 10.0))
+}
+
+/// What [`lgamma_above_tangent`] has beside `q' ln(q'/p') - q' + p'`, with `q'` and `p'` the
+/// arguments raised by these steps. Sums of such terms cancel, and are taken together by those who
+/// add them up.
+pub(crate) fn tangent_rest<R: Real>(q: R, p: R, steps: R) -> R {
+    let step = q - p;
+    let (mut p, mut q, mut sum) = (p, q, R::zero());
+    let mut left = steps.re();
+    while left > 0.0 {
+        sum -= ln_bend(step / p, q / p);
+        p += R::one();
+        q += R::one();
+        left -= 1.0;
+    }
+    let e = step / p;
+    let first = e * e / (q * 12.0);
+    let at_p = stirling_rest(Dual::<R, 1>::variable(p, 0));
+    sum - ln_bend(e, q / p) * 0.5 + first + (stirling_rest(q) - at_p.re - step * at_p.du[0])
+}
+
+/// `q ln((q / Q) / (p / P)) - q + p Q / P` with `q = p + step` and `Q = P + all_steps`: never
+/// negative, and what `q ln(q/p) - q + p` of all components leaves when that of their sums `Q` and
+/// `P` is taken from it.
+pub(crate) fn share_gap<R: Real>([p, step]: [R; 2], [total, all_steps]: [R; 2]) -> R {
+    let (q, all) = (p + step, total + all_steps);
+    // By differences for nearly equal arguments: both products are small. Else these would cancel.
+    let share = p / total;
+    let close = (share * all_steps).re().abs() < q.re();
+    let e = if close { (share * all_steps - step) / q } else { (share * all - q) / q };
+    -q * ln_bend(e, share * (all / q))
 }
 
 /// The Stirling series of `ln Γ(x)` after its first term, for `x >= 10`.

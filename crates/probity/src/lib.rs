@@ -59,10 +59,12 @@ pub mod prelude {
         partials,
     };
     pub use probity_distributions::{
-        Bernoulli, Categorical, Cdf, DiagonalNormal, Distribution, Draws, Entropy, Estimate, Exponential,
-        Gamma, HalfCauchy, HalfNormal, KlDivergence, KlMethod, Laplace, LogNormal, Moments,
-        MultivariateNormal, Normal, Reparameterized, Sample, ScaleMixture, SoftplusNormal, StudentT, Support,
-        Uniform, family, kl_monte_carlo, laws,
+        Bernoulli, Beta, Binomial, Categorical, Cauchy, Cdf, Constraint, DiagonalNormal, Dirichlet,
+        Distribution, Draws, Entropy, Estimate, Exponential, Gamma, Geometric, Gumbel, HalfCauchy,
+        HalfNormal, HalfStudentT, InverseGamma, KlDivergence, KlMethod, Laplace, LkjCholesky, LogNormal,
+        Logistic, Mixture, Moments, Multinomial, MultivariateNormal, NegativeBinomial, Normal, Poisson,
+        Reparameterized, Sample, ScaleMixture, SoftplusNormal, StudentT, Support, Uniform, Weibull,
+        ZeroInflated, family, kl_monte_carlo, kl_quadrature, laws,
     };
     pub use probity_nn::{
         Activation, Classification, ClassificationPrediction, FittedClassification, FittedRegression, Linear,

@@ -14,6 +14,8 @@ pub(super) struct Point<R> {
     pub x: R,
     /// `1 - x`.
     pub y: R,
+    /// `y - x`.
+    pub tilt: R,
     pub ln_x: R,
     pub ln_y: R,
 }
@@ -23,17 +25,26 @@ impl<R: Real> Point<R> {
     fn of(x: R) -> Self {
         let y = -x + 1.0;
         let (ln_x, ln_y) = if x < 0.5 { (x.ln(), (-x).ln_1p()) } else { ((-y).ln_1p(), y.ln()) };
-        Self { x, y, ln_x, ln_y }
+        Self { x, y, tilt: x * -2.0 + 1.0, ln_x, ln_y }
     }
 
     /// From `ln(x / y)`.
     fn of_logit(u: R) -> Self {
-        Self { x: u.sigmoid(), y: (-u).sigmoid(), ln_x: u.log_sigmoid(), ln_y: (-u).log_sigmoid() }
+        let (ln_x, ln_y) = (u.log_sigmoid(), (-u).log_sigmoid());
+        Self { x: u.sigmoid(), y: (-u).sigmoid(), tilt: -(u * 0.5).tanh(), ln_x, ln_y }
     }
 
     /// The same point seen from the other end.
     pub(super) fn swap(self) -> Self {
-        Self { x: self.y, y: self.x, ln_x: self.ln_y, ln_y: self.ln_x }
+        Self { x: self.y, y: self.x, tilt: -self.tilt, ln_x: self.ln_y, ln_y: self.ln_x }
+    }
+
+    /// `a y - b x`, the distance to the mean times `a + b`. Near one half the coordinates are
+    /// rounded more than their difference.
+    fn gap(self, a: R, b: R) -> R {
+        let near = (a - b + (a + b) * self.tilt) * 0.5;
+        let far = a * self.y - b * self.x;
+        if self.tilt.re().abs() < 0.25 { near } else { far }
     }
 }
 
@@ -67,8 +78,7 @@ pub(super) fn tails_at<R: Real>(a: R, b: R, at: Point<R>) -> Tails<R> {
     if corner(b, a, at.y) {
         return small_corner(b, a, at.swap()).swap();
     }
-    // The distance to the mean, times a + b.
-    let gap = a * at.y - b * at.x;
+    let gap = at.gap(a, b);
     if gap.re() < 0.0 { lower_tail(b, a, at.swap(), -gap).swap() } else { lower_tail(a, b, at, gap) }
 }
 
@@ -84,7 +94,7 @@ fn log_density<R: Real>(a: R, b: R, at: Point<R>) -> R {
     if a < STIRLING_FROM || b < STIRLING_FROM {
         return at.ln_x * a + at.ln_y * b - ln_beta(a, b);
     }
-    let (sum, gap) = (a + b, a * at.y - b * at.x);
+    let (sum, gap) = (a + b, at.gap(a, b));
     // ln(1 + e) - e with 1 + e the ratio of a coordinate to its mean.
     let bend = |e: R, ln_coordinate: R, shape: R| {
         if e < -0.6 { ln_coordinate - (shape / sum).ln() - e } else { ln_1p_minus(e) }
@@ -148,6 +158,33 @@ fn small_corner<R: Real>(a: R, b: R, at: Point<R>) -> Tails<R> {
     Tails::from_expansion(at.ln_x * a - log_ab, a * sum)
 }
 
+/// [`beta_tails`] at the point whose logit `ln(x / (1 - x))` is `u`: neither end is rounded.
+pub fn beta_tails_of_logit<R: Real>(a: R, b: R, u: R) -> Tails<R> {
+    let valid = |r: f64| r > 0.0 && r < f64::INFINITY;
+    if !(valid(a.re()) && valid(b.re())) || u.re().is_nan() {
+        Tails::constant(f64::NAN, f64::NAN)
+    } else if u.re().is_infinite() {
+        if u < 0.0 { Tails::constant(0.0, 1.0) } else { Tails::constant(1.0, 0.0) }
+    } else {
+        tails_at(a, b, Point::of_logit(u))
+    }
+}
+
+/// `a ln x + b ln(1 - x) - ln B(a, b)`, the log density of Beta(`a`, `b`) in the variable
+/// `u = logit x`, without cancellation near the mean.
+pub fn beta_log_density_of_logit<R: Real>(a: R, b: R, u: R) -> R {
+    log_density(a, b, Point::of_logit(u))
+}
+
+/// The log density of Beta(`a`, `b`) at `x` in (0, 1).
+pub fn beta_log_pdf<R: Real>(a: R, b: R, x: R) -> R {
+    let at = Point::of(x);
+    if a < STIRLING_FROM || b < STIRLING_FROM {
+        return (a - 1.0) * at.ln_x + (b - 1.0) * at.ln_y - ln_beta(a, b);
+    }
+    log_density(a, b, at) - at.ln_x - at.ln_y
+}
+
 /// The density of Beta(`a`, `b`) at `x` in (0, 1), which is the derivative of `I_x(a, b)` in `x`.
 pub fn beta_pdf<R: Real>(a: R, b: R, x: R) -> R {
     let at = Point::of(x);
@@ -174,6 +211,7 @@ pub fn beta_draw_slopes<R: Real>(a: R, b: R, z: R) -> [R; 2] {
     let point = Point {
         x: lift(at.x, at.x * at.y),
         y: lift(at.y, -at.x * at.y),
+        tilt: lift(at.tilt, at.x * at.y * -2.0),
         ln_x: lift(at.ln_x, at.y),
         ln_y: lift(at.ln_y, -at.x),
     };

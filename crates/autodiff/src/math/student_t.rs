@@ -26,6 +26,37 @@ pub fn student_t_tails<R: Real>(df: R, t: R) -> Tails<R> {
     if tv.is_infinite() {
         return if tv > 0.0 { Tails::constant(1.0, 0.0) } else { Tails::constant(0.0, 1.0) };
     }
+    let left = beyond_size(df, t).half();
+    if tv < 0.0 { left } else { left.swap() }
+}
+
+/// `P(|T| <= t)` and `P(|T| > t)` with their logarithms, for `df > 0` and `t >= 0` finite; NaN
+/// elsewhere.
+pub fn half_student_t_tails<R: Real>(df: R, t: R) -> Tails<R> {
+    let (dfv, tv) = (df.re(), t.re());
+    if !(dfv > 0.0 && dfv < f64::INFINITY && tv >= 0.0) {
+        Tails::constant(f64::NAN, f64::NAN)
+    } else if tv == 0.0 {
+        Tails::constant(0.0, 1.0)
+    } else if tv == f64::INFINITY {
+        Tails::constant(1.0, 0.0)
+    } else {
+        beyond_size(df, t).swap()
+    }
+}
+
+/// The `t` with `P(|T| <= t) = p`; NaN unless `0 <= p <= 1`.
+pub fn half_student_t_icdf(df: f64, p: f64) -> f64 {
+    if !((0.0..=1.0).contains(&p) && df > 0.0 && df < f64::INFINITY) {
+        return f64::NAN;
+    }
+    let u = logit_quantile(0.5 * df, 0.5, (-p).ln_1p(), p.ln());
+    df.sqrt() * (-0.5 * u).exp()
+}
+
+/// The tails of `df / (df + T²)`: the lower one is `P(|T| > |t|)`.
+fn beyond_size<R: Real>(df: R, t: R) -> Tails<R> {
+    let a = df * 0.5;
     let ratio = t.abs() / df.sqrt();
     // The smaller of t²/df and df/t², so that neither end loses its digits.
     let beyond = ratio > 1.0;
@@ -33,10 +64,10 @@ pub fn student_t_tails<R: Real>(df: R, t: R) -> Tails<R> {
     let ln_big = small.ln_1p();
     let ln_part = ratio.ln() * if beyond { -2.0 } else { 2.0 } - ln_big;
     let part = small / (small + 1.0);
-    let near = Point { x: part, y: (small + 1.0).recip(), ln_x: ln_part, ln_y: -ln_big };
+    let rest = (small + 1.0).recip();
+    let near = Point { x: part, y: rest, tilt: (-small + 1.0) * rest, ln_x: ln_part, ln_y: -ln_big };
     let at = if beyond { near } else { near.swap() };
-    let left = tails_at(a, R::of(0.5), at).half();
-    if tv < 0.0 { left } else { left.swap() }
+    tails_at(a, R::of(0.5), at)
 }
 
 /// `P(T <= t)` with `df` degrees of freedom.

@@ -14,7 +14,7 @@ pub struct CorrelationCholesky;
 
 /// The n with `n (n - 1) / 2` entries.
 fn side(entries: usize) -> usize {
-    (1 + ((8 * entries + 1) as f64).sqrt() as usize) / 2
+    (((8 * entries + 1) as f64).sqrt() as usize).div_ceil(2)
 }
 
 /// The identity, on the tape of `x`.

@@ -80,6 +80,7 @@ pub trait Constraint<V: Value>: 'static {
     fn outside(x: &[f64], shape: (usize, usize), limit: &dyn Fn(usize, usize) -> f64) -> Option<usize>;
 }
 
+type UnconstrainedShape = fn((usize, usize)) -> Option<(usize, usize)>;
 type Map<V> = fn(V, &[V; 2]) -> V;
 type Outside = fn(&[f64], (usize, usize), &dyn Fn(usize, usize) -> f64) -> Option<usize>;
 
@@ -91,7 +92,7 @@ pub struct Mapped<V: Value> {
     /// Its event.
     pub event: Event,
     limits: [V; 2],
-    shape: fn((usize, usize)) -> Option<(usize, usize)>,
+    shape: UnconstrainedShape,
     forward: Map<V>,
     inverse: Map<V>,
     log_det: fn(V, &[V; 2], Terms) -> V,

@@ -204,7 +204,7 @@ impl<V: Value> Entropy<V> for Bernoulli<V> {
 
 /// `softplus(b) - softplus(a) - (b - a) sigmoid(a)`.
 #[derive(Clone, Copy, Debug)]
-struct LogitsKl;
+pub(super) struct LogitsKl;
 impl Formula<2> for LogitsKl {
     #[inline(always)]
     fn eval<R: Real>(&self, [a, b]: [R; 2]) -> R {
@@ -227,7 +227,7 @@ impl Formula<2> for LogitsKl {
 
 /// `p ln(p/q) + (1 - p) ln((1 - p)/(1 - q))`.
 #[derive(Clone, Copy, Debug)]
-struct ProbsKl;
+pub(super) struct ProbsKl;
 impl Formula<2> for ProbsKl {
     #[inline(always)]
     fn eval<R: Real>(&self, [p, q]: [R; 2]) -> R {

@@ -5,7 +5,7 @@ use crate::constraints::log_simplex;
 use crate::distribution::{Distribution, Entropy, Event, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod};
-use crate::special::{entry_key, implicit_draw, lgamma_above_tangent, log_gamma_draw};
+use crate::special::{entry_key, implicit_draw, log_gamma_draw, share_gap, tangent_rest, tangent_steps};
 use crate::support::Support;
 use probity_autodiff::math::gamma_inc::gamma_log_draw_slope;
 use probity_autodiff::{Axis, Draw, Formula, Key, Real, Running, Scalar, Tape, Terms, Value, Var, formula};
@@ -144,12 +144,20 @@ impl<'t, T: Scalar> Entropy<Var<'t, T>> for Dirichlet<Var<'t, T>> {
 impl<'t, T: Scalar> KlDivergence<Dirichlet<Var<'t, T>>> for Dirichlet<Var<'t, T>> {
     type Value = Var<'t, T>;
     const METHOD: KlMethod = KlMethod::Closed;
-    /// `Σ D(bₖ, aₖ) - D(Σ b, Σ a)`, `D` the height of `ln Γ` above its tangent.
+    /// `Σ D(bₖ, aₖ) - D(Σ b, Σ a)`, `D` the height of `ln Γ` above its tangent. The large parts are
+    /// taken together.
     #[track_caller]
     fn kl_terms(&self, p: &Dirichlet<Var<'t, T>>, terms: Terms) -> Var<'t, T> {
-        let above = formula!(|b, a| lgamma_above_tangent(positive_or_nan(b), positive_or_nan(a)));
-        let each = Var::map(above, [p.concentration, self.concentration]).sum_axis(Axis::Cols);
-        let whole = Var::map(above, [p.total(), self.total()]);
-        Var::apply_as(terms, formula!(|each, whole| not_negative(each - whole)), [each, whole])
+        let (a, b) = (self.concentration, p.concentration);
+        let steps = Var::map(formula!(|b, a| tangent_steps(b, a)), [b, a]);
+        let sum = |x: Var<'t, T>| x.sum_axis(Axis::Cols);
+        let (raised, gaps, all_steps) = (a + steps, b - a, sum(steps));
+        let each = formula!(|b, a, steps, raised, gap, total, all_gaps| {
+            let rest = tangent_rest(positive_or_nan(b), positive_or_nan(a), steps);
+            rest + share_gap([raised, gap], [total, all_gaps])
+        });
+        let each = sum(Var::map(each, [b, a, steps, raised, gaps, sum(raised), sum(gaps)]));
+        let whole = formula!(|each, b, a, steps| not_negative(each - tangent_rest(b, a, steps)));
+        Var::apply_as(terms, whole, [each, p.total(), self.total(), all_steps])
     }
 }

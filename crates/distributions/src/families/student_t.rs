@@ -74,7 +74,7 @@ fn log_fall<R: Real>(z: R, df: R) -> R {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct StudentTLogProb;
+pub(super) struct StudentTLogProb;
 impl Formula<4> for StudentTLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, df, loc, scale]: [R; 4]) -> R {

@@ -39,6 +39,7 @@ pub use kl::{
     kl_gradients_match, kl_is_not_negative, kl_matches_monte_carlo, kl_matches_quadrature,
     kl_of_itself_is_zero,
 };
+pub(crate) use pieces::Pieces;
 pub use sample::{samples_follow_cdf, samples_match_moments};
 
 use crate::distribution::Distribution;

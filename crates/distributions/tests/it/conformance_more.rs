@@ -22,7 +22,7 @@ struct Family {
     file: &'static str,
     parameters: &'static [&'static str],
     log_prob: AtValue,
-    entropy: OfParameters,
+    entropy: Option<OfParameters>,
     mean: Option<OfParameters>,
     /// The covariance of a family of rows, else the variance.
     spread: Option<OfParameters>,
@@ -36,11 +36,22 @@ macro_rules! family {
             file: $file,
             parameters: &[$($parameter),+],
             log_prob: |$p, x| $make.log_prob(x),
-            entropy: |$p| $make.entropy(),
+            entropy: Some(|$p| $make.entropy()),
             mean: family!(@some $($spread |$p| $make.mean())?),
             spread: family!(@some $($spread |$p| $make.$spread())?),
             cdf: family!(@some $($cdf [|$p, x| $make.cdf(x), |$p, x| $make.sf(x), |$p, x| $make.log_cdf(x),
                 |$p, x| $make.log_sf(x), |$p, x| $make.quantile(x)])?),
+        }
+    };
+    ($file:literal [$($parameter:literal)+] |$p:ident| $make:expr; no entropy $(, moments $spread:ident)?) => {
+        Family {
+            file: $file,
+            parameters: &[$($parameter),+],
+            log_prob: |$p, x| $make.log_prob(x),
+            entropy: None,
+            mean: family!(@some $($spread |$p| $make.mean())?),
+            spread: family!(@some $($spread |$p| $make.$spread())?),
+            cdf: None,
         }
     };
     (@some) => { None };
@@ -54,6 +65,13 @@ fn families() -> Vec<Family> {
         family!("Bernoulli_logits" ["logits"] |p| Bernoulli::from_logits(p[0]), moments variance),
         family!("Bernoulli_probs" ["probs"] |p| Bernoulli::new(p[0]), moments variance),
         family!("Categorical_logits"["logits"] | p | Categorical::new(p[0])),
+        family!("Dirichlet" ["concentration"] |p| Dirichlet::new(p[0]), moments variance),
+        family!("Multinomial_logits" ["total_count" "logits"] |p| Multinomial::from_logits(p[0], p[1]);
+            no entropy, moments variance),
+        family!("LKJCholesky" ["dimension" "concentration"]
+            |p| LkjCholesky::new(p[0].item() as usize, p[1]); no entropy),
+        family!("ZeroInflatedPoisson" ["gate" "rate"] |p| ZeroInflated::new(p[0], Poisson::new(p[1]));
+            no entropy, moments variance),
         family!("MultivariateNormal" ["loc" "scale_tril"] |p| MultivariateNormal::from_cholesky(p[0], p[1]),
             moments covariance),
     ]
@@ -199,7 +217,7 @@ fn check_case(family: &Family, case: &Json, check: &mut Check) {
     let values: Vec<_> = parameters.iter().map(|p| p.1.clone()).collect();
     let name = format!("{} {}", family.file, case["params"]);
     let name: String = name.chars().take(120).collect();
-    for (what, f) in [("entropy", Some(family.entropy)), ("mean", family.mean), ("spread", family.spread)] {
+    for (what, f) in [("entropy", family.entropy), ("mean", family.mean), ("spread", family.spread)] {
         let key = if what == "spread" {
             if case.get("covariance").is_some() { "covariance" } else { "variance" }
         } else {
@@ -295,6 +313,9 @@ fn pairs() -> Vec<Pair> {
         pair("multivariate", ["MultivariateNormal", "MultivariateNormal"], [full, full], |p| {
             let [a, b] = [(p[0], p[1]), (p[2], p[3])].map(|(m, l)| MultivariateNormal::from_cholesky(m, l));
             a.kl_sum(&b)
+        }),
+        pair("multivariate", ["Dirichlet", "Dirichlet"], [&["concentration"], &["concentration"]], |p| {
+            Dirichlet::new(p[0]).kl_sum(&Dirichlet::new(p[1]))
         }),
         pair("multivariate", ["DiagonalNormal", "DiagonalNormal"], [normal, normal], |p| {
             DiagonalNormal::new(p[0], p[1]).kl_sum(&DiagonalNormal::new(p[2], p[3]))

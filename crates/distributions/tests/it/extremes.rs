@@ -60,6 +60,52 @@ families! {
     gamma: [Gamma::new(0.5, 3.0), Gamma::new(1.0, 3.0), Gamma::new(2.0, 3.0), Gamma::new(9.999, 3.0), Gamma::new(10.0, 3.0),
         Gamma::new(50.0, 3.0), Gamma::new(1e-3, 1e-3), Gamma::new(1e6, 1e6), Gamma::new(20.0, 1e-300), Gamma::new(0.3, 1e300)],
         { concentration: SCALES, rate: SCALES }, [cdf, moments, entropy, draw];
+    beta: [Beta::new(0.5, 3.0), Beta::new(1.0, 1.0), Beta::new(2.0, 1.0), Beta::new(50.0, 20.0), Beta::new(1e-3, 1e4)],
+        { concentration1: SCALES, concentration0: SCALES }, [cdf, moments, entropy, draw];
+    cauchy: [Cauchy::new(0.3, 2.0), Cauchy::new(1e300, 1e-300), Cauchy::new(0.0, 1e300)],
+        { loc: LOCS, scale: SCALES }, [cdf, moments, entropy, draw];
+    inverse_gamma: [InverseGamma::new(0.5, 3.0), InverseGamma::new(2.0, 3.0), InverseGamma::new(50.0, 3.0),
+        InverseGamma::new(1e-3, 1e-3), InverseGamma::new(20.0, 1e-300)],
+        { concentration: SCALES, scale: SCALES }, [cdf, moments, entropy, draw];
+    half_student_t: [HalfStudentT::new(4.0, 2.0), HalfStudentT::new(0.05, 1.0), HalfStudentT::new(3.0, 1e-200)],
+        { df: SCALES, scale: SCALES }, [cdf, moments, entropy, draw];
+    logistic: [Logistic::new(0.3, 2.0), Logistic::new(-1e300, 1e-300), Logistic::new(0.0, 1e300)],
+        { loc: LOCS, scale: SCALES }, [cdf, moments, entropy, draw];
+    gumbel: [Gumbel::new(0.3, 2.0), Gumbel::new(0.0, 1e300)],
+        { loc: LOCS, scale: SCALES }, [cdf, moments, entropy, draw];
+    weibull: [Weibull::new(0.5, 2.0), Weibull::new(1.0, 2.0), Weibull::new(3.0, 1e-200), Weibull::new(100.0, 1.0)],
+        { concentration: SCALES, scale: SCALES }, [cdf, moments, entropy, draw];
+}
+
+/// Families of counts have no unconstrained values.
+macro_rules! counts {
+    ($($test:ident: $family:ident [$($d:expr),+ $(,)?], {$($parameter:ident: $bad:expr),+}, [$($capability:ident),*];)+) => {$(
+        #[test]
+        fn $test() {
+            fn mass(d: &$family, x: f64) -> Vec<(&'static str, f64)> {
+                vec![("log_prob", d.log_prob(x))]
+            }
+            for d in [$($d),+] {
+                let bad: &[(&str, &[f64])] = &[$((stringify!($parameter), $bad)),+];
+                for (parameter, bad) in bad {
+                    let numbers = [mass as Numbers<_>, cdf, moments, draw, $($capability),*];
+                    bad_parameters_give_nan(&d, parameter, bad, &numbers).unwrap();
+                }
+                density_at_edges(&d).unwrap();
+                cdf_at_edges(&d).unwrap();
+            }
+        }
+    )+};
+}
+
+counts! {
+    poisson: Poisson [Poisson::new(0.3), Poisson::new(1e-300), Poisson::new(1e9)], { rate: SCALES }, [entropy];
+    negative_binomial: NegativeBinomial [NegativeBinomial::from_logits(0.3, 0.5), NegativeBinomial::from_logits(1e6, -10.0)],
+        { total_count: SCALES, logits: LOCS }, [];
+    binomial: Binomial [Binomial::from_logits(3.0, 0.5), Binomial::from_logits(1e9, -10.0)],
+        { total_count: &[0.5, -1.0, INF, -INF], logits: LOCS }, [entropy];
+    geometric: Geometric [Geometric::new(0.3), Geometric::new(1e-12), Geometric::new(1.0)],
+        { probs: &[0.0, -0.5, 1.5, INF, -INF] }, [entropy];
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The tests of this crate in one binary: a module a file.
 
+mod catalogue;
+mod catalogue_page;
+mod catalogue_tapes;
 mod common;
 mod conformance;
 mod conformance_more;

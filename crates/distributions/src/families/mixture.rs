@@ -1,0 +1,89 @@
+//! Mixtures of distributions of one family.
+
+use super::Categorical;
+use crate::distribution::{Distribution, Event, Moments, Sample};
+use crate::error::ParameterError;
+use crate::support::Support;
+use probity_autodiff::{Axis, Key, Scalar, Tape, Terms, Var, formula};
+
+/// `p(x) = Σₖ wₖ pₖ(x)`, `w = softmax(logits)`: the components are the columns of a distribution
+/// with an r × k shape, such as `Normal` with 1 × k means.
+///
+/// *Event*: row; a value is a column of numbers, each from a mixture of its own or (1 × k) all from
+/// the same. *Parameters*: `logits` (1 × k or r × k) real or -∞, and those of the components. Draws
+/// have no gradient.
+///
+/// ```
+/// use probity_autodiff::{Tape, nalgebra::DMatrix};
+/// use probity_distributions::{Distribution, Mixture, Normal};
+/// let tape = Tape::<f64>::new();
+/// let row = |x: &[f64]| tape.constant(&DMatrix::from_row_slice(1, x.len(), x));
+/// let two = Mixture::new(row(&[0.0, 0.0]), Normal::new(row(&[-1.0, 1.0]), 1.0));
+/// let y = tape.column(&[0.0, 0.3, -2.0]);
+/// assert_eq!(two.log_prob(y).shape(), (3, 1));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Mixture<V, D> {
+    /// Unnormalised logarithms of the weights.
+    pub logits: V,
+    /// The components, one in each column.
+    pub components: D,
+}
+
+impl<V, D> Mixture<V, D> {
+    /// Of these components, whose weights have these logarithms up to a constant.
+    pub fn new(logits: impl Into<V>, components: D) -> Self {
+        Self { logits: logits.into(), components }
+    }
+}
+
+impl<'t, T: Scalar, D: Distribution<Var<'t, T>>> Distribution<Var<'t, T>> for Mixture<Var<'t, T>, D> {
+    const NAME: &'static str = "Mixture";
+
+    fn event(&self) -> Event {
+        Event::Row
+    }
+    fn support(&self) -> Support<Var<'t, T>> {
+        self.components.support()
+    }
+    /// 0 × 0 also for components whose events are not entries.
+    fn shape(&self) -> (usize, usize) {
+        let ((r, c), (rows, cols)) = (self.components.shape(), self.logits.shape());
+        let fits = self.components.event() == Event::Entry && (c == cols || c == 1);
+        if fits && (r == rows || r == 1 || rows == 1) { (r.max(rows), 1) } else { (0, 0) }
+    }
+    fn check(&self) -> Result<(), ParameterError> {
+        Categorical::new(self.logits).check()?;
+        self.components.check()
+    }
+    #[track_caller]
+    fn log_prob_terms(&self, x: Var<'t, T>, terms: Terms) -> Var<'t, T> {
+        let joint = self.logits.log_softmax() + self.components.log_prob(x);
+        match terms {
+            Terms::Each => joint.logsumexp(),
+            Terms::Sum => joint.logsumexp().sum(),
+        }
+    }
+}
+
+impl<'t, T: Scalar, D: Sample<Var<'t, T>>> Sample<Var<'t, T>> for Mixture<Var<'t, T>, D> {
+    /// A component by its weight, and a draw from it.
+    fn sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Var<'t, T> {
+        let (which, draw) = key.split();
+        let (n, k) = (self.shape().0.max(least.0), self.logits.ncols());
+        let index = Categorical::new(self.logits).sample_shaped(tape, which, (n, 1));
+        let index: Vec<usize> = index.read(|x| x.iter().map(|x| x.to_f64() as usize).collect());
+        self.components.sample_shaped(tape, draw, (n, k)).detach().pick(index)
+    }
+}
+
+impl<'t, T: Scalar, D: Moments<Var<'t, T>>> Moments<Var<'t, T>> for Mixture<Var<'t, T>, D> {
+    fn mean(&self) -> Var<'t, T> {
+        (self.logits.softmax() * self.components.mean()).sum_axis(Axis::Cols)
+    }
+    fn variance(&self) -> Var<'t, T> {
+        let gap = self.components.mean() - self.mean();
+        let f = formula!(|w, variance, gap| w * (variance + gap * gap));
+        Var::map(f, [self.logits.softmax(), self.components.variance(), gap]).sum_axis(Axis::Cols)
+    }
+}

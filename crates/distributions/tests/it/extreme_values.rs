@@ -1,5 +1,6 @@
 //! Single values at the edges: divergences, densities and supports against numbers of high precision.
 
+use crate::extremes::{INF, MAX};
 use probity_autodiff::nalgebra::{DMatrix, dmatrix};
 use probity_autodiff::{Dual, Tape, Var};
 use probity_distributions::laws::*;

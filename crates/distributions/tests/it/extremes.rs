@@ -3,8 +3,8 @@
 use probity_distributions::laws::*;
 use probity_distributions::*;
 
-const INF: f64 = f64::INFINITY;
-const MAX: f64 = f64::MAX;
+pub(crate) const INF: f64 = f64::INFINITY;
+pub(crate) const MAX: f64 = f64::MAX;
 const SCALES: &[f64] = &[0.0, -0.0, -1.0, -5e-324, INF, -INF];
 const LOCS: &[f64] = &[INF, -INF];
 

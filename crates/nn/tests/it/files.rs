@@ -1,7 +1,7 @@
 //! Model files that were changed, or hold numbers that are not finite: an answer or an error, never a
 //! panic.
 
-use crate::robust::{classification, few, regression, wave};
+use crate::robust::{classification, regression, wave};
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::fill_uniform;

@@ -16,7 +16,7 @@ pub(crate) fn wave(n: usize) -> (DMatrix<f64>, Vec<f64>) {
     (x, y)
 }
 
-pub(crate) fn few(steps: usize) -> Fit<f32> {
+fn few(steps: usize) -> Fit<f32> {
     Regression::default_fit(20).steps(steps).elbo_draws(2)
 }
 

@@ -1,0 +1,211 @@
+//! How formulas are recorded: the shapes and the nodes of their arguments.
+
+use super::{Arg, Fused, How, One, Source, Two};
+use crate::formula::{Formula, FormulaPair};
+use crate::kernel::{Body, Compiled};
+use crate::precompiled;
+use crate::random::{fill_normal, fill_uniform};
+use crate::real::Scalar;
+use crate::tape::{Saved, Tape, Var};
+use std::fmt::Debug;
+
+/// The common shape of the arguments.
+#[track_caller]
+fn broadcast<T: Scalar>(
+    name: &dyn Fn() -> &'static str,
+    args: &[Arg<'_, T>],
+    least: (usize, usize),
+) -> (usize, usize) {
+    let mut shape = least;
+    for arg in args {
+        if let Arg::Var(x) = arg {
+            let own = x.shape();
+            let fit = |a: usize, b: usize| if a == b || b == 1 { Some(a) } else { (a == 1).then_some(b) };
+            match (fit(shape.0, own.0), fit(shape.1, own.1)) {
+                (Some(r), Some(c)) => shape = (r, c),
+                _ => mismatch(name(), args),
+            }
+        }
+    }
+    shape
+}
+
+#[track_caller]
+fn mismatch<T: Scalar>(name: &str, args: &[Arg<'_, T>]) -> ! {
+    let shapes: Vec<String> = args
+        .iter()
+        .map(|a| match a {
+            Arg::Var(x) => format!("{} × {}", x.shape().0, x.shape().1),
+            _ => "noise".into(),
+        })
+        .collect();
+    panic!("{name}: shapes do not broadcast: {}", shapes.join(", "))
+}
+
+/// Noise of up to this many entries is drawn once and saved: reading it again costs less than
+/// drawing it again. Beyond, memory counts.
+const MOST_SAVED_NOISE: usize = 1 << 22;
+
+/// The same argument, as a matrix on the tape if it is noise to be saved.
+fn stored<'t, T: Scalar>(tape: &'t Tape<T>, arg: Arg<'t, T>, (rows, cols): (usize, usize)) -> Arg<'t, T> {
+    let keep = rows * cols <= MOST_SAVED_NOISE || tape.lanes() > 1;
+    match arg {
+        Arg::Normal(key) if keep => {
+            Arg::Var(tape.constant_by_lane(rows, cols, key, |key, y| fill_normal(key, 0, y)))
+        }
+        Arg::Uniform(key) if keep => {
+            Arg::Var(tape.constant_by_lane(rows, cols, key, |key, y| fill_uniform(key, 0, y)))
+        }
+        Arg::Var(_) => arg,
+        Arg::Normal(key) => Arg::Normal(tape.lane_key(key, 0)),
+        Arg::Uniform(key) => Arg::Uniform(tape.lane_key(key, 0)),
+    }
+}
+
+precompiled! {
+    /// The shape of the result, and how many of the arguments are nodes. These stand first in
+    /// `nodes`.
+    fn arguments<T>(
+        tape: &'b Tape<T>,
+        name: &'a dyn Fn() -> &'static str,
+        args: &'a [Arg<'b, T>],
+        least: (usize, usize),
+        nodes: &'a mut [Var<'b, T>],
+        sources: &'a mut [Source<T>],
+    ) -> ((usize, usize), usize) {
+        let shape = broadcast(name, args, least);
+        let mut count = 0;
+        for (source, arg) in sources.iter_mut().zip(args) {
+            *source = match stored(tape, *arg, shape) {
+                Arg::Normal(key) => Source::Normal(key),
+                Arg::Uniform(key) => Source::Uniform(key),
+                Arg::Var(x) => match x.constant_value() {
+                    Some(c) => Source::Constant(c),
+                    None => {
+                        nodes[count] = x;
+                        count += 1;
+                        Source::Node(count - 1)
+                    }
+                },
+            };
+        }
+        (shape, count)
+    }
+}
+
+#[track_caller]
+fn record<'t, B, T, const N: usize, const M: usize>(
+    tape: &'t Tape<T>,
+    body: B,
+    args: [Arg<'t, T>; N],
+    least: (usize, usize),
+    (kept, summed): (bool, bool),
+) -> (Var<'t, T>, Var<'t, T>)
+where
+    B: Body<N, M> + Debug + 'static,
+    T: Scalar,
+{
+    let (mut nodes, mut sources) = ([Var::constant(T::default()); N], [Source::Constant(T::default()); N]);
+    let (shape, count) = arguments(tape, &|| body.name(), &args, least, &mut nodes, &mut sources);
+    let nodes = &nodes[..count];
+    let one = |kept| {
+        let (rows, cols) = if kept { shape } else { (1, 1) };
+        let how = How { shape, kept, summed: !kept, single: M == 1 };
+        tape.record(Fused { body: Compiled(body), sources, how }, nodes, rows, cols)
+    };
+    match (kept, summed) {
+        // Operations with several outputs have no lanes.
+        (true, true) if nodes.iter().any(|x| x.is_per_lane()) => (one(true), one(false)),
+        (true, true) => {
+            let how = How { shape, kept, summed, single: M == 1 };
+            let op = Fused { body: Compiled(body), sources, how };
+            let saved = Saved { outputs: shape.0 * shape.1 + 1, arrays: 0, len: 0 };
+            let first = tape.record_outputs(op, nodes, shape, [shape, (1, 1)].into_iter(), saved);
+            (Var::node(tape, first), Var::node(tape, first + 1))
+        }
+        _ => {
+            let result = one(kept);
+            (result, result)
+        }
+    }
+}
+
+/// The number of the node of a formula, or of its sum.
+#[doc(hidden)]
+#[track_caller]
+pub fn record_formula<F: Formula<N>, T: Scalar, const N: usize>(
+    f: F,
+    tape: &Tape<T>,
+    args: [Arg<'_, T>; N],
+    least: (usize, usize),
+    sum: bool,
+) -> u32 {
+    record(tape, One(f), args, least, (!sum, sum)).0.on(tape).unwrap_or_default()
+}
+
+/// A formula of matrices; of constants only, its value is a constant and needs no tape.
+#[track_caller]
+fn of_vars<'t, F: Formula<N>, T: Scalar, const N: usize>(
+    f: F,
+    args: [Var<'t, T>; N],
+    sum: bool,
+) -> Var<'t, T> {
+    match args.iter().find_map(|a| a.tape()) {
+        Some(tape) => Var::node(tape, f.record(tape, args.map(Arg::Var), (1, 1), sum)),
+        None => {
+            let numbers = args.map(|a| a.constant_value().unwrap_or_default().num());
+            Var::constant(T::from_num(f.eval(numbers)))
+        }
+    }
+}
+
+impl<'t, T: Scalar> Var<'t, T> {
+    /// A formula of broadcast arguments, entry by entry, as one node.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, naming the formula and the shapes.
+    #[track_caller]
+    pub fn map<F: Formula<N>, const N: usize>(f: F, args: [Var<'t, T>; N]) -> Var<'t, T> {
+        of_vars(f, args, false)
+    }
+
+    /// The sum of a formula over all entries, as one node; the entries are never stored.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, naming the formula and the shapes.
+    #[track_caller]
+    pub fn map_sum<F: Formula<N>, const N: usize>(f: F, args: [Var<'t, T>; N]) -> Var<'t, T> {
+        of_vars(f, args, true)
+    }
+}
+
+impl<T: Scalar> Tape<T> {
+    /// As [`Var::map`], with noise among the arguments. The result has at least the shape `least`.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast, or an argument is on another tape.
+    #[track_caller]
+    pub fn map_noise<'t, F: Formula<N>, const N: usize>(
+        &'t self,
+        f: F,
+        args: [Arg<'t, T>; N],
+        least: (usize, usize),
+    ) -> Var<'t, T> {
+        Var::node(self, f.record(self, args, least, false))
+    }
+
+    /// Both results of a formula pair in one pass: the kept entries, and the sum of the second
+    /// result.
+    ///
+    /// # Panics
+    /// As [`map_noise`](Tape::map_noise).
+    #[track_caller]
+    pub fn map_pair<'t, F: FormulaPair<N>, const N: usize>(
+        &'t self,
+        f: F,
+        args: [Arg<'t, T>; N],
+        least: (usize, usize),
+    ) -> (Var<'t, T>, Var<'t, T>) {
+        record(self, Two(f), args, least, (true, true))
+    }
+}

@@ -6,9 +6,6 @@ use probity_autodiff::{Dual, Tape, Var};
 use probity_distributions::laws::*;
 use probity_distributions::*;
 
-const INF: f64 = f64::INFINITY;
-const MAX: f64 = f64::MAX;
-
 #[track_caller]
 fn close(got: f64, want: f64, tolerance: f64) {
     assert!((got - want).abs() <= tolerance * want.abs(), "{got:e}, not {want:e}");

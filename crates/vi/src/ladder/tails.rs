@@ -22,23 +22,30 @@ pub(super) fn degrees_of_freedom(
 ) -> Result<Vec<f64>> {
     let d = gaussian.dim();
     let sd = gaussian.sd();
-    let mut points: Vec<f64> = Vec::with_capacity(2 * d * d);
+    // The last point is the mean itself.
+    let mut points: Vec<f64> = Vec::with_capacity((2 * d + 1) * d);
     for i in 0..2 * d {
         let from = points.len();
         points.extend(gaussian.mean.iter());
         let sign = if i % 2 == 0 { 1.0 } else { -1.0 };
         points[from + i / 2] += sign * FAR * sd[i / 2];
     }
-    let (mut values, mut gradients) = (vec![0.0; 2 * d], vec![0.0; points.len()]);
+    points.extend(gaussian.mean.iter());
+    let (mut values, mut gradients) = (vec![0.0; 2 * d + 1], vec![0.0; points.len()]);
     evaluator.gradients(&points, &mut values, &mut gradients)?;
     let of = |i: usize| {
         let side = |upper: bool| {
             let at = 2 * i + usize::from(!upper);
             let (slope, distance) = (gradients[at * d + i], if upper { FAR } else { -FAR } * sd[i]);
+            let drop = values[2 * d] - values[at];
+            // By the slope there and by the drop on the way: a density may rise again at places that
+            // have no mass.
             let degrees = match quantities[i].transform {
-                Transform::Exp | Transform::Above | Transform::Below if upper => -slope,
+                Transform::Exp | Transform::Above | Transform::Below if upper => {
+                    (-slope).max(drop / distance)
+                }
                 Transform::Exp | Transform::Above | Transform::Below | Transform::Interval => f64::INFINITY,
-                _ => -distance * slope - 1.0,
+                _ => (-distance * slope).max(drop / FAR.ln()) - 1.0,
             };
             // Where the density is not finite there is no mass.
             if values[at].is_finite() && degrees.is_finite() { degrees } else { f64::INFINITY }

@@ -18,7 +18,7 @@ const MOST: usize = 1 << 14;
 const LEAST_MASS: f64 = 1e-4;
 
 /// A mode whose typical log ratio is so many nats below that of another is none.
-const BELOW: f64 = 15.0;
+const BELOW: f64 = 10.0;
 
 /// Weighted draws.
 #[derive(Debug)]

@@ -174,7 +174,7 @@ impl What {
         let Row { limits: (a, _), larger_is_better, says, .. } = self.row();
         let shown = match value.abs() {
             v if v == f64::INFINITY => "infinitely many".to_owned(),
-            v if v >= 100.0 && v < 1e15 => format!("{value:.0}"),
+            v if (100.0..1e15).contains(&v) => format!("{value:.0}"),
             v if v == 0.0 || v >= 0.01 => format!("{value:.2}"),
             _ => format!("{value:.1e}"),
         };

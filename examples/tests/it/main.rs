@@ -3,3 +3,4 @@
 mod course;
 mod posteriordb;
 mod program;
+mod verdict;

@@ -35,7 +35,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         // Found out now, not after all that.
         check_folder(beside(file))?;
     }
-    let kinds: Vec<_> = KINDS.iter().filter(|kind| options.wants(kind.name)).collect();
+    let kinds: Vec<_> = KINDS.iter().filter(|kind| options.wants(kind)).collect();
     let mut all: Vec<(Case, Vec<Outcome>)> = Vec::new();
     for kind in &kinds {
         let cases: Vec<Case> =

@@ -77,7 +77,8 @@ impl Outcome {
         let largest = |all: Vec<f64>| {
             all.into_iter().map(|x| if x.is_nan() { f64::INFINITY } else { x.abs() }).fold(0.0, f64::max)
         };
-        let off = answer.mean().into_iter().zip(&problem.mean).zip(&problem.sd).map(|((m, t), s)| (m - t) / s);
+        let off =
+            answer.mean().into_iter().zip(&problem.mean).zip(&problem.sd).map(|((m, t), s)| (m - t) / s);
         let factors = answer.sd().into_iter().zip(&problem.sd).map(|(got, want)| (got / want).ln());
         let (mean_error, sd_error) = (largest(off.collect()), largest(factors.collect()));
         let checks = answer.verdict.checks().iter();

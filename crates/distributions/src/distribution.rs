@@ -169,6 +169,15 @@ pub trait Distribution<V: Value>: Copy + Debug {
     fn as_normal(&self) -> Option<(V, V)> {
         None
     }
+
+    /// A draw, if the family can be sampled: as [`Sample::sample_shaped`].
+    ///
+    /// Families that implement [`Sample`] pass it on here, where inference draws true values from
+    /// priors, which need not be such that they can be sampled.
+    fn try_sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> Option<V> {
+        let _ = (cx, key, least);
+        None
+    }
 }
 
 /// A distribution that can be sampled.

@@ -75,6 +75,9 @@ impl<V: Value, D: Distribution<V>> Distribution<V> for Shaped<D, V> {
     fn as_normal(&self) -> Option<(V, V)> {
         self.base.as_normal()
     }
+    fn try_sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> Option<V> {
+        self.base.try_sample_shaped(cx, key, (least.0.max(self.rows), least.1.max(self.cols)))
+    }
 }
 
 impl<V: Value, D: Sample<V>> Sample<V> for Shaped<D, V> {

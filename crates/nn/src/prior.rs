@@ -168,6 +168,9 @@ where
     fn as_normal(&self) -> Option<(V, V)> {
         each!(self, d => d.as_normal())
     }
+    fn try_sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> Option<V> {
+        Some(self.sample_shaped(cx, key, least))
+    }
 }
 
 impl<V: Value> Sample<V> for WeightPrior<V>

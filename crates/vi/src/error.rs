@@ -118,6 +118,17 @@ pub enum Error {
         /// The family.
         family: &'static str,
     },
+    /// A true value was to be drawn from a prior that cannot be sampled.
+    #[error(
+        "site {site:?}: {family} cannot be sampled here; take a prior of this library that can, or implement \
+         `Distribution::try_sample_shaped`"
+    )]
+    NotSampled {
+        /// The site.
+        site: String,
+        /// The family.
+        family: &'static str,
+    },
     /// A step gave a number that is not finite; the replay of the step found where it came from.
     #[error("step {step}: {report}")]
     NonFinite {

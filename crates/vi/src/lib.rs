@@ -38,6 +38,7 @@
 //! * The result: [`Posterior`] with its [`Report`], [`Draws`] and [`Summary`].
 //! * Whether to believe it: [`Posterior::verdict`], [`Posterior::trusted`], the checks in
 //!   [`verdict`], and how the answer is found, also for a target of one's own: [`ladder`].
+//! * Whether a model and its inference fit together, by simulation: [`check::sbc`].
 //! * What methods work on: a [`Target`], which a model is by [`LogJoint`], its log joint density
 //!   with the gradient, and a function by [`LogDensity`].
 //! * Draws of a target: [`nuts::Nuts`] and [`hmc::Hmc`]; approximations on the way to its mode:
@@ -53,6 +54,7 @@
 #![forbid(unsafe_code)]
 mod comparison;
 mod corrected;
+pub mod check;
 pub mod diagnostics;
 mod draws;
 mod elbo;

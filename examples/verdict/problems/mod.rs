@@ -20,19 +20,21 @@ pub struct Kind {
     pub name: &'static str,
     /// Whether it is a Gaussian, so that a Gaussian is right.
     pub gaussian: bool,
+    /// Whether it is inferred only where it is asked for by name.
+    pub hidden: bool,
     draw: fn(&mut Random) -> Problem,
 }
 
 const fn kind(name: &'static str, draw: fn(&mut Random) -> Problem) -> Kind {
-    Kind { name, gaussian: false, draw }
+    Kind { name, gaussian: false, hidden: false, draw }
 }
 
 const fn a_gaussian(name: &'static str, draw: fn(&mut Random) -> Problem) -> Kind {
-    Kind { name, gaussian: true, draw }
+    Kind { gaussian: true, ..kind(name, draw) }
 }
 
 /// All kinds.
-pub const KINDS: [Kind; 12] = [
+pub const KINDS: [Kind; 13] = [
     a_gaussian("gaussian", gaussian::gaussian),
     a_gaussian("ridge", gaussian::ridge),
     a_gaussian("scales", gaussian::scales),
@@ -45,6 +47,7 @@ pub const KINDS: [Kind; 12] = [
     kind("hierarchy", scales::hierarchy),
     kind("near-modes", modes::near),
     kind("far-modes", modes::far),
+    Kind { hidden: true, ..kind("narrow-modes", modes::narrow) },
 ];
 
 impl Kind {

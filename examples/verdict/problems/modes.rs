@@ -1,6 +1,6 @@
 //! Two modes.
 //!
-//! Their scales are within a factor 0.7 to 1.4 of each other. A mode that is much narrower than the
+//! Of the kinds that count, their scales are within a factor 0.7 to 1.4 of each other. A mode that is much narrower than the
 //! one that was found, and far from it in many dimensions, is missed by every method that only looks
 //! at the density of points: its basin has a share of the volume that falls as a power of the number
 //! of dimensions, and nothing elsewhere tells of it.
@@ -9,6 +9,9 @@ use super::random::Random;
 use super::shape::{Placing, Problem, Shape};
 use probity_autodiff::nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
+
+/// Ratios of scales of modes of which each can be seen from the other.
+const ALIKE: (f64, f64) = (0.7, 1.4);
 
 /// A mixture of N(0, I) with share p and N(δ, s² I) with share 1 - p.
 ///
@@ -35,11 +38,12 @@ pub fn mixture(p: f64, delta: DVector<f64>, s: f64) -> Shape {
     Shape { log_density: Arc::new(log_density), mean, covariance }
 }
 
-/// Half of them with equal mass, the others with a share between 0.1 and 0.9.
-fn two(random: &mut Random, distance: f64) -> Problem {
+/// Half of them with equal mass, the others with a share between 0.1 and 0.9; the second between
+/// `narrow` and `wide` times as wide as the first.
+fn two(random: &mut Random, distance: f64, (narrow, wide): (f64, f64)) -> Problem {
     let d = random.whole(1, 10);
     let p = if random.chance(0.5) { 0.5 } else { random.between(0.1, 0.9) };
-    let s = random.log_between(0.7, 1.4);
+    let s = random.log_between(narrow, wide);
     let delta = random.direction(d) * distance;
     let condition = random.log_between(1.0, 5.0);
     Problem::place(random, mixture(p, delta, s), Placing { condition, scales: 10.0 })
@@ -48,11 +52,17 @@ fn two(random: &mut Random, distance: f64) -> Problem {
 /// 1 to 4 standard deviations apart: one hump, or two that chains connect.
 pub fn near(random: &mut Random) -> Problem {
     let distance = random.between(1.0, 4.0);
-    two(random, distance)
+    two(random, distance, ALIKE)
 }
 
 /// 6 to 30 standard deviations apart, between which no chain moves.
 pub fn far(random: &mut Random) -> Problem {
     let distance = random.log_between(6.0, 30.0);
-    two(random, distance)
+    two(random, distance, ALIKE)
+}
+
+/// As [`far`], the second mode 3 to 30 times as narrow as the first: what is known to be missed.
+pub fn narrow(random: &mut Random) -> Problem {
+    let distance = random.log_between(6.0, 30.0);
+    two(random, distance, (1.0 / 30.0, 1.0 / 3.0))
 }

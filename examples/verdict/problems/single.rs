@@ -27,7 +27,7 @@ pub fn trigamma(x: f64) -> f64 {
 ///
 /// `ln p(w) = -½ (ν + d) ln(1 + |w|² / ν)`; mean 0, covariance ν / (ν - 2) I.
 ///
-/// Source: Kotz, Nadarajah 2004, Multivariate t Distributions and Their Applications, section 1.7.
+/// Source: Kotz, Nadarajah 2004, Multivariate t Distributions and Their Applications.
 pub fn student_shape(d: usize, nu: f64) -> Shape {
     Shape::uncorrelated(vec![0.0; d], vec![nu / (nu - 2.0); d], move |w, gradient| {
         let q = w.iter().map(|w| w * w).sum::<f64>() / nu;
@@ -77,7 +77,7 @@ pub fn skewed(random: &mut Random) -> Problem {
 /// no correlation.
 ///
 /// Source: Haario, Saksman, Tamminen 1999, "Adaptive proposal distribution for random walk
-/// Metropolis algorithm", section 4.
+/// Metropolis algorithm".
 pub fn banana_shape(pairs: usize, b: f64) -> Shape {
     let variance = [1.0, 1.0 + 2.0 * b * b].repeat(pairs);
     Shape::uncorrelated(vec![0.0; 2 * pairs], variance, move |w, gradient| {

@@ -55,6 +55,9 @@ impl<'t, T: Scalar> Distribution<Var<'t, T>> for DiagonalNormal<Var<'t, T>> {
     fn log_prob_terms(&self, x: Var<'t, T>, terms: Terms) -> Var<'t, T> {
         per_row(terms, |each| self.entries().log_prob_terms(x, each))
     }
+    fn try_sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Option<Var<'t, T>> {
+        Some(self.sample_shaped(tape, key, least))
+    }
 }
 
 impl<'t, T: Scalar> Sample<Var<'t, T>> for DiagonalNormal<Var<'t, T>> {

@@ -94,6 +94,9 @@ impl<'t, T: Scalar> Distribution<Var<'t, T>> for Dirichlet<Var<'t, T>> {
         let each = Var::map(f, [log_simplex(u), self.concentration]).sum_axis(Axis::Cols);
         Var::apply_as(terms, formula!(|each, normaliser| each - normaliser), [each, self.log_normaliser()])
     }
+    fn try_sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Option<Var<'t, T>> {
+        Some(self.sample_shaped(tape, key, least))
+    }
 }
 
 /// The logarithm of a draw from Gamma(a, 1), with the derivative in `a`.

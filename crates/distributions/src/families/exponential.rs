@@ -96,13 +96,16 @@ impl<V: Value> Distribution<V> for Exponential<V> {
     fn kl_from_unconstrained_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
         Some((V::apply_as(terms, LogNormalExponentialKl, [loc, scale, self.rate]), KlMethod::Closed))
     }
+    fn try_sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> Option<V> {
+        Some(self.sample_shaped(cx, key, least))
+    }
 }
 
 impl<V: Value> Sample<V> for Exponential<V> {
     fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
         V::draw(
             cx,
-            formula!(|rate, u| -u.ln() / positive_or_nan(rate)),
+            formula!(f64 | rate, u | -u.ln() / positive_or_nan(rate)),
             [Draw::Value(self.rate), Draw::Uniform(key)],
             least,
         )

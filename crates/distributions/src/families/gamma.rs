@@ -122,6 +122,9 @@ impl<V: Value> Distribution<V> for Gamma<V> {
         let args = [loc, scale, self.concentration, self.rate];
         Some((V::apply_as(terms, LogNormalGammaKl, args), KlMethod::Closed))
     }
+    fn try_sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> Option<V> {
+        Some(self.sample_shaped(cx, key, least))
+    }
 }
 
 /// A draw, from two uniform numbers that name the entry's own stream: rejection takes a number of

@@ -103,13 +103,16 @@ impl<V: Value> Distribution<V> for HalfNormal<V> {
     fn kl_from_unconstrained_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
         Some((V::apply_as(terms, LogNormalHalfNormalKl, [loc, scale, self.scale]), KlMethod::Closed))
     }
+    fn try_sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> Option<V> {
+        Some(self.sample_shaped(cx, key, least))
+    }
 }
 
 impl<V: Value> Sample<V> for HalfNormal<V> {
     fn sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> V {
         V::draw(
             cx,
-            formula!(|scale, z| positive_or_nan(scale) * z.abs()),
+            formula!(f64 | scale, z | positive_or_nan(scale) * z.abs()),
             [Draw::Value(self.scale), Draw::Normal(key)],
             least,
         )

@@ -78,6 +78,9 @@ impl<V: Value> Distribution<V> for LogNormal<V> {
     fn kl_from_unconstrained_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
         Some((Normal { loc, scale }.kl_terms(&self.normal(), terms), KlMethod::Closed))
     }
+    fn try_sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> Option<V> {
+        Some(self.sample_shaped(cx, key, least))
+    }
 }
 
 impl<V: Value> Sample<V> for LogNormal<V> {
@@ -85,7 +88,7 @@ impl<V: Value> Sample<V> for LogNormal<V> {
         let args = [Draw::Value(self.loc), Draw::Value(self.scale), Draw::Normal(key)];
         V::draw(
             cx,
-            formula!(|loc, scale, z| (finite_or_nan(loc) + positive_or_nan(scale) * z).exp()),
+            formula!(f64 | loc, scale, z | (finite_or_nan(loc) + positive_or_nan(scale) * z).exp()),
             args,
             least,
         )

@@ -194,6 +194,9 @@ impl<'t, T: Scalar> Distribution<Var<'t, T>> for MultivariateNormal<Var<'t, T>> 
         let f = formula!(|square, outside, c| square * -0.5 - outside - c);
         Var::apply_as(terms, f, [distance, outside, normaliser])
     }
+    fn try_sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Option<Var<'t, T>> {
+        Some(self.sample_shaped(tape, key, least))
+    }
 }
 
 impl<'t, T: Scalar> Sample<Var<'t, T>> for MultivariateNormal<Var<'t, T>> {

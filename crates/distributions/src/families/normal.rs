@@ -134,6 +134,9 @@ impl<V: Value> Distribution<V> for Normal<V> {
     fn as_normal(&self) -> Option<(V, V)> {
         Some((self.loc, self.scale))
     }
+    fn try_sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> Option<V> {
+        Some(self.sample_shaped(cx, key, least))
+    }
 }
 
 impl<V: Value> Sample<V> for Normal<V> {

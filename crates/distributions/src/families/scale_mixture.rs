@@ -79,6 +79,9 @@ impl<V: Value> Distribution<V> for ScaleMixture<V> {
     fn kl_from_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
         Some((Normal { loc, scale }.kl_terms(self, terms), KlMethod::Quadrature))
     }
+    fn try_sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> Option<V> {
+        Some(self.sample_shaped(cx, key, least))
+    }
 }
 
 impl<V: Value> Sample<V> for ScaleMixture<V> {

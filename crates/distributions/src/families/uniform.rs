@@ -117,6 +117,9 @@ impl<V: Value> Distribution<V> for Uniform<V> {
         });
         V::apply_as(terms, f, [u, self.low, self.high])
     }
+    fn try_sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> Option<V> {
+        Some(self.sample_shaped(cx, key, least))
+    }
 }
 
 impl<V: Value> Sample<V> for Uniform<V> {

@@ -7,6 +7,7 @@ mod plate;
 mod row_major;
 mod rules;
 mod run;
+mod simulated;
 mod site;
 mod start;
 
@@ -15,7 +16,7 @@ pub use linear::Estimator;
 pub use plate::Batch;
 pub(crate) use plate::{Batcher, Minibatches};
 pub(crate) use row_major::ByRow;
-pub(crate) use run::{Discovered, Mode, Outcome, Run, Total, discover, run};
+pub(crate) use run::{Discovered, Mode, Outcome, Run, Simulated, Total, discover, run};
 
 use crate::error::{Error, Result};
 use crate::layout::{Init, Layout, Site, SiteKind, Start, Transform};
@@ -26,6 +27,7 @@ use probity_distributions::{Distribution, Sample, Support};
 use rules::Plate;
 pub(crate) use run::Plates;
 pub(crate) use start::discover_start;
+use std::sync::Arc;
 
 /// The view that a model has of its run: it names sites here.
 ///
@@ -49,6 +51,10 @@ pub struct Scope<'t, T: Scalar = f64> {
     key: Key,
     /// The plate that encloses the sites, if any.
     plate: Option<Plate>,
+    /// The rows of its minibatch, if it has one.
+    rows: Option<Arc<[usize]>>,
+    /// Of a run whose log likelihood is asked for: data in the place of the model's own, if any.
+    scored: Option<Option<Arc<Simulated<T>>>>,
     /// Whether the model has plates, and whether any of them has minibatches.
     plates: Plates,
     /// The first error that a site reported.
@@ -301,7 +307,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         }
         // Predictions are made for other data.
         let latent = matches!(kind, SiteKind::Latent | SiteKind::Param);
-        let other_data = matches!(self.mode, Mode::Predict { .. });
+        let other_data = matches!(self.mode, Mode::Predict { .. } | Mode::Prior);
         if latent || kind == SiteKind::Observed && !other_data {
             self.check_again(index, name, latent, shape)?;
         }

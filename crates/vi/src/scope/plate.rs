@@ -117,7 +117,13 @@ impl<'t, T: Scalar> Batch<'t, T> {
 }
 
 /// Writes these rows of a table of `rows` rows, column by column.
-fn gather<E: Copy, T>(x: &[E], rows: usize, index: &[usize], y: &mut [T], convert: impl Fn(E) -> T) {
+pub(super) fn gather<E: Copy, T>(
+    x: &[E],
+    rows: usize,
+    index: &[usize],
+    y: &mut [T],
+    convert: impl Fn(E) -> T,
+) {
     let columns = x.chunks_exact(rows.max(1));
     for (y, x) in y.chunks_exact_mut(index.len().max(1)).zip(columns) {
         for (y, &i) in y.iter_mut().zip(index) {
@@ -256,8 +262,9 @@ impl<'t, T: Scalar> Scope<'t, T> {
         let batch = Batch { tape: self.tape, total: n, index, by_row, misfit: Cell::new(None) };
         self.plates.largest = self.plates.largest.max(n);
         self.plate = Some(Plate { total: n, rows: batch.len() });
+        let enclosing_rows = std::mem::replace(&mut self.rows, batch.index.clone());
         let mut result = f(self, &batch);
-        self.plate = enclosing;
+        (self.plate, self.rows) = (enclosing, enclosing_rows);
         if let Some(rows) = batch.misfit.take() {
             let problem = format!("{:?}: a table of {rows} rows in a plate of {n}", self.full_name(name));
             // What is found wrong later follows from it.

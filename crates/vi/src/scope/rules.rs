@@ -190,6 +190,7 @@ impl Error {
             DuplicateSite { site } => DuplicateSite { site: site.clone() },
             ModelChanged { site, problem } => ModelChanged { site: site.clone(), problem: problem.clone() },
             DiscreteLatent { site, family } => DiscreteLatent { site: site.clone(), family },
+            NotSampled { site, family } => NotSampled { site: site.clone(), family },
             Setting { setting, problem } => Setting { setting, problem: problem.clone() },
             NotFiniteFactor { site, value } => NotFiniteFactor { site: site.clone(), value: *value },
             _ => return None,

@@ -23,6 +23,8 @@ pub(crate) enum Mode<'t, T: Scalar> {
     Point { u: Var<'t, T>, starts: &'t [Option<Arc<DMatrix<T>>>] },
     /// Drawn from the guide; the terms of the ELBO are added up.
     Elbo { guide: &'t dyn Guide<T>, params: &'t Params<T>, joint: Option<Joint<'t, T>>, draws: usize },
+    /// Drawn from the prior, data drawn from the likelihood; the log density of these is added up.
+    Prior,
     /// Drawn from the guide; data drawn from the likelihood.
     Predict { guide: &'t dyn Guide<T>, params: &'t Params<T>, joint: Option<Joint<'t, T>> },
 }
@@ -97,6 +99,9 @@ pub(crate) struct Outcome<'t, T: Scalar> {
     pub priors_moved: bool,
 }
 
+/// Data by the number of their site, in the place of the model's own.
+pub(crate) type Simulated<T> = Vec<Option<Arc<DMatrix<T>>>>;
+
 /// What is known of the plates of a model.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Plates {
@@ -157,6 +162,8 @@ probity_autodiff::precompiled! {
             prefix: run.prefix,
             key: run.key,
             plate: None,
+            rows: None,
+            scored: None,
             plates: Plates::default(),
             fault: None,
             batcher: run.batcher,

@@ -80,6 +80,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
                     None => self.sample_joint(index, joint.map(|j| j.u), prior)?,
                 },
             },
+            Mode::Prior => self.drawn_from_prior(index, prior)?,
             Mode::Predict { guide, params, joint } => {
                 let u = match (guide.marginal(self.tape, params, index), joint) {
                     (Some(q), _) => self.draw(q, index),
@@ -205,6 +206,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         let got = value.shape();
         self.check_observed(name, distribution, got)?;
         let index = self.visit(name, SiteKind::Observed, D::NAME, got, not_mapped, Init::default)?;
+        let value = self.simulated(index, got).unwrap_or(value);
         self.check_parameters(index, distribution)?;
         let empty = got.0 * got.1 == 0;
         if self.checking {
@@ -216,6 +218,19 @@ impl<'t, T: Scalar> Scope<'t, T> {
                     let key = self.key.fold_in(index as u64);
                     let drawn = if empty { value } else { distribution.sample_shaped(self.tape, key, got) };
                     self.collect(index, drawn);
+                }
+                if self.scored.is_some() && !empty {
+                    self.add_log_likelihood(index, distribution.log_prob_sum(value));
+                }
+            }
+            Mode::Prior => {
+                let drawn = match empty {
+                    true => value,
+                    false => distribution.sample_shaped(self.tape, self.noise_key(index), got),
+                };
+                self.collect(index, drawn);
+                if !empty {
+                    self.add_log_likelihood(index, distribution.log_prob_sum(drawn));
                 }
             }
             Mode::Point { .. } | Mode::Elbo { .. } if empty => {}
@@ -326,7 +341,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
     pub(super) fn point(&mut self, index: usize, support: Support<Var<'t, T>>) -> Result<Var<'t, T>> {
         let site = &self.layout.sites[index];
         let u = match self.mode {
-            Mode::Start { .. } => None,
+            Mode::Start { .. } | Mode::Prior => None,
             Mode::Point { starts, .. } => starts[index].as_ref().map(|start| self.tape.share(start)),
             Mode::Elbo { params: p, .. } | Mode::Predict { params: p, .. } => {
                 p.find(&site.name).map(|id| self.tape.param(p, id))

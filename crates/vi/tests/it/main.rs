@@ -20,6 +20,7 @@ mod reference;
 mod same_bits;
 mod samplers;
 mod scope;
+mod simulation;
 mod site_data;
 mod sites;
 mod verdict;

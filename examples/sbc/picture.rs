@@ -36,7 +36,7 @@ pub fn ranks(title: &str, calibration: &Calibration) -> Figure {
         calibration.draws(),
         calibration.p_value()
     );
-    let mut figure = Figure::new(320.0 * columns as f64 + 80.0, 280.0 * rows as f64 + 110.0)
+    let mut figure = Figure::new(320.0 * columns as f64 + 80.0, 320.0 * rows as f64 + 110.0)
         .title(format!("{title}: ranks of true values"))
         .subtitle(subtitle)
         .columns(columns);

@@ -69,6 +69,9 @@ fn by_quadrature(shape: &Shape, steps: usize, reach: f64) -> (DVector<f64>, DMat
         let w = DVector::from_fn(d, |i, _| shape.mean[i] + t[i].sinh());
         let density = (shape.log_density)(w.as_slice(), &mut gradient) - constant;
         let weight = (density + t.iter().map(|t| t.cosh().ln()).sum::<f64>()).exp();
+        if weight < 1e-30 {
+            continue;
+        }
         total += weight;
         first += &w * weight;
         second += &w * w.transpose() * weight;
@@ -111,20 +114,20 @@ fn moments_of_single_numbers_are_those_of_quadrature() {
 
 #[test]
 fn moments_of_several_numbers_are_those_of_quadrature() {
-    check("student", &student_shape(2, 5.0), 500, 11.0, 1e-8);
+    check("student", &student_shape(2, 5.0), 300, 11.0, 1e-8);
     check("banana", &banana_shape(1, 0.3), 500, 5.0, 1e-8);
-    check("banana", &banana_shape(1, 1.5), 900, 5.5, 1e-8);
+    check("banana", &banana_shape(1, 1.5), 600, 5.5, 1e-8);
     let delta = DVector::from_column_slice(&[3.0, -2.0]);
     check("modes", &mixture(0.7, delta, 0.8), 400, 4.0, 1e-8);
     check("skewed", &log_gamma(vec![0.5, 3.0]), 500, 5.0, 1e-8);
     for c in [1.0, 0.4, 0.0] {
-        check("funnel", &funnel_shape(1, 1.2, c), 600, 6.0, 1e-7);
-        check("funnel", &funnel_shape(2, 0.6, c), 120, 5.0, 1e-5);
+        check("funnel", &funnel_shape(1, 1.2, c), 300, 6.0, 1e-7);
+        check("funnel", &funnel_shape(2, 0.6, c), 80, 4.5, 1e-5);
     }
-    check("hierarchy", &hierarchy_shape(1, 4.0, 2.0, 3.0), 600, 9.0, 1e-7);
-    check("hierarchy", &hierarchy_shape(2, 6.0, 2.0, 3.0), 140, 4.5, 1e-5);
+    check("hierarchy", &hierarchy_shape(1, 4.0, 2.0, 3.0), 300, 7.0, 1e-7);
+    check("hierarchy", &hierarchy_shape(2, 6.0, 2.0, 3.0), 80, 4.0, 1e-5);
     // A Student tail with 2a = 3.4 degrees of freedom.
-    check("hierarchy", &hierarchy_shape(1, 1.7, 0.5, 1.0), 1400, 14.0, 1e-6);
+    check("hierarchy", &hierarchy_shape(1, 1.7, 0.5, 1.0), 700, 14.0, 1e-6);
 }
 
 /// The inverse of a Gaussian's matrix of second derivatives is its covariance, and its gradient is 0

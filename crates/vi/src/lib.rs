@@ -52,9 +52,9 @@
 //!   KL counts once. Any other weight is a setting by name, and stands in the report.
 //! * The same seed gives the same bits, for any number of threads.
 #![forbid(unsafe_code)]
+pub mod check;
 mod comparison;
 mod corrected;
-pub mod check;
 pub mod diagnostics;
 mod draws;
 mod elbo;

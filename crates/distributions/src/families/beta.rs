@@ -100,6 +100,9 @@ impl<V: Value> Distribution<V> for Beta<V> {
         let f = formula!(|u, a, b| beta_log_density_of_logit(positive_or_nan(a), positive_or_nan(b), u));
         V::apply_as(terms, f, [u, self.concentration1, self.concentration0])
     }
+    fn try_sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> Option<V> {
+        Some(self.sample_shaped(cx, key, least))
+    }
 }
 
 /// The quotient of Gamma draws, by their logarithms. A draw that would round to 0 or 1 is the

@@ -105,6 +105,9 @@ impl<V: Value> Distribution<V> for Cauchy<V> {
     fn kl_from_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
         super::StudentT::new(1.0, self.loc, self.scale).kl_from_normal(loc, scale, terms)
     }
+    fn try_sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> Option<V> {
+        Some(self.sample_shaped(cx, key, least))
+    }
 }
 
 impl<V: Value> Sample<V> for Cauchy<V> {

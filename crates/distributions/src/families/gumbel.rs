@@ -75,6 +75,9 @@ impl<V: Value> Distribution<V> for Gumbel<V> {
     fn kl_from_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
         Some((Normal { loc, scale }.kl_terms(self, terms), KlMethod::Closed))
     }
+    fn try_sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> Option<V> {
+        Some(self.sample_shaped(cx, key, least))
+    }
 }
 
 impl<V: Value> Sample<V> for Gumbel<V> {

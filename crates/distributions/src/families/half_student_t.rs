@@ -71,6 +71,9 @@ impl<V: Value> Distribution<V> for HalfStudentT<V> {
         });
         V::apply_as(terms, f, [u, self.df, self.scale])
     }
+    fn try_sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> Option<V> {
+        Some(self.sample_shaped(cx, key, least))
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -96,6 +96,9 @@ impl<V: Value> Distribution<V> for InverseGamma<V> {
     fn kl_from_unconstrained_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
         self.inverse().kl_from_unconstrained_normal(-loc, scale, terms)
     }
+    fn try_sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> Option<V> {
+        Some(self.sample_shaped(cx, key, least))
+    }
 }
 
 /// The inverse of a Gamma draw. A draw beyond the largest number is that number.

@@ -92,6 +92,9 @@ impl<'t, T: Scalar> Distribution<Var<'t, T>> for LkjCholesky<Var<'t, T>> {
         });
         Var::map_sum(f, [x.diagonal(), left, self.concentration]) - normaliser
     }
+    fn try_sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Option<Var<'t, T>> {
+        Some(self.sample_shaped(tape, key, least))
+    }
 }
 
 impl<'t, T: Scalar> Sample<Var<'t, T>> for LkjCholesky<Var<'t, T>> {

@@ -64,6 +64,9 @@ impl<V: Value> Distribution<V> for Logistic<V> {
     fn log_prob_terms(&self, x: V, terms: Terms) -> V {
         V::apply_as(terms, LogisticLogProb, [x, self.loc, self.scale])
     }
+    fn try_sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> Option<V> {
+        Some(self.sample_shaped(cx, key, least))
+    }
 }
 
 #[inline(always)]

@@ -64,16 +64,29 @@ impl<'t, T: Scalar, D: Distribution<Var<'t, T>>> Distribution<Var<'t, T>> for Mi
             Terms::Sum => joint.logsumexp().sum(),
         }
     }
+    fn try_sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Option<Var<'t, T>> {
+        let (which, draw) = key.split();
+        let n = self.shape().0.max(least.0);
+        let draws = self.components.try_sample_shaped(tape, draw, (n, self.logits.ncols()))?;
+        Some(self.pick(draws, tape, which))
+    }
 }
 
 impl<'t, T: Scalar, D: Sample<Var<'t, T>>> Sample<Var<'t, T>> for Mixture<Var<'t, T>, D> {
     /// A component by its weight, and a draw from it.
     fn sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Var<'t, T> {
         let (which, draw) = key.split();
-        let (n, k) = (self.shape().0.max(least.0), self.logits.ncols());
-        let index = Categorical::new(self.logits).sample_shaped(tape, which, (n, 1));
+        let n = self.shape().0.max(least.0);
+        self.pick(self.components.sample_shaped(tape, draw, (n, self.logits.ncols())), tape, which)
+    }
+}
+
+impl<'t, T: Scalar, D: Distribution<Var<'t, T>>> Mixture<Var<'t, T>, D> {
+    /// Of draws of all components in every row, that of one, by its weight.
+    fn pick(&self, draws: Var<'t, T>, tape: &'t Tape<T>, key: Key) -> Var<'t, T> {
+        let index = Categorical::new(self.logits).sample_shaped(tape, key, (draws.nrows(), 1));
         let index: Vec<usize> = index.read(|x| x.iter().map(|x| x.to_f64() as usize).collect());
-        self.components.sample_shaped(tape, draw, (n, k)).detach().pick(index)
+        draws.detach().pick(index)
     }
 }
 

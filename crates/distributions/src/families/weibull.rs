@@ -101,6 +101,9 @@ impl<V: Value> Distribution<V> for Weibull<V> {
         let args = [loc, scale, self.concentration, self.scale];
         Some((V::apply_as(terms, f, args), KlMethod::Closed))
     }
+    fn try_sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> Option<V> {
+        Some(self.sample_shaped(cx, key, least))
+    }
 }
 
 /// `scale w^(1/k)` for the exponent `w`.

@@ -151,3 +151,34 @@ fn bad_parameters_give_nan() {
     ];
     assert!(bad.iter().all(|x| x.is_nan()), "{bad:?}");
 }
+
+/// Every continuous family passes its draws on to inference, which draws true values from priors.
+#[test]
+fn priors_can_be_drawn_from() {
+    use probity_distributions::{Beta, Cauchy, Flat, Gumbel, HalfStudentT, InverseGamma, Logistic, Weibull};
+    fn check<D: Sample<f64>>(d: D) {
+        let key = Key::new(7);
+        assert_eq!(d.try_sample_shaped((), key, (1, 1)), Some(d.sample((), key)), "{d:?}");
+        let three = d.rows(3);
+        assert_eq!(three.try_sample_shaped((), key, (1, 1)), Some(three.sample((), key)), "{d:?}");
+    }
+    check(Normal::new(1.0, 2.0));
+    check(LogNormal::new(1.0, 2.0));
+    check(HalfNormal::new(2.0));
+    check(HalfCauchy::new(2.0));
+    check(HalfStudentT::new(3.0, 2.0));
+    check(StudentT::new(3.0, 1.0, 2.0));
+    check(Cauchy::new(1.0, 2.0));
+    check(Laplace::new(1.0, 2.0));
+    check(Logistic::new(1.0, 2.0));
+    check(Gumbel::new(1.0, 2.0));
+    check(Weibull::new(1.0, 2.0));
+    check(Exponential::new(2.0));
+    check(Gamma::new(1.0, 2.0));
+    check(InverseGamma::new(1.0, 2.0));
+    check(Beta::new(1.0, 2.0));
+    check(Uniform::new(1.0, 2.0));
+    check(SoftplusNormal::new(1.0, 2.0));
+    check(ScaleMixture::new(0.5, 1.0, 2.0));
+    assert_eq!(Flat::<f64>::real().try_sample_shaped((), Key::new(7), (1, 1)), None);
+}

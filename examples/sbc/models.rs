@@ -1,4 +1,5 @@
-//! The models. Their data are replaced by simulated ones, so that only their numbers of rows matter.
+//! The models. Their data are replaced by simulated ones, so that only their numbers of rows
+//! matter.
 
 use probity_autodiff::{Var, formula};
 use probity_distributions::{Bernoulli, Distribution, HalfNormal, Normal};

@@ -130,8 +130,8 @@ fn moments_of_several_numbers_are_those_of_quadrature() {
     check("hierarchy", &hierarchy_shape(1, 1.7, 0.5, 1.0), 700, 14.0, 1e-6);
 }
 
-/// The inverse of a Gaussian's matrix of second derivatives is its covariance, and its gradient is 0
-/// at its mean: the map from shapes to problems, in single coordinates of their own units.
+/// The inverse of a Gaussian's matrix of second derivatives is its covariance, and its gradient is
+/// 0 at its mean: the map from shapes to problems, in single coordinates of their own units.
 #[test]
 fn places_of_gaussians_have_their_moments() {
     for (name, bound) in [("gaussian", 1e-6), ("scales", 1e-6)] {

@@ -1,9 +1,9 @@
 //! Two modes.
 //!
-//! Of the kinds that count, their scales are within a factor 0.7 to 1.4 of each other. A mode that is much narrower than the
-//! one that was found, and far from it in many dimensions, is missed by every method that only looks
-//! at the density of points: its basin has a share of the volume that falls as a power of the number
-//! of dimensions, and nothing elsewhere tells of it.
+//! Of the kinds that count, their scales are within a factor 0.7 to 1.4 of each other. A mode that
+//! is much narrower than the one that was found, and far from it in many dimensions, is missed by
+//! every method that only looks at the density of points: its basin has a share of the volume that
+//! falls as a power of the number of dimensions, and nothing elsewhere tells of it.
 
 use super::random::Random;
 use super::shape::{Placing, Problem, Shape};

@@ -5,8 +5,8 @@ use super::shape::{Placing, Problem, Shape};
 use super::single::trigamma;
 use probity_autodiff::Real;
 
-/// A funnel: v ~ N(0, s²) is the logarithm of a variance, and `xᵢ | v ~ N(0, exp(c v))` for i = 1 to
-/// k. With c = 1 it is centred; with c = 0 it is written non-centred, and a Gaussian.
+/// A funnel: v ~ N(0, s²) is the logarithm of a variance, and `xᵢ | v ~ N(0, exp(c v))` for i = 1
+/// to k. With c = 1 it is centred; with c = 0 it is written non-centred, and a Gaussian.
 ///
 /// `ln p(v, x) = -½ v² / s² - ½ k c v - ½ exp(-c v) Σ xᵢ²`; means 0, variances s² and
 /// `E exp(c v) = exp(c² s² / 2)`, no correlation.

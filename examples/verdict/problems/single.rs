@@ -128,13 +128,13 @@ pub fn plateau(random: &mut Random) -> Problem {
 /// What is pressed against a limit: a density that is highest there, in unconstrained numbers.
 #[derive(Clone, Copy, Debug)]
 pub enum Limit {
-    /// The logarithm of a half normal number: `ln p(w) = w - ½ exp 2w`. As x² / 2 is Gamma(½, 1), its
-    /// mean is (ψ(½) + ln 2) / 2 = -(γ + ln 2) / 2, its variance ψ'(½) / 4 = π² / 8.
+    /// The logarithm of a half normal number: `ln p(w) = w - ½ exp 2w`. As x² / 2 is Gamma(½, 1),
+    /// its mean is (ψ(½) + ln 2) / 2 = -(γ + ln 2) / 2, its variance ψ'(½) / 4 = π² / 8.
     HalfNormal,
     /// The logarithm of an exponential number: `ln p(w) = w - exp w`; mean -γ, variance π² / 6.
     Exponential,
-    /// The logit of a Beta(1, b) number: `ln p(w) = ln σ(w) + b ln σ(-w)`; mean ψ(1) - ψ(b), variance
-    /// ψ'(1) + ψ'(b), as it is the difference of the logarithms of two Gamma numbers.
+    /// The logit of a Beta(1, b) number: `ln p(w) = ln σ(w) + b ln σ(-w)`; mean ψ(1) - ψ(b),
+    /// variance ψ'(1) + ψ'(b), as it is the difference of the logarithms of two Gamma numbers.
     Beta(f64),
 }
 

@@ -1,7 +1,7 @@
 //! Checks of a model together with its inference, before there are data.
 //!
-//! [`sbc`] draws data sets from the model's prior, infers each, and asks whether posteriors have the
-//! true values where they should.
+//! [`sbc`] draws data sets from the model's prior, infers each, and asks whether posteriors have
+//! the true values where they should.
 
 mod ranks;
 mod sbc;

@@ -145,9 +145,9 @@ impl Calibration {
         self.failed == 0 && self.p_value() >= Self::LEVEL
     }
 
-    /// For each of `bins` - 1 borders between bins of ranks (as in [`Ranks::counts`]), between which
-    /// counts of ranks below the border lie, for right posteriors, at all borders with at least the
-    /// probability 1 - `level`.
+    /// For each of `bins` - 1 borders between bins of ranks (as in [`Ranks::counts`]), between
+    /// which counts of ranks below the border lie, for right posteriors, at all borders with at
+    /// least the probability 1 - `level`.
     pub fn band(&self, bins: usize, level: f64) -> Vec<(usize, usize)> {
         Uniform::new(self.replications - self.failed, bins).band(level)
     }

@@ -18,7 +18,8 @@ use std::fmt;
 use std::sync::Arc;
 
 /// The name of the quantity that is ranked beside the entries of the model: the log likelihood of
-/// the data. It depends on the data, and so shows inference that ignores them, as no parameter does.
+/// the data. It depends on the data, and so shows inference that ignores them, as no parameter
+/// does.
 ///
 /// Source: Modrák et al. 2023, "Simulation-based calibration checking for Bayesian computation: the
 /// choice of test quantities shapes sensitivity".
@@ -27,8 +28,8 @@ pub const LOG_LIKELIHOOD: &str = "log likelihood";
 /// Checks a model with its default inference by simulation: whether the posteriors of data sets
 /// drawn from the model have the true values where they should.
 ///
-/// Two hundred times, latent variables are drawn from their priors and data from the likelihood, the
-/// model is fitted to these data in the place of its own, and the true value of every entry is
+/// Two hundred times, latent variables are drawn from their priors and data from the likelihood,
+/// the model is fitted to these data in the place of its own, and the true value of every entry is
 /// ranked among 99 draws of its posterior. With right posteriors all ranks are equally likely. Fits
 /// run on all cores. [`Sbc`] has the settings.
 ///

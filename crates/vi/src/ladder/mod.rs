@@ -2,10 +2,10 @@
 //! solved for the best Gaussian, usable on every [`Target`].
 //!
 //! The rungs, each climbed only if the one before does not hold:
-//! 1. the best Gaussian ([`Fit`](crate::Fit) has it already), and other modes ([`modes`]);
-//! 2. importance weights of a mixture of Gaussians with heavy tails ([`weigh`]), checked by an
-//!    exact kernel ([`drift`]);
-//! 3. chains of the No-U-Turn sampler in the metric of the Gaussian ([`chains`]).
+//! 1. the best Gaussian ([`Fit`](crate::Fit) has it already), and other modes (`modes`);
+//! 2. importance weights of a mixture of Gaussians with heavy tails (`weigh`), checked by an
+//!    exact kernel (`drift`);
+//! 3. chains of the No-U-Turn sampler in the metric of the Gaussian (`chains`).
 
 mod chains;
 mod drift;

@@ -29,9 +29,12 @@ fn constrain(make: Make, shape: (usize, usize), u: &[f64]) -> (DMatrix<f64>, f64
     (x.value(), sum.item())
 }
 
+/// Whether an entry, by row and column, is free.
+type IsFree = fn(usize, usize) -> bool;
+
 /// Every support with a shape, the entries of a value that the others do not determine, and the
 /// constant by which volumes in these coordinates differ (`ln √c` a row for an isometry).
-fn all() -> Vec<(Make, (usize, usize), fn(usize, usize) -> bool, f64)> {
+fn all() -> Vec<(Make, (usize, usize), IsFree, f64)> {
     vec![
         (|_| Support::simplex(), (2, 4), |_, j| j < 3, 0.0),
         (|_| Support::ordered(), (2, 4), |_, _| true, 0.0),

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::fit::quantities;
 use crate::gaussian::Gaussian;
 use crate::guide::Guide;
-use crate::ladder::{Stands, grade};
+use crate::ladder::{DEPTH, Stands, grade};
 use crate::layout::{FindShaped, Layout, SiteKind};
 use crate::log_joint::LogJoint;
 use crate::model::{ByRef, Model};
@@ -366,7 +366,7 @@ probity_autodiff::precompiled! {
         let joint = LogJoint::<_, T>::new(ByRef(model))?;
         let start = Gaussian::start(fitted.layout, fitted.key.fold_in_str("check"))?;
         let learn = if joint.dim() <= DENSE { MetricKind::Dense } else { MetricKind::Diagonal };
-        let nuts = Nuts::new().learn(learn).acceptance(0.9);
+        let nuts = Nuts::new().learn(learn).acceptance(0.9).max_depth(DEPTH);
         let samples = nuts.run(&AnyTarget::new(joint), start.mean.as_slice())?;
         Ok((samples.draws(), grade(&samples, &quantities(fitted.layout))))
     }

@@ -1,18 +1,8 @@
 //! The families beside those of `laws` and `conformance`: against the tables, and the laws.
 
-use crate::common::{cdf, density, distribution, entropy, kl, moments, number};
+use crate::common::{cdf, density, entropy, families, kl_pairs, moments, number};
 use probity_distributions::laws::*;
 use probity_distributions::*;
-
-/// One line per family: the test's name, the family, its table, the bound, and what is compared.
-macro_rules! families {
-    ($($test:ident: $family:ident, $file:literal, $bound:literal, [$($check:ident),+];)+) => {$(
-        #[test]
-        fn $test() {
-            distribution::<$family>($file, $bound, &[$($check::<$family>),+]);
-        }
-    )+};
-}
 
 families! {
     beta: Beta, "Beta", 50.0, [density, cdf, moments, entropy_if_given];
@@ -66,16 +56,6 @@ where
             }
         }
     }
-}
-
-/// One line per pair: the test's name, `KL(first || second)`, its table, and the bound.
-macro_rules! kl_pairs {
-    ($($test:ident: $q:ident || $p:ident, $file:literal, $bound:literal;)+) => {$(
-        #[test]
-        fn $test() {
-            kl::<$q, $p>($file, $bound);
-        }
-    )+};
 }
 
 kl_pairs! {

@@ -193,3 +193,25 @@ where
     }
     comparison.finish();
 }
+
+/// One line per family: the test's name, the family, its table, the bound, and what is compared.
+macro_rules! families {
+    ($($test:ident: $family:ident, $file:literal, $bound:literal, [$($check:ident),+];)+) => {$(
+        #[test]
+        fn $test() {
+            $crate::common::distribution::<$family>($file, $bound, &[$($check::<$family>),+]);
+        }
+    )+};
+}
+pub(crate) use families;
+
+/// One line per pair: the test's name, `KL(first || second)`, its table, and the bound.
+macro_rules! kl_pairs {
+    ($($test:ident: $q:ident || $p:ident, $file:literal, $bound:literal;)+) => {$(
+        #[test]
+        fn $test() {
+            $crate::common::kl::<$q, $p>($file, $bound);
+        }
+    )+};
+}
+pub(crate) use kl_pairs;

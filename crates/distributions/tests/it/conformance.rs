@@ -3,18 +3,8 @@
 //! The bound is in units of what rounding the arguments does to a result, see
 //! [`common::Comparison`].
 
-use crate::common::{cdf, density, distribution, entropy, kl, moments};
+use crate::common::{cdf, density, entropy, families, kl_pairs, moments};
 use probity_distributions::*;
-
-/// One line per family: the test's name, the family, its table, the bound, and what is compared.
-macro_rules! families {
-    ($($test:ident: $family:ident, $file:literal, $bound:literal, [$($check:ident),+];)+) => {$(
-        #[test]
-        fn $test() {
-            distribution::<$family>($file, $bound, &[$($check::<$family>),+]);
-        }
-    )+};
-}
 
 families! {
     normal: Normal, "Normal", 10.0, [density, cdf, moments, entropy];
@@ -27,16 +17,6 @@ families! {
     student_t: StudentT, "StudentT", 10.0, [density, cdf, moments, entropy];
     gamma: Gamma, "Gamma", 10.0, [density, cdf, moments, entropy];
     bernoulli: Bernoulli, "Bernoulli_logits", 10.0, [density, moments, entropy];
-}
-
-/// One line per pair: the test's name, `KL(first || second)`, its table, and the bound.
-macro_rules! kl_pairs {
-    ($($test:ident: $q:ident || $p:ident, $file:literal, $bound:literal;)+) => {$(
-        #[test]
-        fn $test() {
-            kl::<$q, $p>($file, $bound);
-        }
-    )+};
 }
 
 kl_pairs! {

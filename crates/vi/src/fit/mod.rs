@@ -156,8 +156,8 @@ impl<T: Scalar> Fit<T> {
         self
     }
 
-    /// How many gradients may be spent before chains are no longer made longer. Default
-    /// [`Ladder::BUDGET`].
+    /// How many gradients may be spent before chains are no longer made longer. The first chains
+    /// are not cut; [`time_limit`](Fit::time_limit) cuts them. Default [`Ladder::BUDGET`].
     pub fn budget(mut self, gradients: usize) -> Self {
         self.budget = gradients;
         self

@@ -98,6 +98,7 @@ impl<T: Scalar> Fit<T> {
         let ladder = Ladder::new().budget(self.budget).deadline(deadline);
         let key = key.fold_in_str("ladder");
         let answer = ladder.climb(&mut evaluator, &outcome.full, &start, &quantities, key)?;
+        let stopped = if ladder.is_late() { Stopped::TimeLimit } else { stopped };
         let (mut verdict, mut corrected) = (answer.verdict.clone(), None);
         if self.chosen {
             verdict.check_guide(&outcome.gaussian, &answer);

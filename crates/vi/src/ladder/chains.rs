@@ -3,19 +3,22 @@
 use super::weigh::Weighted;
 use super::{Answer, Evaluator, Ladder, Quantity, Stands, seed_of};
 use crate::diagnostics::{mean, psis};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::linalg::Covariance;
 use crate::nuts::{MetricKind, Nuts, Samples};
+use crate::target::{AnyTarget, Target};
 use crate::verdict::{Grade, Verdict, What};
 use probity_autodiff::Key;
 use rand::seq::SliceRandom;
+use std::time::Instant;
 
 const CHAINS: usize = 4;
 /// Up to so many dimensions the whole covariance is learned anew from the chains.
 const LEARNED: usize = 50;
-const DEPTH: usize = 9;
+/// A trajectory has at most 2^`DEPTH` - 1 steps.
+pub(crate) const DEPTH: usize = 9;
 
-/// None if no start has a finite density.
+/// None if no start has a finite density, or the time is over before the first chains are.
 pub(super) fn chains(
     ladder: &Ladder,
     evaluator: &mut Evaluator<'_>,
@@ -43,7 +46,11 @@ pub(super) fn chains(
             .max_depth(DEPTH)
             .seed(seed_of(key.fold_in(round)));
         let before = evaluator.evaluations;
-        let samples = nuts.run(evaluator.target(), &starts)?;
+        let target = Timed { target: evaluator.target().clone(), deadline: ladder.deadline };
+        let samples = match nuts.run(&target, &starts) {
+            Err(_) if ladder.is_late() => break,
+            done => done?,
+        };
         evaluator.evaluations += samples.gradients();
         let cost = evaluator.evaluations - before;
         let verdict = grade(&samples, quantities);
@@ -72,6 +79,26 @@ pub(super) fn chains(
         }
     }
     Ok(best)
+}
+
+/// A target that fails once the time is over, and so ends the chains.
+#[derive(Clone, Debug)]
+struct Timed<'a> {
+    target: AnyTarget<'a>,
+    deadline: Option<Instant>,
+}
+
+impl Target for Timed<'_> {
+    fn dim(&self) -> usize {
+        self.target.dim()
+    }
+
+    fn gradient(&mut self, u: &[f64], gradient: &mut [f64]) -> Result<f64> {
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Err(Error::Setting { setting: "time_limit", problem: "the time is over".into() });
+        }
+        self.target.gradient(u, gradient)
+    }
 }
 
 /// Whether the chains of a run can be believed.

@@ -16,11 +16,11 @@ mod rescue;
 mod tails;
 mod weigh;
 
-pub(crate) use chains::grade;
+pub(crate) use chains::{DEPTH, grade};
 pub(crate) use evaluator::Evaluator;
 pub(crate) use rescue::solve_from;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gaussian::{Covariance, Gaussian, Settings};
 use crate::layout::Transform;
 use crate::target::Target;
@@ -141,8 +141,7 @@ impl Answer {
 }
 
 impl Ladder {
-    /// How often the density is computed at most, by default: about a second for a density of two
-    /// microseconds.
+    /// The default of [`budget`](Ladder::budget): about a second for a density of two microseconds.
     pub const BUDGET: usize = 600_000;
 
     /// From a standard normal start, with the default budget.
@@ -156,7 +155,8 @@ impl Ladder {
         self
     }
 
-    /// How often the density may be computed before chains are no longer made longer.
+    /// How often the density may be computed before chains are no longer made longer. The first
+    /// chains are not cut: a target of many dimensions and long trajectories takes more.
     pub fn budget(mut self, evaluations: usize) -> Self {
         self.budget = evaluations;
         self
@@ -169,7 +169,7 @@ impl Ladder {
         self
     }
 
-    fn is_late(&self) -> bool {
+    pub(crate) fn is_late(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
@@ -184,7 +184,6 @@ impl Ladder {
     /// If the density is not finite near the start, if start and target differ in dimension, and
     /// for errors of the target.
     pub fn run<T: Target>(&self, target: &T) -> Result<Answer> {
-        use crate::error::Error;
         let d = target.dim();
         let (mean, sd) = self.start.clone().unwrap_or_else(|| (vec![0.0; d], vec![1.0; d]));
         if mean.len() != d || sd.len() != d || d == 0 {

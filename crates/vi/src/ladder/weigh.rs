@@ -16,7 +16,6 @@ const AIM: f64 = 2500.0;
 const MOST: usize = 1 << 14;
 /// A mode with less of the mass than this is left out.
 const LEAST_MASS: f64 = 1e-4;
-
 /// A mode whose typical log ratio is so many nats below that of another is none.
 const BELOW: f64 = 10.0;
 
@@ -59,13 +58,8 @@ pub(super) fn weigh(
     if gaussians.len() > 1 && weights.iter().all(|w| w.is_finite()) {
         let mut masses = vec![0.0; gaussians.len()];
         draws.component.iter().zip(&weights).for_each(|(k, w)| masses[*k] += w);
-        // Weights of a bad proposal say little of masses: a place far below the others is none.
         let typical = typical_ratios(&draws, &ratios, gaussians.len());
-        let highest = typical.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let none = typical.iter().map(|t| !(*t > highest - BELOW));
-        masses.iter_mut().zip(none).filter(|(_, none)| *none).for_each(|(mass, _)| *mass = 0.0);
-        let mut kept: Vec<(Gaussian, f64)> =
-            gaussians.into_iter().zip(masses).filter(|(_, mass)| *mass > LEAST_MASS).collect();
+        let mut kept = with_mass(gaussians, masses, &typical);
         kept.sort_by(|a, b| b.1.total_cmp(&a.1));
         (gaussians, shares) = kept.into_iter().unzip();
         shares.iter_mut().for_each(|s| *s = s.max(0.1));
@@ -84,6 +78,16 @@ pub(super) fn weigh(
     }
     smoothed = psis(&ratios, 1.0);
     Ok(Weighted { dim, gaussians, points: draws.points, log_ratios: ratios, psis: smoothed })
+}
+
+/// The Gaussians that have a share of the mass. Weights of a bad proposal say little of masses: a
+/// place far below the others has none, and the highest stays whatever its weights say.
+fn with_mass(gaussians: Vec<Gaussian>, masses: Vec<f64>, typical: &[f64]) -> Vec<(Gaussian, f64)> {
+    let highest = (0..typical.len()).max_by(|a, b| typical[*a].total_cmp(&typical[*b])).unwrap_or(0);
+    let each = gaussians.into_iter().zip(masses).enumerate();
+    let has_mass =
+        |k: usize, mass: f64| k == highest || (mass > LEAST_MASS && typical[k] > typical[highest] - BELOW);
+    each.filter(|(k, (_, mass))| has_mass(*k, *mass)).map(|(_, kept)| kept).collect()
 }
 
 /// The median log ratio of the draws of every component.
@@ -157,5 +161,24 @@ impl Weighted {
         scored.sort_by(|a, b| b.0.total_cmp(&a.0));
         let chosen = scored.iter().take(chains).map(|(_, i)| *i);
         chosen.flat_map(|i| &self.points[i * d..(i + 1) * d]).copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Weights that give all mass to a place far below another leave the other.
+    #[test]
+    fn one_gaussian_always_stays() {
+        let at = |x: f64| Gaussian::diagonal(&[x], &[1.0]);
+        let kept = |masses: [f64; 2], typical: [f64; 2]| -> Vec<f64> {
+            let kept = with_mass(vec![at(0.0), at(1.0)], masses.to_vec(), &typical);
+            kept.iter().map(|(g, _)| g.mean[0]).collect()
+        };
+        assert_eq!(kept([0.0, 1.0], [0.0, -100.0]), [0.0]);
+        assert_eq!(kept([0.0, 1.0], [-1.0, 0.0]), [1.0]);
+        assert_eq!(kept([0.4, 0.6], [-1.0, 0.0]), [0.0, 1.0]);
+        assert_eq!(kept([0.0, 0.0], [f64::NEG_INFINITY; 2]).len(), 1);
     }
 }

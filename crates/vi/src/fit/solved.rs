@@ -95,10 +95,12 @@ impl<T: Scalar> Fit<T> {
             _ => Stopped::Limit,
         };
         let quantities = quantities(&found.layout);
+        // Whoever ended the fit does not want chains.
+        let deadline = if ended { Some(Instant::now()) } else { deadline };
         let ladder = Ladder::new().budget(self.budget).deadline(deadline);
         let key = key.fold_in_str("ladder");
         let answer = ladder.climb(&mut evaluator, &outcome.full, &start, &quantities, key)?;
-        let stopped = if ladder.is_late() { Stopped::TimeLimit } else { stopped };
+        let stopped = if ladder.is_late() && !ended { Stopped::TimeLimit } else { stopped };
         let (mut verdict, mut corrected) = (answer.verdict.clone(), None);
         if self.chosen {
             verdict.check_guide(&outcome.gaussian, &answer);

@@ -154,6 +154,7 @@ impl fmt::Display for NutsCheck {
         }
         let (fit, nuts) = (&self.fit.rows, &self.nuts.rows);
         let width = fit.iter().take(SHOWN).map(|r| r.name.chars().count()).max().unwrap_or(0).max(4);
+        writeln!(f, "{:width$} {:>21} {:>21}", "", "fit", "NUTS")?;
         let [mean, sd] = ["mean", "sd"];
         writeln!(f, "{:width$} {mean:>10} {sd:>10} {mean:>10} {sd:>10} {:>8} {:>8}", "site", "off", "ratio")?;
         for (own, other) in fit.iter().zip(nuts).take(SHOWN) {

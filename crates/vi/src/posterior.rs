@@ -252,7 +252,8 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
             return Ok(crate::draws::Summary::default());
         }
         // Draws of a large model take long.
-        let n = if self.layout.dim <= 1000 { 2000 } else { 200 };
+        let uncorrected = if self.layout.dim <= 1000 { 2000 } else { 200 };
+        let n = self.corrected.as_ref().map_or(uncorrected, Corrected::len);
         let entries = self.layout.sites.iter().filter(|s| s.kind != SiteKind::Observed).map(|s| s.size());
         let few = entries.sum::<usize>() <= crate::draws::Summary::SHOWN;
         let draws = self.predict_sites(&self.model, n, |name| {

@@ -1,11 +1,11 @@
 //! What a sine and a table have in common: the network, its training, and the files of the result.
 
-use crate::options::{Objective, Options, Start};
+use crate::options::{Objective, Options, Posterior, Start};
 use crate::progress::Lines;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_examples::figure::Figure;
 use probity_examples::output::Output;
-use probity_nn::{FittedRegression, Regression, RegressionPrediction};
+use probity_nn::{FittedRegression, Recommended, Regression, RegressionPrediction};
 use serde::Serialize;
 use std::error::Error;
 use std::time::Instant;
@@ -22,10 +22,33 @@ pub struct Schedule {
     pub epochs: usize,
 }
 
+/// Rows times weights up to which chains take seconds.
+const QUICK: usize = 4_000_000;
+
 /// A trained network.
 pub struct Trained {
-    pub fitted: FittedRegression,
+    /// By the ELBO.
+    pub mean_field: FittedRegression,
+    /// By chains.
+    pub sampled: Option<FittedRegression>,
     pub seconds: f64,
+}
+
+impl Trained {
+    /// The better posterior.
+    pub fn fitted(&self) -> &FittedRegression {
+        self.sampled.as_ref().unwrap_or(&self.mean_field)
+    }
+
+    /// By what its weights were inferred, for the summary.
+    pub fn posterior(&self) -> &'static str {
+        if self.sampled.is_some() { "sampled" } else { "mean field" }
+    }
+
+    /// Draws of the weights: all of the chains, else so many.
+    pub fn draws(&self, of_mean_field: usize) -> usize {
+        self.fitted().posterior().corrected().map_or(of_mean_field, |chains| chains.len())
+    }
 }
 
 /// The regression that the options describe, trained; `as_recipe` gives it the fixed noise of the
@@ -39,9 +62,10 @@ pub fn train(
     let rows = y.len();
     let steps_per_epoch = minibatch.map_or(1, |batch| rows.div_ceil(batch));
     let steps = epochs * steps_per_epoch;
+    let hidden = options.hidden.as_deref().unwrap_or(&[50, 50]);
     let start = match options.init {
-        Start::Default => Regression::default_for(x.ncols(), &options.hidden),
-        Start::Seed => Regression::seed_recipe(x.ncols(), &options.hidden),
+        Start::Default => Regression::default_for(x.ncols(), hidden),
+        Start::Seed => Regression::seed_recipe(x.ncols(), hidden),
     };
     let (regression, mut fit) = match options.objective {
         Objective::Elbo => (start, Regression::default_fit(rows).steps(steps)),
@@ -56,8 +80,24 @@ pub fn train(
     }
     let mut lines = Lines::new(options.quiet, rows, steps_per_epoch, epochs);
     let clock = Instant::now();
-    let fitted = regression.fit_observed(x, y, fit.seed(options.seed), &mut [&mut lines])?;
-    Ok(Trained { fitted, seconds: clock.elapsed().as_secs_f64() })
+    let fit = fit.seed(options.seed);
+    let (mean_field, sampled) = rayon::join(
+        || regression.fit_observed(x, y, fit, &mut [&mut lines]),
+        || chains(options, rows, x.ncols()).map(|r| r.regression.sample(x, y, &r.chains)).transpose(),
+    );
+    let (mean_field, sampled) = (mean_field?, sampled?);
+    Ok(Trained { mean_field, sampled, seconds: clock.elapsed().as_secs_f64() })
+}
+
+/// The network and the chains, if there are to be any.
+fn chains(options: &Options, rows: usize, inputs: usize) -> Option<Recommended> {
+    let mut recommended = Recommended::of(rows, inputs);
+    if let Some(hidden) = &options.hidden {
+        recommended.regression = Regression::sampled_for(inputs, hidden);
+    }
+    recommended.chains.seed = options.seed;
+    let quick = rows.saturating_mul(recommended.regression.net.len()) <= QUICK;
+    (options.posterior == Posterior::Sampled && quick).then_some(recommended)
 }
 
 /// The objective's name in the summary.

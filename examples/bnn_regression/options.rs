@@ -11,10 +11,13 @@ usage: bnn_regression [OPTIONS]
 
   --data FILE.csv     a table to learn instead of the sine: a header, then numbers only
   --target COL        the column to predict (default: the last)
+  --posterior WHICH   sampled: chains over the weights, and a mean field beside them (default)
+                      mean-field: Bayes by Backprop alone, independent Gaussians for the weights; what it is
+                      for --objective recipe, --init seed, and tables for which chains would take minutes
   --objective WHICH   elbo: a Gaussian likelihood with learned noise, the KL once (default)
                       recipe: MSE + 0.01 KL/N, as popular code has it; prints what that means
   --init WHICH        default, or seed: means in [-0.2, 0.2], rho in [-5, -4], standard Normal priors
-  --hidden A,B,...    the widths of the hidden layers (default: 50,50)
+  --hidden A,B,...    the widths of the hidden layers (default: 50,50; of chains on up to 2000 rows: 50)
   --epochs N          passes over the data (default: 5000; for a table about 10000 steps)
   --seed N            of data, start, training and draws (default: 0); same seed, same bits
   --threads N         threads to use (default: all)
@@ -27,9 +30,10 @@ Bad input ends the program with one sentence and exit code 2, and nothing is wri
 cannot be written does so after the run, whose results are written; a reader that has gone is no error.
 ";
 
-const OPTIONS: [&str; 11] = [
+const OPTIONS: [&str; 12] = [
     "--data",
     "--target",
+    "--posterior",
     "--objective",
     "--init",
     "--hidden",
@@ -48,6 +52,13 @@ pub enum Objective {
     Recipe,
 }
 
+/// How the weights are inferred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Posterior {
+    Sampled,
+    MeanField,
+}
+
 /// Where the guide starts, and the priors that go with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
@@ -61,7 +72,9 @@ pub struct Options {
     pub target: Option<String>,
     pub objective: Objective,
     pub init: Start,
-    pub hidden: Vec<usize>,
+    pub posterior: Posterior,
+    /// None: the default of the posterior.
+    pub hidden: Option<Vec<usize>>,
     pub epochs: Option<usize>,
     pub seed: u64,
     pub threads: Option<usize>,
@@ -76,13 +89,14 @@ pub enum Parsed {
 
 /// Reads the command line.
 pub fn parse(mut parser: Parser) -> Result<Parsed, UsageError> {
-    let mut init = None;
+    let (mut init, mut posterior) = (None, None);
     let mut options = Options {
         data: None,
         target: None,
         objective: Objective::Elbo,
         init: Start::Default,
-        hidden: vec![50, 50],
+        posterior: Posterior::Sampled,
+        hidden: None,
         epochs: None,
         seed: 0,
         threads: None,
@@ -112,10 +126,14 @@ pub fn parse(mut parser: Parser) -> Result<Parsed, UsageError> {
                 options.objective =
                     choice(&name, value, [("elbo", Objective::Elbo), ("recipe", Objective::Recipe)])?
             }
+            "--posterior" => {
+                let choices = [("sampled", Posterior::Sampled), ("mean-field", Posterior::MeanField)];
+                posterior = Some(choice(&name, value, choices)?)
+            }
             "--init" => {
                 init = Some(choice(&name, value, [("default", Start::Default), ("seed", Start::Seed)])?)
             }
-            "--hidden" => options.hidden = widths(&value.to_string_lossy())?,
+            "--hidden" => options.hidden = Some(widths(&value.to_string_lossy())?),
             "--epochs" => {
                 options.epochs = Some(number(&name, value, "a whole number of at least 1", positive)?)
             }
@@ -131,6 +149,13 @@ pub fn parse(mut parser: Parser) -> Result<Parsed, UsageError> {
     // The recipe is what it is, unless asked otherwise.
     let usual = if options.objective == Objective::Recipe { Start::Seed } else { Start::Default };
     options.init = init.unwrap_or(usual);
+    // Both are ways to fit a mean field.
+    let plain = options.objective == Objective::Elbo && options.init == Start::Default;
+    if posterior == Some(Posterior::Sampled) && !plain {
+        let problem = "--posterior sampled goes with neither --objective recipe nor --init seed";
+        return Err(UsageError(problem.into()));
+    }
+    options.posterior = posterior.unwrap_or(if plain { Posterior::Sampled } else { Posterior::MeanField });
     Ok(Parsed::Run(options))
 }
 

@@ -8,7 +8,7 @@ use probity_autodiff::random::fill_normal;
 use probity_examples::figure::{Figure, RegressionBand};
 use probity_examples::output::Output;
 use probity_examples::say;
-use probity_nn::{FittedRegression, Noise, RegressionPrediction};
+use probity_nn::{Noise, RegressionPrediction};
 use serde::Serialize;
 use std::error::Error;
 
@@ -25,11 +25,16 @@ struct Summary {
     rmse_to_truth: f64,
     noise_sd: f64,
     coverage90: f64,
+    coverage50: f64,
+    /// The share of 3 < |x| <= 4.5 where the sine is within two standard deviations of the mean.
+    held_outside: f64,
     epistemic_inside: f64,
     epistemic_at_6: f64,
+    /// Of the mean field.
     elbo_per_n: f64,
     epochs: usize,
     train_seconds: f64,
+    posterior: &'static str,
     seed: u64,
     objective: &'static str,
     /// Of intervals from the spread of the draws alone, as the recipe's users read it.
@@ -57,19 +62,25 @@ pub fn run(options: &Options) -> Result<Output, Box<dyn Error>> {
     let y = noisy_sine(&x, key.fold_in(0));
     let epochs = options.epochs.unwrap_or(EPOCHS);
     let schedule = Schedule { minibatch: None, epochs };
-    let Trained { fitted, seconds } = network::train(options, (&column(&x), &y), schedule, |start| {
+    let trained = network::train(options, (&column(&x), &y), schedule, |start| {
         start.noise(Noise::Fixed(RECIPE_VARIANCE.sqrt())).without_standardizing()
     })?;
 
+    let (fitted, draws) = (trained.fitted(), trained.draws(DRAWS));
     let grid = spread(-6.0, 6.0, 481);
-    let prediction = fitted.predict(&column(&grid), DRAWS)?;
+    let prediction = fitted.predict(&column(&grid), draws)?;
     let fresh_x = spread(-3.0, 3.0, FRESH);
     let fresh_y = noisy_sine(&fresh_x, key.fold_in(1));
-    let fresh = fitted.predict(&column(&fresh_x), DRAWS)?;
-    let summary =
-        summarise(options, &fitted, (&grid, &prediction), (&fresh_x, &fresh_y, &fresh), (epochs, seconds))?;
+    let fresh = fitted.predict(&column(&fresh_x), draws)?;
+    let fresh = (&fresh_x[..], &fresh_y[..], &fresh);
+    let summary = summarise(options, &trained, (&grid, &prediction), fresh, epochs)?;
     if !options.quiet {
-        print_report(options, &summary, &fitted);
+        print_report(options, &summary, &trained);
+        if trained.sampled.is_some() {
+            let other = trained.mean_field.predict(&column(&grid), DRAWS)?;
+            let other_fresh = trained.mean_field.predict(&column(&fresh_x), DRAWS)?;
+            print_beside((&grid, &other), (fresh.0, fresh.1, &other_fresh))?;
+        }
     }
     let truth: Vec<f64> = grid.iter().map(|x| x.sin()).collect();
     let figure = draw((&x, &y), (&grid, &truth), &prediction, &summary);
@@ -78,10 +89,10 @@ pub fn run(options: &Options) -> Result<Output, Box<dyn Error>> {
 
 fn summarise(
     options: &Options,
-    fitted: &FittedRegression,
+    trained: &Trained,
     (grid, prediction): (&[f64], &RegressionPrediction),
     (fresh_x, fresh_y, fresh): (&[f64], &[f64], &RegressionPrediction),
-    (epochs, train_seconds): (usize, f64),
+    epochs: usize,
 ) -> Result<Summary, Box<dyn Error>> {
     let truth: Vec<f64> = fresh_x.iter().map(|x| x.sin()).collect();
     let epistemic = prediction.epistemic_sd();
@@ -90,25 +101,65 @@ fn summarise(
     let recipe = options.objective == Objective::Recipe;
     Ok(Summary {
         rmse_to_truth: fresh.rmse(&truth)?,
-        noise_sd: fitted.noise_sd()?.unwrap_or(f64::NAN),
+        noise_sd: match trained.fitted().noise_sd()? {
+            Some(sd) => sd,
+            // It depends on x.
+            None => mean(&fresh.aleatoric_sd()),
+        },
         coverage90: fresh.coverage(fresh_y, 0.9)?.rate(),
-        epistemic_inside: inside.iter().sum::<f64>() / inside.len() as f64,
+        coverage50: fresh.coverage(fresh_y, 0.5)?.rate(),
+        held_outside: held_outside(grid, prediction),
+        epistemic_inside: mean(&inside),
         epistemic_at_6: (epistemic[0] + epistemic[epistemic.len() - 1]) / 2.0,
-        elbo_per_n: network::elbo_per_row(fitted, ROWS),
+        elbo_per_n: network::elbo_per_row(&trained.mean_field, ROWS),
         epochs,
-        train_seconds,
+        train_seconds: trained.seconds,
+        posterior: trained.posterior(),
         seed: options.seed,
         objective: network::objective(options),
         coverage90_epistemic_only: recipe.then(|| network::epistemic_coverage(fresh_y, fresh)),
     })
 }
 
-fn print_report(options: &Options, s: &Summary, fitted: &FittedRegression) {
-    say!("\n{}", fitted.posterior().report());
+fn mean(x: &[f64]) -> f64 {
+    x.iter().sum::<f64>() / x.len() as f64
+}
+
+fn held_outside(grid: &[f64], p: &RegressionPrediction) -> f64 {
+    let just_outside = |x: f64| x.abs() > 3.0 && x.abs() <= 4.5;
+    let all = grid.iter().zip(p.mean()).zip(p.sd()).filter(|((x, _), _)| just_outside(**x));
+    let held: Vec<f64> =
+        all.map(|((x, mean), sd)| f64::from(u8::from((x.sin() - mean).abs() <= 2.0 * sd))).collect();
+    mean(&held)
+}
+
+fn print_beside(
+    (grid, p): (&[f64], &RegressionPrediction),
+    (x, y, fresh): (&[f64], &[f64], &RegressionPrediction),
+) -> Result<(), Box<dyn Error>> {
+    let truth: Vec<f64> = x.iter().map(|x| x.sin()).collect();
+    say!(
+        "\nthe mean field of Bayes by Backprop, a Gaussian for every weight, has beside this: RMSE {:.4}, 90 % intervals that\n\
+         hold {:.1} %, 50 % intervals that hold {:.1} %, and the sine within two standard deviations on {:.0} % of 3 < |x| <= 4.5",
+        fresh.rmse(&truth)?,
+        100.0 * fresh.coverage(y, 0.9)?.rate(),
+        100.0 * fresh.coverage(y, 0.5)?.rate(),
+        100.0 * held_outside(grid, p),
+    );
+    Ok(())
+}
+
+fn print_report(options: &Options, s: &Summary, trained: &Trained) {
+    say!("\n{}", trained.mean_field.posterior().report());
+    if let Some(sampled) = &trained.sampled {
+        say!("{}", sampled.posterior().report());
+    }
     say!("RMSE to the true sine on [-3, 3]        {:.4}", s.rmse_to_truth);
     let how = if options.objective == Objective::Recipe { "fixed" } else { "learned" };
     say!("noise: {how} {:.4}, true {NOISE}", s.noise_sd);
-    say!("90 % intervals hold {:.1} % of fresh data on [-3, 3]", 100.0 * s.coverage90);
+    let (most, half) = (100.0 * s.coverage90, 100.0 * s.coverage50);
+    say!("90 % intervals hold {most:.1} % of fresh data on [-3, 3], 50 % intervals {half:.1} %");
+    say!("the sine is within two standard deviations on {:.0} % of 3 < |x| <= 4.5", 100.0 * s.held_outside);
     say!("epistemic sd: {:.4} inside, {:.3} at |x| = 6", s.epistemic_inside, s.epistemic_at_6);
     if options.objective == Objective::Recipe {
         say!(

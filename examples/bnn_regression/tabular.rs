@@ -1,6 +1,6 @@
 //! A user's table: train, test, and a picture that suits many features.
 
-use crate::network::{self, RECIPE_VARIANCE, Schedule, Trained};
+use crate::network::{self, RECIPE_VARIANCE, Schedule};
 use crate::options::{Objective, Options};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_examples::console::warn;
@@ -26,8 +26,10 @@ struct Summary {
     rmse: f64,
     log_likelihood: f64,
     coverage90: f64,
+    coverage50: f64,
     crps: f64,
     noise_sd: Option<f64>,
+    /// Of the mean field.
     elbo_per_n: f64,
     rows_train: usize,
     rows_test: usize,
@@ -36,6 +38,7 @@ struct Summary {
     target: String,
     epochs: usize,
     train_seconds: f64,
+    posterior: &'static str,
     seed: u64,
     objective: &'static str,
 }
@@ -59,36 +62,42 @@ pub fn run(options: &Options, file: &Path) -> Result<Output, Box<dyn Error>> {
     }
     let schedule = Schedule { minibatch: Some(rows), epochs };
     let data = (&features(&train), &train.target[..]);
-    let Trained { fitted, seconds } = network::train(options, data, schedule, |start| {
+    let trained = network::train(options, data, schedule, |start| {
         // Relative to the target, which is standardised.
         start.noise(Noise::FixedShare(RECIPE_VARIANCE.sqrt()))
     })?;
 
-    let prediction = fitted.predict(&features(&test), DRAWS)?;
+    let fitted = trained.fitted();
+    let prediction = fitted.predict(&features(&test), trained.draws(DRAWS))?;
     let scores = prediction.summary(&test.target)?;
     let crps = prediction.crps(&test.target)?;
     let summary = Summary {
         rmse: prediction.rmse(&test.target)?,
         log_likelihood: prediction.log_score(&test.target)?,
         coverage90: prediction.coverage(&test.target, 0.9)?.rate(),
+        coverage50: prediction.coverage(&test.target, 0.5)?.rate(),
         crps: crps.iter().sum::<f64>() / crps.len() as f64,
         noise_sd: fitted.noise_sd()?,
-        elbo_per_n: network::elbo_per_row(&fitted, n),
+        elbo_per_n: network::elbo_per_row(&trained.mean_field, n),
         rows_train: n,
         rows_test: test.target.len(),
         features: train.feature_names.len(),
         dropped_features: dropped,
         target: train.target_name.clone(),
         epochs,
-        train_seconds: seconds,
+        train_seconds: trained.seconds,
+        posterior: trained.posterior(),
         seed: options.seed,
         objective: network::objective(options),
     };
     if !options.quiet {
-        say!("\n{}", fitted.posterior().report());
+        say!("\n{}", trained.mean_field.posterior().report());
+        if let Some(sampled) = &trained.sampled {
+            say!("{}", sampled.posterior().report());
+        }
         say!("on {} test rows, in units of {}:\n{scores}", test.target.len(), test.target_name);
         if options.objective == Objective::Recipe {
-            explain_recipe(&summary, &fitted, &prediction, &test.target);
+            explain_recipe(&summary, fitted, &prediction, &test.target);
         }
     }
     let figure = draw(file, &test, &prediction, &summary)?;

@@ -3,6 +3,7 @@
 use crate::activation::Activation;
 use crate::classification::Classification;
 use crate::layers::{Mlp, WeightInit};
+use crate::noise::Noise;
 use crate::prior::{Prior, PriorFamily, PriorScale};
 use crate::regression::Regression;
 use probity_vi::optim::{Adam, Schedule};
@@ -41,6 +42,33 @@ impl Regression {
             }
         }
         Regression::new(net)
+    }
+
+    /// For [`sample`](Regression::sample): ReLU units in hidden layers of these widths, noise that
+    /// depends on the inputs, and priors whose scales are unknown. Every input has a scale for its
+    /// weights, every other matrix and every output one, and every vector of hidden biases one, so
+    /// how wiggly the function is, which inputs matter, and whether the noise changes at all is
+    /// inferred.
+    ///
+    /// *Source* of the priors: Neal 1996, "Bayesian learning for neural networks", chapters 3, 4.
+    pub fn sampled_for(inputs: usize, hidden: &[usize]) -> Self {
+        let widths: Vec<usize> = [inputs].iter().chain(hidden).chain(&[2]).copied().collect();
+        let mut net = Mlp::new(&widths, Activation::Relu);
+        let last = net.layers.len() - 1;
+        for (i, layer) in net.layers.iter_mut().enumerate() {
+            let root = (layer.inputs.max(1) as f64).sqrt();
+            let (weight, bias, spread) = match i {
+                _ if i == last => (PriorScale::HyperPerOutput(1.0 / root), PriorScale::Fixed(1.0), 0.0),
+                0 => (PriorScale::HyperPerInput(1.0), PriorScale::Hyper(1.0), root),
+                _ => (PriorScale::Hyper(1.0 / root), PriorScale::Hyper(1.0), 0.5 * root),
+            };
+            let normal = |scale| Some(Prior { family: PriorFamily::Normal, scale });
+            (layer.weight_prior, layer.bias_prior) = (normal(weight), normal(bias));
+            if let WeightInit::FanIn { bias, .. } = &mut layer.init {
+                *bias = spread;
+            }
+        }
+        Regression::new(net).noise(Noise::InputDependent)
     }
 
     /// The fit that goes with [`default_for`](Regression::default_for), for a table of this many

@@ -26,7 +26,9 @@ mod layers;
 mod noise;
 pub mod prediction;
 mod prior;
+mod recommended;
 mod regression;
+mod sampling;
 pub mod scores;
 mod standardize;
 
@@ -37,5 +39,6 @@ pub use layers::{Linear, Mlp, WeightInit};
 pub use noise::Noise;
 pub use prediction::{ClassificationPrediction, RegressionPrediction};
 pub use prior::{Prior, PriorFamily, PriorScale, WeightPrior};
+pub use recommended::{Recommended, fit_regression};
 pub use regression::{FittedRegression, Regression, RegressionModel, Scales};
 pub use standardize::Standardizer;

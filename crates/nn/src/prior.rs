@@ -3,9 +3,10 @@
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Scalar, Terms, Value, Var};
 use probity_distributions::{
-    Distribution, KlMethod, Laplace, Normal, ParameterError, Sample, ScaleMixture, StudentT, Support,
+    Distribution, InverseGamma, KlMethod, Laplace, Normal, ParameterError, Sample, ScaleMixture, StudentT,
+    Support,
 };
-use probity_vi::{Result, Scope};
+use probity_vi::{Init, Result, ScaleStart, Scope, Start};
 use serde::{Deserialize, Serialize};
 
 /// The prior of a matrix of weights.
@@ -56,6 +57,27 @@ pub enum PriorScale {
     /// from this scale: for a bias one per unit, for a weight matrix one for all the weights into a
     /// unit.
     LearnedPerOutput(f64),
+    /// An unknown scale with a posterior of its own, around this one: the prior of the inverse of the
+    /// scale is half-Normal with scale 1 / this one, so that of the variance is inverse Gamma. It
+    /// may become large, and not much smaller than a seventh. Source: Neal 1996, "Bayesian learning
+    /// for neural networks", section 3.2.
+    Hyper(f64),
+    /// As `Hyper`, a scale for every input of the layer.
+    HyperPerInput(f64),
+    /// As `Hyper`, a scale for every output of the layer.
+    HyperPerOutput(f64),
+}
+
+impl PriorScale {
+    /// The centre of an unknown scale, and how many there are for weights of this shape.
+    pub(crate) fn hyper(self, (inputs, outputs): (usize, usize)) -> Option<(f64, (usize, usize))> {
+        match self {
+            PriorScale::Hyper(centre) => Some((centre, (1, 1))),
+            PriorScale::HyperPerInput(centre) => Some((centre, (inputs.max(1), 1))),
+            PriorScale::HyperPerOutput(centre) => Some((centre, (1, outputs.max(1)))),
+            _ => None,
+        }
+    }
 }
 
 impl Default for Prior {
@@ -82,7 +104,8 @@ impl Prior {
     }
 
     /// As a distribution in this run, for weights of this shape (inputs × outputs). A learned scale
-    /// is a parameter site `name`: 1 × 1, inputs × 1 or 1 × outputs.
+    /// is a parameter site `name`, an unknown one a latent site that ends in `variance` instead of
+    /// `scale`: 1 × 1, inputs × 1 or 1 × outputs.
     ///
     /// # Errors
     /// If the name is taken.
@@ -105,6 +128,14 @@ impl Prior {
             }
             PriorScale::LearnedPerOutput(start) => {
                 s.param(name, &DMatrix::from_element(1, outputs.max(1), start), Support::Positive)?
+            }
+            hyper => {
+                let (centre, (rows, cols)) = hyper.hyper((inputs, outputs)).unwrap_or((1.0, (1, 1)));
+                let prior = InverseGamma::new(0.5, 0.5 * centre * centre).shaped(rows, cols);
+                let init =
+                    || Init { loc: Start::Constant(2.0 * centre.ln()), scale: ScaleStart::Constant(0.05) };
+                let name = name.strip_suffix("scale").map_or(name.into(), |n| format!("{n}variance"));
+                s.sample_from(&name, prior, init)?.sqrt()
             }
         };
         Ok(match self.family {

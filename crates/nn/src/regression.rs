@@ -7,14 +7,17 @@ use crate::file::{File, load, save};
 use crate::layers::{Mlp, WeightInit};
 use crate::noise::Noise;
 use crate::prediction::RegressionPrediction;
+use crate::sampling::{PriorScales, range_of};
 use crate::standardize::Standardizer;
 use probity_autodiff::Scalar;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::Normal;
+use probity_vi::hmc::Chains;
 use probity_vi::optim::Adam;
-use probity_vi::{Fit, MeanField, Model, Observer, Posterior, Scope};
+use probity_vi::{Fit, LogJoint, MeanField, Model, Observer, Posterior, Scope};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// A network with Gaussian noise for one numeric target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,6 +96,35 @@ impl Regression {
         observers: &mut [&mut dyn Observer],
     ) -> Result<FittedRegression> {
         Ok(FittedRegression { posterior: fit.run_observed(self.model(x, y)?, observers)? })
+    }
+
+    /// Draws the weights from their posterior by Hamiltonian chains, each from a mode of its own,
+    /// and the [unknown scales](crate::PriorScale::Hyper) of the priors given the weights between
+    /// the transitions. No Gaussian stands for the posterior, so the net is as unsure as its prior
+    /// wherever there are no data. [Learned](crate::PriorScale::Learned) scales and weights without
+    /// a prior stay at their start.
+    ///
+    /// All rows are used in every step: a step of a network with w weights on n rows takes some 6 n
+    /// w operations. With noise that depends on the inputs, the weights of the noise are 0 in the
+    /// first half of the ascent, so that what the mean can explain is not taken for noise.
+    ///
+    /// # Errors
+    /// If sizes do not fit, a number is not finite, or a chain does not find a place of finite
+    /// density.
+    pub fn sample(&self, x: &DMatrix<f64>, y: &[f64], chains: &Chains) -> Result<FittedRegression> {
+        let clock = Instant::now();
+        let model = self.model::<f32>(x, y)?;
+        let target = LogJoint::<_, f32>::new(model.clone())?;
+        let layout = target.layout();
+        let mut scales = PriorScales::new(&self.net, layout);
+        if self.noise == Noise::InputDependent {
+            let last = self.net.layers.len() - 1;
+            let weights = range_of(layout, &format!("net.{last}.weight"));
+            scales = scales.late(weights.map_or(0..0, |w| w.start + w.len() / 2..w.end));
+        }
+        let runs = chains.run(&target, |key| layout.start(key), &scales)?;
+        let seconds = clock.elapsed().as_secs_f64();
+        Ok(FittedRegression { posterior: Posterior::of_draws(model, &runs, chains.seed, seconds)? })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The site table: what the first run of a model found.
 
 use crate::error::{Error, Result};
+use crate::gaussian::Gaussian;
 use probity_autodiff::random::{fill_normal, fill_uniform};
 use probity_autodiff::{Key, ParamId, Params, Real, Scalar, Segment};
 use probity_distributions::KlMethod;
@@ -220,6 +221,14 @@ impl TryFrom<Unchecked> for Layout {
 }
 
 impl Layout {
+    /// The point where a [guide](crate::Guide) with this key would start, d unconstrained numbers.
+    ///
+    /// # Errors
+    /// If a site's start does not fit its shape.
+    pub fn start(&self, key: Key) -> Result<Vec<f64>> {
+        Ok(Gaussian::start(self, key)?.mean.as_slice().to_vec())
+    }
+
     /// Whether a fit with the sites `self` can be used with a model that visits the sites `found`:
     /// in number, order, names, kinds, families and supports all of them, in shape the latent ones
     /// and the parameters (data may have other rows).

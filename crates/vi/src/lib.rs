@@ -76,6 +76,7 @@ pub mod optim;
 pub mod pathfinder;
 mod posterior;
 mod report;
+mod sampled;
 mod scope;
 mod stopping_rule;
 mod target;

@@ -37,6 +37,8 @@ pub enum Method {
     Stochastic,
     /// By Newton steps on the ELBO with fixed draws, all data at once.
     Solved,
+    /// Not at all: draws of a sampler stand, and the guide has their means and standard deviations.
+    Sampled,
 }
 
 /// The standard deviation that ignoring correlations narrows most.
@@ -138,6 +140,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.verdict {
             Some(verdict) => write!(f, "{verdict}")?,
+            None if self.method == Method::Sampled => writeln!(f, "verdict: none, nothing was checked")?,
             None => writeln!(f, "verdict: none, a fit by stochastic gradients is not checked")?,
         }
         if self.stands != Stands::Guide {
@@ -154,6 +157,7 @@ impl fmt::Display for Report {
         let kind = match self.method {
             Method::Stochastic => "steps of",
             Method::Solved => "Newton steps on up to",
+            Method::Sampled => "transitions of chains for",
         };
         let (steps, draws, gradients) = (self.steps, self.draws, self.gradients);
         writeln!(

@@ -88,6 +88,8 @@ pub struct Fit<T: Scalar = f64> {
     elbo_draws: usize,
     history_every: usize,
     time_limit: Option<Duration>,
+    /// Where parameters start that have a name and a size in common with these.
+    start: Option<Params<T>>,
     /// Something was set that only makes sense for steps by stochastic gradients.
     stochastic: bool,
 }
@@ -114,6 +116,7 @@ impl<T: Scalar> Default for Fit<T> {
             elbo_draws: 1000,
             history_every: 1,
             time_limit: None,
+            start: None,
             stochastic: false,
         }
     }
@@ -245,6 +248,18 @@ impl<T: Scalar> Fit<T> {
     /// time.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = Some(limit);
+        self
+    }
+
+    /// Starts where another fit ended: every [parameter](Posterior::params) of the guide and of the
+    /// model that has the name and the shape of one of these starts there, all others where they
+    /// would start anyway. So a model may be fitted in stages, from a simple form of it to the
+    /// whole, or from a network that was trained before.
+    ///
+    /// It starts steps by stochastic gradients; the search of a fit without settings is global.
+    pub fn start_from(mut self, params: &Params<T>) -> Self {
+        self.start = Some(params.clone());
+        self.stochastic = true;
         self
     }
 

@@ -33,6 +33,9 @@ impl<T: Scalar> Fit<T> {
             let problem = "the model has no latent variables and no parameters".into();
             return Err(Error::Setting { setting: "model", problem });
         }
+        if let Some(start) = &self.start {
+            start_from(&mut params, start)?;
+        }
         Ok(params)
     }
 
@@ -166,6 +169,28 @@ impl<T: Scalar> Fit<T> {
         }
         Ok(info)
     }
+}
+
+/// Overwrites what has a name and a shape in common with `start`.
+fn start_from<T: Scalar>(params: &mut Params<T>, start: &Params<T>) -> Result {
+    let shared: Vec<_> = params
+        .segments()
+        .iter()
+        .filter_map(|to| {
+            let same = |from: &&probity_autodiff::Segment| {
+                from.name == to.name && (from.rows, from.cols) == (to.rows, to.cols)
+            };
+            start.segments().iter().find(same).map(|from| (to.range(), from.range()))
+        })
+        .collect();
+    if shared.is_empty() {
+        let problem = "no parameter has the name and the shape of one of the fit's".to_owned();
+        return Err(Error::Setting { setting: "start_from", problem });
+    }
+    for (to, from) in shared {
+        params.as_mut_slice()[to].copy_from_slice(&start.as_slice()[from]);
+    }
+    Ok(())
 }
 
 /// Whether the time is over.

@@ -38,6 +38,8 @@ pub enum Stands {
     Weighted,
     /// Chains of the No-U-Turn sampler.
     Chains,
+    /// Chains of Hamiltonian Monte Carlo, each from a mode of its own.
+    Hamiltonian,
     /// Draws of the guide, uncorrected.
     #[default]
     Guide,
@@ -48,6 +50,7 @@ impl fmt::Display for Stands {
         f.write_str(match self {
             Stands::Weighted => "of the guide with heavier tails, taken by their importance weights",
             Stands::Chains => "chains of the No-U-Turn sampler in the metric of the guide",
+            Stands::Hamiltonian => "chains of Hamiltonian Monte Carlo, each from a mode of its own",
             Stands::Guide => "of the guide",
         })
     }

@@ -1,11 +1,11 @@
 //! One chain: warm-up and draws.
 
+use super::Nuts;
 use super::hamiltonian::{Hamiltonian, State};
 use super::samples::Chain;
 use super::step_size::{DualAveraging, first_guess};
 use super::tree::Tree;
 use super::warmup::{Moments, Windows};
-use super::{MetricKind, Nuts};
 use crate::error::{Error, Result};
 use crate::linalg::Covariance;
 use crate::target::Target;
@@ -62,10 +62,7 @@ impl Nuts {
         if self.warmup == 0 {
             return Ok(self.step_size);
         }
-        let windows = match self.learn {
-            MetricKind::Fixed => Windows { first: self.warmup, ends: Vec::new() },
-            _ => Windows::new(self.warmup),
-        };
+        let windows = Windows::new(self.warmup, self.learn);
         let guesses = key.fold_in_str("step size");
         let mut step = first_guess(h, state, self.step_size, guesses)?;
         let mut averaging = DualAveraging::new(self.acceptance, step);
@@ -75,7 +72,8 @@ impl Nuts {
                 tree.transition(h, state, averaging.step(), self.max_depth, key.fold_in(i as u64))?;
             averaging.learn(transition.acceptance);
             if i >= windows.first && windows.ends.last().is_some_and(|end| i < *end) {
-                moments.add(h.position(&state.at.z));
+                let (u, gradient) = h.position_and_gradient(&state.at);
+                moments.add(u, gradient);
             }
             if windows.ends.contains(&(i + 1)) {
                 // A chain that did not move says nothing: the metric stays.

@@ -53,13 +53,15 @@ pub(super) struct Hamiltonian<T> {
     centre: Vec<f64>,
     /// Scratch: the place in the target's coordinates.
     u: Vec<f64>,
+    /// Scratch: the gradient in the target's coordinates.
+    gradient: Vec<f64>,
     /// How often the gradient was computed.
     pub gradients: usize,
 }
 
 impl<T: Target> Hamiltonian<T> {
     pub fn new(target: T, metric: Covariance, start: &[f64]) -> Self {
-        Self { target, metric, centre: start.to_vec(), u: start.to_vec(), gradients: 0 }
+        Self { target, metric, centre: start.to_vec(), u: start.to_vec(), gradient: Vec::new(), gradients: 0 }
     }
 
     pub fn dim(&self) -> usize {
@@ -85,6 +87,14 @@ impl<T: Target> Hamiltonian<T> {
     pub fn position(&mut self, z: &[f64]) -> &[f64] {
         self.place(z);
         &self.u
+    }
+
+    /// Where a point is in the target's coordinates, and the gradient there.
+    pub fn position_and_gradient(&mut self, at: &Point) -> (&[f64], &[f64]) {
+        self.place(&at.z);
+        self.gradient.clone_from(&at.gradient);
+        self.metric.whiten_transposed(&mut self.gradient);
+        (&self.u, &self.gradient)
     }
 
     /// Another metric, and z = 0 where the point is.

@@ -6,9 +6,9 @@
 mod chain;
 mod hamiltonian;
 mod samples;
-mod step_size;
+pub(crate) mod step_size;
 mod tree;
-mod warmup;
+pub(crate) mod warmup;
 
 pub use samples::{Chain, Samples, Transition};
 

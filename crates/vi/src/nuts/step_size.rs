@@ -10,7 +10,7 @@ use probity_autodiff::Key;
 /// *Source*: Hoffman, Gelman 2014, "The No-U-Turn sampler", section 3.2.1, with the constants
 /// there.
 #[derive(Clone, Debug)]
-pub(super) struct DualAveraging {
+pub(crate) struct DualAveraging {
     target: f64,
     centre: f64,
     error: f64,

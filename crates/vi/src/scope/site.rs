@@ -82,9 +82,10 @@ impl<'t, T: Scalar> Scope<'t, T> {
             },
             Mode::Prior => self.drawn_from_prior(index, prior)?,
             Mode::Predict { guide, params, joint } => {
-                let u = match (guide.marginal(self.tape, params, index), joint) {
-                    (Some(q), _) => self.draw(q, index),
-                    (None, Some(joint)) => self.part(joint.u, index),
+                // Draws that stand for the posterior come before the guide's own.
+                let u = match (joint, guide.marginal(self.tape, params, index)) {
+                    (Some(joint), _) => self.part(joint.u, index),
+                    (None, Some(q)) => self.draw(q, index),
                     (None, None) => return Err(no_draw(guide.name())),
                 };
                 prior.support().constrain(u).unwrap_or(u)

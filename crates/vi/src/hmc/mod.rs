@@ -1,5 +1,10 @@
-//! Hamiltonian Monte Carlo of fixed length, from many starts at once: what an exact kernel does to
-//! the draws of a guide.
+//! Hamiltonian Monte Carlo of fixed length: from many starts at once, to see what an exact kernel
+//! does to the draws of a guide ([`Hmc`]), and as chains from the ascent on, with updates of another
+//! kind between the transitions ([`Chains`]).
+
+mod chains;
+
+pub use chains::{Between, ChainRun, Chains, Runs, Stage};
 
 use crate::error::{Error, Result};
 use crate::linalg::{Covariance, Factor};

@@ -1,0 +1,170 @@
+//! What chains over the weights of a network do between their transitions: draws of the scales of
+//! the priors.
+
+use crate::layers::Mlp;
+use crate::prior::{Prior, PriorFamily};
+use probity_autodiff::Key;
+use probity_autodiff::random::uniform_at;
+use probity_distributions::{Distribution, Laplace, Normal, ScaleMixture, StudentT};
+use probity_vi::hmc::{Between, Stage};
+use probity_vi::{Layout, SiteKind};
+use std::ops::Range;
+
+/// One unknown scale and the weights below it.
+#[derive(Clone, Debug)]
+struct Group {
+    family: PriorFamily,
+    /// Where the logarithm of the variance is.
+    variance: usize,
+    /// The scale around which the prior is.
+    centre: f64,
+    weights: Vec<usize>,
+}
+
+/// The unknown scales of a network's priors, drawn given the weights; and weights that stay 0 in the
+/// first part of the ascent.
+#[derive(Clone, Debug)]
+pub(crate) struct PriorScales {
+    groups: Vec<Group>,
+    late: Range<usize>,
+}
+
+/// The part of the ascent in which scales do not change: weights find a use before the scales prune
+/// them.
+const BEFORE_SCALES: f64 = 0.2;
+
+/// The part of the ascent in which late weights are 0.
+const BEFORE_LATE: f64 = 0.5;
+
+impl PriorScales {
+    /// Those of the network `net` in a model with these sites.
+    pub fn new(net: &Mlp, layout: &Layout) -> Self {
+        let mut groups = Vec::new();
+        for (i, layer) in net.layers.iter().enumerate() {
+            let parts: [(&str, &Option<Prior>, (usize, usize)); 2] = [
+                ("weight", &layer.weight_prior, (layer.inputs, layer.outputs)),
+                ("bias", &layer.bias_prior, (1, layer.outputs)),
+            ];
+            for (name, prior, shape) in parts {
+                let Some(prior) = prior else { continue };
+                let Some((centre, of)) = prior.scale.hyper(shape) else { continue };
+                let at = |name: String| range_of(layout, &name).map(|r| r.start);
+                let weights = at(format!("net.{i}.{name}"));
+                let variances = at(format!("net.{i}.{name}_prior_variance"));
+                let (Some(weights), Some(variances)) = (weights, variances) else { continue };
+                for group in 0..of.0 * of.1 {
+                    let below = |entry: &usize| {
+                        let (row, column) = (entry % shape.0, entry / shape.0);
+                        of == (1, 1) || if of.1 == 1 { row == group } else { column == group }
+                    };
+                    groups.push(Group {
+                        family: prior.family,
+                        variance: variances + group,
+                        centre,
+                        weights: (0..shape.0 * shape.1).filter(below).map(|w| weights + w).collect(),
+                    });
+                }
+            }
+        }
+        Self { groups, late: 0..0 }
+    }
+
+    /// With these weights at 0 in the first half of the ascent.
+    pub fn late(mut self, weights: Range<usize>) -> Self {
+        self.late = weights;
+        self
+    }
+}
+
+/// The coordinates of a latent site.
+pub(crate) fn range_of(layout: &Layout, name: &str) -> Option<Range<usize>> {
+    let mut at = 0;
+    for site in layout.sites().iter().filter(|s| s.kind == SiteKind::Latent) {
+        let range = at..at + site.dim();
+        if site.name == name {
+            return Some(range);
+        }
+        at = range.end;
+    }
+    None
+}
+
+impl Between for PriorScales {
+    fn held(&self) -> Vec<Range<usize>> {
+        self.groups.iter().map(|g| g.variance..g.variance + 1).collect()
+    }
+
+    fn update(&self, u: &mut [f64], stage: Stage, key: Key) {
+        if let Stage::Ascent(done) = stage {
+            if done < BEFORE_LATE {
+                u[self.late.clone()].fill(0.0);
+            }
+            // Now and then: it costs more than a small network's step.
+            if done < BEFORE_SCALES || uniform_at::<f64>(key, 0) > 0.1 {
+                return;
+            }
+        }
+        let early = matches!(stage, Stage::Ascent(done) if done < BEFORE_LATE + BEFORE_SCALES);
+        for (i, group) in self.groups.iter().enumerate() {
+            if early && group.weights.first().is_some_and(|w| self.late.contains(w)) {
+                continue;
+            }
+            u[group.variance] = group.draw(u, key.fold_in(i as u64));
+        }
+    }
+}
+
+impl Group {
+    /// A draw of the logarithm of the variance given the weights, by a slice of its density.
+    ///
+    /// *Source*: Neal 2003, "Slice sampling", figures 3 and 5.
+    fn draw(&self, u: &[f64], key: Key) -> f64 {
+        let density = self.log_density(u);
+        let now = u[self.variance];
+        let level = density(now) + uniform_at::<f64>(key, 0).max(f64::MIN_POSITIVE).ln();
+        let width = 4.0 / (self.weights.len() as f64).sqrt();
+        let mut low = now - width * uniform_at::<f64>(key, 1);
+        let mut high = low + width;
+        while density(low) > level {
+            low -= width;
+        }
+        while density(high) > level {
+            high += width;
+        }
+        for attempt in 2.. {
+            let to = low + (high - low) * uniform_at::<f64>(key, attempt);
+            if density(to) > level {
+                return to;
+            }
+            if to < now {
+                low = to
+            } else {
+                high = to
+            }
+            // The slice has shrunk to where the chain is.
+            if high - low <= f64::EPSILON * now.abs().max(1.0) {
+                break;
+            }
+        }
+        now
+    }
+
+    /// The log density of the logarithm of the variance given the weights, up to a constant.
+    fn log_density<'a>(&'a self, u: &'a [f64]) -> Box<dyn Fn(f64) -> f64 + 'a> {
+        let n = self.weights.len() as f64;
+        let prior = move |v: f64| -0.5 * (n + 1.0) * v - 0.5 * self.centre * self.centre * (-v).exp();
+        if self.family == PriorFamily::Normal {
+            let squares: f64 = self.weights.iter().map(|w| u[*w] * u[*w]).sum();
+            return Box::new(move |v| prior(v) - 0.5 * squares * (-v).exp());
+        }
+        let unit = move |x: f64| match self.family {
+            PriorFamily::Normal => Normal::<f64>::standard().log_prob(x),
+            PriorFamily::Laplace => Laplace::<f64>::new(0.0, 1.0).log_prob(x),
+            PriorFamily::StudentT(df) => StudentT::<f64>::new(df, 0.0, 1.0).log_prob(x),
+            PriorFamily::ScaleMixture { mix, narrow } => {
+                ScaleMixture::<f64>::new(mix, 1.0, narrow).log_prob(x)
+            }
+        };
+        Box::new(move |v| prior(v) + self.weights.iter().map(|w| unit(u[*w] * (-0.5 * v).exp())).sum::<f64>())
+    }
+}

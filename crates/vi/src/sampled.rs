@@ -1,0 +1,79 @@
+//! A posterior that is draws of a sampler.
+
+use crate::corrected::Corrected;
+use crate::error::{Error, Result};
+use crate::gaussian::Gaussian;
+use crate::guide::Guide;
+use crate::guides::MeanField;
+use crate::hmc::Runs;
+use crate::kl_weight::KlWeight;
+use crate::ladder::Stands;
+use crate::model::Model;
+use crate::posterior::Posterior;
+use crate::report::{Method, Report, Stopped};
+use crate::scope::{Estimator, discover};
+use probity_autodiff::{Key, Params, Scalar};
+use rand::seq::SliceRandom;
+
+impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
+    /// A posterior that is draws of a sampler: `points` has the model's d unconstrained numbers for
+    /// each, as [`Chains`](crate::hmc::Chains) on its [`LogJoint`] give them. Its guide is the mean
+    /// field with the draws' means and standard deviations.
+    ///
+    /// The draws are put into a random order, so that the first n of them are from all chains.
+    ///
+    /// # Errors
+    /// If there are no draws or their numbers are not finite, and what the model reports.
+    pub fn of_draws(model: M, runs: &Runs, seed: u64, seconds: f64) -> Result<Self> {
+        let key = Key::new(seed);
+        let layout = discover(&model, key)?.layout;
+        let (d, points) = (layout.dim(), runs.draws());
+        if d == 0 || points.is_empty() || !points.len().is_multiple_of(d) {
+            let problem = format!("{} numbers for a model of dimension {d}", points.len());
+            return Err(Error::Setting { setting: "draws", problem });
+        }
+        let n = points.len() / d;
+        let mut order: Vec<usize> = (0..n).collect();
+        order.shuffle(&mut key.fold_in_str("order").rng());
+        let points: Vec<f64> = order.iter().flat_map(|i| &points[i * d..(i + 1) * d]).copied().collect();
+        let moments = |i: usize| {
+            let x: Vec<f64> = points.iter().skip(i).step_by(d).copied().collect();
+            let mean = crate::diagnostics::mean(&x);
+            let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
+            (mean, variance.sqrt().max(1e-6 * mean.abs().max(1e-6)))
+        };
+        let (means, sds): (Vec<f64>, Vec<f64>) = (0..d).map(moments).unzip();
+        let (mut guide, mut params) = (MeanField::new(), Params::new());
+        guide.init(&layout, &mut params, key)?;
+        if points.iter().any(|x| !x.is_finite()) {
+            return Err(Error::Setting { setting: "draws", problem: "a number is not finite".into() });
+        }
+        guide.assign(&Gaussian::diagonal(&means, &sds), &layout, &mut params);
+        let report = Report {
+            guide: Guide::<T>::name(&guide).into(),
+            method: Method::Sampled,
+            steps: runs.chains.iter().map(|c| c.log_density.len()).sum(),
+            stopped: Stopped::AllSteps,
+            movement: None,
+            narrowed: None,
+            draws: runs.chains.len(),
+            gradients: runs.gradients(),
+            verdict: None,
+            k_hat: None,
+            stands: Stands::Hamiltonian,
+            seed,
+            minibatch: None,
+            shuffled: true,
+            estimator: Estimator::WeightSpace,
+            weights_drawn: Vec::new(),
+            kl_weight: KlWeight::Full,
+            redrawn: 0,
+            redrawn_for: None,
+            seconds,
+            elbo: None,
+            elbo_tail: None,
+        };
+        let corrected = Corrected { dim: d, points, stands: Stands::Hamiltonian };
+        Self::new(model, layout, Box::new(guide), params, Vec::new(), report, key).with_corrected(corrected)
+    }
+}

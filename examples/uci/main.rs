@@ -1,0 +1,71 @@
+//! Regression on the published train and test splits of standard tables.
+//!
+//! `uci --data DIR --dataset boston` fits every split with default settings, prints a line for each
+//! and the means with their standard errors, beside the published ones where the folder has them.
+//! `--help` lists the options.
+
+mod options;
+mod protocol;
+mod run;
+mod scores;
+
+use options::{Options, Parsed};
+use probity_examples::console::end;
+use probity_examples::output::{Output, check_folder};
+use probity_examples::say;
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+fn main() -> ExitCode {
+    end(match options::parse(lexopt::Parser::from_env()) {
+        Ok(Parsed::Help) => {
+            say!("{}", options::HELP.trim_end());
+            Ok(())
+        }
+        Ok(Parsed::Run(options)) => run(&options),
+        Err(error) => Err(error.into()),
+    })
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    if let Some(file) = &options.out {
+        // Found out now, not after the fits.
+        check_folder(beside(file))?;
+    }
+    let table = protocol::Table::read(&options.data.join(&options.dataset))?;
+    let tasks = protocol::tasks(&table, options)?;
+    say!("{} rows, {} inputs, {} splits", table.rows(), table.inputs(), tasks.len());
+    say!("{}", scores::HEADER);
+    let clock = Instant::now();
+    let mut rows = Vec::new();
+    for (done, task) in tasks.iter().enumerate() {
+        let scores = run::fit(&table, task, options)?;
+        let left = clock.elapsed().as_secs_f64() / (done + 1) as f64 * (tasks.len() - done - 1) as f64;
+        say!("{scores}  {left:>6.0} s left");
+        rows.push(scores);
+    }
+    say!("{}", scores::Means::of(&rows));
+    if options.gap || options.validate {
+        return write(options, &rows);
+    }
+    if let Some(published) = scores::Published::read(&options.data.join(&options.dataset)) {
+        say!("{}", published.against(&rows));
+    }
+    write(options, &rows)
+}
+
+fn write(options: &Options, rows: &[scores::Scores]) -> Result<(), Box<dyn Error>> {
+    if let (Some(file), Some(name)) = (&options.out, options.out.as_ref().and_then(|f| f.file_name())) {
+        let mut output = Output::new();
+        output.add(name.to_string_lossy(), scores::csv(rows, options.method.name()));
+        output.write(beside(file))?;
+    }
+    Ok(())
+}
+
+/// The folder of a file.
+fn beside(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

@@ -1,0 +1,140 @@
+//! The command line.
+
+use lexopt::{Arg, Parser};
+use probity_examples::args::{UsageError, parse as number};
+use std::ops::Range;
+use std::path::PathBuf;
+
+pub const HELP: &str = "\
+Fits a Bayesian neural net to published train and test splits and scores its predictions on the test rows.
+
+usage: uci --data DIR --dataset NAME [OPTIONS]
+
+  --data DIR         has a folder for every table, with data.csv (a header, the target last) and splits.json
+                     (test_indices: the rows of every test part, counted from 0)
+  --dataset NAME     the folder
+  --splits A..B      these splits only (default: all)
+  --method WHICH     sampled: chains over the weights (default); mean-field: one fit of independent Gaussians
+  --net A-B-...      the widths of the hidden layers (default: what the library recommends)
+  --gap              not the splits, but for every input in turn the middle third of its values as test part
+  --validate         a fifth of every training part as test part, to choose settings by; test rows are not looked at
+  --seed S           of the fits (default: 0); same seed, same bits
+  --out FILE.csv     also write the scores there, a line for every split
+  --help             this text
+
+Inputs and target are standardised by the training rows; scores are in the units of the target. The log likelihood is
+the mean over rows of the logarithm of the mean density over draws of the weights, in nats.
+";
+
+const OPTIONS: [&str; 10] = [
+    "--data",
+    "--dataset",
+    "--splits",
+    "--method",
+    "--net",
+    "--gap",
+    "--validate",
+    "--seed",
+    "--out",
+    "--help",
+];
+
+/// How the posterior is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Sampled,
+    MeanField,
+}
+
+impl Method {
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Sampled => "sampled",
+            Method::MeanField => "mean-field",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub data: PathBuf,
+    pub dataset: String,
+    pub splits: Option<Range<usize>>,
+    pub method: Method,
+    pub net: Option<Vec<usize>>,
+    pub gap: bool,
+    pub validate: bool,
+    pub seed: u64,
+    pub out: Option<PathBuf>,
+}
+
+pub enum Parsed {
+    Help,
+    Run(Options),
+}
+
+/// Reads the command line.
+pub fn parse(mut parser: Parser) -> Result<Parsed, UsageError> {
+    let (mut data, mut dataset) = (None, None);
+    let mut options = Options {
+        data: PathBuf::new(),
+        dataset: String::new(),
+        splits: None,
+        method: Method::Sampled,
+        net: None,
+        gap: false,
+        validate: false,
+        seed: 0,
+        out: None,
+    };
+    let wrap = |error| UsageError::from_parser(error, &OPTIONS);
+    while let Some(arg) = parser.next().map_err(wrap)? {
+        let Arg::Long(name) = arg else { return Err(wrap(arg.unexpected())) };
+        let name = format!("--{name}");
+        match name.as_str() {
+            "--help" => return Ok(Parsed::Help),
+            "--gap" => options.gap = true,
+            "--validate" => options.validate = true,
+            known if !OPTIONS.contains(&known) => return Err(UsageError::unknown(known, &OPTIONS)),
+            _ => {
+                let value = parser.value().map_err(wrap)?;
+                let text = value.to_string_lossy().into_owned();
+                match name.as_str() {
+                    "--data" => data = Some(PathBuf::from(value)),
+                    "--dataset" => dataset = Some(text),
+                    "--out" => options.out = Some(PathBuf::from(value)),
+                    "--splits" => options.splits = Some(range(&text)?),
+                    "--method" => options.method = method(&text)?,
+                    "--net" => options.net = Some(widths(&text)?),
+                    _ => options.seed = number(&name, value, "a whole number of at least 0", |_| true)?,
+                }
+            }
+        }
+    }
+    options.data = data.ok_or_else(|| UsageError("--data DIR is needed; see --help".into()))?;
+    options.dataset = dataset.ok_or_else(|| UsageError("--dataset NAME is needed; see --help".into()))?;
+    Ok(Parsed::Run(options))
+}
+
+fn range(text: &str) -> Result<Range<usize>, UsageError> {
+    let ends = text.split_once("..").and_then(|(a, b)| Some(a.parse().ok()?..b.parse().ok()?));
+    ends.filter(|r: &Range<usize>| !r.is_empty())
+        .ok_or_else(|| UsageError(format!("the option --splits needs a range such as 0..20, not \"{text}\"")))
+}
+
+fn method(text: &str) -> Result<Method, UsageError> {
+    [Method::Sampled, Method::MeanField]
+        .into_iter()
+        .find(|m| m.name() == text)
+        .ok_or_else(|| UsageError(format!("the option --method needs sampled or mean-field, not \"{text}\"")))
+}
+
+fn widths(text: &str) -> Result<Vec<usize>, UsageError> {
+    let parsed: Option<Vec<usize>> =
+        text.split('-').map(|w| w.trim().parse().ok().filter(|w| *w > 0)).collect();
+    parsed.ok_or_else(|| {
+        UsageError(format!(
+            "the option --net needs widths of at least 1, such as 50 or 50-50, not \"{text}\""
+        ))
+    })
+}

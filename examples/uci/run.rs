@@ -1,0 +1,36 @@
+//! One fit and its scores.
+
+use crate::options::{Method, Options};
+use crate::protocol::{Table, Task};
+use crate::scores::Scores;
+use probity_nn::{Recommended, Regression, Result};
+use std::time::Instant;
+
+/// Draws of the weights to predict by, where the posterior is not itself draws.
+const DRAWS: usize = 500;
+
+pub fn fit(table: &Table, task: &Task, options: &Options) -> Result<Scores> {
+    let (x, y) = table.part(&task.train);
+    let clock = Instant::now();
+    let seed = options.seed.wrapping_mul(1000) + task.split as u64;
+    let fitted = match options.method {
+        Method::Sampled => {
+            let mut recommended = Recommended::of(x.nrows(), x.ncols());
+            if let Some(hidden) = &options.net {
+                recommended.regression = Regression::sampled_for(x.ncols(), hidden);
+            }
+            recommended.chains.seed = seed;
+            recommended.regression.sample(&x, &y, &recommended.chains)?
+        }
+        Method::MeanField => {
+            let net = options.net.as_deref().unwrap_or(&[50]);
+            let fit = Regression::default_fit(x.nrows()).elbo_draws(0).seed(seed);
+            Regression::default_for(x.ncols(), net).fit(&x, &y, fit)?
+        }
+    };
+    let seconds = clock.elapsed().as_secs_f64();
+    let (x, y) = table.part(&task.test);
+    let draws = fitted.posterior().corrected().map_or(DRAWS, |c| c.len());
+    let scores = fitted.predict(&x, draws)?.summary(&y)?;
+    Ok(Scores { split: task.split, scores, seconds })
+}

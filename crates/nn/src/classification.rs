@@ -2,14 +2,17 @@
 
 use crate::data::{check, standardized};
 use crate::error::{Error, Result};
-use crate::file::{File, load, save};
+use crate::file::{File, load, restore, save};
 use crate::layers::Mlp;
 use crate::prediction::ClassificationPrediction;
+use crate::sampling::sample;
 use crate::standardize::Standardizer;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Scalar, Var};
 use probity_distributions::{Bernoulli, Categorical};
-use probity_vi::{Fit, MeanField, Model, Observer, Posterior, Scope};
+use probity_vi::hmc::Chains;
+use probity_vi::verdict::Predicted;
+use probity_vi::{Fit, Model, Observer, Posterior, Scope};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -82,6 +85,27 @@ impl Classification {
         observers: &mut [&mut dyn Observer],
     ) -> Result<FittedClassification> {
         Ok(FittedClassification { posterior: fit.run_observed(self.model(x, labels)?, observers)? })
+    }
+
+    /// Draws the weights from their posterior by Hamiltonian chains, as
+    /// [`Regression::sample`](crate::Regression::sample) does.
+    ///
+    /// # Errors
+    /// As [`model`](Classification::model), or if a chain does not find a place of finite density.
+    pub fn sample(
+        &self,
+        x: &DMatrix<f64>,
+        labels: &[usize],
+        chains: &Chains,
+    ) -> Result<FittedClassification> {
+        let model = self.model::<f32>(x, labels)?;
+        let posterior = sample(model, &self.net, 0..0, chains, x, |posterior, x, draws| {
+            let mean = FittedClassification { posterior }.predict(x, draws)?.probs().clone();
+            // Of a label that is nearly certain the deviation is nearly 0, and says nothing.
+            let sd = mean.iter().map(|p| (p * (1.0 - p)).sqrt().max(0.1)).collect();
+            Ok(Predicted { mean: mean.as_slice().to_vec(), sd })
+        })?;
+        Ok(FittedClassification { posterior })
     }
 }
 
@@ -177,9 +201,9 @@ impl FittedClassification {
         let inputs = file.check(&file.spec.net, file.spec.outputs())?;
         file.check_scales("inputs", &file.scales, inputs, file.spec.standardize)?;
         let x = DMatrix::from_row_slice(1, inputs, &file.scales.mean);
-        let File { spec, scales, layout, params, report, .. } = file;
+        let File { spec, scales, layout, params, report, corrected, .. } = file;
         let restored = ClassificationModel::new(spec, scales, &x, &DMatrix::zeros(1, 1))
-            .and_then(|model| Ok(Posterior::restore(model, layout, MeanField::new(), params, report)?));
+            .and_then(|model| restore(model, (layout, params, report), corrected));
         Ok(Self { posterior: restored.map_err(Error::in_file)? })
     }
 }

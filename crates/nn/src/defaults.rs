@@ -52,23 +52,7 @@ impl Regression {
     ///
     /// *Source* of the priors: Neal 1996, "Bayesian learning for neural networks", chapters 3, 4.
     pub fn sampled_for(inputs: usize, hidden: &[usize]) -> Self {
-        let widths: Vec<usize> = [inputs].iter().chain(hidden).chain(&[2]).copied().collect();
-        let mut net = Mlp::new(&widths, Activation::Relu);
-        let last = net.layers.len() - 1;
-        for (i, layer) in net.layers.iter_mut().enumerate() {
-            let root = (layer.inputs.max(1) as f64).sqrt();
-            let (weight, bias, spread) = match i {
-                _ if i == last => (PriorScale::HyperPerOutput(1.0 / root), PriorScale::Fixed(1.0), 0.0),
-                0 => (PriorScale::HyperPerInput(1.0), PriorScale::Hyper(1.0), root),
-                _ => (PriorScale::Hyper(1.0 / root), PriorScale::Hyper(1.0), 0.5 * root),
-            };
-            let normal = |scale| Some(Prior { family: PriorFamily::Normal, scale });
-            (layer.weight_prior, layer.bias_prior) = (normal(weight), normal(bias));
-            if let WeightInit::FanIn { bias, .. } = &mut layer.init {
-                *bias = spread;
-            }
-        }
-        Regression::new(net).noise(Noise::InputDependent)
+        Regression::new(sampled_net(inputs, hidden, 2)).noise(Noise::InputDependent)
     }
 
     /// The fit that goes with [`default_for`](Regression::default_for), for a table of this many
@@ -92,7 +76,35 @@ impl Regression {
     }
 }
 
+/// ReLU units and priors with unknown scales.
+fn sampled_net(inputs: usize, hidden: &[usize], outputs: usize) -> Mlp {
+    let widths: Vec<usize> = [inputs].iter().chain(hidden).chain(&[outputs]).copied().collect();
+    let mut net = Mlp::new(&widths, Activation::Relu);
+    let last = net.layers.len() - 1;
+    for (i, layer) in net.layers.iter_mut().enumerate() {
+        let root = (layer.inputs.max(1) as f64).sqrt();
+        let (weight, bias, spread) = match i {
+            _ if i == last => (PriorScale::HyperPerOutput(1.0 / root), PriorScale::Fixed(1.0), 0.0),
+            0 => (PriorScale::HyperPerInput(1.0), PriorScale::Hyper(1.0), root),
+            _ => (PriorScale::Hyper(1.0 / root), PriorScale::Hyper(1.0), 0.5 * root),
+        };
+        let normal = |scale| Some(Prior { family: PriorFamily::Normal, scale });
+        (layer.weight_prior, layer.bias_prior) = (normal(weight), normal(bias));
+        if let WeightInit::FanIn { bias, .. } = &mut layer.init {
+            *bias = spread;
+        }
+    }
+    net
+}
+
 impl Classification {
+    /// For [`sample`](Classification::sample): ReLU units in hidden layers of these widths, and
+    /// priors whose scales are unknown, as in [`Regression::sampled_for`].
+    pub fn sampled_for(inputs: usize, hidden: &[usize], classes: usize) -> Self {
+        let outputs = if classes == 2 { 1 } else { classes };
+        Classification::new(sampled_net(inputs, hidden, outputs), classes)
+    }
+
     /// A fit for a table of this many rows, with a given number of steps: 2000, with all rows up to
     /// 128 of them, else with 128 rows each.
     ///

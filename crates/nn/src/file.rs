@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::layers::Mlp;
 use crate::standardize::Standardizer;
 use probity_autodiff::Params;
-use probity_vi::{Layout, Model, Posterior, Report};
+use probity_vi::{Corrected, Layout, MeanField, Model, Posterior, Report};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,9 @@ pub(crate) struct File<S, U> {
     pub layout: Layout,
     pub params: Params<f32>,
     pub report: Report,
+    /// The draws of chains, where these stand for the posterior.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrected: Option<Corrected>,
 }
 
 impl<S, U> File<S, U> {
@@ -55,6 +58,19 @@ impl<S, U> File<S, U> {
     }
 }
 
+/// The posterior of a file, with the model made anew.
+pub(crate) fn restore<M: Model<f32> + Sync>(
+    model: M,
+    (layout, params, report): (Layout, Params<f32>, Report),
+    corrected: Option<Corrected>,
+) -> Result<Posterior<M, f32>> {
+    let posterior = Posterior::restore(model, layout, MeanField::new(), params, report)?;
+    Ok(match corrected {
+        Some(corrected) => posterior.with_corrected(corrected)?,
+        None => posterior,
+    })
+}
+
 /// As JSON.
 pub(crate) fn save<S: Clone + Serialize, U: Clone + Serialize, M: Model<f32> + Sync>(
     format: &str,
@@ -69,6 +85,7 @@ pub(crate) fn save<S: Clone + Serialize, U: Clone + Serialize, M: Model<f32> + S
         layout: posterior.layout().clone(),
         params: posterior.params().clone(),
         report: posterior.report().clone(),
+        corrected: posterior.corrected().cloned(),
     };
     serde_json::to_string(&file).map_err(|e| Error::File(e.to_string()))
 }

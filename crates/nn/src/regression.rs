@@ -3,21 +3,21 @@
 use crate::activation::Activation;
 use crate::data::{check, standardized};
 use crate::error::{Error, Result};
-use crate::file::{File, load, save};
+use crate::file::{File, load, restore, save};
 use crate::layers::{Mlp, WeightInit};
 use crate::noise::Noise;
 use crate::prediction::RegressionPrediction;
-use crate::sampling::{PriorScales, range_of};
+use crate::sampling::sample;
 use crate::standardize::Standardizer;
 use probity_autodiff::Scalar;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::Normal;
 use probity_vi::hmc::Chains;
 use probity_vi::optim::Adam;
-use probity_vi::{Fit, LogJoint, MeanField, Model, Observer, Posterior, Scope};
+use probity_vi::verdict::Predicted;
+use probity_vi::{Fit, Model, Observer, Posterior, Scope};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::time::Instant;
 
 /// A network with Gaussian noise for one numeric target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,19 +112,13 @@ impl Regression {
     /// If sizes do not fit, a number is not finite, or a chain does not find a place of finite
     /// density.
     pub fn sample(&self, x: &DMatrix<f64>, y: &[f64], chains: &Chains) -> Result<FittedRegression> {
-        let clock = Instant::now();
         let model = self.model::<f32>(x, y)?;
-        let target = LogJoint::<_, f32>::new(model.clone())?;
-        let layout = target.layout();
-        let mut scales = PriorScales::new(&self.net, layout);
-        if self.noise == Noise::InputDependent {
-            let last = self.net.layers.len() - 1;
-            let weights = range_of(layout, &format!("net.{last}.weight"));
-            scales = scales.late(weights.map_or(0..0, |w| w.start + w.len() / 2..w.end));
-        }
-        let runs = chains.run(&target, |key| layout.start(key), &scales)?;
-        let seconds = clock.elapsed().as_secs_f64();
-        Ok(FittedRegression { posterior: Posterior::of_draws(model, &runs, chains.seed, seconds)? })
+        let late = if self.noise == Noise::InputDependent { 1..2 } else { 0..0 };
+        let posterior = sample(model, &self.net, late, chains, x, |posterior, x, draws| {
+            let predicted = FittedRegression { posterior }.predict(x, draws)?;
+            Ok(Predicted { mean: predicted.mean(), sd: predicted.sd() })
+        })?;
+        Ok(FittedRegression { posterior })
     }
 }
 
@@ -183,6 +177,12 @@ pub struct FittedRegression {
 }
 
 impl FittedRegression {
+    /// Of a posterior of the weights that came about in another way, for example
+    /// [from draws](Posterior::of_draws).
+    pub fn of(posterior: Posterior<RegressionModel<f32>, f32>) -> Self {
+        Self { posterior }
+    }
+
     /// The posterior of the weights, with the record of the fit.
     pub fn posterior(&self) -> &Posterior<RegressionModel<f32>, f32> {
         &self.posterior
@@ -259,9 +259,9 @@ impl FittedRegression {
         file.check_scales("target", &file.scales.y, 1, file.spec.standardize)?;
         let mean = |scaler: &Standardizer| DMatrix::from_row_slice(1, scaler.columns(), &scaler.mean);
         let (x, y) = (mean(&file.scales.x), mean(&file.scales.y));
-        let File { spec, scales, layout, params, report, .. } = file;
+        let File { spec, scales, layout, params, report, corrected, .. } = file;
         let restored = RegressionModel::new(spec, scales, &x, &y)
-            .and_then(|model| Ok(Posterior::restore(model, layout, MeanField::new(), params, report)?));
+            .and_then(|model| restore(model, (layout, params, report), corrected));
         Ok(Self { posterior: restored.map_err(Error::in_file)? })
     }
 }

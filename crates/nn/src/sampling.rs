@@ -1,14 +1,57 @@
-//! What chains over the weights of a network do between their transitions: draws of the scales of
-//! the priors.
+//! Chains over the weights of a network; between their transitions, the scales of the priors are
+//! drawn.
 
+use crate::error::Result;
 use crate::layers::Mlp;
 use crate::prior::{Prior, PriorFamily};
 use probity_autodiff::Key;
+use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::uniform_at;
 use probity_distributions::{Distribution, Laplace, Normal, ScaleMixture, StudentT};
-use probity_vi::hmc::{Between, Stage};
-use probity_vi::{Layout, SiteKind};
+use probity_vi::hmc::{Between, ChainRun, Chains, Runs, Stage};
+use probity_vi::verdict::Predicted;
+use probity_vi::{Layout, LogJoint, Model, Posterior, SiteKind, Verdict};
 use std::ops::Range;
+use std::time::Instant;
+
+/// Draws of the weights of `net`, which is the network of the model, with a verdict on what chains
+/// predict, by `predict`, at the rows `x` that were learned from. Weights of the outputs `late` are 0
+/// in the first half of the ascent.
+pub(crate) fn sample<M: Model<f32> + Clone + Send + Sync>(
+    model: M,
+    net: &Mlp,
+    late: Range<usize>,
+    chains: &Chains,
+    x: &DMatrix<f64>,
+    predict: impl Fn(Posterior<M, f32>, &DMatrix<f64>, usize) -> Result<Predicted>,
+) -> Result<Posterior<M, f32>> {
+    let clock = Instant::now();
+    let target = LogJoint::<_, f32>::new(model.clone())?;
+    let layout = target.layout();
+    let scales = PriorScales::new(net, layout, late);
+    let runs = chains.run(&target, |key| layout.start(key), &scales)?;
+    let seconds = clock.elapsed().as_secs_f64();
+    let posterior = Posterior::of_draws(model.clone(), &runs, chains.seed, seconds)?;
+    if runs.chains.len() < 2 {
+        return Ok(posterior);
+    }
+    // A part of the rows says as much.
+    const SOME: usize = 100;
+    let rows: Vec<usize> = (0..x.nrows()).step_by(x.nrows().div_ceil(SOME)).collect();
+    let x = x.select_rows(&rows);
+    let of_chain = |chain: &ChainRun| {
+        let runs = Runs { dim: runs.dim, chains: vec![chain.clone()] };
+        predict(Posterior::of_draws(model.clone(), &runs, 0, 0.0)?, &x, chain.log_density.len())
+    };
+    let predicted: Vec<Predicted> = runs.chains.iter().map(of_chain).collect::<Result<_>>()?;
+    let entries = predicted[0].mean.len() / rows.len();
+    let name = |i: usize| match (rows[i % rows.len()], i / rows.len()) {
+        (row, _) if entries == 1 => format!("row {row}"),
+        (row, entry) => format!("row {row}, class {entry}"),
+    };
+    let names = (0..predicted[0].mean.len()).map(name);
+    Ok(posterior.with_verdict(Verdict::of_predictions(names, &predicted)))
+}
 
 /// One unknown scale and the weights below it.
 #[derive(Clone, Debug)]
@@ -24,7 +67,7 @@ struct Group {
 /// The unknown scales of a network's priors, drawn given the weights; and weights that stay 0 in the
 /// first part of the ascent.
 #[derive(Clone, Debug)]
-pub(crate) struct PriorScales {
+struct PriorScales {
     groups: Vec<Group>,
     late: Range<usize>,
 }
@@ -37,8 +80,8 @@ const BEFORE_SCALES: f64 = 0.2;
 const BEFORE_LATE: f64 = 0.5;
 
 impl PriorScales {
-    /// Those of the network `net` in a model with these sites.
-    pub fn new(net: &Mlp, layout: &Layout) -> Self {
+    /// Those of the network `net` in a model with these sites, and its late outputs.
+    fn new(net: &Mlp, layout: &Layout, late: Range<usize>) -> Self {
         let mut groups = Vec::new();
         for (i, layer) in net.layers.iter().enumerate() {
             let parts: [(&str, &Option<Prior>, (usize, usize)); 2] = [
@@ -66,18 +109,17 @@ impl PriorScales {
                 }
             }
         }
-        Self { groups, late: 0..0 }
-    }
-
-    /// With these weights at 0 in the first half of the ascent.
-    pub fn late(mut self, weights: Range<usize>) -> Self {
-        self.late = weights;
-        self
+        let last = net.layers.len().saturating_sub(1);
+        let weights = range_of(layout, &format!("net.{last}.weight"));
+        let late = weights.zip(net.layers.last()).map_or(0..0, |(w, layer)| {
+            w.start + late.start * layer.inputs..w.start + late.end * layer.inputs
+        });
+        Self { groups, late }
     }
 }
 
 /// The coordinates of a latent site.
-pub(crate) fn range_of(layout: &Layout, name: &str) -> Option<Range<usize>> {
+fn range_of(layout: &Layout, name: &str) -> Option<Range<usize>> {
     let mut at = 0;
     for site in layout.sites().iter().filter(|s| s.kind == SiteKind::Latent) {
         let range = at..at + site.dim();

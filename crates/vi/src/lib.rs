@@ -100,6 +100,7 @@ pub use observer::Progress;
 pub use observer::{Observer, StepInfo};
 pub use posterior::Posterior;
 pub use report::{Method, Narrowed, Report, Stopped};
+pub use sampled::Sampled;
 pub use scope::{Batch, Data, Estimator, Scope, Table};
 pub use target::{LogDensity, Target};
 pub use verdict::{Grade, Verdict};

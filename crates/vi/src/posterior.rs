@@ -80,6 +80,10 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         Ok(Self::new(model, layout, Box::new(guide), params, Vec::new(), report, key))
     }
 
+    pub(crate) fn set_verdict(&mut self, verdict: Verdict) {
+        self.report.verdict = Some(verdict);
+    }
+
     pub(crate) fn set_corrected(&mut self, corrected: Option<Corrected>) {
         self.corrected = corrected.filter(|c| c.dim > 0 && c.points.len() >= c.dim);
     }

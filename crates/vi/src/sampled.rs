@@ -9,25 +9,55 @@ use crate::hmc::Runs;
 use crate::kl_weight::KlWeight;
 use crate::ladder::Stands;
 use crate::model::Model;
+use crate::nuts::Samples;
 use crate::posterior::Posterior;
 use crate::report::{Method, Report, Stopped};
 use crate::scope::{Estimator, discover};
+use crate::verdict::Verdict;
 use probity_autodiff::{Key, Params, Scalar};
 use rand::seq::SliceRandom;
 
+/// Draws of a sampler on the [`LogJoint`](crate::LogJoint) of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sampled {
+    /// The model's d unconstrained numbers for every draw, one draw after the other.
+    pub points: Vec<f64>,
+    /// How they came about.
+    pub stands: Stands,
+    /// The number of chains.
+    pub chains: usize,
+    /// Gradients that they took.
+    pub gradients: usize,
+}
+
+impl From<&Runs> for Sampled {
+    fn from(runs: &Runs) -> Self {
+        let (points, chains, gradients) = (runs.draws(), runs.chains.len(), runs.gradients());
+        Self { points, stands: Stands::Hamiltonian, chains, gradients }
+    }
+}
+
+impl From<&Samples> for Sampled {
+    fn from(samples: &Samples) -> Self {
+        let (points, chains, gradients) = (samples.draws(), samples.chains.len(), samples.gradients());
+        Self { points, stands: Stands::Chains, chains, gradients }
+    }
+}
+
 impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
-    /// A posterior that is draws of a sampler: `points` has the model's d unconstrained numbers for
-    /// each, as [`Chains`](crate::hmc::Chains) on its [`LogJoint`] give them. Its guide is the mean
-    /// field with the draws' means and standard deviations.
+    /// A posterior that is draws of a sampler, such as [`Chains`](crate::hmc::Chains) or
+    /// [`Nuts`](crate::nuts::Nuts). Its guide is the mean field with the draws' means and standard
+    /// deviations.
     ///
     /// The draws are put into a random order, so that the first n of them are from all chains.
     ///
     /// # Errors
     /// If there are no draws or their numbers are not finite, and what the model reports.
-    pub fn of_draws(model: M, runs: &Runs, seed: u64, seconds: f64) -> Result<Self> {
+    pub fn of_draws(model: M, sampled: impl Into<Sampled>, seed: u64, seconds: f64) -> Result<Self> {
+        let Sampled { points, stands, chains, gradients } = sampled.into();
         let key = Key::new(seed);
         let layout = discover(&model, key)?.layout;
-        let (d, points) = (layout.dim(), runs.draws());
+        let d = layout.dim();
         if d == 0 || points.is_empty() || !points.len().is_multiple_of(d) {
             let problem = format!("{} numbers for a model of dimension {d}", points.len());
             return Err(Error::Setting { setting: "draws", problem });
@@ -52,15 +82,15 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         let report = Report {
             guide: Guide::<T>::name(&guide).into(),
             method: Method::Sampled,
-            steps: runs.chains.iter().map(|c| c.log_density.len()).sum(),
+            steps: n,
             stopped: Stopped::AllSteps,
             movement: None,
             narrowed: None,
-            draws: runs.chains.len(),
-            gradients: runs.gradients(),
+            draws: chains,
+            gradients,
             verdict: None,
             k_hat: None,
-            stands: Stands::Hamiltonian,
+            stands,
             seed,
             minibatch: None,
             shuffled: true,
@@ -73,7 +103,13 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
             elbo: None,
             elbo_tail: None,
         };
-        let corrected = Corrected { dim: d, points, stands: Stands::Hamiltonian };
+        let corrected = Corrected { dim: d, points, stands };
         Self::new(model, layout, Box::new(guide), params, Vec::new(), report, key).with_corrected(corrected)
+    }
+
+    /// With a verdict of other witnesses, such as one on [predictions](Verdict::of_predictions).
+    pub fn with_verdict(mut self, verdict: Verdict) -> Self {
+        self.set_verdict(verdict);
+        self
     }
 }

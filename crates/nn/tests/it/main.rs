@@ -4,4 +4,5 @@ mod files;
 mod networks;
 mod prediction;
 mod robust;
+mod sampling;
 mod scores;

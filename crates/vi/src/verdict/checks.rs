@@ -36,6 +36,11 @@ pub enum What {
     GuideScale,
     /// The distance of an entry's mean in the guide from the corrected one, in standard deviations.
     GuideMean,
+    /// The standard error of a predictive mean over chains, in standard deviations of the
+    /// prediction.
+    PredictedMean,
+    /// The standard error of a predictive variance over chains, as a share of it.
+    PredictedSpread,
 }
 
 /// A row of the table.
@@ -141,6 +146,18 @@ impl What {
                 0.4,
                 "the guide has means off by {} standard deviations",
                 "the guide's family cannot show this posterior; leave the guide to the fit",
+            ),
+            What::PredictedMean => at_most(
+                0.15,
+                0.3,
+                "chains predict means with an error of {} standard deviations of the prediction",
+                "the chains are in different places and too few or too short: more chains, or more draws",
+            ),
+            What::PredictedSpread => at_most(
+                0.25,
+                0.5,
+                "chains predict variances with an error of {} of them",
+                "the chains are in different places and too few or too short: more chains, or more draws",
             ),
         }
     }

@@ -1,8 +1,10 @@
 //! Whether to believe a fit: grades for the whole and for every entry, and what they rest on.
 
 mod checks;
+mod predictions;
 
 pub use checks::What;
+pub use predictions::Predicted;
 
 use crate::error::{Error, Result};
 use crate::gaussian::Gaussian;

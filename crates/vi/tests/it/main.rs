@@ -2,6 +2,7 @@
 
 mod allocations;
 mod automatic;
+mod chains;
 mod common;
 mod conjugate;
 mod constraints;

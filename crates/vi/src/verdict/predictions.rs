@@ -1,0 +1,73 @@
+//! A verdict on predictions: whether chains agree about what is used of them.
+
+use super::{Verdict, What};
+use crate::diagnostics::mean;
+
+/// What the draws of one chain predict, at every input of some.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Predicted {
+    /// The predictive means.
+    pub mean: Vec<f64>,
+    /// The standard deviations of the predictions, noise included.
+    pub sd: Vec<f64>,
+}
+
+impl Verdict {
+    /// Of chains over coordinates that mean nothing by themselves, such as the weights of a network,
+    /// whose units may be exchanged: it asks how much the chains differ in what they predict. Every
+    /// input is an entry.
+    ///
+    /// For each, the standard error of the mean over chains must be small beside the standard
+    /// deviation of the prediction ([`What::PredictedMean`]), and that of the prediction's variance
+    /// beside the variance ([`What::PredictedSpread`]).
+    ///
+    /// # Panics
+    /// If there are fewer than two chains, or lengths differ.
+    pub fn of_predictions(inputs: impl IntoIterator<Item = String>, chains: &[Predicted]) -> Self {
+        assert!(chains.len() > 1, "of_predictions: two chains at least, to compare them");
+        let mut verdict = Self::new(inputs);
+        let n = chains.len() as f64;
+        let standard_error = |x: &[f64]| {
+            let centre = mean(x);
+            (x.iter().map(|x| (x - centre).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt()
+        };
+        let (mut means, mut spreads) = (Vec::new(), Vec::new());
+        for i in 0..chains[0].mean.len() {
+            let each = |f: &dyn Fn(&Predicted) -> f64| chains.iter().map(f).collect::<Vec<f64>>();
+            let centres = each(&|c| c.mean[i]);
+            let variances = each(&|c| c.sd[i] * c.sd[i]);
+            // Of all draws together: within chains, and between them.
+            let between = centres.iter().map(|m| (m - mean(&centres)).powi(2)).sum::<f64>() / n;
+            let variance = mean(&variances) + between;
+            means.push(standard_error(&centres) / variance.sqrt());
+            spreads.push(standard_error(&variances) / variance);
+        }
+        verdict.check_each(What::PredictedMean, &means);
+        verdict.check_each(What::PredictedSpread, &spreads);
+        verdict
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Grade;
+
+    fn chain(mean: f64, sd: f64) -> Predicted {
+        Predicted { mean: vec![0.0, mean], sd: vec![1.0, sd] }
+    }
+
+    #[test]
+    fn chains_are_graded_by_their_predictions() {
+        let of = |chains: &[Predicted]| Verdict::of_predictions(["a".into(), "b".into()], chains);
+        assert_eq!(of(&[chain(0.0, 1.0), chain(0.1, 1.0)]).grade(), Grade::A);
+        let verdict = of(&[chain(0.0, 1.0), chain(3.0, 1.0)]);
+        assert_eq!(
+            (verdict.grade(), verdict.of("a"), verdict.of("b")),
+            (Grade::C, Some(Grade::A), Some(Grade::C))
+        );
+        // Standard error 1.5, standard deviation of all together the root of 1 + 1.5².
+        assert!((verdict.value(What::PredictedMean).unwrap() - 1.5 / 3.25_f64.sqrt()).abs() < 1e-12);
+        assert_eq!(of(&[chain(0.0, 1.0), chain(0.0, 5.0)]).grade(), Grade::C);
+    }
+}

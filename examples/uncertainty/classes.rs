@@ -69,7 +69,7 @@ pub fn run(seeds: u64) -> Result<(), Box<dyn Error>> {
             let fresh = data(kind, FRESH, key.fold_in(1));
             let clock = Instant::now();
             let chains = Chains { seed, ..Chains::default() };
-            let sampled = Classification::sampled_for(2, &[50], kind.1).sample(&x, &y, &chains)?;
+            let sampled = Classification::sampled_for(2, kind.1).sample(&x, &y, &chains)?;
             let seconds = clock.elapsed().as_secs_f64();
             let outputs = if kind.1 == 2 { 1 } else { kind.1 };
             let net = Mlp::new(&[2, 16, 16, outputs], Activation::Relu);

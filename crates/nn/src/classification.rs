@@ -8,7 +8,8 @@ use crate::prediction::ClassificationPrediction;
 use crate::sampling::sample;
 use crate::standardize::Standardizer;
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Scalar, Var};
+use probity_autodiff::random::normal_at;
+use probity_autodiff::{Key, Scalar, Var};
 use probity_distributions::{Bernoulli, Categorical};
 use probity_vi::hmc::Chains;
 use probity_vi::verdict::Predicted;
@@ -26,12 +27,28 @@ pub struct Classification {
     pub classes: usize,
     /// Whether inputs are standardised (by the training data, inside the model).
     pub standardize: bool,
+    /// Whether predictions have a part that is 0 within the range of the training inputs, and
+    /// unknown beyond: to every logit is added a Gaussian process whose variance is `Σⱼ eⱼ³ / 3`,
+    /// where `eⱼ` is how far the input is beyond the range along column j, in the units of the
+    /// network. A net of ReLU units alone is linear out there, and as sure as it likes; this is what
+    /// infinitely many more units with kinks beyond the data add.
+    ///
+    /// *Source*: Kristiadi, Hein, Hennig 2021, "An infinite-feature extension for Bayesian ReLU
+    /// nets that fixes their asymptotic overconfidence", equation 5.
+    #[serde(default)]
+    pub residual: bool,
 }
 
 impl Classification {
     /// With this network; inputs are standardised.
     pub fn new(net: Mlp, classes: usize) -> Self {
-        Self { net, classes, standardize: true }
+        Self { net, classes, standardize: true, residual: true }
+    }
+
+    /// As the network says, also far from the data.
+    pub fn without_residual(mut self) -> Self {
+        self.residual = false;
+        self
     }
 
     /// The outputs that the network needs.
@@ -55,7 +72,9 @@ impl Classification {
         let y = DMatrix::from_iterator(labels.len(), 1, labels.iter().map(|l| *l as f64));
         check(&self.net, self.outputs(), x, Some(&y))?;
         let scaler = if self.standardize { Standardizer::of(x) } else { Standardizer::identity(x.ncols()) };
-        ClassificationModel::new(self.clone(), scaler, x, &y)
+        let scaled = scaler.apply(x);
+        let (low, high) = scaled.column_iter().map(|c| (c.min(), c.max())).unzip();
+        ClassificationModel::new(self.clone(), Inputs { scaler, low, high }, x, &y)
     }
 
     fn check(&self) -> Result {
@@ -109,19 +128,44 @@ impl Classification {
     }
 }
 
+/// The units and the range of the inputs that were learned from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Inputs {
+    #[serde(flatten)]
+    scaler: Standardizer,
+    /// The smallest and the largest number of every column, standardised.
+    #[serde(default)]
+    low: Vec<f64>,
+    #[serde(default)]
+    high: Vec<f64>,
+}
+
+impl Inputs {
+    /// The standard deviation of the residual process at every row.
+    fn residual_sd(&self, x: &DMatrix<f64>) -> Vec<f64> {
+        let x = self.scaler.apply(x);
+        let cube = |row: usize, j: usize| {
+            let beyond = (x[(row, j)] - self.high[j]).max(self.low[j] - x[(row, j)]).max(0.0);
+            beyond.powi(3) / 3.0
+        };
+        let columns = self.low.len();
+        (0..x.nrows()).map(|row| (0..columns).map(|j| cube(row, j)).sum::<f64>().sqrt()).collect()
+    }
+}
+
 /// A classification with its data: a model for any inference method.
 #[derive(Clone, Debug)]
 pub struct ClassificationModel<T: Scalar> {
     spec: Classification,
-    scaler: Standardizer,
+    inputs: Inputs,
     x: Arc<DMatrix<T>>,
     y: Arc<DMatrix<T>>,
 }
 
 impl<T: Scalar> ClassificationModel<T> {
-    fn new(spec: Classification, scaler: Standardizer, x: &DMatrix<f64>, y: &DMatrix<f64>) -> Result<Self> {
-        let x = standardized("input", x, &scaler)?;
-        Ok(Self { spec, scaler, x, y: Arc::new(y.map(T::from_f64)) })
+    fn new(spec: Classification, inputs: Inputs, x: &DMatrix<f64>, y: &DMatrix<f64>) -> Result<Self> {
+        let x = standardized("input", x, &inputs.scaler)?;
+        Ok(Self { spec, inputs, x, y: Arc::new(y.map(T::from_f64)) })
     }
 }
 
@@ -172,13 +216,22 @@ impl FittedClassification {
         }
         let at = ClassificationModel::new(
             model.spec.clone(),
-            model.scaler.clone(),
+            model.inputs.clone(),
             x,
             &DMatrix::zeros(x.nrows(), 1),
         )?;
         let found = self.posterior.predict_sites(&at, draws, |name| name == "logits")?;
         let logits = &found["logits"];
-        Ok(ClassificationPrediction::new((0..draws).map(|i| probabilities(logits.draw(i))).collect())?)
+        let residual = model.spec.residual.then(|| model.inputs.residual_sd(x));
+        let key = Key::new(self.posterior.report().seed).fold_in_str("residual");
+        let of_draw = |i: usize| {
+            let mut logits = logits.draw(i);
+            if let Some(sds) = &residual {
+                add_residual(&mut logits, sds, key.fold_in(i as u64));
+            }
+            probabilities(logits)
+        };
+        Ok(ClassificationPrediction::new((0..draws).map(of_draw).collect())?)
     }
 
     /// The fitted classification as JSON: description, units, parameters, record of the fit;
@@ -188,7 +241,7 @@ impl FittedClassification {
     /// If it cannot be written as JSON.
     pub fn to_json(&self) -> Result<String> {
         let model = self.posterior.model();
-        save(FORMAT, &model.spec, &model.scaler, &self.posterior)
+        save(FORMAT, &model.spec, &model.inputs, &self.posterior)
     }
 
     /// A fitted classification from JSON. Its predictions are the same bits as before it was saved.
@@ -196,15 +249,31 @@ impl FittedClassification {
     /// # Errors
     /// If the text is not of this format, or its parts do not fit together.
     pub fn from_json(text: &str) -> Result<Self> {
-        let file: File<Classification, Standardizer> = load(FORMAT, text)?;
+        let file: File<Classification, Inputs> = load(FORMAT, text)?;
         file.spec.check().map_err(Error::in_file)?;
         let inputs = file.check(&file.spec.net, file.spec.outputs())?;
-        file.check_scales("inputs", &file.scales, inputs, file.spec.standardize)?;
-        let x = DMatrix::from_row_slice(1, inputs, &file.scales.mean);
+        file.check_scales("inputs", &file.scales.scaler, inputs, file.spec.standardize)?;
+        let (low, high) = (&file.scales.low, &file.scales.high);
+        if low.len() != high.len() || !(low.is_empty() || low.len() == inputs) {
+            let (low, high) = (low.len(), high.len());
+            let problem = format!("range of the inputs: {low} and {high} limits for {inputs} columns");
+            return Err(Error::File(problem));
+        }
+        let x = DMatrix::from_row_slice(1, inputs, &file.scales.scaler.mean);
         let File { spec, scales, layout, params, report, corrected, .. } = file;
         let restored = ClassificationModel::new(spec, scales, &x, &DMatrix::zeros(1, 1))
             .and_then(|model| restore(model, (layout, params, report), corrected));
         Ok(Self { posterior: restored.map_err(Error::in_file)? })
+    }
+}
+
+/// Adds a draw of the residual process to every logit.
+fn add_residual(logits: &mut DMatrix<f64>, sds: &[f64], key: Key) {
+    for (at, logit) in logits.iter_mut().enumerate() {
+        let sd = sds[at % sds.len()];
+        if sd > 0.0 {
+            *logit += sd * normal_at::<f64>(key, at as u64);
+        }
     }
 }
 

@@ -68,7 +68,8 @@ pub mod prelude {
     };
     pub use probity_nn::{
         Activation, Classification, ClassificationPrediction, FittedClassification, FittedRegression, Linear,
-        Mlp, Noise, Prior, PriorFamily, PriorScale, Regression, RegressionPrediction, WeightInit,
+        Mlp, Noise, Prior, PriorFamily, PriorScale, Recommended, Regression, RegressionPrediction,
+        WeightInit, fit_regression,
     };
     pub use probity_vi::optim::{Adam, Schedule, Sgd};
     pub use probity_vi::{

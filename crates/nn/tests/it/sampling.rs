@@ -128,7 +128,7 @@ fn drawn_networks_read_back() {
     let again = FittedRegression::from_json(&fitted.to_json().unwrap()).unwrap();
     assert_eq!(again.predict(&column(&x), 20).unwrap(), fitted.predict(&column(&x), 20).unwrap());
     let labels: Vec<usize> = y.iter().map(|y| usize::from(*y > 0.0)).collect();
-    let fitted = Classification::sampled_for(1, &[5], 2).sample(&column(&x), &labels, &chains).unwrap();
+    let fitted = Classification::sampled_for(1, 2).sample(&column(&x), &labels, &chains).unwrap();
     assert!(fitted.posterior().verdict().is_some());
     let again = FittedClassification::from_json(&fitted.to_json().unwrap()).unwrap();
     assert_eq!(again.predict(&column(&x), 20).unwrap(), fitted.predict(&column(&x), 20).unwrap());
@@ -142,6 +142,15 @@ fn classes_are_learned_by_chains() {
     let labels: Vec<usize> =
         x.row_iter().map(|r| usize::from(r[0] > 0.0) + usize::from(r[1] > 0.0)).collect();
     let chains = Chains { chains: 2, ascent: 500, warmup: 40, draws: 20, ..Chains::default() };
-    let fitted = Classification::sampled_for(2, &[20], 3).sample(&x, &labels, &chains).unwrap();
+    let fitted = Classification::sampled_for(2, 3).sample(&x, &labels, &chains).unwrap();
     assert!(fitted.predict(&x, 40).unwrap().accuracy(&labels).unwrap().rate() > 0.9);
+    // Far away it is unsure, with the residual process and not without.
+    let far = DMatrix::from_fn(72, 2, |i, j| 1000.0 * (i as f64 * 0.0873 + j as f64 * 1.5708).cos());
+    let entropy =
+        |fitted: &FittedClassification| mean(&fitted.predict(&far, 40).unwrap().predictive_entropy());
+    assert!(entropy(&fitted) > 0.7 * 3.0_f64.ln(), "{}", entropy(&fitted));
+    let plain = Classification::sampled_for(2, 3).without_residual().sample(&x, &labels, &chains).unwrap();
+    assert!(entropy(&plain) < entropy(&fitted));
+    // Inside it is the same.
+    assert_eq!(plain.predict(&x, 40).unwrap(), fitted.predict(&x, 40).unwrap());
 }

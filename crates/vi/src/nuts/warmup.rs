@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_those_of_the_draws() {
+    fn dense_moments_are_those_of_the_draws() {
         let draws = [[1e6 + 1.0, 2.0], [1e6 + 3.0, -1.0], [1e6 - 1.0, 0.5], [1e6, 7.0]];
         let before = Covariance::identity(2);
         let mean = [1e6 + 0.75, 2.125];
@@ -175,17 +175,34 @@ mod tests {
             let sum: f64 = draws.iter().map(|u| (u[i] - mean[i]) * (u[j] - mean[j])).sum();
             sum / 3.0 * 4.0 / 9.0 + if i == j { 1e-3 * 5.0 / 9.0 } else { 0.0 }
         };
-        for kind in [MetricKind::Diagonal, MetricKind::Dense] {
-            let mut moments = Moments::new(kind, 2);
-            moments.add(&[5.0, 5.0]);
-            moments.clear();
-            draws.iter().for_each(|u| moments.add(u));
-            let got = moments.metric(&before).unwrap().to_matrix();
-            for (i, got) in got.iter().enumerate() {
-                let zero = i % 3 != 0 && kind == MetricKind::Diagonal;
-                let want = if zero { 0.0 } else { want(i / 2, i % 2) };
-                assert!((got - want).abs() < 1e-8, "{kind:?} {got} {want}");
-            }
+        let mut moments = Moments::new(MetricKind::Dense, 2);
+        moments.add(&[5.0, 5.0], &[]);
+        moments.clear();
+        draws.iter().for_each(|u| moments.add(u, &[]));
+        let got = moments.metric(&before).unwrap().to_matrix();
+        for (i, got) in got.iter().enumerate() {
+            let want = want(i / 2, i % 2);
+            assert!((got - want).abs() < 1e-8, "{got} {want}");
         }
+    }
+
+    #[test]
+    fn a_diagonal_metric_is_that_of_a_gaussian_after_two_draws() {
+        let sds = [1e-3, 1.0, 2e4];
+        let before = Covariance::identity(3);
+        let mut moments = Moments::new(MetricKind::Diagonal, 3);
+        let gradient = |u: &[f64; 3]| [0, 1, 2].map(|i| -u[i] / (sds[i] * sds[i]));
+        for z in [[0.3, -1.0, 2.0], [1.5, 0.2, -0.7]] {
+            let u = [0, 1, 2].map(|i| z[i] * sds[i]);
+            moments.add(&u, &gradient(&u));
+        }
+        for (variance, sd) in moments.metric(&before).unwrap().variances().iter().zip(sds) {
+            assert!((variance / (sd * sd) - 1.0).abs() < 1e-9, "{variance} {sd}");
+        }
+        // A coordinate that does not move keeps its variance.
+        let mut still = Moments::new(MetricKind::Diagonal, 1);
+        (0..3).for_each(|_| still.add(&[1.0], &[0.0]));
+        let metric = still.metric(&Covariance::diagonal(&[9.0]).unwrap()).unwrap();
+        assert!((metric.variances()[0] - 9.0).abs() < 1e-12);
     }
 }

@@ -22,9 +22,6 @@ pub struct Schedule {
     pub epochs: usize,
 }
 
-/// Rows times weights up to which chains take seconds.
-const QUICK: usize = 4_000_000;
-
 /// A trained network.
 pub struct Trained {
     /// By the ELBO.
@@ -83,7 +80,7 @@ pub fn train(
     let fit = fit.seed(options.seed);
     let (mean_field, sampled) = rayon::join(
         || regression.fit_observed(x, y, fit, &mut [&mut lines]),
-        || chains(options, rows, x.ncols()).map(|r| r.regression.sample(x, y, &r.chains)).transpose(),
+        || chains(options, rows, x.ncols()).map(|recommended| recommended.fit(x, y)).transpose(),
     );
     let (mean_field, sampled) = (mean_field?, sampled?);
     Ok(Trained { mean_field, sampled, seconds: clock.elapsed().as_secs_f64() })
@@ -91,13 +88,12 @@ pub fn train(
 
 /// The network and the chains, if there are to be any.
 fn chains(options: &Options, rows: usize, inputs: usize) -> Option<Recommended> {
-    let mut recommended = Recommended::of(rows, inputs);
-    if let Some(hidden) = &options.hidden {
-        recommended.regression = Regression::sampled_for(inputs, hidden);
-    }
-    recommended.chains.seed = options.seed;
-    let quick = rows.saturating_mul(recommended.regression.net.len()) <= QUICK;
-    (options.posterior == Posterior::Sampled && quick).then_some(recommended)
+    let recommended = match &options.hidden {
+        Some(hidden) => Recommended::with_hidden(rows, inputs, hidden),
+        None => Recommended::of(rows, inputs),
+    };
+    let wanted = options.posterior == Posterior::Sampled && recommended.chains.is_some();
+    wanted.then(|| recommended.seed(options.seed))
 }
 
 /// The objective's name in the summary.

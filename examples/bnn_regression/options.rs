@@ -13,7 +13,7 @@ usage: bnn_regression [OPTIONS]
   --target COL        the column to predict (default: the last)
   --posterior WHICH   sampled: chains over the weights, and a mean field beside them (default)
                       mean-field: Bayes by Backprop alone, independent Gaussians for the weights; what it is
-                      for --objective recipe, --init seed, and tables for which chains would take minutes
+                      for --objective recipe, --init seed, and tables of more than some ten thousand rows
   --objective WHICH   elbo: a Gaussian likelihood with learned noise, the KL once (default)
                       recipe: MSE + 0.01 KL/N, as popular code has it; prints what that means
   --init WHICH        default, or seed: means in [-0.2, 0.2], rho in [-5, -4], standard Normal priors

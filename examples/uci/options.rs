@@ -14,7 +14,8 @@ usage: uci --data DIR --dataset NAME [OPTIONS]
                      (test_indices: the rows of every test part, counted from 0)
   --dataset NAME     the folder
   --splits A..B      these splits only (default: all)
-  --method WHICH     sampled: chains over the weights (default); mean-field: one fit of independent Gaussians
+  --method WHICH     sampled: chains over the weights (default); mean-field: one fit of independent Gaussians;
+                     deep-ensemble: ten networks at modes of the posterior, as where chains begin
   --net A-B-...      the widths of the hidden layers (default: what the library recommends)
   --gap              not the splits, but for every input in turn the middle third of its values as test part
   --validate         a fifth of every training part as test part, to choose settings by; test rows are not looked at
@@ -44,6 +45,7 @@ const OPTIONS: [&str; 10] = [
 pub enum Method {
     Sampled,
     MeanField,
+    DeepEnsemble,
 }
 
 impl Method {
@@ -51,6 +53,7 @@ impl Method {
         match self {
             Method::Sampled => "sampled",
             Method::MeanField => "mean-field",
+            Method::DeepEnsemble => "deep-ensemble",
         }
     }
 }
@@ -123,10 +126,14 @@ fn range(text: &str) -> Result<Range<usize>, UsageError> {
 }
 
 fn method(text: &str) -> Result<Method, UsageError> {
-    [Method::Sampled, Method::MeanField]
+    [Method::Sampled, Method::MeanField, Method::DeepEnsemble]
         .into_iter()
         .find(|m| m.name() == text)
-        .ok_or_else(|| UsageError(format!("the option --method needs sampled or mean-field, not \"{text}\"")))
+        .ok_or_else(|| {
+            UsageError(format!(
+                "the option --method needs sampled, mean-field or deep-ensemble, not \"{text}\""
+            ))
+        })
 }
 
 fn widths(text: &str) -> Result<Vec<usize>, UsageError> {

@@ -4,6 +4,7 @@ use crate::options::{Method, Options};
 use crate::protocol::{Table, Task};
 use crate::scores::Scores;
 use probity_nn::{Recommended, Regression, Result};
+use probity_vi::hmc::Chains;
 use std::time::Instant;
 
 /// Draws of the weights to predict by, where the posterior is not itself draws.
@@ -14,13 +15,10 @@ pub fn fit(table: &Table, task: &Task, options: &Options) -> Result<Scores> {
     let clock = Instant::now();
     let seed = options.seed.wrapping_mul(1000) + task.split as u64;
     let fitted = match options.method {
-        Method::Sampled => {
-            let mut recommended = Recommended::of(x.nrows(), x.ncols());
-            if let Some(hidden) = &options.net {
-                recommended.regression = Regression::sampled_for(x.ncols(), hidden);
-            }
-            recommended.chains.seed = seed;
-            recommended.regression.sample(&x, &y, &recommended.chains)?
+        Method::Sampled => recommended(table, task, options).seed(seed).fit(&x, &y)?,
+        Method::DeepEnsemble => {
+            let chains = Chains { chains: 10, ascent: 2000, warmup: 0, draws: 1, seed, ..Chains::default() };
+            recommended(table, task, options).regression.sample(&x, &y, &chains)?
         }
         Method::MeanField => {
             let net = options.net.as_deref().unwrap_or(&[50]);
@@ -33,4 +31,12 @@ pub fn fit(table: &Table, task: &Task, options: &Options) -> Result<Scores> {
     let draws = fitted.posterior().corrected().map_or(DRAWS, |c| c.len());
     let scores = fitted.predict(&x, draws)?.summary(&y)?;
     Ok(Scores { split: task.split, scores, seconds })
+}
+
+fn recommended(table: &Table, task: &Task, options: &Options) -> Recommended {
+    let (rows, inputs) = (task.train.len(), table.inputs());
+    match &options.net {
+        Some(hidden) => Recommended::with_hidden(rows, inputs, hidden),
+        None => Recommended::of(rows, inputs),
+    }
 }

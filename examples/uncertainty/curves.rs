@@ -94,9 +94,8 @@ pub fn run(seeds: u64, judge: bool, output: &mut Output) -> Result<(), Box<dyn E
         for seed in 0..seeds {
             let data = Data::new(f, seed);
             let (x, y) = (column(&data.x), &data.y);
-            let mut recommended = Recommended::of(ROWS, 1);
-            recommended.chains.seed = seed;
-            let sampled = recommended.regression.sample(&x, y, &recommended.chains)?;
+            let recommended = Recommended::of(ROWS, 1).seed(seed);
+            let sampled = recommended.fit(&x, y)?;
             let fit = Regression::default_fit(ROWS).seed(seed).elbo_draws(0);
             let mean_field = Regression::default_for(1, &[50, 50]).fit(&x, y, fit)?;
             for (found, fitted) in found.iter_mut().zip([&sampled, &mean_field]) {

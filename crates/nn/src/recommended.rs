@@ -6,31 +6,66 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_vi::hmc::Chains;
 use serde::{Deserialize, Serialize};
 
-/// A network with its priors and noise, and the chains that draw its weights, for a table of some
-/// size (`docs/bnn.md` has how it was chosen, and scores).
+/// A network with its priors and noise, and how its weights are inferred, for a table of some size
+/// (`docs/bnn.md` has how it was chosen, and scores).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recommended {
     /// The network.
     pub regression: Regression,
-    /// The chains.
-    pub chains: Chains,
+    /// The chains that draw its weights; none for tables for which they would take long, whose
+    /// network is fitted by the mean field on minibatches.
+    pub chains: Option<Chains>,
+    /// The seed of all random numbers.
+    pub seed: u64,
 }
 
 impl Recommended {
     /// Rows up to which one hidden layer is enough.
     const FEW: usize = 2000;
+    /// Rows times weights up to which chains are used: at the limit they take a minute or two.
+    const CHAINS: usize = 30_000_000;
 
     /// For so many rows to learn from and so many inputs: one hidden layer of 50 units for up to
     /// 2000 rows, two for more.
     pub fn of(rows: usize, inputs: usize) -> Self {
         let hidden: &[usize] = if rows <= Self::FEW { &[50] } else { &[50, 50] };
-        Self { regression: Regression::sampled_for(inputs, hidden), chains: Chains::default() }
+        Self::with_hidden(rows, inputs, hidden)
+    }
+
+    /// With hidden layers of these widths.
+    pub fn with_hidden(rows: usize, inputs: usize, hidden: &[usize]) -> Self {
+        let regression = Regression::sampled_for(inputs, hidden);
+        if rows.saturating_mul(regression.net.len()) <= Self::CHAINS {
+            Self { regression, chains: Some(Chains::default()), seed: 0 }
+        } else {
+            Self { regression: Regression::default_for(inputs, hidden), chains: None, seed: 0 }
+        }
+    }
+
+    /// With this seed.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The posterior given this table: inputs n × k, target n × 1.
+    ///
+    /// # Errors
+    /// If sizes do not fit, there are no rows, or a number is not finite.
+    pub fn fit(&self, x: &DMatrix<f64>, y: &[f64]) -> Result<FittedRegression> {
+        match &self.chains {
+            Some(chains) => {
+                let chains = Chains { seed: self.seed, ..chains.clone() };
+                self.regression.sample(x, y, &chains)
+            }
+            None => self.regression.fit(x, y, Regression::default_fit(x.nrows()).seed(self.seed)),
+        }
     }
 }
 
 /// Bayesian regression of a table without settings: inputs n × k, target n × 1, both in the user's
-/// units. What is [recommended](Recommended) for its size, by
-/// [`Regression::sample`](crate::Regression::sample).
+/// units. What is [recommended](Recommended) for its size: chains over the weights
+/// ([`Regression::sample`]) in seconds, and for large tables the mean field.
 ///
 /// ```
 /// use probity_autodiff::nalgebra::DMatrix;
@@ -47,6 +82,5 @@ impl Recommended {
 /// # Errors
 /// If sizes do not fit, there are no rows, or a number is not finite.
 pub fn fit_regression(x: &DMatrix<f64>, y: &[f64]) -> Result<FittedRegression> {
-    let Recommended { regression, chains } = Recommended::of(x.nrows(), x.ncols());
-    regression.sample(x, y, &chains)
+    Recommended::of(x.nrows(), x.ncols()).fit(x, y)
 }

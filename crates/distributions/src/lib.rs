@@ -12,7 +12,9 @@
 
 pub mod bijectors;
 pub mod constraints;
+mod counts;
 mod distribution;
+mod divergences;
 mod error;
 mod families;
 mod gaussian;

@@ -286,14 +286,14 @@ fn families_match_the_tables() {
 }
 
 /// KL(p ‖ q) of a pair of families, from the parameters of both.
-struct Pair {
+pub struct Pair {
     file: &'static str,
-    families: [&'static str; 2],
+    pub families: [&'static str; 2],
     parameters: [&'static [&'static str]; 2],
     kl: OfParameters,
 }
 
-fn pairs() -> Vec<Pair> {
+pub fn pairs() -> Vec<Pair> {
     let pair = |file, families, parameters, kl| Pair { file, families, parameters, kl };
     let (gamma, normal): (&[_], &[_]) = (&["concentration", "rate"], &["loc", "scale"]);
     let (logits, full): (&[_], &[_]) = (&["logits"], &["loc", "scale_tril"]);

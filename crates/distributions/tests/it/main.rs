@@ -13,6 +13,7 @@ mod extremes;
 mod flat;
 mod gaussian;
 mod kl_quadrature;
+mod kl_tables;
 mod laws;
 mod laws_discrete;
 mod laws_fail;

@@ -18,6 +18,8 @@ mod divergences;
 mod error;
 mod families;
 mod gaussian;
+mod graph;
+pub mod kernels;
 mod kl;
 mod kl_method;
 mod kl_numeric;
@@ -34,6 +36,7 @@ pub use distribution::{Cdf, Distribution, Draws, Entropy, Event, Moments, Repara
 pub use error::ParameterError;
 pub use families::*;
 pub use gaussian::{GaussianPosterior, GaussianPrior};
+pub use graph::Graph;
 pub use kl::{Estimate, KlDivergence, KlMethod, kl_monte_carlo};
 pub use kl_numeric::{Integral, cross_entropy_quadrature, entropy_quadrature, kl_quadrature};
 pub use probity_autodiff::{Key, Terms, Value};

@@ -77,9 +77,15 @@ impl<'t, T: Scalar> LowRankMultivariateNormal<Var<'t, T>> {
     fn distance(&self, x: Var<'t, T>) -> Var<'t, T> {
         let w = self.scaled_factor();
         let x = Var::map(formula!(|x, v| x / positive_or_nan(v).sqrt()), [x, self.cov_diag]);
-        // At its least the sum does not depend on z to first order: z needs no derivative.
+        // At its least the sum does not depend on z to first order: z needs no derivative. It is
+        // corrected once by what the equations leave, which have the square of the root's condition.
+        let (fixed, at) = (w.detach(), x.detach());
         let z = match self.capacitance().detach().cholesky() {
-            Ok(l) => l.solve_lower_tr(l.solve_lower(w.detach().tr_matmul_tr(x.detach()))).transpose(),
+            Ok(l) => {
+                let solved = |b: Var<'t, T>| l.solve_lower_tr(l.solve_lower(b.transpose())).transpose();
+                let z = solved(at.matmul(fixed));
+                z + solved((at - z.matmul_tr(fixed)).matmul(fixed) - z)
+            }
             Err(_) => return x.sum_axis(Axis::Cols) * f64::NAN,
         };
         let rest = x - z.matmul_tr(w);

@@ -29,6 +29,7 @@ mod random;
 mod shaped;
 mod special;
 mod support;
+mod transformed;
 mod within;
 
 pub use constraints::Constraint;
@@ -43,4 +44,5 @@ pub use probity_autodiff::{Key, Terms, Value};
 pub use rand_distr;
 pub use shaped::Shaped;
 pub use support::Support;
+pub use transformed::Transformed;
 pub use within::Within;

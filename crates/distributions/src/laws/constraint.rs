@@ -80,8 +80,9 @@ where
 }
 
 /// `log_det` is `ln |dx/du|`, within 1e-10, where x are the entries of the value that are `free`:
-/// those that the others do not determine, as many as there are unconstrained numbers. That of
-/// every event and the sum agree.
+/// those that the others do not determine, as many as there are unconstrained numbers. With more of
+/// them it is the volume of their image, `½ ln det JᵀJ`: of a surface. That of every event and the sum
+/// agree.
 ///
 /// Arguments as for [`constraint_inverts`].
 ///
@@ -107,9 +108,12 @@ where
             rows.push(tape.backward(x.at(i, j)).wrt(unconstrained));
         }
     }
-    law.holds(|| "the number of free entries".into(), rows.len() as f64, u.len() as f64, 0.0)?;
-    let jacobian = DMatrix::from_fn(rows.len(), rows.len(), |i, j| rows[i][j]);
-    let want = jacobian.determinant().abs().ln();
+    let (m, n) = (rows.len(), u.len());
+    law.holds(|| "the number of free entries".into(), m.min(n) as f64, n as f64, 0.0)?;
+    let jacobian = DMatrix::from_fn(m, n, |i, j| rows[i][j]);
+    let square = jacobian.transpose() * &jacobian;
+    let of_surface = 0.5 * square.determinant().ln();
+    let want = if m == n { jacobian.determinant().abs().ln() } else { of_surface };
     let got = C::log_det(unconstrained, &on_tape, Terms::Sum).item();
     let tolerance = 1e-10 * (1.0 + want.abs());
     law.holds(|| "the sum".into(), got, want, tolerance)?;

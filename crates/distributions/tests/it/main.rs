@@ -1,5 +1,6 @@
 //! The tests of this crate in one binary: a module a file.
 
+mod bijectors;
 mod catalogue;
 mod catalogue_page;
 mod catalogue_tapes;

@@ -2,10 +2,11 @@
 
 use super::linear::{identity, with_factor};
 use super::normal::HALF_LN_TAU;
-use super::{finite_or_nan, infinite, positive_or_nan};
+use super::{NormalNormalKl, finite_or_nan, infinite, not_negative, positive_or_nan};
 use crate::distribution::{Distribution, Entropy, Event, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite, positive, require};
 use crate::graph::Graph;
+use crate::kl::{KlDivergence, KlMethod};
 use crate::support::Support;
 use probity_autodiff::{Arg, Axis, Formula, Key, Real, Scalar, Tape, Terms, Value, Var, formula};
 
@@ -128,6 +129,27 @@ impl<'t, T: Scalar> Distribution<Var<'t, T>> for ConditionalAutoregressive<Var<'
         });
         Var::apply_as(terms, f, [squares, self.precision, normaliser])
     }
+    /// The trace needs the diagonal of the precision alone.
+    #[track_caller]
+    fn kl_from_normal(
+        &self,
+        loc: Var<'t, T>,
+        scale: Var<'t, T>,
+        terms: Terms,
+    ) -> Option<(Var<'t, T>, KlMethod)> {
+        let gap = Var::map(formula!(|m, loc| m - finite_or_nan(loc)), [loc + self.zeros(), self.loc]);
+        let f = formula!(|s, gap, neighbours, degree, a, precision| {
+            let (a, precision) = (inside(a), positive_or_nan(precision));
+            let square = gap * (degree * gap - a * neighbours) * precision * 0.5;
+            NormalNormalKl.eval([R::zero(), s, R::zero(), (precision * degree).sqrt().recip()]) + square
+        });
+        let args = [scale, gap, gap.matmul(self.weights), self.degrees, self.alpha, self.precision];
+        let each = Var::map(f, args).sum_axis(Axis::Cols);
+        // The determinant beside that of the diagonal.
+        let beside = formula!(|a, eigenvalue| (-inside(a) * eigenvalue).ln_1p() * -0.5);
+        let beside = Var::map_sum(beside, [self.alpha, self.eigenvalues]);
+        Some((Var::apply_as(terms, formula!(|kl, beside| kl + beside), [each, beside]), KlMethod::Closed))
+    }
     fn try_sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Option<Var<'t, T>> {
         Some(self.sample_shaped(tape, key, least))
     }
@@ -160,5 +182,35 @@ impl<'t, T: Scalar> Entropy<Var<'t, T>> for ConditionalAutoregressive<Var<'t, T>
     fn entropy(&self) -> Var<'t, T> {
         let n = self.nodes() as f64;
         self.zeros().sum_axis(Axis::Cols) - self.half_log_det() + (HALF_LN_TAU + 0.5) * n
+    }
+}
+
+type Car<V> = ConditionalAutoregressive<V>;
+
+impl<'t, T: Scalar> KlDivergence<Car<Var<'t, T>>> for Car<Var<'t, T>> {
+    type Value = Var<'t, T>;
+    const METHOD: KlMethod = KlMethod::Closed;
+    /// On the same graph, where both precisions have the same eigenvectors.
+    ///
+    /// # Panics
+    /// If the graphs have different spectra.
+    #[track_caller]
+    fn kl_terms(&self, p: &Car<Var<'t, T>>, terms: Terms) -> Var<'t, T> {
+        let same = self.eigenvalues.value() == p.eigenvalues.value();
+        assert!(same, "ConditionalAutoregressive: a divergence between different graphs");
+        let f = formula!(|q, a, p, b, eigenvalue| {
+            let of =
+                |precision: R, alpha: R| positive_or_nan(precision) * (-inside(alpha) * eigenvalue + 1.0);
+            let (q, p) = (of(q, a), of(p, b));
+            let more = (p - q) / q;
+            let near = more.re().abs() < 0.35;
+            if near { more.ln_1p_minus() * -0.5 } else { (more - (p / q).ln()) * 0.5 }
+        });
+        let spread = Var::map_sum(f, [self.precision, self.alpha, p.precision, p.alpha, self.eigenvalues]);
+        let gap = self.loc - p.loc + self.zeros() + p.zeros();
+        let square = formula!(|gap, degree, neighbours, b| gap * (degree * gap - b * neighbours));
+        let squares = Var::map(square, [gap, p.degrees, gap.matmul(p.weights), p.alpha]).sum_axis(Axis::Cols);
+        let f = formula!(|squares, precision, spread| not_negative(squares * precision * 0.5 + spread));
+        Var::apply_as(terms, f, [squares, p.precision, spread])
     }
 }

@@ -1,10 +1,11 @@
 //! Gaussian random walk along the columns of rows.
 
-use super::{Normal, common_shape};
+use super::{Normal, NormalNormalKl, common_shape, positive_or_nan};
 use crate::distribution::{Distribution, Event, Moments, Reparameterized, Sample};
 use crate::error::ParameterError;
+use crate::kl::{KlDivergence, KlMethod};
 use crate::support::Support;
-use probity_autodiff::{Axis, Key, Running, Scalar, Tape, Terms, Value, Var};
+use probity_autodiff::{Axis, Key, Running, Scalar, Tape, Terms, Value, Var, formula};
 
 /// `x₁` from `initial`, and `xₜ₊₁ - xₜ` from `step`, independent of all before.
 ///
@@ -69,6 +70,43 @@ impl<'t, T: Scalar> Distribution<Var<'t, T>> for GaussianRandomWalk<Var<'t, T>> 
                 Terms::Sum => self.step.log_prob_sum(steps),
             }
     }
+    /// The cross-entropy by the means and variances of the steps, less the entropy.
+    #[track_caller]
+    fn kl_from_normal(
+        &self,
+        loc: Var<'t, T>,
+        scale: Var<'t, T>,
+        terms: Terms,
+    ) -> Option<(Var<'t, T>, KlMethod)> {
+        let n = self.times;
+        let zeros = self.steps() * 0.0;
+        // Every time has its own numbers.
+        let (loc, scale) = (loc + zeros, scale + zeros);
+        let first = Normal { loc: loc.cols(0..1), scale: scale.cols(0..1) }.kl_terms(&self.initial, terms);
+        if n < 2 {
+            return Some((first, KlMethod::Closed));
+        }
+        let f = formula!(|m, before, s, s_before, drift, scale| {
+            let (shift, scale) = ((m - before - drift) / scale, positive_or_nan(scale));
+            let spread = s_before / scale;
+            NormalNormalKl.eval([R::zero(), s, R::zero(), scale]) + (shift * shift + spread * spread) * 0.5
+        });
+        let (later, before) = (1..n, 0..n - 1);
+        let Normal { loc: drift, scale: step } = self.step;
+        let args = [
+            loc.cols(later.clone()),
+            loc.cols(before.clone()),
+            scale.cols(later),
+            scale.cols(before),
+            drift,
+            step,
+        ];
+        let rest = match terms {
+            Terms::Each => Var::map(f, args).sum_axis(Axis::Cols),
+            Terms::Sum => Var::map_sum(f, args),
+        };
+        Some((first + rest, KlMethod::Closed))
+    }
     fn try_sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Option<Var<'t, T>> {
         Some(self.sample_shaped(tape, key, least))
     }
@@ -109,5 +147,24 @@ impl<'t, T: Scalar> Moments<Var<'t, T>> for GaussianRandomWalk<Var<'t, T>> {
     }
     fn variance(&self) -> Var<'t, T> {
         self.initial.variance() + self.step.variance() * self.steps()
+    }
+}
+
+impl<'t, T: Scalar> KlDivergence<GaussianRandomWalk<Var<'t, T>>> for GaussianRandomWalk<Var<'t, T>> {
+    type Value = Var<'t, T>;
+    const METHOD: KlMethod = KlMethod::Closed;
+    /// That of the first numbers, and that of a step for each of them.
+    ///
+    /// # Panics
+    /// If the walks differ in length.
+    #[track_caller]
+    fn kl_terms(&self, p: &GaussianRandomWalk<Var<'t, T>>, terms: Terms) -> Var<'t, T> {
+        let (n, m) = (self.times, p.times);
+        assert!(n == m, "GaussianRandomWalk: a divergence from {n} to {m} times");
+        let each = self.initial.kl(&p.initial) + self.step.kl(&p.step) * (n as f64 - 1.0);
+        match terms {
+            Terms::Each => each,
+            Terms::Sum => each.sum(),
+        }
     }
 }

@@ -153,6 +153,15 @@ impl<'t, T: Scalar> Distribution<Var<'t, T>> for MultivariateNormal<Var<'t, T>> 
         let f = formula!(|square, outside, c| square * -0.5 - outside - c);
         Var::apply_as(terms, f, [distance, outside, normaliser])
     }
+    #[track_caller]
+    fn kl_from_normal(
+        &self,
+        loc: Var<'t, T>,
+        scale: Var<'t, T>,
+        terms: Terms,
+    ) -> Option<(Var<'t, T>, KlMethod)> {
+        Some((DiagonalNormal { loc, scale }.kl_terms(self, terms), KlMethod::Closed))
+    }
     fn try_sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Option<Var<'t, T>> {
         Some(self.sample_shaped(tape, key, least))
     }

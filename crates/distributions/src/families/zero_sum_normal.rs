@@ -61,6 +61,17 @@ impl<'t, T: Scalar> Distribution<Var<'t, T>> for ZeroSumNormal<Var<'t, T>> {
         });
         Var::apply_as(terms, f, [squares, self.scale, sum, size, Var::from(self.free())])
     }
+    /// The unconstrained numbers are independent Normal numbers of this scale.
+    #[track_caller]
+    fn kl_from_unconstrained_normal(
+        &self,
+        loc: Var<'t, T>,
+        scale: Var<'t, T>,
+        terms: Terms,
+    ) -> Option<(Var<'t, T>, KlMethod)> {
+        let p = Normal { loc: Var::from(0.0), scale: self.scale };
+        Some((Normal { loc, scale }.kl_terms(&p, terms), KlMethod::Closed))
+    }
     fn try_sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Option<Var<'t, T>> {
         Some(self.sample_shaped(tape, key, least))
     }

@@ -172,6 +172,80 @@ fn fields_on_a_graph() {
     close(d.kl(&p).item(), 4.0 * scales_apart(1.3, 0.7), 1e-14);
 }
 
+/// Divergences that a Gaussian guide asks for, and those between two of a kind, by the covariances.
+#[test]
+fn divergences_are_those_of_the_covariances() {
+    let tape = Tape::<f64>::new();
+    let (loc, scale) = (tape.constant(&random(2, 5, 11)), tape.constant(&random(2, 5, 12).map(f64::exp)));
+    let guide = DiagonalNormal::new(loc, scale);
+    let agree = |(got, method): (Var<'_>, KlMethod), want: Var<'_>| {
+        assert!(
+            (got.value() - want.value()).amax() < 1e-12 * (1.0 + want.value().amax()),
+            "{got:?} {want:?}"
+        );
+        assert_eq!(method, KlMethod::Closed);
+    };
+    let normal = |loc: f64, scale: f64| Normal::new(tape.scalar(loc), tape.scalar(scale));
+
+    let walk = |a: f64, s: f64| GaussianRandomWalk::new(5, normal(1.0, 2.0), normal(a, s));
+    let as_rows = |a: f64, s: f64| {
+        let sums = DMatrix::from_fn(5, 5, |i, j| {
+            if j > i {
+                0.0
+            } else if j == 0 {
+                2.0
+            } else {
+                s
+            }
+        });
+        MultivariateNormal::from_cholesky(walk(a, s).mean(), tape.constant(&sums))
+    };
+    for terms in [Terms::Each, Terms::Sum] {
+        let got = walk(0.3, 0.7).kl_from_normal(loc, scale, terms).unwrap();
+        agree(got, guide.kl_terms(&as_rows(0.3, 0.7), terms));
+    }
+    agree((walk(0.3, 0.7).kl(&walk(-0.1, 1.1)), KlMethod::Closed), as_rows(0.3, 0.7).kl(&as_rows(-0.1, 1.1)));
+
+    let (graph, w): (Graph, _) = (Graph::new(&ring()).unwrap(), ring());
+    let mean = tape.constant(&random(1, 5, 13));
+    let car = |a: f64, p: f64| ConditionalAutoregressive::new(&tape, &graph, mean * a, a, p);
+    let as_rows = |a: f64, p: f64| {
+        let precision = (DMatrix::from_diagonal(&w.column_sum()) - &w * a) * p;
+        MultivariateNormal::from_precision(mean * a, tape.constant(&precision)).unwrap()
+    };
+    for terms in [Terms::Each, Terms::Sum] {
+        agree(
+            car(0.8, 1.7).kl_from_normal(loc, scale, terms).unwrap(),
+            guide.kl_terms(&as_rows(0.8, 1.7), terms),
+        );
+        agree(
+            as_rows(0.8, 1.7).kl_from_normal(loc, scale, terms).unwrap(),
+            guide.kl_terms(&as_rows(0.8, 1.7), terms),
+        );
+    }
+    agree((car(0.8, 1.7).kl(&car(-0.4, 0.6)), KlMethod::Closed), as_rows(0.8, 1.7).kl(&as_rows(-0.4, 0.6)));
+    assert_eq!(car(0.8, 1.7).kl(&car(0.8, 1.7)).item(), 0.0);
+
+    // Of the unconstrained numbers, by draws.
+    let zero_sum = ZeroSumNormal::new(6, tape.scalar(1.3));
+    let (got, _) = zero_sum.kl_from_unconstrained_normal(loc, scale, Terms::Sum).unwrap();
+    let terms = (0..4000).map(|i| {
+        let u = guide.sample(&tape, key(14).fold_in(i));
+        guide.log_prob_sum(u).item() - zero_sum.log_prob_unconstrained(u, Terms::Sum).item()
+    });
+    let estimate = Estimate::of(terms);
+    assert!((got.item() - estimate.value).abs() < 6.0 * estimate.standard_error, "{got:?} {estimate}");
+
+    let lkj = |eta: f64| LkjCholesky::new(4, tape.scalar(eta));
+    let terms = (0..4000).map(|i| {
+        let l = lkj(1.5).sample(&tape, key(15).fold_in(i));
+        lkj(1.5).log_prob(l).item() - lkj(4.0).log_prob(l).item()
+    });
+    let (got, estimate) = (lkj(1.5).kl(&lkj(4.0)).item(), Estimate::of(terms));
+    assert!((got - estimate.value).abs() < 6.0 * estimate.standard_error, "{got} {estimate}");
+    assert_eq!(lkj(1.5).kl(&lkj(1.5)).item(), 0.0);
+}
+
 #[test]
 fn graphs_that_are_none() {
     let refused =

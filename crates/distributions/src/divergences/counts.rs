@@ -239,7 +239,7 @@ impl<V: Value> KlDivergence<Bernoulli<V>> for Binomial<V> {
             let (n, a) = (trials(n), finite_or_nan(a));
             let rest = n * 0.0 + a * 0.0 + R::of(if b.re().is_nan() { f64::NAN } else { 0.0 });
             if n == 0.0 {
-                b.softplus() + rest
+                flat(b.softplus() + rest)
             } else if n == 1.0 {
                 LogitsKl.eval([a, b]) + rest
             } else {

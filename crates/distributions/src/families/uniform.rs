@@ -100,6 +100,9 @@ pub(crate) fn mean_log<R: Real>(low: R, high: R) -> R {
     if !(low > 0.0) {
         return high.ln() - 1.0;
     }
+    if stretch.re().abs() < 1e-8 {
+        return (low + width * 0.5).ln();
+    }
     if stretch < 1.0 {
         // ln a + (1 + 1/s) ln(1 + s) - 1, without the first order.
         let bend = ln_1p_minus(stretch);

@@ -170,6 +170,18 @@ fn low_rank_normals() {
 }
 
 #[test]
+fn a_divergence_on_paper() {
+    // Of N(0, I) to N(1, [[2, 0.8], [0.8, 0.5]]), which has the determinant 0.36.
+    let tape = Tape::<f64>::new();
+    let constant = |m: &DMatrix<f64>| tape.constant(m);
+    let zeros = constant(&row(&[0.0, 0.0]));
+    let q = MultivariateNormal::from_cholesky(zeros, constant(&DMatrix::identity(2, 2)));
+    let covariance = constant(&DMatrix::from_row_slice(2, 2, &[2.0, 0.8, 0.8, 0.5]));
+    let p = MultivariateNormal::from_covariance(constant(&row(&[1.0, 1.0])), covariance).unwrap();
+    close(q.kl(&p).item(), 0.5 * (2.5 / 0.36 + 0.9 / 0.36 - 2.0 + 0.36f64.ln()), 1e-14);
+}
+
+#[test]
 fn student_t_rows() {
     let tape = Tape::<f64>::new();
     let (loc, l) = (tape.constant(&random(1, 3, 1)), tape.constant(&factor(3, 2)));

@@ -39,8 +39,8 @@ impl<V: Value> Constraint<V> for LogLog {
     }
 }
 
-/// `p(x) = a xᵃ⁻¹`, `0 <= x <= 1`, with `a` the exponent. It is a number, a dual, or a matrix on the
-/// tape: any `Value`.
+/// `p(x) = a xᵃ⁻¹`, `0 <= x <= 1`, with `a` the exponent. It is a number, a dual, or a matrix on
+/// the tape: any `Value`.
 #[derive(Clone, Copy, Debug)]
 pub struct Power<V = f64> {
     /// The exponent of the distribution function.

@@ -19,8 +19,8 @@ const SHORT: f64 = 4096.0;
 /// Of more, those below are added up, and the others by an integral.
 const FIRST: f64 = 64.0;
 
-/// Weights of `f(k + j) - f(k - j)`, `j = 1, …, 4`, in a sum from k on that is half of `f(k)` and an
-/// integral otherwise: Gauss's second formula, to the seventh difference.
+/// Weights of `f(k + j) - f(k - j)`, `j = 1, …, 4`, in a sum from k on that is half of `f(k)` and
+/// an integral otherwise: Gauss's second formula, to the seventh difference.
 const ENDS: [f64; 4] = {
     let c = [-1.0 / 12.0, 11.0 / 720.0, -191.0 / 60480.0, 2497.0 / 3628800.0];
     [
@@ -36,11 +36,11 @@ const ENDS: [f64; 4] = {
 ///
 /// The first 64 are added up; the others are an integral, by the Gauss-Legendre rule on pieces no
 /// wider than the mass or half of their distance from 0, with the differences at its lower end. To
-/// about the precision of the numbers, in up to some 2000 terms whatever the parameters. Counts farther from the
-/// mean than 45 deviations or tails are left out: `e⁻⁴⁵` of the mass.
+/// about the precision of the numbers, in up to some 2000 terms whatever the parameters. Counts
+/// farther from the mean than 45 deviations or tails are left out: `e⁻⁴⁵` of the mass.
 ///
-/// *Source*: Hildebrand 1974, *Introduction to Numerical Analysis*, section 5.8 (summation by
-/// central differences).
+/// *Source*: Hildebrand 1974, *Introduction to Numerical Analysis*, chapter 5 (Gauss's summation
+/// formula by central differences).
 pub(crate) fn sum_of_heavy_counts<R: Real>((mean, sd, tail): (f64, f64, f64), f: impl Fn(R) -> R) -> R {
     if !(mean.is_finite() && sd.is_finite() && tail.is_finite()) {
         return R::of(f64::NAN);

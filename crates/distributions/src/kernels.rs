@@ -141,7 +141,7 @@ stationary! {
 
 /// `exp(-2 Σ sin²(π (aⱼ - bⱼ) / period) / length²)`: functions that repeat themselves.
 ///
-/// Source: MacKay 1998, "Introduction to Gaussian processes", section 5.2.
+/// Source: Rasmussen and Williams 2006, *Gaussian Processes for Machine Learning*, eq. 4.31.
 #[derive(Clone, Copy, Debug)]
 pub struct Periodic<V> {
     /// The period, 1 × 1.
@@ -198,9 +198,9 @@ fn with_noise<'t, T: Scalar>(tape: &'t Tape<T>, k: Var<'t, T>, variance: Var<'t,
     k + identity * variance
 }
 
-/// The Gaussian process with this kernel and this mean (1 × 1 or 1 × n) at the inputs `x` (n × d), plus
-/// independent noise with this standard deviation (1 × 1 or 1 × n): the distribution of a row of n
-/// observations. A noise of about 1e-6 keeps the matrix positive definite where there is none.
+/// The Gaussian process with this kernel and this mean (1 × 1 or 1 × n) at the inputs `x` (n × d),
+/// plus independent noise with this standard deviation (1 × 1 or 1 × n): the distribution of a row
+/// of n observations. A noise of about 1e-6 keeps the matrix positive definite where there is none.
 ///
 /// # Errors
 /// If the covariance is not positive definite.
@@ -220,8 +220,8 @@ pub fn marginal<'t, T: Scalar>(
     Ok(MultivariateNormal::from_cholesky(zeros + mean.into(), l))
 }
 
-/// The process at other inputs (m × d), given the observations `y` (1 × n) at `x`: the distribution of a
-/// row of m numbers without noise. `jitter` is a variance that keeps its covariance positive
+/// The process at other inputs (m × d), given the observations `y` (1 × n) at `x`: the distribution
+/// of a row of m numbers without noise. `jitter` is a variance that keeps its covariance positive
 /// definite.
 ///
 /// Source: Rasmussen and Williams 2006, *Gaussian Processes for Machine Learning*, algorithm 2.1.

@@ -28,7 +28,8 @@ impl fmt::Display for Integral {
     }
 }
 
-/// `E g(x)` under `d`, where there is mass; infinite as soon as `g` is infinite at a node with mass.
+/// `E g(x)` under `d`, where there is mass; infinite as soon as `g` is infinite at a node with
+/// mass.
 fn expectation<D: Sample<f64>>(d: &D, g: impl Fn(f64) -> f64) -> Integral {
     if d.check().is_err() {
         return Integral { value: f64::NAN, error: f64::NAN };

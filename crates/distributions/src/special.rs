@@ -160,8 +160,8 @@ pub(crate) fn count_quantile(
     high
 }
 
-/// `Σ f(k)` over the counts from 0 to `last`, for an `f` that falls off like a mass of that mean and
-/// standard deviation.
+/// `Σ f(k)` over the counts from 0 to `last`, for an `f` that falls off like a mass of that mean
+/// and standard deviation.
 ///
 /// Where the deviation is large every n-th count is taken, n times: an error of
 /// `exp(-2π² (sd / n)²)`, below 1e-300 here, by Poisson's summation formula. Counts farther than 40

@@ -9,8 +9,8 @@ use probity_autodiff::{Key, Terms, Value, formula};
 
 /// The distribution of `f(u)` with `u` from a distribution of numbers and `f` a bijector.
 ///
-/// *Event*: entry (the shape is 0 × 0 for a base of rows or matrices). The divergence of two of them
-/// by the same bijector is that of their bases.
+/// *Event*: entry (the shape is 0 × 0 for a base of rows or matrices). The divergence of two of
+/// them by the same bijector is that of their bases.
 ///
 /// ```
 /// use probity_distributions::{Distribution, Laplace, Support, Transformed, bijectors::Exp};

@@ -73,7 +73,8 @@ impl<'t, T: Scalar> Constraint<Var<'t, T>> for CorrelationCholesky {
     }
 }
 
-/// An n × n correlation matrix `C = L Lᵀ`, `n ≥ 2`, from the numbers behind its Cholesky factor `L`.
+/// An n × n correlation matrix `C = L Lᵀ`, `n ≥ 2`, from the numbers behind its Cholesky factor
+/// `L`.
 ///
 /// The density counts the entries below the diagonal. `|dC/dL| = Π Lₖₖⁿ⁻ᵏ`.
 ///

@@ -180,7 +180,8 @@ impl<'t, T: Scalar> Support<Var<'t, T>> {
         Self::own::<Simplex>([Var::from(0.0); 2])
     }
 
-    /// Rows of numbers greater than 0 that sum to 1, by the softmax: all columns alike but the last.
+    /// Rows of numbers greater than 0 that sum to 1, by the softmax: all columns alike but the
+    /// last.
     pub fn softmax_simplex() -> Self {
         Self::own::<SoftmaxSimplex>([Var::from(0.0); 2])
     }

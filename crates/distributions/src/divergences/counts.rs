@@ -155,8 +155,8 @@ impl<V: Value> KlDivergence<NegativeBinomial<V>> for NegativeBinomial<V> {
     }
 }
 
-/// `(rate - s) - s ln(rate/s) + (1 - s) ln(1 - s) + s`, `s` the probability of 1: two parts that are
-/// never negative.
+/// `(rate - s) - s ln(rate/s) + (1 - s) ln(1 - s) + s`, `s` the probability of 1: two parts that
+/// are never negative.
 #[derive(Clone, Copy, Debug)]
 struct BernoulliPoissonKl;
 impl Formula<2> for BernoulliPoissonKl {

@@ -6,8 +6,8 @@ use crate::kl::{KlDivergence, KlMethod};
 use crate::special::exp_minus_line;
 use probity_autodiff::{Formula, Real, Terms, Value, formula};
 
-/// `E z + E e⁻ᶻ + ln t` less the entropy, `z = (x - b) / t`, of the entropy, the mean, the logarithm
-/// of `E e^(-(x - mean)/t)`, `b` and `t`.
+/// `E z + E e⁻ᶻ + ln t` less the entropy, `z = (x - b) / t`, of the entropy, the mean, the
+/// logarithm of `E e^(-(x - mean)/t)`, `b` and `t`.
 #[derive(Clone, Copy, Debug)]
 struct ToGumbel;
 impl Formula<5> for ToGumbel {

@@ -1,4 +1,5 @@
-//! Divergences to families whose log density is a polynomial: entropy, mean and variance are enough.
+//! Divergences to families whose log density is a polynomial: entropy, mean and variance are
+//! enough.
 
 use crate::distribution::{Entropy, Moments};
 use crate::families::*;

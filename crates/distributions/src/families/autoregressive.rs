@@ -7,12 +7,12 @@ use crate::error::{ParameterError, finite};
 use crate::support::Support;
 use probity_autodiff::{Axis, Key, Scalar, Tape, Terms, Var};
 
-/// `xₜ = φ₁ xₜ₋₁ + … + φₚ xₜ₋ₚ + eₜ` with `eₜ` from `noise`; the first p numbers are from `initial`,
-/// independent of each other.
+/// `xₜ = φ₁ xₜ₋₁ + … + φₚ xₜ₋ₚ + eₜ` with `eₜ` from `noise`; the first p numbers are from
+/// `initial`, independent of each other.
 ///
 /// *Event*: row, a series of more than p numbers. *Parameters*: the number of `times`,
-/// `coefficients` φ (1 × p), and two Normal distributions of one number (1 × 1, or r × 1 with one for
-/// each row); a mean of the noise is the constant of the regression. Nothing is asked of the
+/// `coefficients` φ (1 × p), and two Normal distributions of one number (1 × 1, or r × 1 with one
+/// for each row); a mean of the noise is the constant of the regression. Nothing is asked of the
 /// coefficients: the series need not be stationary.
 ///
 /// A draw solves a triangular system of as many unknowns as there are times.

@@ -11,17 +11,17 @@ use crate::support::Support;
 use probity_autodiff::{Arg, Axis, Formula, Key, Real, Scalar, Tape, Terms, Value, Var, formula};
 
 /// A Normal row with a number for every node of a graph and the precision
-/// `precision (D - alpha W)`, `W` the weights of the edges and `D` their sums at the nodes: given all
-/// others, a node has the mean `loc + alpha` times the weighted mean of its neighbours' distances from
-/// `loc`.
+/// `precision (D - alpha W)`, `W` the weights of the edges and `D` their sums at the nodes: given
+/// all others, a node has the mean `loc + alpha` times the weighted mean of its neighbours'
+/// distances from `loc`.
 ///
 /// *Event*: row. *Parameters*: a [`Graph`] with neighbours for every node, `loc` (1 × n, r × n, or
 /// one number), `alpha` between -1 and 1 (1 × 1), `precision > 0` (1 × 1).
 ///
 /// The determinant is that of eigenvalues which the graph keeps: a density costs no factorisation.
 ///
-/// Source: Jin, Carlin and Banerjee 2005, "Generalized hierarchical multivariate CAR models for areal
-/// data", section 2.
+/// Source: Jin, Carlin and Banerjee 2005, "Generalized hierarchical multivariate CAR models for
+/// areal data".
 #[derive(Clone, Copy, Debug)]
 pub struct ConditionalAutoregressive<V> {
     loc: V,

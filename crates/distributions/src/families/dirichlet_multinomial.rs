@@ -8,9 +8,9 @@ use crate::error::{ParameterError, positive, require};
 use crate::support::Support;
 use probity_autodiff::{Axis, Key, Scalar, Tape, Terms, Value, Var, formula};
 
-/// `P(k) = n B(A, n) / Π kⱼ B(aⱼ, kⱼ)` over the counts that are not 0, with `n` the total count, `a`
-/// the concentration and `A` its sum, on rows of counts that add up to `n`: Multinomial counts more
-/// scattered than those of fixed probabilities.
+/// `P(k) = n B(A, n) / Π kⱼ B(aⱼ, kⱼ)` over the counts that are not 0, with `n` the total count,
+/// `a` the concentration and `A` its sum, on rows of counts that add up to `n`: Multinomial counts
+/// more scattered than those of fixed probabilities.
 ///
 /// *Event*: row. *Parameters*: `total_count` a whole number of 0 or more (1 × 1 or r × 1, without a
 /// gradient), `concentration > 0` (r × c). Draws have no gradient.

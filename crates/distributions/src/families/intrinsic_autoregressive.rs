@@ -9,15 +9,15 @@ use crate::kl::{KlDivergence, KlMethod};
 use crate::support::Support;
 use probity_autodiff::{Arg, Axis, Key, Scalar, Tape, Terms, Value, Var, formula};
 
-/// `p(x) ∝ exp(-½ Σ w (xᵢ - xⱼ)² / scale²)` over the edges of a connected graph, on rows that sum to
-/// 0: neighbours are alike, and the overall level is another parameter's. On that plane it is a
+/// `p(x) ∝ exp(-½ Σ w (xᵢ - xⱼ)² / scale²)` over the edges of a connected graph, on rows that sum
+/// to 0: neighbours are alike, and the overall level is another parameter's. On that plane it is a
 /// proper distribution, with its constant.
 ///
 /// *Event*: row; the density is that on the plane, by its length and width. *Parameters*: a
 /// connected [`Graph`], `scale > 0` (1 × 1). As latent variable: n - 1 unconstrained numbers.
 ///
-/// Source: Besag, York and Mollié 1991, "Bayesian image restoration, with two applications in spatial
-/// statistics"; the constant by the eigenvalues of the Laplacian.
+/// Source: Besag, York and Mollié 1991, "Bayesian image restoration, with two applications in
+/// spatial statistics"; the constant by the eigenvalues of the Laplacian.
 #[derive(Clone, Copy, Debug)]
 pub struct IntrinsicAutoregressive<V> {
     scale: V,

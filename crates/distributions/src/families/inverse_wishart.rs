@@ -8,14 +8,14 @@ use crate::kl::{KlDivergence, KlMethod};
 use crate::support::Support;
 use probity_autodiff::{Key, Scalar, Tape, Terms, Var, formula};
 
-/// `p(X) ∝ det X^(-(df + d + 1)/2) exp(-½ tr Ψ X⁻¹)` with `Ψ = L Lᵀ`: the inverse of a Wishart matrix
-/// with scale `Ψ⁻¹`, and the conjugate prior of a covariance.
+/// `p(X) ∝ det X^(-(df + d + 1)/2) exp(-½ tr Ψ X⁻¹)` with `Ψ = L Lᵀ`: the inverse of a Wishart
+/// matrix with scale `Ψ⁻¹`, and the conjugate prior of a covariance.
 ///
 /// *Event*: the whole matrix, symmetric and positive definite, of which the density counts the
 /// entries on and below the diagonal. *Parameters*: `df > d - 1` (1 × 1), `scale_tril` `L` (d × d,
 /// lower triangular, its diagonal positive). The mean is `Ψ / (df - d - 1)`.
 ///
-/// Source: Muirhead 1982, *Aspects of Multivariate Statistical Theory*, theorem 3.2.16 (problem 3.6).
+/// Source: Muirhead 1982, *Aspects of Multivariate Statistical Theory*, problem 3.6.
 #[derive(Clone, Copy, Debug)]
 pub struct InverseWishart<V> {
     df: V,

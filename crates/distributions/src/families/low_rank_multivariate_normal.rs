@@ -18,7 +18,8 @@ use probity_autodiff::{Arg, Axis, Key, Scalar, Tape, Terms, Value, Var, formula}
 /// Distances are the least sum of squares `|v^-½ (x - W z)|² + |z|²` over z, whose terms do not
 /// cancel, where Woodbury's formula takes a large number from another.
 ///
-/// Source: Rasmussen and Williams 2006, *Gaussian Processes for Machine Learning*, eqs. A.9 and A.10.
+/// Source: Rasmussen and Williams 2006, *Gaussian Processes for Machine Learning*, eqs. A.9 and
+/// A.10.
 #[derive(Clone, Copy, Debug)]
 pub struct LowRankMultivariateNormal<V> {
     /// Mean.
@@ -78,7 +79,8 @@ impl<'t, T: Scalar> LowRankMultivariateNormal<Var<'t, T>> {
         let w = self.scaled_factor();
         let x = Var::map(formula!(|x, v| x / positive_or_nan(v).sqrt()), [x, self.cov_diag]);
         // At its least the sum does not depend on z to first order: z needs no derivative. It is
-        // corrected once by what the equations leave, which have the square of the root's condition.
+        // corrected once by what the equations leave, which have the square of the root's
+        // condition.
         let (fixed, at) = (w.detach(), x.detach());
         let z = match self.capacitance().detach().cholesky() {
             Ok(l) => {

@@ -9,8 +9,8 @@ use crate::kl::{KlDivergence, KlMethod};
 use crate::support::Support;
 use probity_autodiff::{Arg, Axis, Key, Scalar, Tape, Terms, Var, formula};
 
-/// `X = loc + A Z Bᵀ` with `Z` of independent standard normal numbers: the covariance of two entries
-/// is the product of that of their rows, `A Aᵀ`, and that of their columns, `B Bᵀ`.
+/// `X = loc + A Z Bᵀ` with `Z` of independent standard normal numbers: the covariance of two
+/// entries is the product of that of their rows, `A Aᵀ`, and that of their columns, `B Bᵀ`.
 ///
 /// *Event*: the whole matrix. *Parameters*: `loc` (r × c), `scale_row_tril` `A` (r × r) and
 /// `scale_col_tril` `B` (c × c), lower triangular with positive diagonals.

@@ -96,8 +96,8 @@ impl<'t, T: Scalar> Distribution<Var<'t, T>> for Multinomial<Var<'t, T>> {
     }
 }
 
-/// Rows of counts by their logarithms of probabilities (rows of them, or one for all): outcome after
-/// outcome, each by a Binomial draw of what is left.
+/// Rows of counts by their logarithms of probabilities (rows of them, or one for all): outcome
+/// after outcome, each by a Binomial draw of what is left.
 pub(super) fn draw<'t, T: Scalar>(
     tape: &'t Tape<T>,
     key: Key,

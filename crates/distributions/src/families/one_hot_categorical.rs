@@ -50,7 +50,7 @@ impl<'t, T: Scalar> OneHotCategorical<Var<'t, T>> {
     /// of low variance.
     ///
     /// Source: Bengio, Léonard and Courville 2013, "Estimating or propagating gradients through
-    /// stochastic neurons", section 4 (straight-through estimator).
+    /// stochastic neurons for conditional computation" (straight-through estimator).
     pub fn sample_straight_through(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Var<'t, T> {
         let probs = self.logits.softmax();
         self.sample_shaped(tape, key, least) + (probs - probs.detach())

@@ -8,16 +8,16 @@ use crate::error::{ParameterError, positive};
 use crate::support::Support;
 use probity_autodiff::{Axis, Draw, Key, Scalar, Tape, Terms, Value, Var, formula};
 
-/// `softmax((logits + g) / temperature)` with `g` of independent Gumbel numbers: a row whose largest
-/// entry is in column k with probability `softmax(logits)ₖ`, whatever the temperature, and that tends to
-/// a one-hot row as it falls.
+/// `softmax((logits + g) / temperature)` with `g` of independent Gumbel numbers: a row whose
+/// largest entry is in column k with probability `softmax(logits)ₖ`, whatever the temperature, and
+/// that tends to a one-hot row as it falls.
 ///
 /// *Event*: row, on the simplex. *Parameters*: `temperature > 0` (1 × 1 or r × 1), `logits` (r × c)
 /// real, defined up to a constant in each row. Draws have exact pathwise gradients;
 /// [`sample_straight_through`] is one-hot itself.
 ///
-/// Source: Maddison, Mnih and Teh 2017, "The Concrete distribution", eq. 10; Jang, Gu and Poole 2017,
-/// "Categorical reparameterization with Gumbel-softmax", section 2.
+/// Source: Maddison, Mnih and Teh 2017, "The Concrete distribution", definition 1; Jang, Gu and
+/// Poole 2017, "Categorical reparameterization with Gumbel-softmax", section 2.
 ///
 /// [`sample_straight_through`]: RelaxedOneHot::sample_straight_through
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +55,9 @@ impl<'t, T: Scalar> RelaxedOneHot<Var<'t, T>> {
         one_hot(tape, tape.column(&largest), cols) + (soft - soft.detach())
     }
 
-    /// The log density of every row, of `(a - 1) ln x` summed, with `power` in the place of that 1: the Jacobian
-    /// of the simplex is the product of the entries.
+    /// The log density of every row by the logarithms of its entries. `power` is 1 for the density
+    /// of the row, and 0 for that of its unconstrained numbers: the Jacobian is the product of the
+    /// entries.
     fn log_density(&self, log_x: Var<'t, T>, power: f64, terms: Terms) -> Var<'t, T> {
         let cols = self.logits.ncols();
         let log_p = self.logits.log_softmax();

@@ -8,8 +8,8 @@ use crate::kl::{KlDivergence, KlMethod};
 use crate::support::Support;
 use probity_autodiff::{Arg, Axis, Key, Scalar, Tape, Terms, Value, Var, formula};
 
-/// Rows of `c` independent Normal numbers less their mean: effects of `c` groups that say nothing of
-/// the overall level. The covariance is `scale² (I - 1/c)`.
+/// Rows of `c` independent Normal numbers less their mean: effects of `c` groups that say nothing
+/// of the overall level. The covariance is `scale² (I - 1/c)`.
 ///
 /// *Event*: row; the density is that on the plane of rows with sum 0, by its length and width.
 /// *Parameters*: `columns` c of 2 or more, `scale > 0` (1 × 1, or r × 1 with one for each row). As

@@ -81,8 +81,8 @@ where
 
 /// `log_det` is `ln |dx/du|`, within 1e-10, where x are the entries of the value that are `free`:
 /// those that the others do not determine, as many as there are unconstrained numbers. With more of
-/// them it is the volume of their image, `½ ln det JᵀJ`: of a surface. That of every event and the sum
-/// agree.
+/// them it is the volume of their image, `½ ln det JᵀJ`: of a surface. That of every event and the
+/// sum agree.
 ///
 /// Arguments as for [`constraint_inverts`].
 ///

@@ -114,7 +114,8 @@ pub trait Family: Distribution<f64> {
 /// Implements [`laws::Family`](crate::laws::Family) for a struct whose fields are its parameters.
 ///
 /// ```
-/// use probity_distributions::{Cdf, Distribution, ParameterError, Support, Terms, Value, family, laws};
+/// use probity_distributions::{Cdf, Distribution, ParameterError, Support, Terms, Value, family,
+/// laws};
 ///
 /// /// `p(x) = e^(loc - x)`, `x > loc`.
 /// #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,5 @@
-//! `docs/distributions.md` is what the code says: this test fails when it is stale, and writes it if
-//! `PROBITY_WRITE_DOCS` is set.
+//! `docs/distributions.md` is what the code says: this test fails when it is stale, and writes it
+//! if `PROBITY_WRITE_DOCS` is set.
 
 use probity_distributions::*;
 use std::fmt::Write;

@@ -167,8 +167,8 @@ fn differentiate(f: impl for<'t> Fn(&[Var<'t>]) -> Var<'t>, at: &[DMatrix<f64>])
     (y.item(), at.iter().map(|x| gradients.wrt(*x)).collect())
 }
 
-/// How far each gradient moves, in all, when every entry of the arguments moves by a relative 1, one
-/// after the other (of a symmetric matrix, the two together).
+/// How far each gradient moves, in all, when every entry of the arguments moves by a relative 1,
+/// one after the other (of a symmetric matrix, the two together).
 fn gradient_condition(
     f: impl for<'t> Fn(&[Var<'t>]) -> Var<'t>,
     at: &[DMatrix<f64>],

@@ -1,5 +1,5 @@
-//! Families of rows and matrices: tables, and where there are none, the same density by another way;
-//! draws by their moments and their gradients.
+//! Families of rows and matrices: tables, and where there are none, the same density by another
+//! way; draws by their moments and their gradients.
 
 use crate::conformance_more::{Family, Pair, Var, kl_match_the_tables, match_the_tables, table_row};
 use probity_autodiff::nalgebra::DMatrix;
@@ -144,7 +144,8 @@ fn low_rank_normals() {
     // A factor that is huge beside the diagonal: x lies on it, and the distance is that along it.
     let (w, v) = (tape.constant(&DMatrix::from_element(2, 1, 1e8)), tape.constant(&row(&[1.0, 1.0])));
     let flat = LowRankMultivariateNormal::new(tape.constant(&row(&[0.0, 0.0])), w, v);
-    // ln det = ln(1 + 2e16), |x - W z|² + z² = (3e8)² / (1 + 2e16) · 2 for x = (3e8, 3e8): 9 · 1 - ½e-16 …
+    // ln det = ln(1 + 2e16), |x - W z|² + z² = (3e8)² / (1 + 2e16) · 2 for x = (3e8, 3e8): 9 · 1 -
+    // ½e-16 …
     let want = -0.5 * 9.0 - 0.5 * (2e16f64).ln() - (std::f64::consts::TAU).ln();
     close(flat.log_prob(tape.constant(&row(&[3e8, 3e8]))).item(), want, 1e-14);
     assert_eq!(d.log_prob(tape.constant(&row(&[f64::INFINITY, 0.0, 0.0, 0.0]))).item(), f64::NEG_INFINITY);

@@ -84,7 +84,7 @@ fn ln_inside<R: Real>(x: R) -> R {
 
 /// `p` if it is a probability, else NaN.
 fn probability<R: Real>(p: R) -> R {
-    if p >= 0.0 && p <= 1.0 { p } else { p * f64::NAN }
+    if (0.0..=1.0).contains(&p.re()) { p } else { p * f64::NAN }
 }
 
 impl<V: Value> Distribution<V> for Power<V> {
@@ -103,7 +103,8 @@ impl<V: Value> Distribution<V> for Power<V> {
         let f = formula!(|x, a| {
             let a = good(a);
             let outside = a * 0.0 - f64::INFINITY;
-            if x < 0.0 || x > 1.0 {
+            let (below, above) = (x < 0.0, x > 1.0);
+            if below || above {
                 outside
             } else if x == 0.0 && a != R::one() {
                 // Infinite either way, where the derivatives of a product would be NaN.

@@ -29,21 +29,12 @@ pub struct IntrinsicAutoregressive<V> {
 
 impl<'t, T: Scalar> IntrinsicAutoregressive<Var<'t, T>> {
     /// On this graph, with this scale of the differences between neighbours. The graph's matrices
-    /// are put on the tape without a copy.
-    ///
-    /// # Errors
-    /// If the graph is not connected: there is a level for every part then.
-    pub fn new(
-        tape: &'t Tape<T>,
-        graph: &Graph<T>,
-        scale: impl Into<Var<'t, T>>,
-    ) -> Result<Self, ParameterError> {
-        if graph.parts() != 1 {
-            let (want, got) = ("connected", graph.parts() as f64);
-            return Err(ParameterError { family: Self::NAME, parameter: "graph", want, got });
-        }
+    /// are put on the tape without a copy. Bad parameters include a graph that is not connected:
+    /// there is a level for every part then.
+    pub fn new(tape: &'t Tape<T>, graph: &Graph<T>, scale: impl Into<Var<'t, T>>) -> Self {
         let [weights, degrees, root] = [&graph.weights, &graph.degrees, &graph.root].map(|m| tape.share(m));
-        Ok(Self { scale: scale.into(), weights, degrees, root, half_log_det: graph.half_log_det })
+        let half_log_det = if graph.parts() == 1 { graph.half_log_det } else { f64::NAN };
+        Self { scale: scale.into(), weights, degrees, root, half_log_det }
     }
 
     /// The dimension of the plane.
@@ -65,6 +56,11 @@ impl<'t, T: Scalar> Distribution<Var<'t, T>> for IntrinsicAutoregressive<Var<'t,
         (1, self.degrees.ncols())
     }
     fn check(&self) -> Result<(), ParameterError> {
+        let parts = self.degrees.ncols() - self.root.ncols();
+        if parts != 1 {
+            let (want, got) = ("connected, of one part", parts as f64);
+            return Err(ParameterError { family: Self::NAME, parameter: "graph", want, got });
+        }
         positive(Self::NAME, "scale", self.scale)
     }
     /// `-∞` for rows whose sum is not 0 within 1e-5 of their size.
@@ -79,7 +75,7 @@ impl<'t, T: Scalar> Distribution<Var<'t, T>> for IntrinsicAutoregressive<Var<'t,
             let s = positive_or_nan(s);
             let inside = squares / s / s * -0.5 + half_log_det - (s.ln() + HALF_LN_TAU) * free;
             let off = sum.abs() > size * 1e-5 || size == f64::INFINITY;
-            if off { R::of((s * 0.0).re() - f64::INFINITY) } else { inside }
+            if off { R::of(((s + half_log_det) * 0.0).re() - f64::INFINITY) } else { inside }
         });
         let constants = [Var::from(self.free()), Var::from(self.half_log_det)];
         Var::apply_as(terms, f, [squares, self.scale, sum, size, constants[0], constants[1]])
@@ -93,18 +89,21 @@ impl<'t, T: Scalar> Sample<Var<'t, T>> for IntrinsicAutoregressive<Var<'t, T>> {
     fn sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Var<'t, T> {
         let shape = (least.0.max(1), self.root.ncols());
         let z = tape.map_noise(formula!(|z| z), [Arg::Normal(key)], shape);
-        z.matmul_tr(self.root) * Var::map(formula!(|s| positive_or_nan(s)), [self.scale])
+        let f = formula!(|s, half_log_det| positive_or_nan(s) + half_log_det * 0.0);
+        z.matmul_tr(self.root) * Var::map(f, [self.scale, Var::from(self.half_log_det)])
     }
 }
 impl<'t, T: Scalar> Reparameterized<Var<'t, T>> for IntrinsicAutoregressive<Var<'t, T>> {}
 
 impl<'t, T: Scalar> Moments<Var<'t, T>> for IntrinsicAutoregressive<Var<'t, T>> {
     fn mean(&self) -> Var<'t, T> {
-        Var::map(formula!(|s, degree| (positive_or_nan(s) + degree) * 0.0), [self.scale, self.degrees])
+        let f = formula!(|s, degree, half| (positive_or_nan(s) + degree + half) * 0.0);
+        Var::map(f, [self.scale, self.degrees, Var::from(self.half_log_det)])
     }
     fn variance(&self) -> Var<'t, T> {
-        let f = formula!(|square, s| square * positive_or_nan(s).sq());
-        Var::map(f, [self.root.sq().sum_axis(Axis::Cols).transpose(), self.scale])
+        let f = formula!(|square, s, half| square * positive_or_nan(s).sq() + half * 0.0);
+        let squares = self.root.sq().sum_axis(Axis::Cols).transpose();
+        Var::map(f, [squares, self.scale, Var::from(self.half_log_det)])
     }
 }
 

@@ -155,7 +155,7 @@ fn fields_on_a_graph() {
     assert!(found.error < 2e-8, "{found:?}");
 
     // On the plane: the exponent and the constant, by the Laplacian in the coordinates of the map.
-    let d = IntrinsicAutoregressive::new(&tape, &graph, tape.scalar(1.3)).unwrap();
+    let d = IntrinsicAutoregressive::new(&tape, &graph, tape.scalar(1.3));
     let support = d.support();
     let basis = support.constrain(tape.constant(&DMatrix::identity(4, 4))).unwrap().value();
     let laplacian = (&basis * (degrees - &w) * basis.transpose()) / (1.3 * 1.3);
@@ -168,7 +168,7 @@ fn fields_on_a_graph() {
     let draws = d.rows(4000).sample(&tape, key(2));
     moments_match(&rows_of(draws), &d.mean().value(), &d.variance().value());
     assert_eq!(d.log_prob(tape.constant(&row(&[1.0, 0.0, 0.0, 0.0, 0.0]))).item(), f64::NEG_INFINITY);
-    let p = IntrinsicAutoregressive::new(&tape, &graph, tape.scalar(0.7)).unwrap();
+    let p = IntrinsicAutoregressive::new(&tape, &graph, tape.scalar(0.7));
     close(d.kl(&p).item(), 4.0 * scales_apart(1.3, 0.7), 1e-14);
 }
 
@@ -262,7 +262,11 @@ fn graphs_that_are_none() {
     }
     let (graph, tape) = (Graph::<f64>::new(&w).unwrap(), Tape::new());
     assert_eq!(graph.parts(), 2);
-    assert!(IntrinsicAutoregressive::new(&tape, &graph, 1.0).unwrap_err().to_string().contains("connected"));
+    let d = IntrinsicAutoregressive::new(&tape, &graph, 1.0);
+    assert!(d.check().unwrap_err().to_string().contains("connected"));
+    let zeros = tape.constant(&DMatrix::zeros(1, 4));
+    assert!(d.log_prob(zeros).item().is_nan() && d.entropy().item().is_nan());
+    assert!(d.sample(&tape, key(1)).value()[0].is_nan() && d.variance().value()[0].is_nan());
 }
 
 #[test]

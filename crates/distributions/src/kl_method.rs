@@ -11,6 +11,8 @@ pub enum KlMethod {
     Closed,
     /// One-dimensional quadrature, exact to about the precision of the numbers.
     Quadrature,
+    /// A sum over the counts, likewise.
+    Sum,
     /// The mean of `ln q - ln p` over draws from `q`.
     MonteCarlo {
         /// The number of draws.
@@ -28,6 +30,7 @@ impl fmt::Display for KlMethod {
         match self {
             KlMethod::Closed => write!(f, "closed form"),
             KlMethod::Quadrature => write!(f, "quadrature"),
+            KlMethod::Sum => write!(f, "sum over the counts"),
             KlMethod::MonteCarlo { draws } => write!(f, "Monte Carlo ({draws} draws)"),
             KlMethod::FixedDraws { draws } => write!(f, "fixed draws ({draws})"),
         }

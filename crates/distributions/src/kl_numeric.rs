@@ -3,6 +3,7 @@
 
 use crate::distribution::{Distribution, Sample};
 use crate::laws::Pieces;
+use crate::support::Support;
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::fmt;
@@ -15,7 +16,8 @@ pub struct Integral {
     #[serde(with = "probity_autodiff::serde_float")]
     pub value: f64,
     /// An estimate of the absolute error: the difference from the same integral over coarser
-    /// pieces, what the mass of the distribution misses of 1, and rounding.
+    /// pieces, what the mass of the distribution misses of 1, a bound of what counts beyond the
+    /// last of a sum add, and rounding.
     #[serde(with = "probity_autodiff::serde_float")]
     pub error: f64,
 }
@@ -26,7 +28,8 @@ impl fmt::Display for Integral {
     }
 }
 
-/// `E g(x)` under `d`, where there is mass; infinite as soon as `g` is infinite at a node with mass.
+/// `E g(x)` under `d`, where there is mass; infinite as soon as `g` is infinite at a node with
+/// mass.
 fn expectation<D: Sample<f64>>(d: &D, g: impl Fn(f64) -> f64) -> Integral {
     if d.check().is_err() {
         return Integral { value: f64::NAN, error: f64::NAN };
@@ -48,7 +51,21 @@ fn expectation<D: Sample<f64>>(d: &D, g: impl Fn(f64) -> f64) -> Integral {
     let coarse = pieces.coarser().expectation(d, g);
     let scale = 1.0 + value.abs();
     let error = (value - coarse).abs() + (mass - 1.0).abs() * scale + 16.0 * f64::EPSILON * scale;
-    Integral { value, error }
+    Integral { value, error: error + beyond_last_count(d, &pieces, g) }
+}
+
+/// A bound of `Σ p(k) |g(k)|` over the counts after the last that was added up, where ratios of
+/// successive masses do not rise any more and `g` moves in steps that do not grow: two geometric
+/// series. 0 for other distributions.
+fn beyond_last_count<D: Sample<f64>>(d: &D, pieces: &Pieces, g: impl Fn(f64) -> f64) -> f64 {
+    let (Support::NonNegativeInteger, Some(last)) = (d.support(), pieces.last()) else { return 0.0 };
+    let (mass, before) = (d.log_prob(last).exp(), d.log_prob(last - 1.0).exp());
+    let (ratio, height) = (mass / before, g(last));
+    let step = height - g(last - 1.0);
+    if mass == 0.0 {
+        return 0.0;
+    }
+    mass * ratio / (1.0 - ratio).max(0.0) * (height.abs() + step.abs() / (1.0 - ratio).max(0.0))
 }
 
 /// `KL(q ‖ p)` for any pair of distributions on numbers, by adaptive Gauss-Legendre quadrature on

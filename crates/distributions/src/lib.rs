@@ -12,10 +12,14 @@
 
 pub mod bijectors;
 pub mod constraints;
+mod counts;
 mod distribution;
+mod divergences;
 mod error;
 mod families;
 mod gaussian;
+mod graph;
+pub mod kernels;
 mod kl;
 mod kl_method;
 mod kl_numeric;
@@ -25,6 +29,7 @@ mod random;
 mod shaped;
 mod special;
 mod support;
+mod transformed;
 mod within;
 
 pub use constraints::Constraint;
@@ -32,10 +37,12 @@ pub use distribution::{Cdf, Distribution, Draws, Entropy, Event, Moments, Repara
 pub use error::ParameterError;
 pub use families::*;
 pub use gaussian::{GaussianPosterior, GaussianPrior};
+pub use graph::Graph;
 pub use kl::{Estimate, KlDivergence, KlMethod, kl_monte_carlo};
 pub use kl_numeric::{Integral, cross_entropy_quadrature, entropy_quadrature, kl_quadrature};
 pub use probity_autodiff::{Key, Terms, Value};
 pub use rand_distr;
 pub use shaped::Shaped;
 pub use support::Support;
+pub use transformed::Transformed;
 pub use within::Within;

@@ -1,7 +1,7 @@
 //! What several families share: draws and quantiles with implicit derivatives, gamma draws,
 //! differences of `ln Γ`.
 
-use probity_autodiff::math::ln_1p_minus;
+use probity_autodiff::math::{ln_1p_minus, stirling};
 use probity_autodiff::{Dual, Key, Real};
 use std::any::TypeId;
 
@@ -160,8 +160,8 @@ pub(crate) fn count_quantile(
     high
 }
 
-/// `Σ f(k)` over the counts from 0 to `last`, for an `f` that falls off like a mass of that mean and
-/// standard deviation.
+/// `Σ f(k)` over the counts from 0 to `last`, for an `f` that falls off like a mass of that mean
+/// and standard deviation.
 ///
 /// Where the deviation is large every n-th count is taken, n times: an error of
 /// `exp(-2π² (sd / n)²)`, below 1e-300 here, by Poisson's summation formula. Counts farther than 40
@@ -180,6 +180,18 @@ pub(crate) fn sum_of_counts<R: Real>((mean, sd): (f64, f64), last: f64, f: impl 
         k += stride;
     }
     sum * stride
+}
+
+/// `ψ(a) - ψ(a + b)`, the mean of the logarithm of a Beta variable, also where the two are nearly
+/// equal.
+pub(crate) fn mean_log_of_beta<R: Real>(a: R, b: R) -> R {
+    if !(a >= 10.0) {
+        return a.digamma() - (a + b).digamma();
+    }
+    // ψ(x) = ln x - 1/(2x) + the slope of Stirling's series.
+    let slope = |x: R| stirling(Dual::<R, 1>::variable(x, 0)).du[0];
+    let sum = a + b;
+    slope(a) - slope(sum) - (b / a).ln_1p() - b / a / sum * 0.5
 }
 
 /// `eˢ - 1 - s`, without cancellation near 0.

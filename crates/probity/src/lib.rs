@@ -59,12 +59,15 @@ pub mod prelude {
         partials,
     };
     pub use probity_distributions::{
-        Bernoulli, Beta, Binomial, Categorical, Cauchy, Cdf, Constraint, DiagonalNormal, Dirichlet,
-        Distribution, Draws, Entropy, Estimate, Exponential, Gamma, Geometric, Gumbel, HalfCauchy,
-        HalfNormal, HalfStudentT, InverseGamma, KlDivergence, KlMethod, Laplace, LkjCholesky, LogNormal,
-        Logistic, Mixture, Moments, Multinomial, MultivariateNormal, NegativeBinomial, Normal, Poisson,
-        Reparameterized, Sample, ScaleMixture, SoftplusNormal, StudentT, Support, Uniform, Weibull,
-        ZeroInflated, family, kl_monte_carlo, kl_quadrature, laws,
+        Autoregressive, Bernoulli, Beta, Binomial, Categorical, Cauchy, Cdf, ConditionalAutoregressive,
+        Constraint, DiagonalNormal, Dirichlet, DirichletMultinomial, Distribution, Draws, Entropy, Estimate,
+        Exponential, Gamma, GaussianRandomWalk, Geometric, Graph, Gumbel, HalfCauchy, HalfNormal,
+        HalfStudentT, IntrinsicAutoregressive, InverseGamma, InverseWishart, KlDivergence, KlMethod, Laplace,
+        LkjCholesky, LogNormal, Logistic, LowRankMultivariateNormal, MatrixNormal, Mixture, Moments,
+        Multinomial, MultivariateNormal, MultivariateStudentT, NegativeBinomial, Normal, OneHotCategorical,
+        Poisson, RelaxedOneHot, Reparameterized, Sample, ScaleMixture, SoftplusNormal, StudentT, Support,
+        Transformed, Uniform, Weibull, Wishart, ZeroInflated, ZeroSumNormal, family, kernels, kl_monte_carlo,
+        kl_quadrature, laws,
     };
     pub use probity_nn::{
         Activation, Classification, ClassificationPrediction, FittedClassification, FittedRegression, Linear,

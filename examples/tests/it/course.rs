@@ -14,6 +14,9 @@ mod distributions_and_kl;
 #[path = "../../03_eight_schools.rs"]
 mod eight_schools;
 
+#[path = "../../own_family/main.rs"]
+mod own_family;
+
 #[test]
 fn gradients_are_those_on_paper() {
     let (value, partials) = gradients::log_density(1.0, 0.0, 2.0);
@@ -44,6 +47,24 @@ proptest! {
     fn the_laws_of_your_own_distribution(s in -3.0..3.0f64, t in -3.0..3.0f64, key in any::<u64>()) {
         distributions_and_kl::check(s.exp(), t.exp(), Key::new(key))?;
     }
+}
+
+/// `own_family` is the guide to members of one's own: it runs all laws that there are.
+#[test]
+fn no_law_is_left_out_on_a_member_of_your_own() {
+    let (q, p, key) = (own_family::power::Power::new(0.8), own_family::power::Power::new(2.5), Key::new(5));
+    let mut names: Vec<&str> = own_family::laws_of_the_support(0.4).unwrap().into_iter().collect();
+    names.extend(own_family::laws_of_the_family(0.8, key).unwrap());
+    names.extend(own_family::laws_of_the_divergences(q, p, Beta::new(2.0, 3.0), key).unwrap());
+    let module = include_str!("../../../crates/distributions/src/laws/mod.rs");
+    let exported = module.split("pub use ").skip(1).filter_map(|rest| rest.split_once(';'));
+    let laws = exported.flat_map(|(list, _)| list.rsplit("::").next().unwrap().split([',', '{', '}', '\n']));
+    // What laws are run on, not laws.
+    let others = ["", "EDGES", "Numbers", "cdf", "density", "draw", "entropy", "moments"];
+    let laws: Vec<&str> = laws.map(str::trim).filter(|name| !others.contains(name)).collect();
+    assert!(laws.len() > 20, "{laws:?}");
+    let missing: Vec<_> = laws.into_iter().filter(|law| !names.contains(law)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]

@@ -4,14 +4,14 @@ use super::Bijector;
 use probity_autodiff::{Terms, Value, formula};
 
 /// forward `low + eᵘ` · inverse `ln(x - low)` · log-det `u`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Above<V> {
     /// The lower limit.
     pub low: V,
 }
 
 /// forward `high - eᵘ` · inverse `ln(high - x)` · log-det `u`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Below<V> {
     /// The upper limit.
     pub high: V,

@@ -4,7 +4,7 @@ use super::Bijector;
 use probity_autodiff::{Terms, Value, formula};
 
 /// forward `u` · inverse `x` · log-det 0.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Identity;
 
 impl<V: Value> Bijector<V> for Identity {

@@ -5,7 +5,7 @@ use probity_autodiff::{Real, Terms, Value, formula};
 
 /// forward `low + (high - low) σ(u)` · inverse `ln((x - low) / (high - x))` · log-det
 /// `ln(high - low) + ln σ(u) + ln σ(-u)`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval<V> {
     /// The lower limit.
     pub low: V,

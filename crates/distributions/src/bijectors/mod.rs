@@ -1,16 +1,32 @@
 //! Smooth one-to-one maps from unconstrained numbers `u` into a support, entry by entry.
 
+mod affine;
+mod cdf;
+mod chain;
 mod exp;
+mod half_angle;
 mod half_line;
 mod identity;
 mod interval;
+mod permute;
 mod softplus;
+mod softsign;
+mod spline;
+mod tanh;
 
+pub use affine::Affine;
+pub use cdf::CdfOf;
+pub use chain::{Chain, Inverse};
 pub use exp::Exp;
+pub use half_angle::HalfAngle;
 pub use half_line::{Above, Below};
 pub use identity::Identity;
 pub use interval::Interval;
+pub use permute::Permute;
 pub use softplus::Softplus;
+pub use softsign::Softsign;
+pub use spline::{PIECES, RationalQuadratic};
+pub use tanh::Tanh;
 
 use probity_autodiff::{Terms, Value};
 

@@ -1,8 +1,8 @@
-//! Cholesky factors of correlation matrices.
+//! Correlation matrices, and their Cholesky factors.
 
-use super::Constraint;
+use super::{Constraint, PositiveDefinite};
 use crate::distribution::Event;
-use probity_autodiff::{Running, Scalar, Terms, Var, formula};
+use probity_autodiff::{Axis, Running, Scalar, Terms, Var, formula};
 
 /// The Cholesky factor of an n × n correlation matrix, `n ≥ 2`: lower triangular, with a positive
 /// diagonal and rows of length 1. From a column of `n (n - 1) / 2` numbers, row after row, whose
@@ -70,5 +70,50 @@ impl<'t, T: Scalar> Constraint<Var<'t, T>> for CorrelationCholesky {
             !v.is_finite() || i < j && *v != 0.0 || i == j && (!(*v > 0.0) || !((length - 1.0).abs() < 1e-5))
         };
         x.iter().enumerate().position(bad)
+    }
+}
+
+/// An n × n correlation matrix `C = L Lᵀ`, `n ≥ 2`, from the numbers behind its Cholesky factor
+/// `L`.
+///
+/// The density counts the entries below the diagonal. `|dC/dL| = Π Lₖₖⁿ⁻ᵏ`.
+///
+/// Source: Stan Reference Manual, "Correlation matrices".
+#[derive(Clone, Copy, Debug)]
+pub struct Correlation;
+
+impl<'t, T: Scalar> Constraint<Var<'t, T>> for Correlation {
+    const NAME: &'static str = "correlation";
+    const EVENT: Event = Event::Matrix;
+    fn unconstrained_shape(value: (usize, usize)) -> Option<(usize, usize)> {
+        <CorrelationCholesky as Constraint<Var<'t, T>>>::unconstrained_shape(value)
+    }
+    fn constrain(u: Var<'t, T>, limits: &[Var<'t, T>; 2]) -> Var<'t, T> {
+        let l = CorrelationCholesky::constrain(u, limits);
+        l.matmul_tr(l)
+    }
+    /// NaN for a matrix that is not positive definite.
+    fn unconstrain(x: Var<'t, T>, limits: &[Var<'t, T>; 2]) -> Var<'t, T> {
+        match x.cholesky() {
+            Ok(l) => CorrelationCholesky::unconstrain(l, limits),
+            Err(_) => x.pack_lower(true) * f64::NAN,
+        }
+    }
+    /// With `ln Lₖₖ = ½ Σⱼ<ₖ ln(1 - zₖⱼ²)`.
+    fn log_det(u: Var<'t, T>, limits: &[Var<'t, T>; 2], terms: Terms) -> Var<'t, T> {
+        let n = side(u.nrows());
+        let [logs, _] = log_rests(u, n);
+        let weight = match u.tape() {
+            Some(tape) => tape.constant_with(n, 1, |to| {
+                let each = to.iter_mut().enumerate();
+                each.for_each(|(k, to)| *to = T::from_f64(0.5 * (n - 1 - k) as f64));
+            }),
+            None => Var::from(0.0),
+        };
+        CorrelationCholesky::log_det(u, limits, terms) + (logs.sum_axis(Axis::Cols) * weight).sum()
+    }
+    fn outside(x: &[f64], (n, m): (usize, usize), limit: &dyn Fn(usize, usize) -> f64) -> Option<usize> {
+        let unit = (0..n).find(|k| !((x[k * (n + 1)] - 1.0).abs() < 1e-5)).map(|k| k * (n + 1));
+        unit.or_else(|| <PositiveDefinite as Constraint<Var<'t, T>>>::outside(x, (n, m), limit))
     }
 }

@@ -1,17 +1,23 @@
 //! Supports whose entries depend on each other, and supports of a user's own: the trait
 //! [`Constraint`].
 
+mod angle;
 mod cholesky;
 mod correlation;
 mod ordered;
 mod simplex;
+mod softmax_simplex;
+mod sphere;
 mod zero_sum;
 
+pub use angle::Angle;
 pub use cholesky::{LowerCholesky, PositiveDefinite};
-pub use correlation::CorrelationCholesky;
+pub use correlation::{Correlation, CorrelationCholesky};
 pub use ordered::{Ordered, PositiveOrdered};
 pub use simplex::Simplex;
 pub(crate) use simplex::{constant_row, log_simplex};
+pub use softmax_simplex::SoftmaxSimplex;
+pub use sphere::Sphere;
 pub use zero_sum::ZeroSum;
 
 use crate::distribution::Event;
@@ -161,12 +167,33 @@ impl<V: Value> Support<V> {
             outside: C::outside,
         })
     }
+
+    /// Angles between -π and π, by twice the arctangent.
+    pub fn angle() -> Self {
+        Self::own::<Angle>([V::from(0.0); 2])
+    }
 }
 
 impl<'t, T: Scalar> Support<Var<'t, T>> {
     /// Rows of numbers greater than 0 that sum to 1.
     pub fn simplex() -> Self {
         Self::own::<Simplex>([Var::from(0.0); 2])
+    }
+
+    /// Rows of numbers greater than 0 that sum to 1, by the softmax: all columns alike but the
+    /// last.
+    pub fn softmax_simplex() -> Self {
+        Self::own::<SoftmaxSimplex>([Var::from(0.0); 2])
+    }
+
+    /// Rows of length 1.
+    pub fn sphere() -> Self {
+        Self::own::<Sphere>([Var::from(0.0); 2])
+    }
+
+    /// A correlation matrix.
+    pub fn correlation() -> Self {
+        Self::own::<Correlation>([Var::from(0.0); 2])
     }
 
     /// Rows that rise from column to column.

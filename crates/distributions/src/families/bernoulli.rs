@@ -204,7 +204,7 @@ impl<V: Value> Entropy<V> for Bernoulli<V> {
 
 /// `softplus(b) - softplus(a) - (b - a) sigmoid(a)`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct LogitsKl;
+pub(crate) struct LogitsKl;
 impl Formula<2> for LogitsKl {
     #[inline(always)]
     fn eval<R: Real>(&self, [a, b]: [R; 2]) -> R {

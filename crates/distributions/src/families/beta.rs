@@ -204,7 +204,7 @@ impl<V: Value> Cdf<V> for Beta<V> {
 
 /// `h(a) + h(b) - h(a + b) - ψ(a + b)`, `h` the entropy of Gamma(a, 1): no large parts.
 #[inline]
-fn entropy<R: Real>(a: R, b: R) -> R {
+pub(crate) fn entropy<R: Real>(a: R, b: R) -> R {
     let h = |a: R| gamma_entropy(a, R::one());
     h(a) + h(b) - h(a + b) - (a + b).digamma()
 }

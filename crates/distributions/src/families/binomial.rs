@@ -51,14 +51,14 @@ impl<V: Value> Binomial<V> {
 
 /// A number of trials, without a gradient; NaN if it is none.
 #[inline(always)]
-fn trials<R: Real>(n: R) -> R {
+pub(crate) fn trials<R: Real>(n: R) -> R {
     R::of(if is_count(n) { n.re() } else { f64::NAN })
 }
 
 /// Between the ends by the density of a Beta variable, which does not cancel:
 /// `(n over k) = n / (k (n - k) B(k, n - k))`.
 #[inline]
-fn log_mass<R: Real>(k: R, n: R, l: R) -> R {
+pub(crate) fn log_mass<R: Real>(k: R, n: R, l: R) -> R {
     let rest = n - k;
     if k == 0.0 {
         n * (-l).log_sigmoid()
@@ -122,7 +122,7 @@ fn tails<R: Real>(k: R, n: R, l: R) -> Tails<R> {
 }
 
 /// Mean and standard deviation.
-fn size(n: f64, l: f64) -> (f64, f64) {
+pub(crate) fn size(n: f64, l: f64) -> (f64, f64) {
     let (n, l) = (trials(n), finite_or_nan(l));
     (n * l.sigmoid(), (n * l.sigmoid() * (-l).sigmoid()).sqrt())
 }

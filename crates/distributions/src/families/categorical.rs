@@ -33,7 +33,7 @@ impl<'t, T: Scalar> Categorical<Var<'t, T>> {
     }
 }
 
-fn total<T: Scalar>(x: Var<'_, T>, terms: Terms) -> Var<'_, T> {
+pub(super) fn total<T: Scalar>(x: Var<'_, T>, terms: Terms) -> Var<'_, T> {
     match terms {
         Terms::Each => x,
         Terms::Sum => x.sum(),

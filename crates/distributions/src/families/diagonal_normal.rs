@@ -1,7 +1,7 @@
 //! Normal distribution of rows with independent entries.
 
 use super::common_shape;
-use super::multivariate_normal::per_row;
+use super::linear::per_row;
 use super::normal::Normal;
 use crate::distribution::{Distribution, Entropy, Event, Moments, Reparameterized, Sample};
 use crate::error::ParameterError;

@@ -1,7 +1,7 @@
 //! Gamma distribution on the positive numbers.
 
 use super::normal::HALF_LN_TAU;
-use super::uniform::above;
+use super::uniform::{above, mean_log};
 use super::{
     Exponential, Laplace, Normal, Uniform, common_shape, finite_or_nan, ln_ratio, not_negative, outside,
     overflown, positive_or_nan,
@@ -335,17 +335,7 @@ impl Formula<4> for UniformGammaKl {
         if a < 0.0 {
             return a * 0.0 + b * 0.0 + c * 0.0 + r * 0.0 + f64::INFINITY;
         }
-        let width = b - a;
-        let stretch = width / a;
-        let mean_log = if a > 0.0 && stretch < 1.0 {
-            // ln a + (1 + 1/s) ln(1 + s) - 1, without the first order.
-            let bend = ln_1p_minus(stretch);
-            a.ln() + stretch + bend + bend / stretch
-        } else if a > 0.0 {
-            b.ln() - 1.0 + a / width * (b / a).ln()
-        } else {
-            b.ln() - 1.0
-        };
+        let (width, mean_log) = (b - a, mean_log(a, b));
         not_negative(c.lgamma() - c * r.ln() - width.ln() + r * (a + width * 0.5) - (c - 1.0) * mean_log)
     }
 }

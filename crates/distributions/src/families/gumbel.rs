@@ -15,7 +15,7 @@ use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 use std::f64::consts::PI;
 
 /// Euler's constant.
-pub(super) const EULER: f64 = 0.577215664901532860606512090082402431;
+pub(crate) const EULER: f64 = 0.577215664901532860606512090082402431;
 
 /// `P(X <= x) = exp(-e⁻ᶻ)`, `z = (x - loc) / scale`, `x` real: the limit of maxima.
 ///

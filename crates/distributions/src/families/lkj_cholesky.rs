@@ -3,6 +3,7 @@
 use super::{Beta, positive_or_nan};
 use crate::distribution::{Distribution, Event, Reparameterized, Sample};
 use crate::error::{ParameterError, positive};
+use crate::kl::{KlDivergence, KlMethod};
 use crate::support::Support;
 use probity_autodiff::{Arg, Formula, Key, Real, Scalar, Tape, Terms, Value, Var, formula};
 
@@ -123,3 +124,23 @@ impl<'t, T: Scalar> Sample<Var<'t, T>> for LkjCholesky<Var<'t, T>> {
     }
 }
 impl<'t, T: Scalar> Reparameterized<Var<'t, T>> for LkjCholesky<Var<'t, T>> {}
+
+impl<'t, T: Scalar> KlDivergence<LkjCholesky<Var<'t, T>>> for LkjCholesky<Var<'t, T>> {
+    type Value = Var<'t, T>;
+    const METHOD: KlMethod = KlMethod::Closed;
+    /// Rows are independent, their directions uniform: the squared lengths before the diagonal have
+    /// Beta distributions.
+    ///
+    /// # Panics
+    /// If the dimensions differ.
+    #[track_caller]
+    fn kl_terms(&self, p: &LkjCholesky<Var<'t, T>>, _: Terms) -> Var<'t, T> {
+        let (d, other) = (self.dimension, p.dimension);
+        assert!(d == other, "LkjCholesky: a divergence from dimension {d} to {other}");
+        let square = |concentration: Var<'t, T>, i: usize| -> Beta<Var<'t, T>> {
+            Beta::new((i - 1) as f64 * 0.5, concentration + (d - i) as f64 * 0.5)
+        };
+        let row = |i: usize| square(self.concentration, i).kl(&square(p.concentration, i));
+        (3..=d).fold(row(2), |sum, i| sum + row(i))
+    }
+}

@@ -96,36 +96,45 @@ impl<'t, T: Scalar> Distribution<Var<'t, T>> for Multinomial<Var<'t, T>> {
     }
 }
 
-impl<'t, T: Scalar> Sample<Var<'t, T>> for Multinomial<Var<'t, T>> {
-    /// Outcome after outcome, each by a Binomial draw of what is left.
-    fn sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Var<'t, T> {
-        let ((rows, cols), of_total) = (self.shape(), self.total_count.nrows());
-        let n = rows.max(least.0);
-        let log_p = self.logits.log_softmax();
-        let (at, log_p) = (log_p.nrows(), log_p.read(|x| x.iter().map(|v| v.to_f64()).collect::<Vec<_>>()));
-        let totals = self.total_count.read(|x| x.iter().map(|v| v.to_f64()).collect::<Vec<_>>());
-        tape.constant_with(n, cols, |to| {
-            for i in 0..n {
-                let mut left = totals[if of_total == 1 { 0 } else { i }];
-                let row = |j: usize| log_p[(if at == 1 { 0 } else { i }) + j * at];
-                for j in 0..cols {
-                    // The probability of this outcome among those that are left.
-                    let rest = (j + 1..cols).map(row).fold(f64::NEG_INFINITY, Real::log_add_exp);
-                    let here = row(j);
-                    let drawn = if left == 0.0 || here == f64::NEG_INFINITY {
-                        0.0
-                    } else if rest == f64::NEG_INFINITY {
-                        left
-                    } else {
-                        let [high, low, ..] = key.fold_in(i as u64).at(j as u64).map(f64::from);
-                        let u = ((low + 0.5) * 2f64.powi(-32) + high) * 2f64.powi(-32);
-                        binomial_quantile(u.min(1.0 - f64::EPSILON / 2.0), left, here - rest)
-                    };
-                    left -= drawn;
-                    to[i + j * n] = T::from_f64(drawn);
-                }
+/// Rows of counts by their logarithms of probabilities (rows of them, or one for all): outcome
+/// after outcome, each by a Binomial draw of what is left.
+pub(super) fn draw<'t, T: Scalar>(
+    tape: &'t Tape<T>,
+    key: Key,
+    (total_count, log_p): (Var<'t, T>, Var<'t, T>),
+    n: usize,
+) -> Var<'t, T> {
+    let (of_total, (at, cols)) = (total_count.nrows(), log_p.shape());
+    let log_p = log_p.read(|x| x.iter().map(|v| v.to_f64()).collect::<Vec<_>>());
+    let totals = total_count.read(|x| x.iter().map(|v| v.to_f64()).collect::<Vec<_>>());
+    tape.constant_with(n, cols, |to| {
+        for i in 0..n {
+            let mut left = totals[if of_total == 1 { 0 } else { i }];
+            let row = |j: usize| log_p[(if at == 1 { 0 } else { i }) + j * at];
+            for j in 0..cols {
+                // The probability of this outcome among those that are left.
+                let rest = (j + 1..cols).map(row).fold(f64::NEG_INFINITY, Real::log_add_exp);
+                let here = row(j);
+                let drawn = if left == 0.0 || here == f64::NEG_INFINITY {
+                    0.0
+                } else if rest == f64::NEG_INFINITY {
+                    left
+                } else {
+                    let [high, low, ..] = key.fold_in(i as u64).at(j as u64).map(f64::from);
+                    let u = ((low + 0.5) * 2f64.powi(-32) + high) * 2f64.powi(-32);
+                    binomial_quantile(u.min(1.0 - f64::EPSILON / 2.0), left, here - rest)
+                };
+                left -= drawn;
+                to[i + j * n] = T::from_f64(drawn);
             }
-        })
+        }
+    })
+}
+
+impl<'t, T: Scalar> Sample<Var<'t, T>> for Multinomial<Var<'t, T>> {
+    fn sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Var<'t, T> {
+        let n = self.shape().0.max(least.0);
+        draw(tape, key, (self.total_count, self.logits.log_softmax()), n)
     }
 }
 

@@ -1,15 +1,14 @@
 //! Multivariate Normal distribution of rows.
 
 use super::diagonal_normal::DiagonalNormal;
+use super::linear::{identity, log_det, lower_triangle, mahalanobis, per_row, reversed};
 use super::normal::{HALF_LN_TAU, Normal};
-use super::{finite_or_nan, infinite, positive_or_nan};
+use super::{finite_or_nan, infinite};
 use crate::distribution::{Distribution, Entropy, Event, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite};
 use crate::kl::{KlDivergence, KlMethod};
 use crate::support::Support;
-use probity_autodiff::{
-    Adjoints, Arg, Axis, Inputs, Key, NotPositiveDefinite, Op, Scalar, Tape, Terms, Value, Var, formula,
-};
+use probity_autodiff::{Arg, Axis, Key, NotPositiveDefinite, Scalar, Tape, Terms, Value, Var, formula};
 
 /// `x = loc + z Lᵀ` with `z` a row of standard normal numbers: mean `loc`, covariance `L Lᵀ`.
 ///
@@ -19,58 +18,6 @@ use probity_autodiff::{
 pub struct MultivariateNormal<V> {
     loc: V,
     scale_tril: V,
-}
-
-/// The lower triangle of a square matrix, with or without its diagonal; the rest is 0.
-#[derive(Clone, Copy, Debug)]
-struct LowerTriangle {
-    strict: bool,
-}
-
-impl<T: Scalar> Op<T> for LowerTriangle {
-    fn name(&self) -> &'static str {
-        "lower_triangle"
-    }
-    fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
-        let n = x.shape(0).0;
-        for (j, (y, x)) in y.chunks_exact_mut(n).zip(x.get(0).chunks_exact(n)).enumerate() {
-            let from = j + usize::from(self.strict);
-            y[..from].fill(T::from_f64(0.0));
-            y[from..].copy_from_slice(&x[from..]);
-        }
-    }
-    fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        let n = x.shape(0).0;
-        dx.accumulate_zeroed(0, |to| {
-            for (j, (to, g)) in to.chunks_exact_mut(n).zip(g.chunks_exact(n)).enumerate() {
-                for i in j + usize::from(self.strict)..n {
-                    to[i] = T::from_num(to[i].num() + g[i].num());
-                }
-            }
-        });
-    }
-}
-
-fn lower_triangle<T: Scalar>(x: Var<'_, T>, strict: bool) -> Var<'_, T> {
-    match x.tape() {
-        Some(tape) => tape.record(LowerTriangle { strict }, &[x], x.nrows(), x.ncols()),
-        None => x * f64::from(!strict),
-    }
-}
-
-/// The sums over rows of what `entries` makes of every entry, or the sum of all in one pass.
-#[track_caller]
-pub(super) fn per_row<'t, T: Scalar>(terms: Terms, entries: impl FnOnce(Terms) -> Var<'t, T>) -> Var<'t, T> {
-    match terms {
-        Terms::Each => entries(terms).sum_axis(Axis::Cols),
-        Terms::Sum => entries(terms),
-    }
-}
-
-/// The row sums of squares of `(L⁻¹ xᵀ)ᵀ`, n × 1.
-#[track_caller]
-fn mahalanobis<'t, T: Scalar>(l: Var<'t, T>, x: Var<'t, T>) -> Var<'t, T> {
-    l.solve_lower(x.transpose()).sq().sum_axis(Axis::Rows).transpose()
 }
 
 impl<'t, T: Scalar> MultivariateNormal<Var<'t, T>> {
@@ -102,6 +49,25 @@ impl<'t, T: Scalar> MultivariateNormal<Var<'t, T>> {
         Ok(Self::from_cholesky(loc, covariance.into().symmetric_cholesky()?))
     }
 
+    /// With this mean and precision, the inverse of the covariance.
+    ///
+    /// # Errors
+    /// If the precision is not symmetric (beyond rounding) or not positive definite.
+    ///
+    /// # Panics
+    /// If the precision is not square, or the mean has another number of columns.
+    #[track_caller]
+    pub fn from_precision(
+        loc: impl Into<Var<'t, T>>,
+        precision: impl Into<Var<'t, T>>,
+    ) -> Result<Self, NotPositiveDefinite> {
+        // P = U Uᵀ with U upper triangular, which is a Cholesky factor from the other end; then
+        // P⁻¹ = U⁻ᵀ U⁻¹.
+        let upper = reversed(reversed(precision.into()).symmetric_cholesky()?);
+        let lower = upper.transpose();
+        Ok(Self::from_cholesky(loc, lower.solve_lower(identity(lower, lower.nrows()))))
+    }
+
     /// The mean.
     pub fn loc(&self) -> Var<'t, T> {
         self.loc
@@ -124,8 +90,7 @@ impl<'t, T: Scalar> MultivariateNormal<Var<'t, T>> {
 
     /// The logarithm of the root of the covariance's determinant; NaN for a factor that is none.
     fn log_det(&self) -> Var<'t, T> {
-        let log = Var::map_sum(formula!(|l| positive_or_nan(l).ln()), [self.scale_tril.diagonal()]);
-        log + Var::map_sum(formula!(|l| l * 0.0), [self.scale_tril])
+        log_det(self.scale_tril)
     }
 
     /// 0; NaN for parameters that are none.
@@ -135,14 +100,8 @@ impl<'t, T: Scalar> MultivariateNormal<Var<'t, T>> {
 
     /// The inverse of the Cholesky factor.
     fn inverse(&self) -> Var<'t, T> {
-        let (l, d) = (self.scale_tril, self.scale_tril.nrows());
-        let one = |tape: &'t Tape<T>| {
-            tape.constant_with(d, d, |y| {
-                y.fill(T::from_f64(0.0));
-                y.iter_mut().step_by(d + 1).for_each(|v| *v = T::from_f64(1.0));
-            })
-        };
-        l.solve_lower(l.tape().map_or(Var::from(1.0), one))
+        let l = self.scale_tril;
+        l.solve_lower(identity(l, l.nrows()))
     }
 
     /// For every row the same number, which depends on the covariance alone.
@@ -193,6 +152,15 @@ impl<'t, T: Scalar> Distribution<Var<'t, T>> for MultivariateNormal<Var<'t, T>> 
         let normaliser = self.log_det() + HALF_LN_TAU * self.loc.ncols() as f64;
         let f = formula!(|square, outside, c| square * -0.5 - outside - c);
         Var::apply_as(terms, f, [distance, outside, normaliser])
+    }
+    #[track_caller]
+    fn kl_from_normal(
+        &self,
+        loc: Var<'t, T>,
+        scale: Var<'t, T>,
+        terms: Terms,
+    ) -> Option<(Var<'t, T>, KlMethod)> {
+        Some((DiagonalNormal { loc, scale }.kl_terms(self, terms), KlMethod::Closed))
     }
     fn try_sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Option<Var<'t, T>> {
         Some(self.sample_shaped(tape, key, least))

@@ -2,7 +2,8 @@
 
 use super::poisson::{Place, is_count, no_mass, place};
 use super::{common_shape, finite_or_nan, positive_or_nan, probability};
-use crate::distribution::{Cdf, Distribution, Draws, Moments, Sample};
+use crate::counts::sum_of_heavy_counts;
+use crate::distribution::{Cdf, Distribution, Draws, Entropy, Moments, Sample};
 use crate::error::{ParameterError, finite, positive};
 use crate::random::rand_draws;
 use crate::special::{count_quantile, entry_uniform};
@@ -55,7 +56,7 @@ impl<V: Value> NegativeBinomial<V> {
 }
 
 #[inline]
-fn log_mass<R: Real>(k: R, r: R, l: R) -> R {
+pub(crate) fn log_mass<R: Real>(k: R, r: R, l: R) -> R {
     if k == 0.0 { r * (-l).log_sigmoid() } else { beta_log_density_of_logit(k, r, l) - k.ln() }
 }
 
@@ -104,14 +105,15 @@ fn tails<R: Real>(k: R, r: R, l: R) -> Tails<R> {
     }
 }
 
-/// Mean and standard deviation.
-fn size(r: f64, l: f64) -> (f64, f64) {
+/// Mean, standard deviation, and the length of the exponential tail.
+pub(crate) fn size(r: f64, l: f64) -> (f64, f64, f64) {
     let mean = positive_or_nan(r) * Real::exp(finite_or_nan(l));
-    (mean, (mean * (1.0 + Real::exp(l))).sqrt())
+    (mean, (mean * (1.0 + Real::exp(l))).sqrt(), 1.0 / (-l).softplus())
 }
 
 fn quantile(p: f64, r: f64, l: f64) -> f64 {
-    count_quantile(p, size(r, l), f64::INFINITY, |k| {
+    let (mean, sd, _) = size(r, l);
+    count_quantile(p, (mean, sd), f64::INFINITY, |k| {
         let tails = tails(k, r, l);
         (tails.lower, tails.upper)
     })
@@ -155,6 +157,20 @@ impl<V: Value> Cdf<V> for NegativeBinomial<V> {
     /// Without a derivative.
     fn quantile(&self, p: V) -> V {
         self.at(formula!(|p, r, l| R::of(quantile(probability(p).re(), r.re(), l.re()))), p)
+    }
+}
+
+impl<V: Value> Entropy<V> for NegativeBinomial<V> {
+    /// By its sum.
+    fn entropy(&self) -> V {
+        self.of(formula!(|r, l| {
+            let (r, l) = (positive_or_nan(r), finite_or_nan(l));
+            sum_of_heavy_counts(size(r.re(), l.re()), |k| {
+                let log = log_mass(k, r, l);
+                // A mass that underflows adds nothing.
+                if log < -700.0 { R::zero() } else { -log.exp() * log }
+            })
+        }))
     }
 }
 

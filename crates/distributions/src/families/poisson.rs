@@ -45,7 +45,7 @@ pub(super) fn no_mass<R: Real>(k: R, parameters: R) -> R {
 }
 
 #[inline]
-fn log_mass<R: Real>(k: R, rate: R) -> R {
+pub(crate) fn log_mass<R: Real>(k: R, rate: R) -> R {
     if k == 0.0 { -rate } else { log_density(k, rate, rate.ln()) - k.ln() }
 }
 

@@ -9,6 +9,7 @@ use crate::error::{ParameterError, finite};
 use crate::kl::{KlDivergence, KlMethod, infinite_kl};
 use crate::random::{rand_draws, uniform};
 use crate::support::Support;
+use probity_autodiff::math::ln_1p_minus;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, compiled_here, formula};
 
 use super::normal::HALF_LN_TAU;
@@ -79,7 +80,7 @@ fn part<R: Real>(x: R, low: R, high: R) -> R {
 
 /// NaN instead of `high` where `low < high` does not hold, or either is infinite.
 #[inline(always)]
-pub(super) fn above<R: Real>(low: R, high: R) -> R {
+pub(crate) fn above<R: Real>(low: R, high: R) -> R {
     let nan = high * f64::NAN;
     if low < high && low > f64::NEG_INFINITY && high < f64::INFINITY { high } else { nan }
 }
@@ -89,6 +90,25 @@ pub(super) fn above<R: Real>(low: R, high: R) -> R {
 fn log_part<R: Real>(p: R, q: R) -> R {
     let (small, large) = (p.ln(), (-q).ln_1p());
     if p < 0.5 { small } else { large }
+}
+
+/// `E ln x` between 0 or more and `high`.
+#[inline]
+pub(crate) fn mean_log<R: Real>(low: R, high: R) -> R {
+    let width = high - low;
+    let stretch = width / low;
+    if !(low > 0.0) {
+        return high.ln() - 1.0;
+    }
+    if stretch.re().abs() < 1e-8 {
+        return (low + width * 0.5).ln();
+    }
+    if stretch < 1.0 {
+        // ln a + (1 + 1/s) ln(1 + s) - 1, without the first order.
+        let bend = ln_1p_minus(stretch);
+        return low.ln() + stretch + bend + bend / stretch;
+    }
+    high.ln() - 1.0 + low / width * (high / low).ln()
 }
 
 impl<V: Value> Distribution<V> for Uniform<V> {

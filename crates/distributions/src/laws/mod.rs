@@ -17,6 +17,7 @@
 //! The laws on gradients need the distribution as a function of its parameters: see [`Family`].
 
 mod bijector;
+mod constraint;
 mod density;
 mod derivative;
 mod edges;
@@ -26,6 +27,7 @@ mod pieces;
 mod sample;
 
 pub use bijector::{bijector_inverts, bijector_log_det_matches};
+pub use constraint::{constraint_inverts, constraint_log_det_matches};
 pub use density::{
     cdf_matches_density, entropy_matches_density, integrates_to_one, moments_match_density,
     quantile_inverts_cdf,
@@ -112,7 +114,8 @@ pub trait Family: Distribution<f64> {
 /// Implements [`laws::Family`](crate::laws::Family) for a struct whose fields are its parameters.
 ///
 /// ```
-/// use probity_distributions::{Cdf, Distribution, ParameterError, Support, Terms, Value, family, laws};
+/// use probity_distributions::{Cdf, Distribution, ParameterError, Support, Terms, Value, family,
+/// laws};
 ///
 /// /// `p(x) = e^(loc - x)`, `x > loc`.
 /// #[derive(Clone, Copy, Debug)]

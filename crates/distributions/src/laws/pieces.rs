@@ -60,6 +60,11 @@ impl Pieces {
         Self { points, limits, rule: legendre(16) }
     }
 
+    /// The last of the points.
+    pub(crate) fn last(&self) -> Option<f64> {
+        self.points.last().copied()
+    }
+
     /// Twice as large pieces; of a sum the same.
     pub(crate) fn coarser(&self) -> Self {
         let every = if self.limits.is_some() { 2 } else { 1 };

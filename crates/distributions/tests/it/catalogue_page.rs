@@ -1,5 +1,5 @@
-//! `docs/distributions.md` is what the code says: this test fails when it is stale, and writes it if
-//! `PROBITY_WRITE_DOCS` is set.
+//! `docs/distributions.md` is what the code says: this test fails when it is stale, and writes it
+//! if `PROBITY_WRITE_DOCS` is set.
 
 use probity_distributions::*;
 use std::fmt::Write;
@@ -75,38 +75,51 @@ macro_rules! rows {
 #[rustfmt::skip]
 fn rows() -> Vec<Row> {
     rows![
+        [Autoregressive, "autoregressive", Var, Autoregressive<Var>],
         [Bernoulli, "bernoulli", Var, Bernoulli<Var>],
         [Beta, "beta", Var, Beta<Var>],
         [Binomial, "binomial", Var, Binomial<Var>],
         [Categorical, "categorical", Var, Categorical<Var>],
         [Cauchy, "cauchy", Var, Cauchy<Var>],
+        [ConditionalAutoregressive, "conditional_autoregressive", Var, ConditionalAutoregressive<Var>],
         [DiagonalNormal, "diagonal_normal", Var, DiagonalNormal<Var>],
         [Dirichlet, "dirichlet", Var, Dirichlet<Var>],
+        [DirichletMultinomial, "dirichlet_multinomial", Var, DirichletMultinomial<Var>],
         [Exponential, "exponential", Var, Exponential<Var>],
         [Flat, "flat", Var, Flat<Var>],
         [Gamma, "gamma", Var, Gamma<Var>],
+        [GaussianRandomWalk, "gaussian_random_walk", Var, GaussianRandomWalk<Var>],
         [Geometric, "geometric", Var, Geometric<Var>],
         [Gumbel, "gumbel", Var, Gumbel<Var>],
         [HalfCauchy, "half_cauchy", Var, HalfCauchy<Var>],
         [HalfNormal, "half_normal", Var, HalfNormal<Var>],
         [HalfStudentT, "half_student_t", Var, HalfStudentT<Var>],
+        [IntrinsicAutoregressive, "intrinsic_autoregressive", Var, IntrinsicAutoregressive<Var>],
         [InverseGamma, "inverse_gamma", Var, InverseGamma<Var>],
+        [InverseWishart, "inverse_wishart", Var, InverseWishart<Var>],
         [Laplace, "laplace", Var, Laplace<Var>],
         [LkjCholesky, "lkj_cholesky", Var, LkjCholesky<Var>],
         [LogNormal, "log_normal", Var, LogNormal<Var>],
         [Logistic, "logistic", Var, Logistic<Var>],
+        [LowRankMultivariateNormal, "low_rank_multivariate_normal", Var, LowRankMultivariateNormal<Var>],
+        [MatrixNormal, "matrix_normal", Var, MatrixNormal<Var>],
         [Mixture, "mixture", Var, Mixture<Var, Normal<Var>>],
         [Multinomial, "multinomial", Var, Multinomial<Var>],
         [MultivariateNormal, "multivariate_normal", Var, MultivariateNormal<Var>],
+        [MultivariateStudentT, "multivariate_student_t", Var, MultivariateStudentT<Var>],
         [NegativeBinomial, "negative_binomial", Var, NegativeBinomial<Var>],
         [Normal, "normal", Var, Normal<Var>],
+        [OneHotCategorical, "one_hot_categorical", Var, OneHotCategorical<Var>],
         [Poisson, "poisson", Var, Poisson<Var>],
+        [RelaxedOneHot, "relaxed_one_hot", Var, RelaxedOneHot<Var>],
         [ScaleMixture, "scale_mixture", Var, ScaleMixture<Var>],
         [SoftplusNormal, "softplus_normal", Var, SoftplusNormal<Var>],
         [StudentT, "student_t", Var, StudentT<Var>],
         [Uniform, "uniform", Var, Uniform<Var>],
         [Weibull, "weibull", Var, Weibull<Var>],
+        [Wishart, "wishart", Var, Wishart<Var>],
         [ZeroInflated, "zero_inflated", Var, ZeroInflated<Var, Poisson<Var>>],
+        [ZeroSumNormal, "zero_sum_normal", Var, ZeroSumNormal<Var>],
     ]
 }
 
@@ -135,20 +148,24 @@ fn page() -> String {
     }
     page.push_str(
         "\n## Supports\n\n\
-         Of numbers: the real line, half-lines from any limit, intervals, counts, categories. Of rows: simplex, ordered, positive\n\
-         ordered, zero sum. Of matrices: lower Cholesky factors, positive-definite matrices, Cholesky factors of correlation\n\
-         matrices. One of your own is an implementation of `Constraint`. Any distribution is put on a smaller support by\n\
-         `Distribution::within`.\n\n\
+         Of numbers: the real line, half-lines from any limit, intervals, angles, counts, categories. Of rows: simplex (by sticks or\n\
+         by softmax), sphere, ordered, positive ordered, zero sum. Of matrices: lower Cholesky factors, positive-definite matrices,\n\
+         correlation matrices and their Cholesky factors. One of your own is an implementation of `Constraint`. Any distribution is\n\
+         put on a smaller support by `Distribution::within`, and behind any bijector by `Transformed`. The bijectors: affine, exp,\n\
+         softplus, tanh, softsign, half angle, intervals and half-lines, distribution functions, rational-quadratic splines,\n\
+         permutations, chains and inverses of them. `kernels` has covariance functions and Gaussian processes at given inputs.\n\n\
          ## KL divergences\n\n\
-         `KL(first ‖ second)` without sampling error. Any other pair on numbers: `kl_quadrature`, with an estimate of its error,\n\
-         and `kl_monte_carlo`.\n\n| first | closed form to | quadrature to |\n|---|---|---|\n",
+         `KL(first ‖ second)` without sampling error, also where it is infinite: by support, or by tails. Any other pair on\n\
+         numbers: `kl_quadrature`, with an estimate of its error, and `kl_monte_carlo`. Copies (`rows`, `shaped`) and\n\
+         distributions behind the same bijector have the divergence of what is copied or transformed.\n\n\
+         | first | closed form to | quadrature or sum to |\n|---|---|---|\n",
     );
     for row in &rows {
-        let to = |method: KlMethod| -> String {
-            let pairs = row.kl.iter().zip(&rows).filter(|(kl, _)| **kl == Some(method));
+        let to = |methods: &[KlMethod]| -> String {
+            let pairs = row.kl.iter().zip(&rows).filter(|(kl, _)| kl.is_some_and(|kl| methods.contains(&kl)));
             pairs.map(|(_, p)| p.name).collect::<Vec<_>>().join(", ")
         };
-        let (closed, quadrature) = (to(KlMethod::Closed), to(KlMethod::Quadrature));
+        let (closed, quadrature) = (to(&[KlMethod::Closed]), to(&[KlMethod::Quadrature, KlMethod::Sum]));
         if !(closed.is_empty() && quadrature.is_empty()) {
             writeln!(page, "| {} | {closed} | {quadrature} |", row.name).unwrap();
         }

@@ -207,11 +207,15 @@ pub(crate) use families;
 
 /// One line per pair: the test's name, `KL(first || second)`, its table, and the bound.
 macro_rules! kl_pairs {
-    ($($test:ident: $q:ident || $p:ident, $file:literal, $bound:literal;)+) => {$(
-        #[test]
-        fn $test() {
-            $crate::common::kl::<$q, $p>($file, $bound);
-        }
-    )+};
+    ($($test:ident: $q:ident || $p:ident, $file:literal, $bound:literal;)+) => {
+        /// The pairs of the tables that are compared here.
+        pub const KL_PAIRS: &[(&str, &str)] = &[$((stringify!($q), stringify!($p))),+];
+        $(
+            #[test]
+            fn $test() {
+                $crate::common::kl::<$q, $p>($file, $bound);
+            }
+        )+
+    };
 }
 pub(crate) use kl_pairs;

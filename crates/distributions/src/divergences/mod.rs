@@ -1,0 +1,10 @@
+//! KL divergences between families of different files, by what makes them possible.
+
+mod absolute;
+mod beta;
+mod counts;
+mod gumbel;
+mod infinite;
+mod moments;
+mod powers;
+mod structure;

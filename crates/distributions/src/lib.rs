@@ -10,16 +10,20 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod bessel;
 pub mod bijectors;
+mod by_functions;
 pub mod constraints;
 mod distribution;
 mod error;
+mod expint;
 mod families;
 mod gaussian;
 mod kl;
 mod kl_method;
 mod kl_numeric;
 pub mod laws;
+mod lift;
 pub mod quadrature;
 mod random;
 mod shaped;

@@ -51,14 +51,14 @@ impl<V: Value> Binomial<V> {
 
 /// A number of trials, without a gradient; NaN if it is none.
 #[inline(always)]
-fn trials<R: Real>(n: R) -> R {
+pub(super) fn trials<R: Real>(n: R) -> R {
     R::of(if is_count(n) { n.re() } else { f64::NAN })
 }
 
 /// Between the ends by the density of a Beta variable, which does not cancel:
 /// `(n over k) = n / (k (n - k) B(k, n - k))`.
 #[inline]
-fn log_mass<R: Real>(k: R, n: R, l: R) -> R {
+pub(super) fn log_mass<R: Real>(k: R, n: R, l: R) -> R {
     let rest = n - k;
     if k == 0.0 {
         n * (-l).log_sigmoid()

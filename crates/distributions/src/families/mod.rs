@@ -33,6 +33,32 @@ mod uniform;
 mod weibull;
 mod zero_inflated;
 
+mod asymmetric_laplace;
+mod beta_binomial;
+mod chi;
+mod chi2;
+mod continuous_bernoulli;
+mod discrete_uniform;
+mod ex_gaussian;
+mod extreme_value;
+mod frechet;
+mod generalised_pareto;
+mod horseshoe;
+mod hurdle;
+mod inverse_gaussian;
+mod kumaraswamy;
+mod log_logistic;
+mod logit_normal;
+mod ordered_logistic;
+mod ordered_probit;
+mod pareto;
+mod skellam;
+mod skew_normal;
+mod triangular;
+mod truncated_normal;
+mod von_mises;
+// END MODS
+
 pub use bernoulli::Bernoulli;
 pub use beta::Beta;
 pub use binomial::Binomial;
@@ -68,6 +94,32 @@ pub use student_t::StudentT;
 pub use uniform::Uniform;
 pub use weibull::Weibull;
 pub use zero_inflated::ZeroInflated;
+
+pub use asymmetric_laplace::AsymmetricLaplace;
+pub use beta_binomial::BetaBinomial;
+pub use chi::Chi;
+pub use chi2::Chi2;
+pub use continuous_bernoulli::ContinuousBernoulli;
+pub use discrete_uniform::DiscreteUniform;
+pub use ex_gaussian::ExGaussian;
+pub use extreme_value::GeneralisedExtremeValue;
+pub use frechet::Frechet;
+pub use generalised_pareto::GeneralisedPareto;
+pub use horseshoe::Horseshoe;
+pub use hurdle::Hurdle;
+pub use inverse_gaussian::InverseGaussian;
+pub use kumaraswamy::Kumaraswamy;
+pub use log_logistic::LogLogistic;
+pub use logit_normal::LogitNormal;
+pub use ordered_logistic::OrderedLogistic;
+pub use ordered_probit::OrderedProbit;
+pub use pareto::Pareto;
+pub use skellam::Skellam;
+pub use skew_normal::SkewNormal;
+pub use triangular::Triangular;
+pub use truncated_normal::TruncatedNormal;
+pub use von_mises::VonMises;
+// END USES
 
 use crate::error::ParameterError;
 use probity_autodiff::{Real, Value, formula};

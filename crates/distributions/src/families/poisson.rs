@@ -45,7 +45,7 @@ pub(super) fn no_mass<R: Real>(k: R, parameters: R) -> R {
 }
 
 #[inline]
-fn log_mass<R: Real>(k: R, rate: R) -> R {
+pub(super) fn log_mass<R: Real>(k: R, rate: R) -> R {
     if k == 0.0 { -rate } else { log_density(k, rate, rate.ln()) - k.ln() }
 }
 
@@ -77,7 +77,7 @@ impl<V: Value> Distribution<V> for Poisson<V> {
     }
 }
 
-fn quantile(p: f64, rate: f64) -> f64 {
+pub(super) fn quantile(p: f64, rate: f64) -> f64 {
     let tails = |k: f64| {
         let tails = gamma_tails(k + 1.0, rate);
         (tails.upper, tails.lower)

@@ -63,6 +63,9 @@ fn half_square<R: Real>(x: R) -> R {
     x * x * 0.5
 }
 fn cdf<R: Real>(x: R, df: R) -> R {
+    if x > 0.0 && x < 1e-100 {
+        return log_cdf(x, df).exp();
+    }
     (positive_or_nan(df) * 0.5).gamma_p(half_square(x))
 }
 fn sf<R: Real>(x: R, df: R) -> R {
@@ -71,9 +74,12 @@ fn sf<R: Real>(x: R, df: R) -> R {
 fn log_cdf<R: Real>(x: R, df: R) -> R {
     let a = positive_or_nan(df) * 0.5;
     let y = half_square(x);
-    if y < 1e-200 && x > 0.0 { a * (x.ln() * 2.0 - LN_2) - (a + 1.0).lgamma() } else { a.log_gamma_p(y) }
+    if x > 0.0 && x < 1e-100 { a * (x.ln() * 2.0 - LN_2) - (a + 1.0).lgamma() } else { a.log_gamma_p(y) }
 }
 fn log_sf<R: Real>(x: R, df: R) -> R {
+    if x > 0.0 && x < 1e-100 {
+        return (-cdf(x, df)).ln_1p();
+    }
     (positive_or_nan(df) * 0.5).log_gamma_q(half_square(x))
 }
 fn quantile<R: Real>(p: R, df: R) -> R {

@@ -48,12 +48,14 @@ fn units<R: Real>(x: R, loc: R, scale: R, rate: R) -> (R, R) {
     (standardized(x, finite_or_nan(loc), scale), positive_or_nan(rate) * scale)
 }
 
-/// The log density over the rate: `w (w/2 - z) + ln Φ(z - w)`.
+/// The log density over the rate: `½ w² - fall + ln Φ(z - w)`, `fall` the rate times `x - loc`.
 #[inline(always)]
-fn log_core<R: Real>(z: R, w: R) -> R {
+fn log_core<R: Real>(z: R, w: R, fall: R) -> R {
     let y = z - w;
-    if y > 0.0 {
-        w * (w * 0.5 - z) + y.log_ndtr()
+    if y > 40.0 {
+        w * w * 0.5 - fall
+    } else if y > 0.0 {
+        w * w * 0.5 - fall + y.log_ndtr()
     } else {
         z * z * -0.5 + (y * -FRAC_1_SQRT_2).erfcx().ln() - LN_2
     }
@@ -63,7 +65,7 @@ fn log_core<R: Real>(z: R, w: R) -> R {
 fn log_prob<R: Real>(x: R, loc: R, scale: R, rate: R) -> R {
     let (z, w) = units(x, loc, scale, rate);
     let outside = outside(scale) + finite_or_nan(loc) * 0.0 + positive_or_nan(rate) * 0.0;
-    let inside = log_core(z, w) + rate.ln();
+    let inside = log_core(z, w, rate * (x - loc)) + rate.ln();
     if infinite(x) || infinite(inside) { outside } else { inside }
 }
 
@@ -75,7 +77,7 @@ fn log_tails<R: Real>(x: R, loc: R, scale: R, rate: R) -> [R::Wide; 2] {
         let (none, all) = (rest - f64::INFINITY, rest);
         return if z < 0.0 { [none, all] } else { [all, none] };
     }
-    let core = log_core(z, w);
+    let core = log_core(z, w, w * z);
     let upper = (-z).log_ndtr().log_add_exp(core);
     let lower = if z <= 5.0 {
         // Φ(z) less the density over the rate, both by scaled functions.

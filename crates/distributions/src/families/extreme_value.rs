@@ -72,7 +72,8 @@ fn log_prob<R: Real>(x: R, loc: R, scale: R, shape: R) -> R {
         return outside;
     }
     let y = reduced(z, shape);
-    let w = (-y).exp();
+    // What is lost beside y has no slope either: that of y may be infinite.
+    let w = if y > 100.0 { R::zero() } else { (-y).exp() };
     if w == f64::INFINITY { overflown(y) } else { -(shape + 1.0) * y - w - scale.ln() }
 }
 

@@ -63,7 +63,7 @@ fn log_prob_of_u<R: Real>(u: R, loc: R, scale: R, shape: R) -> R {
     let y = if shape > 0.0 && log_v > 1.0 {
         log_v.softplus() / shape
     } else if infinite(z) {
-        return overflown(w) + rest;
+        return overflown(w) + rest + shape * 0.0;
     } else {
         z * ln_1p_over(v)
     };

@@ -41,7 +41,8 @@ impl<V: Value> InverseGaussian<V> {
 #[inline(always)]
 fn log_prob<R: Real>(x: R, m: R, l: R) -> R {
     let (m, l) = (positive_or_nan(m), positive_or_nan(l));
-    let d = (x - m) / m;
+    // Not (x - m) / m, whose slope in m would cancel at a small x.
+    let d = x / m - 1.0;
     let inside = l.ln() * 0.5 - x.ln() * 1.5 - HALF_LN_TAU - l * d * (d / x) * 0.5;
     let outside = m * 0.0 + l * 0.0 - f64::INFINITY;
     if x <= 0.0 || infinite(x) || infinite(inside) { outside } else { inside }
@@ -90,7 +91,7 @@ fn tails<R: Real>(x: R, m: R, l: R) -> Tails<R> {
     }
     let gap = erfcx_gap(a, width);
     let upper = scale * gap;
-    let (lower, log_lower) = if a < 0.0 {
+    let (lower, log_lower) = if a < 0.0 && upper > 0.5 {
         let sum = (-a).erfcx() + b.erfcx();
         (scale * sum, log + sum.ln())
     } else {

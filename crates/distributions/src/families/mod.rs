@@ -35,9 +35,11 @@ mod zero_inflated;
 
 mod asymmetric_laplace;
 mod beta_binomial;
+mod censored;
 mod chi;
 mod chi2;
 mod continuous_bernoulli;
+mod delta;
 mod discrete_uniform;
 mod ex_gaussian;
 mod extreme_value;
@@ -55,9 +57,9 @@ mod pareto;
 mod skellam;
 mod skew_normal;
 mod triangular;
+mod truncated;
 mod truncated_normal;
 mod von_mises;
-// END MODS
 
 pub use bernoulli::Bernoulli;
 pub use beta::Beta;
@@ -97,9 +99,11 @@ pub use zero_inflated::ZeroInflated;
 
 pub use asymmetric_laplace::AsymmetricLaplace;
 pub use beta_binomial::BetaBinomial;
+pub use censored::Censored;
 pub use chi::Chi;
 pub use chi2::Chi2;
 pub use continuous_bernoulli::ContinuousBernoulli;
+pub use delta::Delta;
 pub use discrete_uniform::DiscreteUniform;
 pub use ex_gaussian::ExGaussian;
 pub use extreme_value::GeneralisedExtremeValue;
@@ -117,9 +121,9 @@ pub use pareto::Pareto;
 pub use skellam::Skellam;
 pub use skew_normal::SkewNormal;
 pub use triangular::Triangular;
+pub use truncated::Truncated;
 pub use truncated_normal::TruncatedNormal;
 pub use von_mises::VonMises;
-// END USES
 
 use crate::error::ParameterError;
 use probity_autodiff::{Real, Value, formula};

@@ -7,7 +7,7 @@ use crate::distribution::{Draws, Sample};
 use crate::error::positive;
 use crate::lift::Second;
 use crate::random::rand_draws;
-use crate::special::{count_quantile, entry_uniform};
+use crate::special::{count_quantile, entry_uniform, is_plain};
 use crate::support::Support;
 use probity_autodiff::math::gamma_inc::gamma_tails;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
@@ -55,7 +55,8 @@ fn sums(at: f64, sd: f64, least: f64, log: impl Fn(f64) -> f64) -> [f64; 3] {
     for sign in [1.0, -1.0] {
         let mut d = sign * stride;
         let mut last = 1.0;
-        while at + d >= least {
+        // Beyond 2⁵³ neighbours are one number.
+        while at + d >= least && at + d != at {
             let w = Real::exp(log(at + d));
             sums[0] += w;
             sums[1] += w * d;
@@ -78,6 +79,10 @@ fn log_mass(k: f64, a: f64, b: f64) -> Second {
     if !start.is_finite() {
         // Out of the range of numbers.
         return Second { value: f64::NEG_INFINITY, slopes: [0.0; 2], bends: [0.0; 3] };
+    }
+    // Far out, where the second count hardly matters, and where sums of counts are rounded.
+    if k.abs() > 9e15 && a * b < k.abs() {
+        return Second { value: start, slopes: [at + k - a, at - b], bends: [-a, 0.0, -b] };
     }
     let [total, first, second] = sums(at, sd, (-k).max(0.0), |j| joint(j) - start);
     let mean = first / total;
@@ -131,6 +136,10 @@ fn log_tails<R: Real>(k: R, a: R, b: R) -> [R::Wide; 2] {
     if log == f64::NEG_INFINITY {
         let (none, all) = (rest + log, rest);
         return if below { [none, all] } else { [all, none] };
+    }
+    if is_plain::<R>() {
+        let (small, large) = (rest + log, rest + Real::ln_1p(-Real::exp(log)));
+        return if below { [small, large] } else { [large, small] };
     }
     let mass = |k: f64| Real::exp(log_mass(k, x, y).value - log);
     let (m, n) = (mass(at), mass(at + 1.0));

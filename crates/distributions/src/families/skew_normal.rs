@@ -53,8 +53,11 @@ fn log_prob<R: Real>(x: R, loc: R, scale: R, alpha: R) -> R {
 fn upper_part<R: Real>(z: R, alpha: R) -> (f64, R) {
     let (h, a) = (z.re(), alpha.re());
     let start = Real::log_ndtr(-a * h);
+    if !start.is_finite() || h > 1e150 {
+        return (f64::NEG_INFINITY, R::one());
+    }
     let fall = |s: f64| s * (h + 0.5 * s) + start - Real::log_ndtr(-a * (h + s));
-    let [mass] = integral(0.0, reach(f64::MAX, fall), 8, |s| [Real::exp(-fall(s))]);
+    let [mass] = integral(0.0, reach(90.0 / (h + h.hypot(9.5)), fall), 8, |s| [Real::exp(-fall(s))]);
     let log_phi = -0.5 * h * h - HALF_LN_TAU;
     let log = log_phi + start + Real::ln(2.0 * mass);
     if log == f64::NEG_INFINITY {
@@ -99,7 +102,7 @@ fn log_tails_of<R: Real>(z: R, alpha: R) -> [R; 2] {
     let upper = (z * FRAC_1_SQRT_2).erfc() - tail_mass;
     // 2 Φ(-z) less at most half of it, also where it underflows.
     let far = (-z).log_ndtr() + LN_2;
-    let log_upper = far + (-(tail - far).exp()).ln_1p();
+    let log_upper = if infinite(far) { far } else { far + (-(tail - far).exp()).ln_1p() };
     if lower < upper { [lower.ln(), (-lower).ln_1p()] } else { [(-upper).ln_1p(), log_upper] }
 }
 

@@ -80,7 +80,7 @@ fn cdf<R: Real>(x: R, low: R, high: R, peak: R) -> R {
 #[inline(always)]
 fn down_or_one<R: Real>(d: R, b: R) -> R {
     let rest = d * (d / b);
-    if b == 0.0 { b + 1.0 } else { -rest + 1.0 }
+    if b == 0.0 { b + 1.0 + d * 0.0 } else { -rest + 1.0 }
 }
 #[inline(always)]
 fn sf<R: Real>(x: R, low: R, high: R, peak: R) -> R {

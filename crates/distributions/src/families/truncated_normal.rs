@@ -50,6 +50,9 @@ fn valid<R: Real>(loc: R, scale: R, low: R, high: R) -> [R::Wide; 4] {
 /// `width` is `b - a`.
 #[inline(always)]
 pub(super) fn mass<R: Real>(a: R, b: R, width: R) -> (R, R) {
+    if let Some((average, c)) = average(a, b, width) {
+        return (average * width, c);
+    }
     if a <= 0.0 && b >= 0.0 {
         let sum = (b * FRAC_1_SQRT_2).erf() + (-a * FRAC_1_SQRT_2).erf();
         return (sum * ROOT, R::zero());
@@ -57,13 +60,33 @@ pub(super) fn mass<R: Real>(a: R, b: R, width: R) -> (R, R) {
     let mirrored = b < 0.0;
     let (near, far) = if mirrored { (-b, -a) } else { (a, b) };
     let fall = width * (near + width * 0.5);
-    let mass = if fall > 0.5 {
-        ((near * FRAC_1_SQRT_2).erfcx() - (-fall).exp() * (far * FRAC_1_SQRT_2).erfcx()) * ROOT
-    } else {
-        // The difference of two nearly equal numbers, as an integral.
-        integral(R::zero(), width, 1, |s| [(-(s * (near + s * 0.5))).exp()])[0]
-    };
+    let mass = ((near * FRAC_1_SQRT_2).erfcx() - (-fall).exp() * (far * FRAC_1_SQRT_2).erfcx()) * ROOT;
     (mass, if mirrored { -near } else { near })
+}
+
+/// The average of the same function over a window in which it hardly falls, and `c`: by quadrature,
+/// because values of the error function would be nearly equal, and so would slopes.
+#[inline(always)]
+fn average<R: Real>(a: R, b: R, width: R) -> Option<(R, R)> {
+    if !(width < 1.0) {
+        return None;
+    }
+    if a <= 0.0 && b >= 0.0 {
+        let half = [R::of(-1.0), R::of(1.0)].map(|end| end * 0.5);
+        let middle = (a + b) * 0.5;
+        let at = |s: R| middle + width * s;
+        return Some((integral(half[0], half[1], 1, |s| [(at(s).sq() * -0.5).exp()])[0], R::zero()));
+    }
+    let mirrored = b < 0.0;
+    let near = if mirrored { -b } else { a };
+    if width * (near + width * 0.5) > 0.5 {
+        return None;
+    }
+    let [average] = integral(R::zero(), R::one(), 1, |t| {
+        let s = width * t;
+        [(-(s * (near + s * 0.5))).exp()]
+    });
+    Some((average, if mirrored { -near } else { near }))
 }
 
 /// The point of the window nearest to `loc`.
@@ -86,9 +109,17 @@ fn log_prob<R: Real>(x: R, loc: R, scale: R, low: R, high: R) -> R {
         return R::narrow((loc + scale) * 0.0 - f64::INFINITY);
     }
     let z = |x: R::Wide| standardized(x, loc, scale);
-    let (mass, c) = mass(z(low), z(high), (high - low) / scale);
+    let (a, b, width) = (z(low), z(high), (high - low) / scale);
+    // In a narrow window the scale is not seen: its logarithm would cancel.
+    let (log_mass, c) = match average(a, b, width) {
+        Some((average, c)) => ((high - low).ln() + average.ln(), c),
+        None => {
+            let (mass, c) = mass(a, b, width);
+            (scale.ln() + mass.ln(), c)
+        }
+    };
     let y = standardized(x, nearest(loc, low, high), scale);
-    R::narrow(y * (y + c * 2.0) * -0.5 - scale.ln() - mass.ln())
+    R::narrow(y * (y + c * 2.0) * -0.5 - log_mass)
 }
 
 /// `ln P(X <= x)` of valid numbers, without regard to the rest.
@@ -208,6 +239,14 @@ fn sums<R: Real>([loc, scale, low, high]: [R; 4]) -> [R; 4] {
         let w = (-fall(y)).exp();
         [w, w * y, w * fall(y)]
     });
+    // At a window around loc the first moment has a closed form, 0 in the middle.
+    let first = if c == 0.0 {
+        let gap = (b - a) * (b + a) * 0.5;
+        let (end, sign) = if gap > 0.0 { (a, 1.0) } else { (b, -1.0) };
+        (end.sq() * -0.5).exp() * (gap.abs() * -1.0).exp_m1() * -sign
+    } else {
+        first
+    };
     let mean = first / total;
     let [second] = integral(a, b, 8, |y| [(-fall(y)).exp() * (y - mean).sq()]);
     [total.ln(), mean, second / total, falls / total]

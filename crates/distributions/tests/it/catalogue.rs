@@ -231,9 +231,6 @@ fn laws_of_logistic_gumbel_and_weibull() {
 
 macro_rules! count_laws {
     ($d:expr) => {
-        count_laws!($d => [-1.0, 0.5, 1.25, f64::INFINITY])
-    };
-    ($d:expr => $outside:expr) => {
         let d = $d;
         integrates_to_one(&d).unwrap();
         cdf_matches_density(&d).unwrap();
@@ -244,14 +241,12 @@ macro_rules! count_laws {
         for i in 0..8 {
             gradients_match(&d, d.sample((), Key::new(3).fold_in(i))).unwrap();
         }
-        for x in $outside {
+        for x in [-1.0, 0.5, 1.25, f64::INFINITY] {
             assert_eq!(d.log_prob(x), f64::NEG_INFINITY, "{d:?} {x}");
         }
         assert!(d.log_prob(f64::NAN).is_nan());
     };
 }
-
-pub(crate) use count_laws;
 
 #[test]
 fn laws_of_poisson() {

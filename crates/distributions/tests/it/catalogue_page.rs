@@ -75,36 +75,63 @@ macro_rules! rows {
 #[rustfmt::skip]
 fn rows() -> Vec<Row> {
     rows![
+        [AsymmetricLaplace, "asymmetric_laplace", Var, AsymmetricLaplace<Var>],
         [Bernoulli, "bernoulli", Var, Bernoulli<Var>],
         [Beta, "beta", Var, Beta<Var>],
+        [BetaBinomial, "beta_binomial", Var, BetaBinomial<Var>],
         [Binomial, "binomial", Var, Binomial<Var>],
         [Categorical, "categorical", Var, Categorical<Var>],
         [Cauchy, "cauchy", Var, Cauchy<Var>],
+        [Censored, "censored", Var, Censored<Var, Normal<Var>>],
+        [Chi, "chi", Var, Chi<Var>],
+        [Chi2, "chi2", Var, Chi2<Var>],
+        [ContinuousBernoulli, "continuous_bernoulli", Var, ContinuousBernoulli<Var>],
+        [Delta, "delta", Var, Delta<Var>],
         [DiagonalNormal, "diagonal_normal", Var, DiagonalNormal<Var>],
         [Dirichlet, "dirichlet", Var, Dirichlet<Var>],
+        [DiscreteUniform, "discrete_uniform", Var, DiscreteUniform<Var>],
+        [ExGaussian, "ex_gaussian", Var, ExGaussian<Var>],
         [Exponential, "exponential", Var, Exponential<Var>],
         [Flat, "flat", Var, Flat<Var>],
+        [Frechet, "frechet", Var, Frechet<Var>],
         [Gamma, "gamma", Var, Gamma<Var>],
+        [GeneralisedExtremeValue, "extreme_value", Var, GeneralisedExtremeValue<Var>],
+        [GeneralisedPareto, "generalised_pareto", Var, GeneralisedPareto<Var>],
         [Geometric, "geometric", Var, Geometric<Var>],
         [Gumbel, "gumbel", Var, Gumbel<Var>],
         [HalfCauchy, "half_cauchy", Var, HalfCauchy<Var>],
         [HalfNormal, "half_normal", Var, HalfNormal<Var>],
         [HalfStudentT, "half_student_t", Var, HalfStudentT<Var>],
+        [Horseshoe, "horseshoe", Var, Horseshoe<Var>],
+        [Hurdle, "hurdle", Var, Hurdle<Var, Poisson<Var>>],
         [InverseGamma, "inverse_gamma", Var, InverseGamma<Var>],
+        [InverseGaussian, "inverse_gaussian", Var, InverseGaussian<Var>],
+        [Kumaraswamy, "kumaraswamy", Var, Kumaraswamy<Var>],
         [Laplace, "laplace", Var, Laplace<Var>],
         [LkjCholesky, "lkj_cholesky", Var, LkjCholesky<Var>],
-        [LogNormal, "log_normal", Var, LogNormal<Var>],
         [Logistic, "logistic", Var, Logistic<Var>],
+        [LogitNormal, "logit_normal", Var, LogitNormal<Var>],
+        [LogLogistic, "log_logistic", Var, LogLogistic<Var>],
+        [LogNormal, "log_normal", Var, LogNormal<Var>],
         [Mixture, "mixture", Var, Mixture<Var, Normal<Var>>],
         [Multinomial, "multinomial", Var, Multinomial<Var>],
         [MultivariateNormal, "multivariate_normal", Var, MultivariateNormal<Var>],
         [NegativeBinomial, "negative_binomial", Var, NegativeBinomial<Var>],
         [Normal, "normal", Var, Normal<Var>],
+        [OrderedLogistic, "ordered_logistic", Var, OrderedLogistic<Var>],
+        [OrderedProbit, "ordered_probit", Var, OrderedProbit<Var>],
+        [Pareto, "pareto", Var, Pareto<Var>],
         [Poisson, "poisson", Var, Poisson<Var>],
         [ScaleMixture, "scale_mixture", Var, ScaleMixture<Var>],
+        [Skellam, "skellam", Var, Skellam<Var>],
+        [SkewNormal, "skew_normal", Var, SkewNormal<Var>],
         [SoftplusNormal, "softplus_normal", Var, SoftplusNormal<Var>],
         [StudentT, "student_t", Var, StudentT<Var>],
+        [Triangular, "triangular", Var, Triangular<Var>],
+        [Truncated, "truncated", Var, Truncated<Var, Normal<Var>>],
+        [TruncatedNormal, "truncated_normal", Var, TruncatedNormal<Var>],
         [Uniform, "uniform", Var, Uniform<Var>],
+        [VonMises, "von_mises", Var, VonMises<Var>],
         [Weibull, "weibull", Var, Weibull<Var>],
         [ZeroInflated, "zero_inflated", Var, ZeroInflated<Var, Poisson<Var>>],
     ]
@@ -124,8 +151,8 @@ fn page() -> String {
          page is stale and writes it if `PROBITY_WRITE_DOCS` is set.\n\n\
          ## Families\n\n\
          Every family has a log density with its gradient, a support, and a check of its parameters. *Pathwise*: draws have\n\
-         gradients in all parameters. *Cdf*: cdf, sf, their logarithms, and quantiles. A mixture and a zero-inflated\n\
-         distribution have what their parts have; shown are Normal and Poisson parts.\n\n\
+         gradients in all parameters. *Cdf*: cdf, sf, their logarithms, and quantiles. Mixtures, zero-inflated, hurdle,\n\
+         truncated and censored distributions have what their parts have; shown are Normal and Poisson parts.\n\n\
          | family | what it is | draws | pathwise | cdf | mean, variance | entropy |\n|---|---|---|---|---|---|---|\n",
     );
     for row in &rows {

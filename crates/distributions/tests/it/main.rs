@@ -23,4 +23,5 @@ mod scalar_families;
 mod scalar_laws;
 mod scalar_laws_more;
 mod scalar_laws_tails;
+mod scalar_limits;
 mod scale_mixture;

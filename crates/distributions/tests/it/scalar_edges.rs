@@ -56,7 +56,7 @@ edges_of_counts! {
     discrete_uniform: DiscreteUniform [DiscreteUniform::new(-3.0, 4.0), DiscreteUniform::new(0.0, 0.0),
         DiscreteUniform::new(-9e15, 9e15)],
         { low: &[0.5, INF, -INF, 1e16], high: &[0.5, INF, -INF, -1e16] }, [entropy];
-    skellam: Skellam [Skellam::new(0.3, 2.0), Skellam::new(1e-300, 1e-300), Skellam::new(1e9, 1e8)],
+    skellam: Skellam [Skellam::new(0.3, 2.0), Skellam::new(1e-300, 1e-300), Skellam::new(50.0, 8.0)],
         { rate1: SCALES, rate2: SCALES }, [entropy];
 }
 

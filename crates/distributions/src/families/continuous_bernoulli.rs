@@ -115,7 +115,9 @@ fn log_prob<R: Real>(x: R, l: R) -> R {
     let outside = l * 0.0 - f64::INFINITY;
     let fall = if l >= 0.0 { -l * (-x + 1.0) } else { l * x };
     let inside = fall - log_width(l);
-    if x < 0.0 || x > 1.0 { outside } else { inside }
+    // A NaN is neither.
+    let (below, above) = (x < 0.0, x > 1.0);
+    if below || above { outside } else { inside }
 }
 
 /// `(1 - e⁻ʸ) / y` for `y >= 0`.

@@ -140,7 +140,7 @@ impl<V: Value, D: Cdf<V>> Truncated<V, D> {
     /// The quantile of the base at which `share` of the mass lies below.
     fn at(&self, share: V) -> V {
         let p = formula!(|share, lower, mass| {
-            let outside = share < 0.0 || share > 1.0;
+            let outside = !(0.0..=1.0).contains(&share.re());
             let nan = R::of(f64::NAN);
             if outside { nan } else { lower.exp() + share * mass.exp() }
         });

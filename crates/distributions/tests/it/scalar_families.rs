@@ -30,6 +30,7 @@ kl_pairs! {
 
 /// The tails around the mode, where ours begin at -π: at location 0 they are the same.
 fn tails_of_angles<F: Family>(case: &serde_json::Value, parameters: &[f64], to: &mut Comparison) {
+    assert_eq!(F::NAME, VonMises::<f64>::NAME);
     for point in case["points"].as_array().unwrap() {
         let at = [number(point, "x").unwrap() - parameters[0], parameters[1]];
         let a = jets(&at);

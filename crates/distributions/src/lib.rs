@@ -10,12 +10,15 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod bessel;
 pub mod bijectors;
+mod by_functions;
 pub mod constraints;
 mod counts;
 mod distribution;
 mod divergences;
 mod error;
+mod expint;
 mod families;
 mod gaussian;
 mod graph;
@@ -24,6 +27,7 @@ mod kl;
 mod kl_method;
 mod kl_numeric;
 pub mod laws;
+mod lift;
 pub mod quadrature;
 mod random;
 mod shaped;

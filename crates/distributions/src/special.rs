@@ -1,12 +1,13 @@
 //! What several families share: draws and quantiles with implicit derivatives, gamma draws,
 //! differences of `ln Γ`.
 
+use probity_autodiff::math::erf::erfcx_slope;
 use probity_autodiff::math::{ln_1p_minus, stirling};
 use probity_autodiff::{Dual, Key, Real};
 use std::any::TypeId;
 
 /// Whether the number has no derivative parts, so that computing them would be wasted.
-fn is_plain<R: Real>() -> bool {
+pub(crate) fn is_plain<R: Real>() -> bool {
     TypeId::of::<R::Wide>() == TypeId::of::<f64>()
 }
 
@@ -269,6 +270,15 @@ pub(crate) fn share_gap<R: Real>([p, step]: [R; 2], [total, all_steps]: [R; 2]) 
     let close = (share * all_steps).re().abs() < q.re();
     let e = if close { (share * all_steps - step) / q } else { (share * all - q) / q };
     -q * ln_bend(e, share * (all / q))
+}
+
+/// `erfcx(a) - erfcx(a + width)` for `width > 0`: as an integral where the two are close.
+pub(crate) fn erfcx_gap<R: Real>(a: R, width: R) -> R {
+    if width < a.abs() + 1.0 {
+        crate::lift::integral(R::zero(), width, 1, |t| [-erfcx_slope(a + t)])[0]
+    } else {
+        a.erfcx() - (a + width).erfcx()
+    }
 }
 
 /// The Stirling series of `ln Γ(x)` after its first term, for `x >= 10`.

@@ -24,6 +24,8 @@ pub enum Support<V: Value> {
     Boolean,
     /// 0, 1, 2, ...
     NonNegativeInteger,
+    /// ..., -1, 0, 1, ...
+    Integer,
     /// 0, 1, ..., n - 1.
     Category(usize),
     /// A support by its map, such as the simplex ([`Support::simplex`]), or a user's own
@@ -34,7 +36,10 @@ pub enum Support<V: Value> {
 impl<V: Value> Support<V> {
     /// Whether values are counted, not measured: no density, no bijector, no gradient.
     pub fn is_discrete(&self) -> bool {
-        matches!(self, Support::Boolean | Support::NonNegativeInteger | Support::Category(_))
+        matches!(
+            self,
+            Support::Boolean | Support::NonNegativeInteger | Support::Integer | Support::Category(_)
+        )
     }
 
     /// Whether a number lies in the support of the entry that `limits` (for an interval) belong to.
@@ -51,6 +56,7 @@ impl<V: Value> Support<V> {
             Support::LessThan(high) => f64::NEG_INFINITY < x && x <= high.into(),
             Support::Boolean => x == 0.0 || x == 1.0,
             Support::NonNegativeInteger => (0.0..f64::INFINITY).contains(&x) && x.fract() == 0.0,
+            Support::Integer => x.is_finite() && x.fract() == 0.0,
             Support::Category(n) => x >= 0.0 && x < n as f64 && x.fract() == 0.0,
             Support::Mapped(m) => {
                 let limits: [f64; 2] = m.limits().map(V::into);

@@ -1,6 +1,7 @@
 //! Beta distribution on the numbers between 0 and 1.
 
 use super::{common_shape, gamma_entropy, not_negative, positive_or_nan, probability};
+use crate::by_functions::inside_unit;
 use crate::distribution::{Cdf, Distribution, Draws, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod};
@@ -114,20 +115,7 @@ impl Formula<4> for BetaDraw {
     fn eval<R: Real>(&self, [a, b, u, v]: [R; 4]) -> R {
         let key = entry_key(u, v);
         let logit = log_gamma_draw(key.fold_in(1), a.re()) - log_gamma_draw(key.fold_in(0), b.re());
-        let single = R::of(f64::MIN_POSITIVE) == 0.0;
-        let (least, most) = if single {
-            (f64::from(f32::MIN_POSITIVE), 1.0 - f64::from(f32::EPSILON) / 2.0)
-        } else {
-            (f64::MIN_POSITIVE, 1.0 - f64::EPSILON / 2.0)
-        };
-        let z = logit.sigmoid();
-        let z = if z < least {
-            least
-        } else if z > most {
-            most
-        } else {
-            z
-        };
+        let z = inside_unit(logit.sigmoid());
         implicit_draw_of_two(z, a, b, |a, b, z| beta_draw_slopes(a, b, z))
     }
 }
@@ -174,7 +162,7 @@ impl Formula<3> for BetaQuantile {
 
 /// `x`, or the nearer end where it lies outside.
 #[inline(always)]
-fn inside<R: Real>(x: R) -> R {
+pub(super) fn inside<R: Real>(x: R) -> R {
     if x < 0.0 {
         R::zero()
     } else if x > 1.0 {

@@ -68,7 +68,7 @@ impl Formula<3> for GammaLogProb {
 
 /// The log density of `u = ln x`.
 #[derive(Clone, Copy, Debug)]
-struct GammaLogProbOfLog;
+pub(super) struct GammaLogProbOfLog;
 impl Formula<3> for GammaLogProbOfLog {
     #[inline(always)]
     fn eval<R: Real>(&self, [u, a, rate]: [R; 3]) -> R {

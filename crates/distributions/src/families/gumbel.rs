@@ -105,7 +105,7 @@ impl<V: Value> Moments<V> for Gumbel<V> {
 
 /// `ln(1 - exp(-e⁻ᶻ))`, also where the exponential underflows.
 #[inline(always)]
-fn log_sf<R: Real>(z: R) -> R {
+pub(super) fn log_sf<R: Real>(z: R) -> R {
     let w = (-z).exp();
     let (body, tail) = (w.log1mexp(), -z - w * 0.5);
     if z > 30.0 { tail } else { body }

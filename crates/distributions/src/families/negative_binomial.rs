@@ -47,6 +47,12 @@ impl<V: Value> NegativeBinomial<V> {
         Self { total_count, logits }
     }
 
+    /// With a Gamma variable of this concentration and rate as the rate of the counts.
+    pub fn from_gamma(concentration: impl Into<V>, rate: impl Into<V>) -> Self {
+        let logits = V::apply(formula!(|rate| -rate.ln()), [rate.into()]);
+        Self { total_count: concentration.into(), logits }
+    }
+
     fn at<F: Formula<3>>(&self, f: F, x: V) -> V {
         V::apply(f, [x, self.total_count, self.logits])
     }

@@ -77,7 +77,7 @@ impl<V: Value> Distribution<V> for Poisson<V> {
     }
 }
 
-fn quantile(p: f64, rate: f64) -> f64 {
+pub(super) fn quantile(p: f64, rate: f64) -> f64 {
     let tails = |k: f64| {
         let tails = gamma_tails(k + 1.0, rate);
         (tails.upper, tails.lower)

@@ -44,6 +44,18 @@ impl Pieces {
                 let negligible = |k: &usize| *k > 2 * last + 100 && !(d.log_prob(*k as f64) >= -45.0);
                 (atoms((0..10_000_000).find(negligible).unwrap_or(10_000_000)), None)
             }
+            Support::Integer => {
+                // Past the draws, until the mass falls below rounding, on both sides.
+                let (low, high) = (points.first().copied(), points.last().copied());
+                let (low, high) = (low.unwrap_or(0.0) as i64, high.unwrap_or(0.0) as i64);
+                let margin = 100 + (high - low);
+                let negligible = |k: i64| !(d.log_prob(k as f64) >= -45.0);
+                let end = |start: i64, step: i64| {
+                    let far = (margin..10_000_000).find(|i| negligible(start + step * i));
+                    start + step * far.unwrap_or(10_000_000)
+                };
+                ((end(low, -1)..=end(high, 1)).map(|k| k as f64).collect(), None)
+            }
             Support::Real => (points, Some((f64::NEG_INFINITY, f64::INFINITY))),
             Support::Positive | Support::StrictlyPositive => (points, Some((0.0, f64::INFINITY))),
             Support::Interval(low, high) => (points, Some((low, high))),

@@ -19,7 +19,7 @@ families! {
 }
 
 /// `entropy`, where the table has one that is not 0: a relative error of 0 says nothing.
-fn entropy_if_given<F: Family>(
+pub(crate) fn entropy_if_given<F: Family>(
     case: &serde_json::Value,
     parameters: &[f64],
     to: &mut crate::common::Comparison,
@@ -34,8 +34,11 @@ fn entropy_if_given<F: Family>(
 }
 
 /// `log_prob`, `cdf` and `sf` of counts, and the derivatives that the table has.
-fn counts<F: Family>(case: &serde_json::Value, parameters: &[f64], to: &mut crate::common::Comparison)
-where
+pub(crate) fn counts<F: Family>(
+    case: &serde_json::Value,
+    parameters: &[f64],
+    to: &mut crate::common::Comparison,
+) where
     F::Of<crate::common::Jet>: Cdf<crate::common::Jet>,
 {
     for point in case["points"].as_array().unwrap() {
@@ -82,18 +85,20 @@ macro_rules! continuous_laws {
         quantile_inverts_cdf(&d).unwrap();
         moments_match_density(&d).unwrap();
         entropy_matches_density(&d).unwrap();
-        samples_follow_cdf(&d, 10_000, key(1)).unwrap();
-        samples_match_moments(&d, 10_000, key(2)).unwrap();
+        samples_follow_cdf(&d, 10_000, Key::new(1)).unwrap();
+        samples_match_moments(&d, 10_000, Key::new(2)).unwrap();
         for i in 0..8 {
-            gradients_match(&d, d.sample((), key(3).fold_in(i))).unwrap();
-            implicit_gradients_match(&d, key(4).fold_in(i)).unwrap();
+            gradients_match(&d, d.sample((), Key::new(3).fold_in(i))).unwrap();
+            implicit_gradients_match(&d, Key::new(4).fold_in(i)).unwrap();
         }
         unconstrained_density_matches(&d);
     };
 }
 
+pub(crate) use continuous_laws;
+
 /// The density of unconstrained numbers is that of values with the Jacobian.
-fn unconstrained_density_matches<D: Distribution<f64>>(d: &D) {
+pub(crate) fn unconstrained_density_matches<D: Distribution<f64>>(d: &D) {
     let support = d.support();
     for u in [-3.0, -0.5, 0.0, 0.7, 2.0] {
         let want = d.log_prob(support.constrain(u).unwrap()) + support.log_det(u, Terms::Each).unwrap_or(0.0);
@@ -140,11 +145,11 @@ fn laws_of_cauchy() {
     cdf_matches_density(&d).unwrap();
     quantile_inverts_cdf(&d).unwrap();
     entropy_matches_density(&d).unwrap();
-    samples_follow_cdf(&d, 10_000, key(1)).unwrap();
+    samples_follow_cdf(&d, 10_000, Key::new(1)).unwrap();
     for i in 0..8 {
-        gradients_match(&d, d.sample((), key(3).fold_in(i))).unwrap();
-        reparameterized_gradients_match(&d, key(4).fold_in(i)).unwrap();
-        implicit_gradients_match(&d, key(4).fold_in(i)).unwrap();
+        gradients_match(&d, d.sample((), Key::new(3).fold_in(i))).unwrap();
+        reparameterized_gradients_match(&d, Key::new(4).fold_in(i)).unwrap();
+        implicit_gradients_match(&d, Key::new(4).fold_in(i)).unwrap();
     }
     assert!(d.mean().is_nan() && d.variance().is_nan());
     rejects(&d, "loc", &[f64::INFINITY]).unwrap();
@@ -177,7 +182,7 @@ fn laws_of_inverse_gamma() {
 }
 
 /// `kl_from_unconstrained_normal` of positive numbers, against draws of `u`.
-fn normal_on_logarithms<D: Distribution<f64>>(d: &D, m: f64, s: f64) {
+pub(crate) fn normal_on_logarithms<D: Distribution<f64>>(d: &D, m: f64, s: f64) {
     let (got, method) = d.kl_from_unconstrained_normal(m, s, Terms::Each).unwrap();
     assert_eq!(method, KlMethod::Closed);
     let q = Normal::new(m, s);
@@ -231,10 +236,10 @@ macro_rules! count_laws {
         cdf_matches_density(&d).unwrap();
         quantile_inverts_cdf(&d).unwrap();
         moments_match_density(&d).unwrap();
-        samples_follow_cdf(&d, 10_000, key(1)).unwrap();
-        samples_match_moments(&d, 10_000, key(2)).unwrap();
+        samples_follow_cdf(&d, 10_000, Key::new(1)).unwrap();
+        samples_match_moments(&d, 10_000, Key::new(2)).unwrap();
         for i in 0..8 {
-            gradients_match(&d, d.sample((), key(3).fold_in(i))).unwrap();
+            gradients_match(&d, d.sample((), Key::new(3).fold_in(i))).unwrap();
         }
         for x in [-1.0, 0.5, 1.25, f64::INFINITY] {
             assert_eq!(d.log_prob(x), f64::NEG_INFINITY, "{d:?} {x}");
@@ -279,8 +284,8 @@ fn laws_of_binomial() {
         quantile_inverts_cdf(&d).unwrap();
         moments_match_density(&d).unwrap();
         entropy_matches_density(&d).unwrap();
-        samples_follow_cdf(&d, 10_000, key(1)).unwrap();
-        samples_match_moments(&d, 10_000, key(2)).unwrap();
+        samples_follow_cdf(&d, 10_000, Key::new(1)).unwrap();
+        samples_match_moments(&d, 10_000, Key::new(2)).unwrap();
         kl_matches_quadrature(&d, &Binomial::from_logits(n, l + 0.5)).unwrap();
         // More trials, by the sum.
         kl_matches_quadrature(&d, &Binomial::from_logits(n + 3.0, l - 0.5)).unwrap();

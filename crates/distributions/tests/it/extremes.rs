@@ -5,8 +5,8 @@ use probity_distributions::*;
 
 pub(crate) const INF: f64 = f64::INFINITY;
 pub(crate) const MAX: f64 = f64::MAX;
-const SCALES: &[f64] = &[0.0, -0.0, -1.0, -5e-324, INF, -INF];
-const LOCS: &[f64] = &[INF, -INF];
+pub(crate) const SCALES: &[f64] = &[0.0, -0.0, -1.0, -5e-324, INF, -INF];
+pub(crate) const LOCS: &[f64] = &[INF, -INF];
 
 /// One entry a family: examples, also with extreme parameters, what each parameter must not be, and
 /// the capabilities.
@@ -33,6 +33,8 @@ macro_rules! also {
     };
     ($other:ident, $d:expr) => {};
 }
+
+pub(crate) use {also, families as edges};
 
 families! {
     normal: [Normal::new(0.3, 2.0), Normal::new(-1e300, 1e-300), Normal::new(0.0, 1e300), Normal::new(MAX, 1e-3)],
@@ -98,6 +100,8 @@ macro_rules! counts {
     )+};
 }
 
+pub(crate) use counts as edges_of_counts;
+
 counts! {
     poisson: Poisson [Poisson::new(0.3), Poisson::new(1e-300), Poisson::new(1e9)], { rate: SCALES }, [entropy];
     negative_binomial: NegativeBinomial [NegativeBinomial::from_logits(0.3, 0.5), NegativeBinomial::from_logits(1e6, -10.0)],
@@ -155,6 +159,8 @@ macro_rules! pairs {
         }
     )+};
 }
+
+pub(crate) use pairs as edges_of_pairs;
 
 const MIXES: &[f64] = &[0.0, 1.0, -0.5, 1.5];
 

@@ -285,6 +285,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
             Support::StrictlyPositive => Support::<f64>::StrictlyPositive.contains(x),
             Support::Boolean => Support::<f64>::Boolean.contains(x),
             Support::NonNegativeInteger => Support::<f64>::NonNegativeInteger.contains(x),
+            Support::Integer => Support::<f64>::Integer.contains(x),
             Support::Category(n) => Support::<f64>::Category(n).contains(x),
             _ => x.is_finite(),
         };

@@ -71,7 +71,7 @@ impl Net {
                 let x = uniform(self.rows, inputs, "x");
                 let labels = uniform(self.rows, 1, "labels");
                 let labels: Vec<usize> = labels.iter().map(|u| (u * classes as f64) as usize).collect();
-                let net = Classification { net: self.mlp(), classes, standardize: false };
+                let net = Classification { net: self.mlp(), classes, standardize: false, residual: false };
                 let fit = self.fit().loss_scale(1.0 / rows).kl_weight(KlWeight::Tempered(KL));
                 net.fit_observed(&x, &labels, fit, &mut [meter])?;
             }

@@ -43,3 +43,13 @@ infinite!(entropy: [Cauchy] || [Gumbel, Laplace, Logistic, Normal]);
 infinite!(entropy: [HalfCauchy] || [Exponential, Gamma, HalfNormal, Laplace, Logistic, Normal]);
 // Counts without a limit.
 infinite!(mean: [Geometric, NegativeBinomial, Poisson] || [Bernoulli, Binomial]);
+
+infinite!(entropy: [Pareto] || [Beta, ContinuousBernoulli, Uniform]);
+infinite!(entropy: [
+    Beta, Cauchy, Chi, Chi2, ContinuousBernoulli, Exponential, Gamma, Gumbel, HalfCauchy, HalfNormal, HalfStudentT,
+    InverseGamma, Laplace, LogNormal, Logistic, LogitNormal, Normal, StudentT, Weibull
+] || [Pareto]);
+infinite!(entropy: [
+    Cauchy, Chi, Chi2, Exponential, Gamma, Gumbel, HalfCauchy, HalfNormal, HalfStudentT, InverseGamma, Laplace,
+    LogNormal, Logistic, Normal, StudentT, Weibull
+] || [ContinuousBernoulli]);

@@ -2,6 +2,7 @@
 
 mod absolute;
 mod beta;
+mod bounded;
 mod counts;
 mod gumbel;
 mod infinite;

@@ -33,6 +33,17 @@ macro_rules! to_normal {
     )+};
 }
 to_normal!(Beta, Gumbel, HalfNormal, HalfStudentT, InverseGamma, LogNormal, Logistic, Weibull);
+to_normal!(
+    Chi,
+    Chi2,
+    ContinuousBernoulli,
+    Frechet,
+    InverseGaussian,
+    Kumaraswamy,
+    Pareto,
+    Triangular,
+    TruncatedNormal
+);
 
 /// By mean and variance; infinite where these are.
 impl<V: Value> KlDivergence<Normal<V>> for StudentT<V> {
@@ -75,3 +86,4 @@ macro_rules! to_exponential {
     )+};
 }
 to_exponential!(Beta, HalfNormal, HalfStudentT, InverseGamma, LogNormal, Weibull);
+to_exponential!(Chi, Chi2, ContinuousBernoulli, InverseGaussian, Kumaraswamy, Pareto);

@@ -140,6 +140,23 @@ impl<R: Real> Powers<R> for Beta<R> {
     }
 }
 
+impl<R: Real> Powers<R> for Pareto<R> {
+    fn entropy(&self) -> R {
+        ln_ratio(positive_or_nan(self.scale), positive_or_nan(self.alpha)) + self.alpha.recip() + 1.0
+    }
+    fn mean_log(&self) -> R {
+        positive_or_nan(self.scale).ln() + positive_or_nan(self.alpha).recip()
+    }
+    fn var_log(&self) -> R {
+        positive_or_nan(self.alpha).recip().sq()
+    }
+    fn log_power(&self, s: R) -> R {
+        let infinite = s * 0.0 + self.alpha * 0.0 + f64::INFINITY;
+        // α / (α - s).
+        if s < self.alpha { s * self.scale.ln() - (-s / self.alpha).ln_1p() } else { infinite }
+    }
+}
+
 impl<R: Real> Cross<R> for Gamma<R> {
     fn cross_entropy(&self, q: &impl Powers<R>) -> R {
         let (c, rate) = (positive_or_nan(self.concentration), positive_or_nan(self.rate));
@@ -224,6 +241,11 @@ by_powers! {
     Beta { concentration1: a, concentration0: b } || Weibull { concentration: c, scale: d };
     Beta { concentration1: a, concentration0: b } || LogNormal { loc: c, scale: d };
     Beta { concentration1: a, concentration0: b } || HalfNormal { scale: d };
+    Pareto { scale: a, alpha: b } || Gamma { concentration: c, rate: d };
+    Pareto { scale: a, alpha: b } || InverseGamma { concentration: c, scale: d };
+    Pareto { scale: a, alpha: b } || Weibull { concentration: c, scale: d };
+    Pareto { scale: a, alpha: b } || LogNormal { loc: c, scale: d };
+    Pareto { scale: a, alpha: b } || HalfNormal { scale: d };
 }
 
 /// That of a Gamma distribution of concentration 1.

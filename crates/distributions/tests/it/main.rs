@@ -14,6 +14,7 @@ mod extremes;
 mod fields;
 mod flat;
 mod gaussian;
+mod kl_bounded;
 mod kl_edges;
 mod kl_quadrature;
 mod kl_tables;

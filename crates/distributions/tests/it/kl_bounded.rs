@@ -20,11 +20,13 @@ kl_pairs! {
 }
 
 type OfJets = fn(&[Jet]) -> Jet;
+type Names = &'static [&'static str];
+/// The first family, its parameters, the second, its parameters, the divergence.
+type Row = (&'static str, Names, &'static str, Names, OfJets);
 
 /// The pairs of the table with the continuous Bernoulli distribution, whose parameter there is the
 /// probability.
-pub fn with_probs()
--> Vec<(&'static str, &'static [&'static str], &'static str, &'static [&'static str], OfJets)> {
+pub fn with_probs() -> Vec<Row> {
     type Cb = ContinuousBernoulli<Jet>;
     let (probs, ends): (&[_], &[_]) = (&["probs"], &["low", "high"]);
     let (loc, beta): (&[_], &[_]) = (&["loc", "scale"], &["concentration1", "concentration0"]);

@@ -28,6 +28,7 @@ pub struct Trained {
     pub mean_field: FittedRegression,
     /// By chains.
     pub sampled: Option<FittedRegression>,
+    /// Of the better posterior.
     pub seconds: f64,
 }
 
@@ -77,13 +78,13 @@ pub fn train(
     }
     let mut lines = Lines::new(options.quiet, rows, steps_per_epoch, epochs);
     let clock = Instant::now();
-    let fit = fit.seed(options.seed);
-    let (mean_field, sampled) = rayon::join(
-        || regression.fit_observed(x, y, fit, &mut [&mut lines]),
-        || chains(options, rows, x.ncols()).map(|recommended| recommended.fit(x, y)).transpose(),
-    );
-    let (mean_field, sampled) = (mean_field?, sampled?);
-    Ok(Trained { mean_field, sampled, seconds: clock.elapsed().as_secs_f64() })
+    let sampled = chains(options, rows, x.ncols()).map(|recommended| recommended.fit(x, y)).transpose()?;
+    let of_chains = clock.elapsed().as_secs_f64();
+    let clock = Instant::now();
+    let mean_field = regression.fit_observed(x, y, fit.seed(options.seed), &mut [&mut lines])?;
+    let own = clock.elapsed().as_secs_f64();
+    let seconds = if sampled.is_some() { of_chains } else { own };
+    Ok(Trained { mean_field, sampled, seconds })
 }
 
 /// The network and the chains, if there are to be any.

@@ -180,12 +180,15 @@ fn draw(
     p: &RegressionPrediction,
     summary: &Summary,
 ) -> Figure {
+    let how = match summary.posterior {
+        "sampled" => "4 chains".to_owned(),
+        _ => format!("{} epochs", summary.epochs),
+    };
     let subtitle = format!(
-        "RMSE {:.3} inside · noise {:.3} (true {NOISE}) · 90 % intervals cover {:.0} % of fresh data · {} epochs in {:.2} s",
+        "RMSE {:.3} inside · noise {:.3} (true {NOISE}) · 90 % intervals cover {:.0} % of fresh data · {how} in {:.2} s",
         summary.rmse_to_truth,
         summary.noise_sd,
         100.0 * summary.coverage90,
-        summary.epochs,
         summary.train_seconds,
     );
     let title = if summary.objective == "recipe" {

@@ -77,7 +77,11 @@ pub fn run(options: &Options, file: &Path) -> Result<Output, Box<dyn Error>> {
         coverage90: prediction.coverage(&test.target, 0.9)?.rate(),
         coverage50: prediction.coverage(&test.target, 0.5)?.rate(),
         crps: crps.iter().sum::<f64>() / crps.len() as f64,
-        noise_sd: fitted.noise_sd()?,
+        noise_sd: match fitted.noise_sd()? {
+            Some(sd) => Some(sd),
+            // It depends on the row.
+            None => Some(scores.aleatoric_sd),
+        },
         elbo_per_n: network::elbo_per_row(&trained.mean_field, n),
         rows_train: n,
         rows_test: test.target.len(),

@@ -68,7 +68,9 @@ pub(crate) fn root(start: f64, width: f64, f: impl Fn(f64) -> (f64, f64)) -> f64
         }
         let newton = x - y / slope;
         let bounded = low.is_finite() && high.is_finite();
-        let next = if newton > low && newton < high && !(step % 4 == 0 && bounded && high - low < f64::MAX) {
+        // Now and then a step that does not trust the slope: to the middle, or as far out as the width.
+        let distrusted = step % 4 == 0 && (!bounded || high - low < f64::MAX);
+        let next = if newton > low && newton < high && !distrusted {
             // Without a bound on that side no farther than the width.
             if bounded { newton } else { newton.clamp(x - width, x + width) }
         } else if bounded {

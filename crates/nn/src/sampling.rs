@@ -210,3 +210,54 @@ impl Group {
         Box::new(move |v| prior(v) + self.weights.iter().map(|w| unit(u[*w] * (-0.5 * v).exp())).sum::<f64>())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scales_are_drawn_from_their_conditional_density() {
+        let weights = [0.3, -1.2, 0.7, 2.5, -0.1];
+        let families = [
+            PriorFamily::Normal,
+            PriorFamily::Laplace,
+            PriorFamily::StudentT(4.0),
+            PriorFamily::ScaleMixture { mix: 0.5, narrow: 0.1 },
+        ];
+        for family in families {
+            let group = Group { family, variance: 0, centre: 0.8, weights: (1..6).collect() };
+            let mut u = [0.0, weights[0], weights[1], weights[2], weights[3], weights[4]];
+            // The density with all its constants, from the families themselves.
+            let density = |v: f64| {
+                let s = (0.5 * v).exp();
+                let unit = |w: f64| match family {
+                    PriorFamily::Normal => Normal::<f64>::new(0.0, s).log_prob(w),
+                    PriorFamily::Laplace => Laplace::<f64>::new(0.0, s).log_prob(w),
+                    PriorFamily::StudentT(df) => StudentT::<f64>::new(df, 0.0, s).log_prob(w),
+                    PriorFamily::ScaleMixture { mix, narrow } => {
+                        ScaleMixture::<f64>::new(mix, s, s * narrow).log_prob(w)
+                    }
+                };
+                // 1 / s half-Normal with scale 1 / 0.8, as a density of v: |d(1/s)/dv| = 1 / (2 s).
+                let prior = -0.5 * (0.8 / s).powi(2) - s.ln();
+                (prior + weights.iter().map(|w| unit(*w)).sum::<f64>()).exp()
+            };
+            let grid: Vec<f64> = (0..4000).map(|i| -10.0 + 0.005 * f64::from(i)).collect();
+            let total: f64 = grid.iter().map(|v| density(*v)).sum();
+            let exact: f64 = grid.iter().map(|v| v * density(*v)).sum::<f64>() / total;
+            let square: f64 = grid.iter().map(|v| (v - exact).powi(2) * density(*v)).sum::<f64>() / total;
+            let n = 4000;
+            let draws: Vec<f64> = (0..n)
+                .map(|i| {
+                    u[0] = group.draw(&u, Key::new(3).fold_in(i));
+                    u[0]
+                })
+                .collect();
+            let mean = draws.iter().sum::<f64>() / n as f64;
+            let variance = draws.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n as f64;
+            // Draws of slices are nearly independent: at least 1000; five standard errors.
+            assert!((mean - exact).abs() < 0.16 * square.sqrt(), "{family:?}: {mean} {exact}");
+            assert!((variance / square - 1.0).abs() < 0.3, "{family:?}: {variance} {square}");
+        }
+    }
+}

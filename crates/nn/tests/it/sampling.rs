@@ -99,25 +99,23 @@ fn draws_of_a_line_are_those_of_its_exact_posterior() {
 /// half-Normal, and so the weight a Student t with one degree of freedom.
 #[test]
 fn without_data_weights_and_scales_have_their_priors() {
-    for family in [PriorFamily::Normal, PriorFamily::Laplace] {
-        let prior = Prior { family, scale: PriorScale::Hyper(2.0) };
-        let net = Mlp::new(&[4, 5], Activation::Identity).priors(prior, Prior::normal(1.0));
-        let mut wide = Regression::new(Mlp::new(&[4, 5, 1], Activation::Identity)).noise(Noise::Fixed(1e4));
-        wide.net.layers[0] = net.layers[0].clone();
-        wide.net.layers[1] = wide.net.layers[1].clone().priors(Prior::normal(1e-3), Prior::normal(1e-3));
-        let x = DMatrix::from_element(3, 4, 1.0);
-        let chains = Chains { ascent: 0, warmup: 100, draws: 3000, ..Chains::default() };
-        let fitted = wide.without_standardizing().sample(&x, &[0.0; 3], &chains).unwrap();
-        let points = fitted.posterior().corrected().unwrap();
-        let layout = fitted.posterior().layout();
-        let site = layout.sites().iter().position(|s| s.name == "net.0.weight_prior_variance").unwrap();
-        let at: usize = layout.sites()[..site].iter().map(|s| s.dim()).sum();
-        // 1 / s is half-Normal with scale 1 / 2: half of its mass is below 0.6745 / 2.
-        let below = points.points.chunks(points.dim).filter(|u| (-0.5 * u[at]).exp() < 0.33725).count();
-        let share = below as f64 / points.len() as f64;
-        // Of 12 000 draws with a long autocorrelation: some 300 independent ones, an error of 0.03.
-        assert!((share - 0.5).abs() < 0.15, "{family:?}: {share}");
-    }
+    let prior = Prior { family: PriorFamily::Normal, scale: PriorScale::Hyper(2.0) };
+    let net = Mlp::new(&[4, 5], Activation::Identity).priors(prior, Prior::normal(1.0));
+    let mut wide = Regression::new(Mlp::new(&[4, 5, 1], Activation::Identity)).noise(Noise::Fixed(1e4));
+    wide.net.layers[0] = net.layers[0].clone();
+    wide.net.layers[1] = wide.net.layers[1].clone().priors(Prior::normal(1e-3), Prior::normal(1e-3));
+    let x = DMatrix::from_element(3, 4, 1.0);
+    let chains = Chains { ascent: 0, warmup: 100, draws: 3000, ..Chains::default() };
+    let fitted = wide.without_standardizing().sample(&x, &[0.0; 3], &chains).unwrap();
+    let points = fitted.posterior().corrected().unwrap();
+    let layout = fitted.posterior().layout();
+    let site = layout.sites().iter().position(|s| s.name == "net.0.weight_prior_variance").unwrap();
+    let at: usize = layout.sites()[..site].iter().map(|s| s.dim()).sum();
+    // 1 / s is half-Normal with scale 1 / 2: half of its mass is below 0.6745 / 2.
+    let below = points.points.chunks(points.dim).filter(|u| (-0.5 * u[at]).exp() < 0.33725).count();
+    let share = below as f64 / points.len() as f64;
+    // Of 12 000 draws with a long autocorrelation: some 300 independent ones, an error of 0.03.
+    assert!((share - 0.5).abs() < 0.15, "{share}");
 }
 
 #[test]

@@ -135,8 +135,11 @@ impl Moments {
         match self.kind {
             MetricKind::Fixed => Ok(before.clone()),
             MetricKind::Diagonal => {
-                // As if five draws had been as the metric says.
-                let scale = |((p, g), b): ((&f64, &f64), f64)| ((p + 5e-3 * b) / (g + 5e-3 / b)).sqrt();
+                // A coordinate that did not move keeps its variance.
+                let scale = |((p, g), b): ((&f64, &f64), f64)| match (p / g).sqrt() {
+                    ratio if ratio > 0.0 && ratio.is_finite() => ratio,
+                    _ => b,
+                };
                 let both = self.products.iter().zip(&self.gradient_squares);
                 Covariance::diagonal(&both.zip(before.variances()).map(scale).collect::<Vec<_>>())
             }

@@ -143,7 +143,9 @@ fn classes_are_learned_by_chains() {
     let fitted = Classification::sampled_for(2, 3).sample(&x, &labels, &chains).unwrap();
     assert!(fitted.predict(&x, 40).unwrap().accuracy(&labels).unwrap().rate() > 0.9);
     // Far away it is unsure, with the residual process and not without.
-    let far = DMatrix::from_fn(72, 2, |i, j| 1000.0 * (i as f64 * 0.0873 + j as f64 * 1.5708).cos());
+    let far = DMatrix::from_fn(72, 2, |i, j| {
+        1000.0 * std::f64::consts::TAU.mul_add(i as f64 / 72.0, j as f64 * std::f64::consts::FRAC_PI_2).cos()
+    });
     let entropy =
         |fitted: &FittedClassification| mean(&fitted.predict(&far, 40).unwrap().predictive_entropy());
     assert!(entropy(&fitted) > 0.7 * 3.0_f64.ln(), "{}", entropy(&fitted));

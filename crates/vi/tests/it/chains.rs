@@ -46,7 +46,7 @@ struct First;
 
 impl Between for First {
     fn held(&self) -> Vec<Range<usize>> {
-        vec![0..1]
+        std::iter::once(0..1).collect()
     }
     fn update(&self, u: &mut [f64], stage: Stage, key: Key) {
         if stage == Stage::Walk {
@@ -82,7 +82,7 @@ struct Still;
 
 impl Between for Still {
     fn held(&self) -> Vec<Range<usize>> {
-        vec![0..1]
+        std::iter::once(0..1).collect()
     }
     fn update(&self, _: &mut [f64], _: Stage, _: Key) {}
 }

@@ -1,7 +1,7 @@
 //! The command line.
 
 use lexopt::{Arg, Parser, ValueExt};
-use probity_examples::args::{UsageError, parse as number};
+use probity_examples::args::{UsageError, parse as number, widths};
 use std::path::PathBuf;
 
 pub const HELP: &str = "\
@@ -133,7 +133,7 @@ pub fn parse(mut parser: Parser) -> Result<Parsed, UsageError> {
             "--init" => {
                 init = Some(choice(&name, value, [("default", Start::Default), ("seed", Start::Seed)])?)
             }
-            "--hidden" => options.hidden = Some(widths(&value.to_string_lossy())?),
+            "--hidden" => options.hidden = Some(widths(&name, value, ',', "50,50")?),
             "--epochs" => {
                 options.epochs = Some(number(&name, value, "a whole number of at least 1", positive)?)
             }
@@ -167,13 +167,5 @@ fn choice<T: Copy>(
     let text = value.to_string_lossy();
     choices.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice).ok_or_else(|| {
         UsageError(format!("the option {option} needs {} or {}, not \"{text}\"", choices[0].0, choices[1].0))
-    })
-}
-
-fn widths(text: &str) -> Result<Vec<usize>, UsageError> {
-    let parsed: Option<Vec<usize>> =
-        text.split(',').map(|w| w.trim().parse().ok().filter(|w| *w > 0)).collect();
-    parsed.ok_or_else(|| {
-        UsageError(format!("the option --hidden needs widths of at least 1, such as 50,50, not \"{text}\""))
     })
 }

@@ -14,10 +14,9 @@ pub(crate) mod run;
 
 use options::{Options, Parsed};
 use probity_examples::console::{end, warn};
-use probity_examples::output::{Output, check_folder};
+use probity_examples::output::{Output, beside, check_folder};
 use probity_examples::say;
 use std::error::Error;
-use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -57,9 +56,4 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
-}
-
-/// The folder of a file.
-fn beside(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

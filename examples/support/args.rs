@@ -55,6 +55,26 @@ pub fn parse<T: FromStr>(
     parsed.ok_or_else(|| UsageError(format!("the option {option} needs {expected}, not \"{text}\"")))
 }
 
+/// Parses the widths of hidden layers; `example` shows how they are written.
+///
+/// # Errors
+/// One of them is not a whole number of at least 1.
+pub fn widths(
+    option: &str,
+    value: OsString,
+    separator: char,
+    example: &str,
+) -> Result<Vec<usize>, UsageError> {
+    let text = value.to_string_lossy();
+    let parsed: Option<Vec<usize>> =
+        text.split(separator).map(|w| w.trim().parse().ok().filter(|w| *w > 0)).collect();
+    parsed.ok_or_else(|| {
+        UsageError(format!(
+            "the option {option} needs widths of at least 1, such as {example}, not \"{text}\""
+        ))
+    })
+}
+
 /// The least number of characters to insert, delete or replace to turn one text into the other
 /// (Levenshtein distance).
 fn edits(from: &str, to: &str) -> usize {

@@ -19,6 +19,11 @@ pub enum OutputError {
     Write(String, String),
 }
 
+/// The folder of a file.
+pub fn beside(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Files that are held in memory until all of them are ready.
 #[derive(Debug, Default)]
 pub struct Output {

@@ -4,17 +4,16 @@
 //! and the means with their standard errors, beside the published ones where the folder has them.
 //! `--help` lists the options.
 
-mod options;
-mod protocol;
-mod run;
-mod scores;
+pub(crate) mod options;
+pub(crate) mod protocol;
+pub(crate) mod run;
+pub(crate) mod scores;
 
 use options::{Options, Parsed};
 use probity_examples::console::end;
-use probity_examples::output::{Output, check_folder};
+use probity_examples::output::{Output, beside, check_folder};
 use probity_examples::say;
 use std::error::Error;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -47,10 +46,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         rows.push(scores);
     }
     say!("{}", scores::Means::of(&rows));
-    if options.gap || options.validate {
-        return write(options, &rows);
-    }
-    if let Some(published) = scores::Published::read(&options.data.join(&options.dataset)) {
+    // Published are scores of the test parts.
+    let comparable = !options.gap && !options.validate;
+    if comparable && let Some(published) = scores::Published::read(&options.data.join(&options.dataset)) {
         say!("{}", published.against(&rows));
     }
     write(options, &rows)
@@ -63,9 +61,4 @@ fn write(options: &Options, rows: &[scores::Scores]) -> Result<(), Box<dyn Error
         output.write(beside(file))?;
     }
     Ok(())
-}
-
-/// The folder of a file.
-fn beside(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

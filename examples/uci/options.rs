@@ -1,7 +1,7 @@
 //! The command line.
 
 use lexopt::{Arg, Parser};
-use probity_examples::args::{UsageError, parse as number};
+use probity_examples::args::{UsageError, parse as number, widths};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -108,7 +108,7 @@ pub fn parse(mut parser: Parser) -> Result<Parsed, UsageError> {
                     "--out" => options.out = Some(PathBuf::from(value)),
                     "--splits" => options.splits = Some(range(&text)?),
                     "--method" => options.method = method(&text)?,
-                    "--net" => options.net = Some(widths(&text)?),
+                    "--net" => options.net = Some(widths(&name, value, '-', "50 or 50-50")?),
                     _ => options.seed = number(&name, value, "a whole number of at least 0", |_| true)?,
                 }
             }
@@ -134,14 +134,4 @@ fn method(text: &str) -> Result<Method, UsageError> {
                 "the option --method needs sampled, mean-field or deep-ensemble, not \"{text}\""
             ))
         })
-}
-
-fn widths(text: &str) -> Result<Vec<usize>, UsageError> {
-    let parsed: Option<Vec<usize>> =
-        text.split('-').map(|w| w.trim().parse().ok().filter(|w| *w > 0)).collect();
-    parsed.ok_or_else(|| {
-        UsageError(format!(
-            "the option --net needs widths of at least 1, such as 50 or 50-50, not \"{text}\""
-        ))
-    })
 }

@@ -1,6 +1,6 @@
 //! Tables and their splits.
 
-use crate::options::Options;
+use super::options::Options;
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::DMatrix;
 use serde::Deserialize;

@@ -1,8 +1,8 @@
 //! One fit and its scores.
 
-use crate::options::{Method, Options};
-use crate::protocol::{Table, Task};
-use crate::scores::Scores;
+use super::options::{Method, Options};
+use super::protocol::{Table, Task};
+use super::scores::Scores;
 use probity_nn::{Recommended, Regression, Result};
 use probity_vi::hmc::Chains;
 use std::time::Instant;

@@ -76,7 +76,7 @@ pub struct Published {
     source: String,
     #[serde(rename = "test_MC_rmse")]
     rmse: Vec<f64>,
-    #[serde(rename = "test_log_likelihood", alias = "test_ll")]
+    #[serde(rename = "test_ll")]
     log_likelihood: Vec<f64>,
 }
 

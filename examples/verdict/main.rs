@@ -11,12 +11,11 @@ pub(crate) mod tables;
 
 use options::{Options, Parsed};
 use probity_examples::console::end;
-use probity_examples::output::{Output, check_folder};
+use probity_examples::output::{Output, beside, check_folder};
 use probity_examples::say;
 use problems::KINDS;
 use run::{Case, Outcome};
 use std::error::Error;
-use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -62,9 +61,4 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         output.write(beside(file))?;
     }
     Ok(())
-}
-
-/// The folder of a file.
-fn beside(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

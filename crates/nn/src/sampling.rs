@@ -91,7 +91,7 @@ impl PriorScales {
             for (name, prior, shape) in parts {
                 let Some(prior) = prior else { continue };
                 let Some((centre, of)) = prior.scale.hyper(shape) else { continue };
-                let at = |name: String| range_of(layout, &name).map(|r| r.start);
+                let at = |name: String| layout.site(&name).map(|site| site.offset);
                 let weights = at(format!("net.{i}.{name}"));
                 let variances = at(format!("net.{i}.{name}_prior_variance"));
                 let (Some(weights), Some(variances)) = (weights, variances) else { continue };
@@ -110,25 +110,13 @@ impl PriorScales {
             }
         }
         let last = net.layers.len().saturating_sub(1);
-        let weights = range_of(layout, &format!("net.{last}.weight"));
-        let late = weights.zip(net.layers.last()).map_or(0..0, |(w, layer)| {
-            w.start + late.start * layer.inputs..w.start + late.end * layer.inputs
+        let weights = layout.site(&format!("net.{last}.weight")).filter(|s| s.kind == SiteKind::Latent);
+        let late = weights.map_or(0..0, |w| {
+            let inputs = w.shape.0;
+            w.offset + late.start * inputs..w.offset + late.end * inputs
         });
         Self { groups, late }
     }
-}
-
-/// The coordinates of a latent site.
-fn range_of(layout: &Layout, name: &str) -> Option<Range<usize>> {
-    let mut at = 0;
-    for site in layout.sites().iter().filter(|s| s.kind == SiteKind::Latent) {
-        let range = at..at + site.dim();
-        if site.name == name {
-            return Some(range);
-        }
-        at = range.end;
-    }
-    None
 }
 
 impl Between for PriorScales {

@@ -61,7 +61,7 @@ pub struct Report {
     /// How it was fitted.
     #[serde(default)]
     pub method: Method,
-    /// Steps done.
+    /// Steps done; of chains, draws.
     pub steps: usize,
     /// Why it ended.
     pub stopped: Stopped,
@@ -74,7 +74,7 @@ pub struct Report {
     /// correlations.
     #[serde(default)]
     pub narrowed: Option<Narrowed>,
-    /// Draws per step (of a solved fit, those of the last round).
+    /// Draws per step (of a solved fit, those of the last round; of a sampled one, the chains).
     pub draws: usize,
     /// Gradients of the log joint density.
     #[serde(default)]
@@ -157,14 +157,18 @@ impl fmt::Display for Report {
         let kind = match self.method {
             Method::Stochastic => "steps of",
             Method::Solved => "Newton steps on up to",
-            Method::Sampled => "transitions of chains for",
+            Method::Sampled => "draws of",
         };
         let (steps, draws, gradients) = (self.steps, self.draws, self.gradients);
-        writeln!(
-            f,
-            "{}, {steps} {kind} {draws} draws, {gradients} gradients in {:.2} s ({end})",
-            self.guide, self.seconds
-        )?;
+        if self.method == Method::Sampled {
+            writeln!(f, "{steps} {kind} {draws} chains, {gradients} gradients in {:.2} s", self.seconds)?;
+        } else {
+            writeln!(
+                f,
+                "{}, {steps} {kind} {draws} draws, {gradients} gradients in {:.2} s ({end})",
+                self.guide, self.seconds
+            )?;
+        }
         if let Some(movement) = self.movement.filter(|m| m.is_finite() && self.stopped != Stopped::Stationary)
         {
             writeln!(

@@ -3,4 +3,5 @@
 mod course;
 mod posteriordb;
 mod program;
+mod uci;
 mod verdict;

@@ -109,8 +109,7 @@ fn without_data_weights_and_scales_have_their_priors() {
     let fitted = wide.without_standardizing().sample(&x, &[0.0; 3], &chains).unwrap();
     let points = fitted.posterior().corrected().unwrap();
     let layout = fitted.posterior().layout();
-    let site = layout.sites().iter().position(|s| s.name == "net.0.weight_prior_variance").unwrap();
-    let at: usize = layout.sites()[..site].iter().map(|s| s.dim()).sum();
+    let at = layout.site("net.0.weight_prior_variance").unwrap().offset;
     // 1 / s is half-Normal with scale 1 / 2: half of its mass is below 0.6745 / 2.
     let below = points.points.chunks(points.dim).filter(|u| (-0.5 * u[at]).exp() < 0.33725).count();
     let share = below as f64 / points.len() as f64;

@@ -5,6 +5,7 @@ use crate::linalg::{Covariance, Factor};
 use crate::nuts::MetricKind;
 use crate::nuts::step_size::DualAveraging;
 use crate::nuts::warmup::{Moments, Windows};
+use crate::optim::{Adam, OptimizerState, Schedule};
 use crate::target::Target;
 use probity_autodiff::Key;
 use probity_autodiff::random::{fill_normal, uniform_at};
@@ -197,7 +198,7 @@ impl<'a, T: Target> Chain<'a, T> {
             scale[range].fill(0.0);
         }
         let zeros = vec![0.0; d];
-        let (gradient, momentum, to, to_gradient) = (zeros.clone(), zeros.clone(), zeros.clone(), zeros);
+        let (gradient, momentum, to, to_gradient) = (zeros.clone(), zeros.clone(), u.clone(), zeros);
         Ok(Self {
             settings,
             target,
@@ -268,27 +269,23 @@ impl<'a, T: Target> Chain<'a, T> {
     fn ascend(&mut self, key: Key) -> Result {
         let Chains { ascent, rate, .. } = *self.settings;
         let d = self.u.len();
-        let (mut mean, mut square) = (vec![0.0; d], vec![0.0; d]);
+        let mut adam = Adam::new(rate);
+        let mut state = OptimizerState::new(&adam, d);
+        let schedule = Schedule::HoldThenCosine { hold: 0.5, end: 0.005 };
         for step in 0..ascent {
             let done = step as f64 / ascent as f64;
             self.between.update(&mut self.u, Stage::Ascent(done), key.fold_in(step as u64));
             self.evaluate()?;
             if !(self.value.is_finite() && self.gradient.iter().all(|g| g.is_finite())) {
-                // Back a little: towards where the mean of the steps came from.
-                self.u.iter_mut().zip(&mean).for_each(|(u, m)| *u -= rate.copysign(*m));
+                // Half of the way back.
+                self.u.iter_mut().zip(&self.to).for_each(|(u, before)| *u = 0.5 * (*u + before));
                 continue;
             }
-            let cosine = 0.5 * (1.0 + (std::f64::consts::PI * (2.0 * done - 1.0)).cos());
-            let rate = rate * if done < 0.5 { 1.0 } else { cosine.max(0.005) };
-            let n = (step + 1) as i32;
-            let (first, second) = (1.0 - 0.9_f64.powi(n), 1.0 - 0.999_f64.powi(n));
-            for i in 0..d {
-                let g = self.gradient[i];
-                mean[i] += 0.1 * (g - mean[i]);
-                square[i] += 1e-3 * (g * g - square[i]);
-                let moves = f64::from(u8::from(self.scale[i] > 0.0));
-                self.u[i] += moves * rate * (mean[i] / first) / ((square[i] / second).sqrt() + 1e-8);
-            }
+            self.to.copy_from_slice(&self.u);
+            // A loss falls where the density rises; what is held has no slope.
+            let slopes = self.gradient.iter_mut().zip(&self.scale);
+            slopes.for_each(|(g, scale)| *g = if *scale > 0.0 { -*g } else { 0.0 });
+            state.step(&mut adam, &mut self.u, &self.gradient, &[(0..d, rate * schedule.factor(done))]);
         }
         Ok(())
     }

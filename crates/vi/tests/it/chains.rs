@@ -137,10 +137,7 @@ fn a_posterior_of_draws_gives_these_draws() {
         assert!((mean - [0.8, -0.8][i]).abs() < 0.1, "{mean}");
     }
     let text = posterior.to_string();
-    assert!(
-        text.contains("nothing was checked") && text.contains("2000 transitions of chains for 4 draws"),
-        "{text}"
-    );
+    assert!(text.contains("nothing was checked") && text.contains("2000 draws of 4 chains"), "{text}");
     assert!(Posterior::<_, f64>::of_draws(model, &runs_of(3), 3, 0.5).is_err());
 }
 

@@ -24,7 +24,7 @@ fn folder(at: &Path) {
 
 fn options(at: &Path, more: &[&str]) -> Options {
     let data = at.to_str().unwrap();
-    let arguments = ["uci", "--data", data, "--dataset", "line"].iter().chain(more);
+    let arguments = [&["uci", "--data", data, "--dataset", "line"], more].concat();
     match parse(lexopt::Parser::from_iter(arguments)).unwrap() {
         Parsed::Run(options) => options,
         Parsed::Help => panic!("no help was asked for"),

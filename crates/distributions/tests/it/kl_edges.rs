@@ -1,5 +1,6 @@
 //! Divergences between families of different files at the edges: extreme and bad parameters.
 
+use crate::extremes::edges_of_pairs;
 use probity_distributions::laws::*;
 use probity_distributions::*;
 
@@ -7,23 +8,7 @@ const INF: f64 = f64::INFINITY;
 const SCALES: &[f64] = &[0.0, -1.0, INF, -INF];
 const LOCS: &[f64] = &[INF, -INF];
 
-/// One entry a pair of families: what each parameter must not be, and examples at the edges.
-macro_rules! pairs {
-    ($($test:ident: $Q:ident { $($a:ident: $a_bad:expr),+ } || $P:ident { $($b:ident: $b_bad:expr),+ },
-        [$($q:expr => $p:expr),+ $(,)?];)+) => {$(
-        #[test]
-        fn $test() {
-            let q_bad: &[(&str, &[f64])] = &[$((stringify!($a), $a_bad)),+];
-            let p_bad: &[(&str, &[f64])] = &[$((stringify!($b), $b_bad)),+];
-            for (q, p) in [$(($q, $p)),+] {
-                kl_at_edges::<$Q, $P>(&q, &p).unwrap();
-                kl_of_bad_parameters_is_nan::<$Q, $P>((&q, q_bad), (&p, p_bad)).unwrap();
-            }
-        }
-    )+};
-}
-
-pairs! {
+edges_of_pairs! {
     gamma_inverse_gamma: Gamma { concentration: SCALES, rate: SCALES } || InverseGamma { concentration: SCALES, scale: SCALES }, [
         Gamma::new(2.0, 1e-100) => InverseGamma::new(2.0, 1e100), Gamma::new(0.5, 1.0) => InverseGamma::new(2.0, 1.0),
         Gamma::new(1e100, 1e100) => InverseGamma::new(1e-100, 1.0)];

@@ -59,14 +59,18 @@ pub mod prelude {
         partials,
     };
     pub use probity_distributions::{
-        Autoregressive, Bernoulli, Beta, Binomial, Categorical, Cauchy, Cdf, ConditionalAutoregressive,
-        Constraint, DiagonalNormal, Dirichlet, DirichletMultinomial, Distribution, Draws, Entropy, Estimate,
-        Exponential, Gamma, GaussianRandomWalk, Geometric, Graph, Gumbel, HalfCauchy, HalfNormal,
-        HalfStudentT, IntrinsicAutoregressive, InverseGamma, InverseWishart, KlDivergence, KlMethod, Laplace,
-        LkjCholesky, LogNormal, Logistic, LowRankMultivariateNormal, MatrixNormal, Mixture, Moments,
-        Multinomial, MultivariateNormal, MultivariateStudentT, NegativeBinomial, Normal, OneHotCategorical,
-        Poisson, RelaxedOneHot, Reparameterized, Sample, ScaleMixture, SoftplusNormal, StudentT, Support,
-        Transformed, Uniform, Weibull, Wishart, ZeroInflated, ZeroSumNormal, family, kernels, kl_monte_carlo,
+        AsymmetricLaplace, Autoregressive, Bernoulli, Beta, BetaBinomial, Binomial, Categorical, Cauchy, Cdf,
+        Censored, Chi, Chi2, ConditionalAutoregressive, Constraint, ContinuousBernoulli, Delta,
+        DiagonalNormal, Dirichlet, DirichletMultinomial, DiscreteUniform, Distribution, Draws, Entropy,
+        Estimate, ExGaussian, Exponential, Frechet, Gamma, GaussianRandomWalk, GeneralisedExtremeValue,
+        GeneralisedPareto, Geometric, Graph, Gumbel, HalfCauchy, HalfNormal, HalfStudentT, Horseshoe, Hurdle,
+        IntrinsicAutoregressive, InverseGamma, InverseGaussian, InverseWishart, KlDivergence, KlMethod,
+        Kumaraswamy, Laplace, LkjCholesky, LogLogistic, LogNormal, Logistic, LogitNormal,
+        LowRankMultivariateNormal, MatrixNormal, Mixture, Moments, Multinomial, MultivariateNormal,
+        MultivariateStudentT, NegativeBinomial, Normal, OneHotCategorical, OrderedLogistic, OrderedProbit,
+        Pareto, Poisson, RelaxedOneHot, Reparameterized, Sample, ScaleMixture, Skellam, SkewNormal,
+        SoftplusNormal, StudentT, Support, Transformed, Triangular, Truncated, TruncatedNormal, Uniform,
+        VonMises, Weibull, Wishart, ZeroInflated, ZeroSumNormal, family, kernels, kl_monte_carlo,
         kl_quadrature, laws,
     };
     pub use probity_nn::{

@@ -191,7 +191,8 @@ impl What {
         let Row { limits: (a, _), larger_is_better, says, .. } = self.row();
         let shown = match value.abs() {
             v if v == f64::INFINITY => "infinitely many".to_owned(),
-            v if (100.0..1e15).contains(&v) => format!("{value:.0}"),
+            v if v >= 1e6 => format!("{value:.0e}"),
+            v if (100.0..1e6).contains(&v) => format!("{value:.0}"),
             v if v == 0.0 || v >= 0.01 => format!("{value:.2}"),
             _ => format!("{value:.1e}"),
         };
@@ -201,5 +202,25 @@ impl What {
 
     pub(super) fn advice(self) -> &'static str {
         self.row().advice
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_any_size_are_short() {
+        let of = |value| What::TailDegrees.sentence(value);
+        for (value, shown) in [
+            (f64::INFINITY, "with infinitely many degrees"),
+            (3.29e27, "with 3e27 degrees"),
+            (123_456.0, "with 123456 degrees"),
+            (2.5, "with 2.50 degrees"),
+            (1e-5, "with 1.0e-5 degrees"),
+            (0.0, "with 0.00 degrees"),
+        ] {
+            assert!(of(value).contains(shown), "{}", of(value));
+        }
     }
 }

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::file::{File, load, restore, save};
 use crate::layers::Mlp;
 use crate::prediction::ClassificationPrediction;
-use crate::sampling::sample;
+use crate::sampling::{checked, sample};
 use crate::standardize::Standardizer;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::normal_at;
@@ -103,7 +103,8 @@ impl Classification {
         fit: Fit<f32>,
         observers: &mut [&mut dyn Observer],
     ) -> Result<FittedClassification> {
-        Ok(FittedClassification { posterior: fit.run_observed(self.model(x, labels)?, observers)? })
+        let posterior = fit.checked(false).run_observed(self.model(x, labels)?, observers)?;
+        Ok(FittedClassification { posterior: checked(posterior, x, predicted)? })
     }
 
     /// Draws the weights from their posterior by Hamiltonian chains, as
@@ -118,14 +119,20 @@ impl Classification {
         chains: &Chains,
     ) -> Result<FittedClassification> {
         let model = self.model::<f32>(x, labels)?;
-        let posterior = sample(model, &self.net, 0..0, chains, x, |posterior, x, draws| {
-            let mean = FittedClassification { posterior }.predict(x, draws)?.probs().clone();
-            // Of a label that is nearly certain the deviation is nearly 0, and says nothing.
-            let sd = mean.iter().map(|p| (p * (1.0 - p)).sqrt().max(0.1)).collect();
-            Ok(Predicted { mean: mean.as_slice().to_vec(), sd })
-        })?;
-        Ok(FittedClassification { posterior })
+        Ok(FittedClassification { posterior: sample(model, &self.net, 0..0, chains, x, predicted)? })
     }
+}
+
+/// What a verdict compares.
+fn predicted(
+    posterior: Posterior<ClassificationModel<f32>, f32>,
+    x: &DMatrix<f64>,
+    draws: usize,
+) -> Result<Predicted> {
+    let mean = FittedClassification { posterior }.predict(x, draws)?.probs().clone();
+    // Of a label that is nearly certain the deviation is nearly 0, and says nothing.
+    let sd = mean.iter().map(|p| (p * (1.0 - p)).sqrt().max(0.1)).collect();
+    Ok(Predicted { mean: mean.as_slice().to_vec(), sd })
 }
 
 /// The units and the range of the inputs that were learned from.

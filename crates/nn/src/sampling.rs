@@ -9,8 +9,9 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::uniform_at;
 use probity_distributions::{Distribution, Laplace, Normal, ScaleMixture, StudentT};
 use probity_vi::hmc::{Between, ChainRun, Chains, Runs, Stage};
+use probity_vi::ladder::Stands;
 use probity_vi::verdict::Predicted;
-use probity_vi::{Layout, LogJoint, Model, Posterior, SiteKind, Verdict};
+use probity_vi::{KlWeight, Layout, LogJoint, Model, Posterior, Sampled, SiteKind, Stopped, Verdict};
 use std::ops::Range;
 use std::time::Instant;
 
@@ -35,22 +36,63 @@ pub(crate) fn sample<M: Model<f32> + Clone + Send + Sync>(
     if runs.chains.len() < 2 {
         return Ok(posterior);
     }
-    // A part of the rows says as much.
-    const SOME: usize = 100;
-    let rows: Vec<usize> = (0..x.nrows()).step_by(x.nrows().div_ceil(SOME)).collect();
+    let rows = some_rows(x);
     let x = x.select_rows(&rows);
     let of_chain = |chain: &ChainRun| {
         let runs = Runs { dim: runs.dim, chains: vec![chain.clone()] };
         predict(Posterior::of_draws(model.clone(), &runs, 0, 0.0)?, &x, chain.log_density.len())
     };
     let predicted: Vec<Predicted> = runs.chains.iter().map(of_chain).collect::<Result<_>>()?;
-    let entries = predicted[0].mean.len() / rows.len();
-    let name = |i: usize| match (rows[i % rows.len()], i / rows.len()) {
+    let names = names(&rows, predicted[0].mean.len());
+    Ok(posterior.with_verdict(Verdict::of_predictions(names, &predicted)))
+}
+
+/// The numbers of at most 100 rows: a part of them says as much.
+fn some_rows(x: &DMatrix<f64>) -> Vec<usize> {
+    const SOME: usize = 100;
+    (0..x.nrows()).step_by(x.nrows().div_ceil(SOME).max(1)).collect()
+}
+
+/// The names of predictions at these rows, some for each.
+fn names(rows: &[usize], predictions: usize) -> impl Iterator<Item = String> {
+    let entries = predictions / rows.len();
+    (0..predictions).map(move |i| match (rows[i % rows.len()], i / rows.len()) {
         (row, _) if entries == 1 => format!("row {row}"),
         (row, entry) => format!("row {row}, class {entry}"),
+    })
+}
+
+/// The posterior with a verdict on what an exact kernel does to its predictions at the rows `x`,
+/// unless that would take more gradients than a part of those of the fit.
+pub(crate) fn checked<M: Model<f32> + Clone + Sync>(
+    posterior: Posterior<M, f32>,
+    x: &DMatrix<f64>,
+    predict: impl Fn(Posterior<M, f32>, &DMatrix<f64>, usize) -> Result<Predicted>,
+) -> Result<Posterior<M, f32>> {
+    const DRAWS: usize = 64;
+    /// Products of rows, weights and draws that any fit may be asked for.
+    const FREE: f64 = 2e8;
+    let report = posterior.report();
+    let (rows, weights) = (x.nrows() as f64, posterior.layout().dim() as f64);
+    let learned = report.gradients as f64 * report.minibatch.map_or(rows, |batch| batch as f64);
+    let tempered = matches!(report.kl_weight, KlWeight::Tempered(_));
+    // Some twenty gradients for every draw.
+    let ended = matches!(report.stopped, Stopped::ByObserver | Stopped::TimeLimit);
+    let work = 20.0 * DRAWS as f64 * rows;
+    if tempered || ended || (work > 0.5 * learned && work * weights > FREE) {
+        return Ok(posterior);
+    }
+    let rows = some_rows(x);
+    let x = x.select_rows(&rows);
+    let pushed = posterior.pushed(DRAWS)?;
+    let of = |points: Vec<f64>| {
+        let sampled = Sampled { points, stands: Stands::Guide, chains: 1, gradients: 0 };
+        predict(Posterior::of_draws(posterior.model().clone(), sampled, 0, 0.0)?, &x, DRAWS)
     };
-    let names = (0..predicted[0].mean.len()).map(name);
-    Ok(posterior.with_verdict(Verdict::of_predictions(names, &predicted)))
+    let (before, after) = (of(pushed.before)?, of(pushed.after)?);
+    let names = names(&rows, before.mean.len());
+    let verdict = Verdict::of_pushed(names, pushed.acceptance, [&before, &after]);
+    Ok(posterior.with_verdict(verdict))
 }
 
 /// One unknown scale and the weights below it.

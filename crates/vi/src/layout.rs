@@ -1,7 +1,6 @@
 //! The site table: what the first run of a model found.
 
 use crate::error::{Error, Result};
-use crate::gaussian::Gaussian;
 use probity_autodiff::random::{fill_normal, fill_uniform};
 use probity_autodiff::{Key, ParamId, Params, Real, Scalar, Segment};
 use probity_distributions::KlMethod;
@@ -226,7 +225,18 @@ impl Layout {
     /// # Errors
     /// If a site's start does not fit its shape.
     pub fn start(&self, key: Key) -> Result<Vec<f64>> {
-        Ok(Gaussian::start(self, key)?.mean.as_slice().to_vec())
+        Ok(self.start_moments(key)?.0)
+    }
+
+    /// The means and the standard deviations with which guides start, in the order of the layout.
+    pub(crate) fn start_moments(&self, key: Key) -> Result<(Vec<f64>, Vec<f64>)> {
+        let (mut mean, mut sd) = (Vec::with_capacity(self.dim), Vec::with_capacity(self.dim));
+        for (i, site) in self.sites.iter().enumerate().filter(|(_, site)| site.kind == SiteKind::Latent) {
+            let key = key.fold_in(i as u64);
+            mean.extend(site.start(key.fold_in(0))?);
+            sd.extend(site.start_scale(key.fold_in(1)));
+        }
+        Ok((mean, sd))
     }
 
     /// Whether a fit with the sites `self` can be used with a model that visits the sites `found`:

@@ -1,11 +1,11 @@
 //! The log joint density of a model as a function of one flat unconstrained vector.
 
 use crate::error::{Error, Result};
-use crate::layout::{Layout, SiteKind};
+use crate::layout::{FindShaped, Layout, SiteKind};
 use crate::model::Model;
 use crate::scope::{Discovered, Mode, Run, discover, run};
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Key, Scalar, Tape, Var};
+use probity_autodiff::{Key, Params, Scalar, Tape, Var};
 use std::fmt;
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ pub struct LogJoint<M, T: Scalar = f64> {
     lanes: usize,
     /// The starts of the model's point parameters, by site number.
     starts: Vec<Option<Arc<DMatrix<T>>>>,
+    /// The sites of which `u` has standardised numbers.
+    non_centred: Vec<usize>,
     /// Points, values and gradients in the precision of the tape.
     buffers: [Vec<T>; 3],
 }
@@ -40,7 +42,8 @@ impl<M: Clone, T: Scalar> Clone for LogJoint<M, T> {
     fn clone(&self) -> Self {
         let (model, layout, starts) = (self.model.clone(), self.layout.clone(), self.starts.clone());
         let (tape, prefix, buffers) = (Tape::new(), String::new(), Default::default());
-        Self { model, layout, tape, prefix, lanes: self.lanes, starts, buffers }
+        let (lanes, non_centred) = (self.lanes, self.non_centred.clone());
+        Self { model, layout, tape, prefix, lanes, starts, non_centred, buffers }
     }
 }
 
@@ -76,7 +79,53 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         }
         let lanes = if found.size <= Self::SMALL { Self::LANES } else { 1 };
         let (tape, prefix, buffers) = (Tape::new(), String::new(), Default::default());
-        Ok(Self { model, layout, tape, prefix, lanes, starts, buffers })
+        Ok(Self { model, layout, tape, prefix, lanes, starts, non_centred: Vec::new(), buffers })
+    }
+
+    /// With the model's point parameters where these have them.
+    pub(crate) fn at_params(mut self, params: &Params<T>) -> Result<Self> {
+        for (site, start) in self.layout.sites().iter().zip(&mut self.starts) {
+            if site.kind == SiteKind::Param {
+                let (rows, cols) = site.unconstrained_shape();
+                let id = params.find_shaped(&site.name, (rows, cols))?;
+                let values = &params.as_slice()[params.segment(id).range()];
+                *start = Some(Arc::new(DMatrix::from_column_slice(rows, cols, values)));
+            }
+        }
+        Ok(self)
+    }
+
+    /// As a function of `z` at these sites, which have Normal priors: `x = loc + scale z`. Where
+    /// data say little of single entries, `z` does not depend on the scale, and `x` does.
+    ///
+    /// *Source*: Papaspiliopoulos, Roberts, Sköld 2007, "A general framework for the parametrization
+    /// of hierarchical models".
+    pub(crate) fn non_centred(mut self, sites: &[usize]) -> Self {
+        self.non_centred = sites.to_vec();
+        self
+    }
+
+    /// From the coordinates of a non-centred density to those of the model: `z` becomes `x`.
+    pub(crate) fn centre(&mut self, points: &mut [f64]) -> Result {
+        let d = self.dim().max(1);
+        let mut u = vec![T::from_f64(0.0); d];
+        let offsets: Vec<usize> = self.non_centred.iter().map(|i| self.layout.sites[*i].offset).collect();
+        for point in points.chunks_exact_mut(d) {
+            u.iter_mut().zip(point.iter()).for_each(|(u, x)| *u = T::from_f64(*x));
+            self.tape.reset();
+            let mode =
+                Mode::Point { u: self.tape.column(&u), starts: &self.starts, non_centred: &self.non_centred };
+            let mut how = Run::new(Key::new(0), &mut self.prefix);
+            how.collecting = true;
+            let out = run(&self.model, &self.tape, &mut self.layout, mode, how)?;
+            for (index, value) in out.collected.iter().flatten() {
+                if let Some(at) = self.non_centred.iter().position(|i| i == index) {
+                    let offset = offsets[at];
+                    value.read(|x| point[offset..].iter_mut().zip(x).for_each(|(to, x)| *to = x.to_f64()));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The site table.
@@ -193,7 +242,7 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         self.tape.reset();
         self.tape.set_lanes(0, lanes);
         let u = self.tape.variable_by_lane(d, 1, u);
-        let mode = Mode::Point { u, starts: &self.starts };
+        let mode = Mode::Point { u, starts: &self.starts, non_centred: &self.non_centred };
         let how = Run::new(Key::new(0), &mut self.prefix);
         let out = run(&self.model, &self.tape, &mut self.layout, mode, how)?;
         let density = Var::linear_combination(out.log_prior.terms().chain(out.log_likelihood.terms()));

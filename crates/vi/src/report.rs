@@ -79,12 +79,17 @@ pub struct Report {
     /// Gradients of the log joint density.
     #[serde(default)]
     pub gradients: usize,
-    /// Whether to believe the fit; none for a fit by stochastic gradients, which asks no witness.
+    /// Whether to believe the fit; none for a fit by stochastic gradients that was tempered, or
+    /// whose check would cost much more than the fit ([`Fit::checked`](crate::Fit::checked)).
     #[serde(default)]
     pub verdict: Option<Verdict>,
     /// The shape k̂ of the tail of the importance weights of the guide's draws.
     #[serde(default, with = "probity_autodiff::serde_float")]
     pub k_hat: Option<f64>,
+    /// The sites that the draws were found for in standardised numbers (non-centred), because they
+    /// were not to be believed in those of the model. Draws and summaries are of the model's own.
+    #[serde(default)]
+    pub non_centred: Vec<String>,
     /// Which draws stand for the posterior.
     #[serde(default)]
     pub stands: Stands,
@@ -141,10 +146,15 @@ impl fmt::Display for Report {
         match &self.verdict {
             Some(verdict) => write!(f, "{verdict}")?,
             None if self.method == Method::Sampled => writeln!(f, "verdict: none, nothing was checked")?,
-            None => writeln!(f, "verdict: none, a fit by stochastic gradients is not checked")?,
+            None => {
+                writeln!(f, "verdict: none, the fit was not checked (`Posterior::check_by_drift` does it)")?
+            }
         }
         if self.stands != Stands::Guide {
             writeln!(f, "draws: {}", self.stands)?;
+            if !self.non_centred.is_empty() {
+                writeln!(f, "non-centred by the fit: {}", self.non_centred.join(", "))?;
+            }
         }
         let end = match self.stopped {
             Stopped::AllSteps => "all steps done",

@@ -2,7 +2,6 @@
 
 use crate::corrected::Corrected;
 use crate::error::{Error, Result};
-use crate::gaussian::Gaussian;
 use crate::guide::Guide;
 use crate::guides::MeanField;
 use crate::hmc::Runs;
@@ -44,6 +43,18 @@ impl From<&Samples> for Sampled {
     }
 }
 
+/// The means and standard deviations of draws, d numbers each.
+pub(crate) fn moments(points: &[f64], d: usize) -> (Vec<f64>, Vec<f64>) {
+    let of = |i: usize| {
+        let x = || points.iter().skip(i).step_by(d);
+        let n = (points.len() / d) as f64;
+        let mean = x().sum::<f64>() / n;
+        let variance = x().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+        (mean, variance.sqrt().max(1e-6 * mean.abs().max(1e-6)))
+    };
+    (0..d).map(of).unzip()
+}
+
 impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     /// A posterior that is draws of a sampler, such as [`Chains`](crate::hmc::Chains) or
     /// [`Nuts`](crate::nuts::Nuts). Its guide is the mean field with the draws' means and standard
@@ -66,19 +77,13 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         let mut order: Vec<usize> = (0..n).collect();
         order.shuffle(&mut key.fold_in_str("order").rng());
         let points: Vec<f64> = order.iter().flat_map(|i| &points[i * d..(i + 1) * d]).copied().collect();
-        let moments = |i: usize| {
-            let x: Vec<f64> = points.iter().skip(i).step_by(d).copied().collect();
-            let mean = crate::diagnostics::mean(&x);
-            let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
-            (mean, variance.sqrt().max(1e-6 * mean.abs().max(1e-6)))
-        };
-        let (means, sds): (Vec<f64>, Vec<f64>) = (0..d).map(moments).unzip();
+        let (means, sds) = moments(&points, d);
         let (mut guide, mut params) = (MeanField::new(), Params::new());
         guide.init(&layout, &mut params, key)?;
         if points.iter().any(|x| !x.is_finite()) {
             return Err(Error::Setting { setting: "draws", problem: "a number is not finite".into() });
         }
-        guide.assign(&Gaussian::diagonal(&means, &sds), &layout, &mut params);
+        guide.assign_moments(&means, &sds, &layout, &mut params);
         let report = Report {
             guide: Guide::<T>::name(&guide).into(),
             method: Method::Sampled,
@@ -90,6 +95,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
             gradients,
             verdict: None,
             k_hat: None,
+            non_centred: Vec::new(),
             stands,
             seed,
             minibatch: None,

@@ -170,6 +170,12 @@ impl<T: Scalar> Tape<T> {
         self.leaf(rows, cols, false, fill)
     }
 
+    /// An r × c matrix that needs a gradient, whose entries `fill` writes column by column.
+    #[track_caller]
+    pub fn variable_with(&self, rows: usize, cols: usize, fill: impl FnOnce(&mut [T])) -> Var<'_, T> {
+        self.leaf(rows, cols, true, fill)
+    }
+
     /// A column without a gradient.
     #[track_caller]
     pub fn column(&self, x: &[T]) -> Var<'_, T> {
@@ -243,6 +249,10 @@ impl<T: Scalar> Tape<T> {
         (new.len, new.fast) = (node.len, node.fast);
         drop(inner);
         Var::node(self, id)
+    }
+
+    pub(super) fn requires_grad(&self, id: u32) -> bool {
+        self.inner.borrow().nodes[id as usize].grad != Grad::None
     }
 
     pub(crate) fn shape_of(&self, id: u32) -> (usize, usize) {

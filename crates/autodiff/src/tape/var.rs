@@ -42,6 +42,19 @@ impl<'t, T: Scalar> Var<'t, T> {
         }
     }
 
+    /// Whether it depends on something that needs a gradient: a variable or a parameter.
+    ///
+    /// ```
+    /// use probity_autodiff::Tape;
+    ///
+    /// let tape = Tape::<f64>::new();
+    /// let (x, c) = (tape.scalar(2.0), tape.column(&[1.0, 2.0]));
+    /// assert!((x * c).requires_grad() && !c.exp().requires_grad());
+    /// ```
+    pub fn requires_grad(&self) -> bool {
+        self.handle().is_some_and(|(tape, id)| tape.requires_grad(id))
+    }
+
     /// The tape and the node's number, unless this is a bare constant.
     pub(super) fn handle(&self) -> Option<(&'t Tape<T>, u32)> {
         match self.0 {

@@ -4,7 +4,8 @@ use super::Fit;
 use crate::error::{Error, Result};
 use crate::kl_weight::KlWeight;
 use crate::optim::Schedule;
-use crate::scope::Plates;
+use crate::posterior::gradients_of_a_draw;
+use crate::scope::{Discovered, Plates};
 use probity_autodiff::Scalar;
 
 impl<T: Scalar> Fit<T> {
@@ -17,6 +18,28 @@ impl<T: Scalar> Fit<T> {
             return Err(Error::Setting { setting: "minibatch", problem: problem.into() });
         }
         Ok(rows >= plates.largest)
+    }
+
+    /// By how many draws the guide of a fit by stochastic gradients is checked, if the objective
+    /// was the true one and the check costs no more than half of the fit's gradients, or some
+    /// seconds.
+    pub(super) fn draws_to_check(&self, found: &Discovered, gradients: usize) -> Option<usize> {
+        const FEWEST: f64 = 64.0;
+        const MOST: f64 = 1024.0;
+        /// Numbers on the tape, in all gradients of a check, that any fit may have.
+        const NUMBERS: f64 = 2e8;
+        const ENTRIES: usize = 20_000;
+        let d = found.layout.dim();
+        let true_objective = !matches!(self.kl_weight, KlWeight::Tempered(_));
+        if !self.checked || !true_objective || !(1..=ENTRIES).contains(&d) {
+            return None;
+        }
+        // Of all data.
+        let rows = found.plates.largest.max(1) as f64;
+        let share = self.minibatch.map_or(1.0, |batch| (batch as f64 / rows).min(1.0));
+        let allowed = (0.5 * gradients as f64 * share).max(NUMBERS / found.size.max(1) as f64);
+        let draws = (allowed / gradients_of_a_draw(d) as f64).min(MOST);
+        (draws >= FEWEST).then_some(draws as usize)
     }
 
     pub(super) fn check(&self) -> Result {

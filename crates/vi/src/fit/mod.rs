@@ -1,7 +1,9 @@
 //! Fitting a guide to a model by stochastic gradients of the ELBO.
 
 mod check;
+mod parameterisations;
 mod run;
+mod sampled;
 mod solved;
 
 pub(crate) use solved::quantities;
@@ -12,7 +14,7 @@ use crate::error::Result;
 use crate::guide::Guide;
 use crate::guides::{FullRank, MeanField};
 use crate::kl_weight::KlWeight;
-use crate::ladder::{Ladder, Stands};
+use crate::ladder::{CHAINS, Ladder, Stands};
 use crate::layout::Layout;
 use crate::model::Model;
 #[cfg(feature = "progress")]
@@ -20,21 +22,24 @@ use crate::observer::Progress;
 use crate::observer::{Observer, StepInfo};
 use crate::optim::{Adam, Optimizer, OptimizerState, Schedule};
 use crate::posterior::Posterior;
-use crate::report::{Method, Report};
+use crate::report::{Method, Report, Stopped};
 use crate::scope::{Estimator, Minibatches, discover_start};
 use crate::stopping_rule::StoppingRule;
 use probity_autodiff::{Key, Params, Scalar};
 use run::State;
+use sampled::Sampled;
+use solved::Solved;
 use std::time::{Duration, Instant};
 
 /// Fits a posterior, without settings, and says whether to believe it.
 ///
 /// Where all data are used at once and the unconstrained numbers are at most 200, the best Gaussian
 /// is solved for ([`Method::Solved`](crate::Method::Solved)). Its draws are corrected by importance
-/// weights, or where these do not hold replaced by chains that start from it, and
-/// [`Posterior::verdict`] grades the result. Otherwise a mean-field Gaussian follows stochastic
-/// gradients, with a rate and a number of steps that are chosen by the fit; it has no verdict. The
-/// report says which, and what its end means ([`Stopped`](crate::Stopped)).
+/// weights, or where these do not hold replaced by chains that start from it. Models of up to 5000
+/// numbers are [sampled](crate::Method::Sampled) by chains at once. Otherwise a mean-field Gaussian
+/// follows stochastic gradients, with a rate and a number of steps that are chosen by the fit. The
+/// report says which, and what its end means ([`Stopped`](crate::Stopped));
+/// [`Posterior::verdict`] grades the result.
 ///
 /// ```
 /// use probity_vi::{fit, Scope};
@@ -88,6 +93,10 @@ pub struct Fit<T: Scalar = f64> {
     elbo_draws: usize,
     history_every: usize,
     time_limit: Option<Duration>,
+    /// The most unconstrained numbers for which chains stand.
+    sample_up_to: usize,
+    /// Whether a fit by stochastic gradients is checked.
+    checked: bool,
     /// Where parameters start that have a name and a size in common with these.
     start: Option<Params<T>>,
     /// Something was set that only makes sense for steps by stochastic gradients.
@@ -116,6 +125,8 @@ impl<T: Scalar> Default for Fit<T> {
             elbo_draws: 1000,
             history_every: 1,
             time_limit: None,
+            sample_up_to: 5000,
+            checked: true,
             start: None,
             stochastic: false,
         }
@@ -251,6 +262,24 @@ impl<T: Scalar> Fit<T> {
         self
     }
 
+    /// Up to how many unconstrained numbers a fit without settings runs chains. Up to 200 it
+    /// solves for the best Gaussian, in any case; beyond this number, or if the model has more than
+    /// a million numbers on the tape, a mean field follows stochastic gradients. Default 5000; with 0
+    /// there are no such chains.
+    pub fn sample_up_to(mut self, dim: usize) -> Self {
+        self.sample_up_to = dim;
+        self
+    }
+
+    /// Whether a fit by stochastic gradients ends with a verdict, by
+    /// [`check_by_drift`](Posterior::check_by_drift). That takes some hundred to some thousand
+    /// gradients on all data, and is left out where that is much more than the fit itself took.
+    /// Default true.
+    pub fn checked(mut self, checked: bool) -> Self {
+        self.checked = checked;
+        self
+    }
+
     /// Starts where another fit ended: every [parameter](Posterior::params) of the guide and of the
     /// model that has the name and the shape of one of these starts there, all others where they
     /// would start anyway. So a model may be fitted in stages, from a simple form of it to the
@@ -295,10 +324,13 @@ impl<T: Scalar> Fit<T> {
         observers: &mut [&mut dyn Observer],
     ) -> Result<Posterior<M, T>> {
         let elbo_draws = self.elbo_draws;
-        let Fitted { layout, guide, params, corrected, history, report, key } =
+        let Fitted { layout, guide, params, corrected, checks, history, report, key } =
             fitted(self, &model, observers)?;
         let mut posterior = Posterior::new(model, layout, guide, params, history, report, key);
         posterior.set_corrected(corrected);
+        if let Some(draws) = checks {
+            posterior.set_verdict(posterior.check_by_drift(draws)?);
+        }
         posterior.estimate_elbo(elbo_draws)?;
         Ok(posterior)
     }
@@ -310,6 +342,8 @@ struct Fitted<T: Scalar> {
     guide: Box<dyn Guide<T>>,
     params: Params<T>,
     corrected: Option<Corrected>,
+    /// By how many draws the guide is to be checked.
+    checks: Option<usize>,
     history: Vec<StepInfo>,
     report: Report,
     key: Key,
@@ -347,9 +381,11 @@ probity_autodiff::precompiled! {
             Some(c) => fit.solved(model, &found, &mut state, observers, c, key)?,
             None => None,
         };
-        let taken = match &solved {
-            Some(solved) => Ok((solved.outcome.iterations, solved.stopped)),
-            None => fit.steps_taken(model, &mut state, observers),
+        let sampled = if fit.could_sample(&found) { fit.sampled(model, &found, &mut state, key)? } else { None };
+        let taken = match (&solved, &sampled) {
+            (Some(solved), _) => Ok((solved.outcome.iterations, solved.stopped)),
+            (None, Some(sampled)) => Ok((sampled.corrected.len(), Stopped::AllSteps)),
+            (None, None) => fit.steps_taken(model, &mut state, observers),
         };
         observers.iter_mut().for_each(|o| o.done());
         let (steps, stopped) = taken?;
@@ -359,22 +395,47 @@ probity_autodiff::precompiled! {
         }
         let drawn = layout.sites.iter().filter(|s| s.weights_drawn);
         let (redrawn, redrawn_for) = state.engine.redrawn();
-        let (verdict, corrected) = match &solved {
-            Some(solved) => (Some(solved.verdict.clone()), solved.corrected.clone()),
-            None => (None, None),
+        let gradients = match (&solved, &sampled) {
+            (Some(solved), _) => solved.gradients,
+            (None, Some(sampled)) => sampled.gradients,
+            (None, None) => steps * fit.draws,
+        };
+        let checks = match (&solved, &sampled) {
+            // Whoever ended the fit does not wait for a check.
+            (None, None) if !matches!(stopped, Stopped::ByObserver | Stopped::TimeLimit) => {
+                fit.draws_to_check(&found, gradients)
+            }
+            _ => None,
+        };
+        let (method, draws) = match (&solved, &sampled) {
+            (Some(solved), _) => (Method::Solved, solved.outcome.draws),
+            (None, Some(_)) => (Method::Sampled, CHAINS),
+            (None, None) => (Method::Stochastic, fit.draws),
+        };
+        let non_centred = match (&solved, &sampled) {
+            (Some(Solved { non_centred, .. }), _) | (None, Some(Sampled { non_centred, .. })) => {
+                non_centred.iter().map(|index| layout.sites[*index].name.clone()).collect()
+            }
+            (None, None) => Vec::new(),
+        };
+        let (verdict, corrected) = match (&solved, sampled) {
+            (Some(solved), _) => (Some(solved.verdict.clone()), solved.corrected.clone()),
+            (None, Some(sampled)) => (Some(sampled.verdict), Some(sampled.corrected)),
+            (None, None) => (None, None),
         };
         let report = Report {
             verdict,
             k_hat: solved.as_ref().map(|s| s.k_hat),
+            non_centred,
             stands: corrected.as_ref().map_or(Stands::Guide, |c| c.stands),
             guide: fit.guide.name().into(),
-            method: if solved.is_some() { Method::Solved } else { Method::Stochastic },
+            method,
             steps,
             stopped,
             movement: solved.as_ref().map(|s| s.outcome.moved.0.max(s.outcome.moved.1)),
             narrowed: solved.as_ref().and_then(|s| s.narrowed(&layout)),
-            draws: solved.as_ref().map_or(fit.draws, |s| s.outcome.draws),
-            gradients: solved.as_ref().map_or(steps * fit.draws, |s| s.gradients),
+            draws,
+            gradients,
             seed: fit.seed,
             minibatch: fit.minibatch.filter(|_| !whole),
             shuffled: fit.shuffle,
@@ -387,6 +448,15 @@ probity_autodiff::precompiled! {
             elbo: None,
             elbo_tail: None,
         };
-        Ok(Fitted { layout, guide: fit.guide, params: state.params, corrected, history: state.history, report, key })
+        Ok(Fitted {
+            layout,
+            guide: fit.guide,
+            params: state.params,
+            corrected,
+            checks,
+            history: state.history,
+            report,
+            key,
+        })
     }
 }

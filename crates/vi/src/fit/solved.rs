@@ -1,6 +1,7 @@
 //! A fit that solves for the best Gaussian: all data, fixed draws, Newton steps.
 
 use super::Fit;
+use super::parameterisations::{Best, best_of_both, standardised_start};
 use super::run::{State, told};
 use crate::corrected::Corrected;
 use crate::draws::entry_name;
@@ -28,6 +29,9 @@ const MOST: usize = 200;
 const TOLERANCE: f64 = 0.04;
 /// The same for a Gaussian whose draws are corrected.
 const CORRECTED_TOLERANCE: f64 = 0.1;
+/// The most numbers that a model may have on the tape for chains to be run: some ten thousand
+/// gradients are to take seconds.
+const LARGEST: usize = 1_000_000;
 /// The most gradients of one solution.
 const GRADIENTS: usize = 400_000;
 
@@ -41,14 +45,26 @@ impl<T: Scalar> Fit<T> {
 
     /// Whether this fit solves for a Gaussian, if its guide is one.
     pub(super) fn could_solve(&self, layout: &Layout) -> bool {
+        (1..=MOST).contains(&layout.dim()) && self.is_exact(layout)
+    }
+
+    /// Whether chains stand instead of a guide: the conditions of a solution but for the number of
+    /// coordinates, no guide was chosen, and a gradient is not a very long computation.
+    pub(super) fn could_sample(&self, found: &Discovered) -> bool {
+        let wide = (MOST + 1..=self.sample_up_to).contains(&found.layout.dim());
+        wide && !self.chosen && found.size <= LARGEST && self.is_exact(&found.layout)
+    }
+
+    /// Whether the fit has all data and the true objective in double precision, nothing was set
+    /// that only makes sense for steps by stochastic gradients, and there are no point parameters.
+    fn is_exact(&self, layout: &Layout) -> bool {
         let stochastic = self.stochastic || self.steps.is_some() || self.minibatch.is_some();
         let true_objective = self.kl_weight == KlWeight::Full && self.estimator == Estimator::WeightSpace;
         let precise = TypeId::of::<T>() == TypeId::of::<f64>();
         // A point parameter has no place in the full-rank Gaussian from which the mean field has
         // its metric.
         let points = layout.sites().iter().any(|s| s.kind == SiteKind::Param);
-        let fits = (1..=MOST).contains(&layout.dim()) && !points;
-        fits && !stochastic && true_objective && precise
+        !points && !stochastic && true_objective && precise
     }
 
     /// Solves, and sets the guide. None if the density is not finite near the start.
@@ -61,7 +77,8 @@ impl<T: Scalar> Fit<T> {
         covariance: Covariance,
         key: Key,
     ) -> Result<Option<Solved>> {
-        let start = Gaussian::start(&found.layout, key.fold_in_str("start"))?;
+        let moments = found.layout.start_moments(key.fold_in_str("start"))?;
+        let start = Gaussian::diagonal(&moments.0, &moments.1);
         let joint = LogJoint::of(ByRef(model), found, key)?;
         let mut evaluator = Evaluator::new(&joint);
         let deadline = self.time_limit.map(|limit| Instant::now() + limit);
@@ -99,7 +116,22 @@ impl<T: Scalar> Fit<T> {
         let deadline = if ended { Some(Instant::now()) } else { deadline };
         let ladder = Ladder::new().budget(self.budget).deadline(deadline);
         let key = key.fold_in_str("ladder");
-        let answer = ladder.climb(&mut evaluator, &outcome.full, &start, &quantities, key)?;
+        let solving = evaluator.evaluations;
+        let climb = |evaluator: &mut Evaluator<'_>, ladder: &Ladder, non_centred: bool| {
+            if !non_centred {
+                return ladder.climb(evaluator, &outcome.full, &start, &quantities, key).map(Some);
+            }
+            let (mean, sd) = standardised_start(found, moments.clone());
+            let start = Gaussian::diagonal(&mean, &sd);
+            let key = key.fold_in_str("non-centred");
+            let settings = Settings { covariance: Covariance::Full, ..settings };
+            match solve_from(evaluator, &start, settings, key, &mut |_, _, _| true)? {
+                Some(outcome) => ladder.climb(evaluator, &outcome.full, &start, &quantities, key).map(Some),
+                None => Ok(None),
+            }
+        };
+        let best = best_of_both(&joint, found, &ladder, climb, |answer| answer.verdict.grade())?;
+        let Some(Best { answer, non_centred, gradients }) = best else { return Ok(None) };
         let stopped = if ladder.is_late() && !ended { Stopped::TimeLimit } else { stopped };
         let (mut verdict, mut corrected) = (answer.verdict.clone(), None);
         if self.chosen {
@@ -114,7 +146,8 @@ impl<T: Scalar> Fit<T> {
             verdict,
             corrected,
             k_hat: answer.k_hat,
-            gradients: evaluator.evaluations,
+            non_centred,
+            gradients: solving + gradients,
         }))
     }
 }
@@ -129,6 +162,8 @@ pub(super) struct Solved {
     pub(super) verdict: Verdict,
     pub(super) corrected: Option<Corrected>,
     pub(super) k_hat: f64,
+    /// The sites that the draws were found for in standardised numbers.
+    pub(super) non_centred: Vec<usize>,
     /// Gradients in all.
     pub(super) gradients: usize,
 }

@@ -23,7 +23,7 @@ pub(crate) use draws::fixed_draws;
 pub(crate) use solve::{Outcome, Settings, Watch, solve};
 
 use crate::error::Result;
-use crate::layout::{Layout, SiteKind};
+use crate::layout::Layout;
 use crate::linalg::Dense;
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::{DMatrix, DVector};
@@ -66,12 +66,7 @@ impl Gaussian {
     /// # Errors
     /// If a site's start does not fit its shape.
     pub(crate) fn start(layout: &Layout, key: Key) -> Result<Self> {
-        let (mut mean, mut sd) = (Vec::with_capacity(layout.dim()), Vec::with_capacity(layout.dim()));
-        for (i, site) in layout.sites().iter().enumerate().filter(|(_, site)| site.kind == SiteKind::Latent) {
-            let key = key.fold_in(i as u64);
-            mean.extend(site.start(key.fold_in(0))?);
-            sd.extend(site.start_scale(key.fold_in(1)));
-        }
+        let (mean, sd) = layout.start_moments(key)?;
         Ok(Self::diagonal(&mean, &sd))
     }
 

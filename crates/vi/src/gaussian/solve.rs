@@ -18,7 +18,7 @@ pub(crate) struct Settings {
     /// How far an independent set of draws may want to move a mean, in its standard deviations, and
     /// the logarithm of a standard deviation.
     pub(crate) tolerance: f64,
-    /// The most gradients.
+    /// The most gradients before a round of more draws.
     pub(crate) gradients: usize,
     /// When to end at the latest.
     pub(crate) deadline: Option<Instant>,
@@ -45,6 +45,8 @@ pub(crate) struct Outcome {
 /// ends the fit.
 pub(crate) type Watch<'a> = dyn FnMut(usize, f64, f64) -> bool + 'a;
 
+/// An ascent that does not converge ends after so many times the gradients that are allowed.
+const SPENT: usize = 4;
 /// The fewest pairs of draws.
 const FEWEST_PAIRS: usize = 16;
 
@@ -68,6 +70,10 @@ pub(crate) fn solve(
             return false;
         }
         iterations += 1;
+        // A Gaussian for which there is no optimum, as in a funnel's neck, is left where it is.
+        if gradients.get() > SPENT * settings.gradients {
+            return false;
+        }
         let late = settings.deadline.is_some_and(|deadline| Instant::now() >= deadline);
         told = late || !watch(iterations, value, moved);
         !told

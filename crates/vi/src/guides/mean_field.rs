@@ -32,6 +32,27 @@ impl MeanField {
         Self { form, ..Self::default() }
     }
 
+    /// Sets the parameters so that the guide has these means and standard deviations, in the order
+    /// of the layout.
+    pub(crate) fn assign_moments<T: Scalar>(
+        &self,
+        mean: &[f64],
+        sd: &[f64],
+        layout: &Layout,
+        params: &mut Params<T>,
+    ) {
+        for (site, ids) in layout.sites().iter().zip(&self.ids) {
+            let Some((loc, rho)) = *ids else { continue };
+            let (loc, rho) = (params.segment(loc).range(), params.segment(rho).range());
+            let x = params.as_mut_slice();
+            for i in 0..site.dim() {
+                let at = site.offset + i;
+                x[loc.start + i] = T::from_f64(mean[at]);
+                x[rho.start + i] = T::from_f64(self.form.rho(sd[at]));
+            }
+        }
+    }
+
     fn find_whole<T: Scalar>(&mut self, params: &Params<T>) {
         let piece = |ids: Vec<ParamId>| {
             let neighbours = |pair: &[ParamId]| {
@@ -111,16 +132,8 @@ impl<T: Scalar> Guide<T> for MeanField {
     }
 
     fn assign(&self, gaussian: &Gaussian, layout: &Layout, params: &mut Params<T>) {
-        for (site, ids) in layout.sites().iter().zip(&self.ids) {
-            let Some((loc, rho)) = *ids else { continue };
-            let (loc, rho) = (params.segment(loc).range(), params.segment(rho).range());
-            let x = params.as_mut_slice();
-            for i in 0..site.dim() {
-                let at = site.offset + i;
-                x[loc.start + i] = T::from_f64(gaussian.mean[at]);
-                x[rho.start + i] = T::from_f64(self.form.rho(gaussian.factor[(at, at)]));
-            }
-        }
+        let sd: Vec<f64> = gaussian.factor.diagonal().iter().copied().collect();
+        self.assign_moments(gaussian.mean.as_slice(), &sd, layout, params);
     }
 
     fn units(&self, params: &Params<T>, units: &mut [f64]) {

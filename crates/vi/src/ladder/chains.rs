@@ -1,56 +1,117 @@
-//! Chains in the metric of the Gaussian, until they agree or the budget is used up.
+//! Chains of the No-U-Turn sampler, until they agree or the budget is used up.
 
 use super::weigh::Weighted;
+use super::wide::wide;
 use super::{Answer, Evaluator, Ladder, Quantity, Stands, seed_of};
 use crate::diagnostics::{mean, psis};
 use crate::error::{Error, Result};
+use crate::gaussian::Gaussian;
 use crate::linalg::Covariance;
 use crate::nuts::{MetricKind, Nuts, Samples};
 use crate::target::{AnyTarget, Target};
-use crate::verdict::{Grade, Verdict, What};
+use crate::verdict::{Check, Grade, Verdict, What};
 use probity_autodiff::Key;
 use rand::seq::SliceRandom;
 use std::time::Instant;
 
-const CHAINS: usize = 4;
+/// How many chains.
+pub(crate) const CHAINS: usize = 4;
 /// Up to so many dimensions the whole covariance is learned anew from the chains.
 const LEARNED: usize = 50;
 /// A trajectory has at most 2^`DEPTH` - 1 steps.
 pub(crate) const DEPTH: usize = 9;
 
-/// None if no start has a finite density, or the time is over before the first chains are.
+/// How chains run.
+pub(super) struct Plan {
+    /// The first metric.
+    pub(super) metric: Covariance,
+    /// What is learned of it.
+    pub(super) learn: MetricKind,
+    pub(super) warmup: usize,
+    /// Draws of every chain in the first round.
+    pub(super) draws: usize,
+    /// d numbers for every start.
+    pub(super) starts: Vec<f64>,
+}
+
+/// Draws of chains, in random order, and whether to believe them.
+pub(crate) struct Chained {
+    pub(crate) points: Vec<f64>,
+    pub(crate) verdict: Verdict,
+}
+
+/// Chains after weights that do not hold: from the Gaussians that were found, in the metric of the
+/// first; beyond [`LEARNED`] dimensions, if there is one Gaussian, as on wide targets first, because
+/// a Gaussian that misses the typical set is a bad metric that cannot be learned anew. None if no
+/// start has a finite density, or the time is over before the first chains are.
 pub(super) fn chains(
     ladder: &Ladder,
     evaluator: &mut Evaluator<'_>,
     weighted: &Weighted,
+    start: &Gaussian,
     quantities: &[Quantity],
     key: Key,
 ) -> Result<Option<Answer>> {
-    let d = evaluator.dim();
-    let Ok(metric) = weighted.gaussians[0].cholesky() else { return Ok(None) };
+    let answer = |Chained { points, verdict }| {
+        let gaussian = weighted.gaussians[0].clone();
+        let (stands, k_hat) = (Stands::Chains, weighted.psis.k_hat);
+        Answer { gaussian, points, stands, verdict, k_hat, evaluations: 0 }
+    };
+    let many = evaluator.dim() > LEARNED;
+    let mut first = None;
+    if many && weighted.gaussians.len() == 1 {
+        let sd = start.sd();
+        let start = |_| Ok((start.mean.as_slice().to_vec(), sd.as_slice().to_vec()));
+        first = wide(ladder, evaluator, &start, quantities, key.fold_in_str("wide"))?;
+        let done = first.as_ref().is_some_and(|c| c.verdict.grade() == Grade::A);
+        if done || ladder.one_round || evaluator.evaluations > ladder.budget || ladder.is_late() {
+            return Ok(first.map(answer));
+        }
+    }
+    let Ok(metric) = weighted.gaussians[0].cholesky() else { return Ok(first.map(answer)) };
     let starts = weighted.starts(CHAINS, key.fold_in_str("starts"));
     if starts.is_empty() {
-        return Ok(None);
+        return Ok(first.map(answer));
     }
-    let (learn, warmup) = if d <= LEARNED { (MetricKind::Dense, 250) } else { (MetricKind::Fixed, 150) };
-    let mut best: Option<Answer> = None;
-    let (mut draws, mut acceptance) = (1000, 0.9);
+    let (learn, warmup) = if many { (MetricKind::Fixed, 150) } else { (MetricKind::Dense, 250) };
+    let plan = Plan { metric: Covariance::Dense(metric), learn, warmup, draws: 1000, starts };
+    let second = run(ladder, evaluator, &plan, quantities, key)?;
+    let better = match (first, second) {
+        (Some(a), Some(b)) => Some(if b.verdict.grade() < a.verdict.grade() { b } else { a }),
+        (a, b) => a.or(b),
+    };
+    Ok(better.map(answer))
+}
+
+/// Runs chains, with smaller steps where they diverge and more draws where they are slow. None if
+/// the time is over before the first ones are done.
+pub(super) fn run(
+    ladder: &Ladder,
+    evaluator: &mut Evaluator<'_>,
+    plan: &Plan,
+    quantities: &[Quantity],
+    key: Key,
+) -> Result<Option<Chained>> {
+    let d = evaluator.dim();
+    let mut best: Option<Chained> = None;
+    let (mut draws, mut acceptance) = (plan.draws, 0.9);
     for round in 0.. {
         let nuts = Nuts::new()
             .chains(CHAINS)
-            .metric(Covariance::Dense(metric.clone()))
-            .learn(learn)
-            .warmup(warmup)
+            .metric(plan.metric.clone())
+            .learn(plan.learn)
+            .warmup(plan.warmup)
             .draws(draws)
             .acceptance(acceptance)
             .max_depth(DEPTH)
             .seed(seed_of(key.fold_in(round)));
         let before = evaluator.evaluations;
         let target = Timed { target: evaluator.target().clone(), deadline: ladder.deadline };
-        let samples = match nuts.run(&target, &starts) {
+        let mut samples = match nuts.run(&target, &plan.starts) {
             Err(_) if ladder.is_late() => break,
             done => done?,
         };
+        samples.chains.iter_mut().try_for_each(|chain| evaluator.to_answer(&mut chain.draws))?;
         evaluator.evaluations += samples.gradients();
         let cost = evaluator.evaluations - before;
         let verdict = grade(&samples, quantities);
@@ -59,9 +120,7 @@ pub(super) fn chains(
             || verdict.checks().iter().any(|c| c.what == What::RHat && c.grade > Grade::A);
         if best.as_ref().is_none_or(|b| verdict.grade() <= b.verdict.grade()) {
             let points = shuffled(&samples, d, key.fold_in_str("order"));
-            let gaussian = weighted.gaussians[0].clone();
-            let (stands, k_hat) = (Stands::Chains, weighted.psis.k_hat);
-            best = Some(Answer { gaussian, points, stands, verdict, k_hat, evaluations: 0 });
+            best = Some(Chained { points, verdict: verdict.clone() });
         }
         let done = best.as_ref().is_some_and(|b| b.verdict.grade() == Grade::A);
         let mut next = cost;
@@ -74,7 +133,13 @@ pub(super) fn chains(
         } else {
             break;
         }
-        if done || evaluator.evaluations + next > ladder.budget || ladder.is_late() {
+        // In a funnel more of the same does not help.
+        let bad = |c: &Check| match c.what {
+            What::Divergences | What::Energy => c.grade > Grade::A,
+            _ => c.grade > Grade::B,
+        };
+        let leave = ladder.one_round && verdict.checks().iter().any(bad);
+        if done || leave || evaluator.evaluations + next > ladder.budget || ladder.is_late() {
             break;
         }
     }
@@ -83,9 +148,9 @@ pub(super) fn chains(
 
 /// A target that fails once the time is over, and so ends the chains.
 #[derive(Clone, Debug)]
-struct Timed<'a> {
-    target: AnyTarget<'a>,
-    deadline: Option<Instant>,
+pub(super) struct Timed<'a> {
+    pub(super) target: AnyTarget<'a>,
+    pub(super) deadline: Option<Instant>,
 }
 
 impl Target for Timed<'_> {

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::target::{AnyTarget, Target};
 use rayon::prelude::*;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// Copies of a target, one for each thread, and how often they were computed.
@@ -13,6 +14,17 @@ pub(crate) struct Evaluator<'a> {
     each: Duration,
     /// Points computed so far.
     pub(crate) evaluations: usize,
+    /// From the coordinates of the density to those of the answer, if these are others.
+    map: Option<Map<'a>>,
+}
+
+/// Maps points in place, d numbers each.
+struct Map<'a>(Box<dyn FnMut(&mut [f64]) -> Result + 'a>);
+
+impl fmt::Debug for Map<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Map")
+    }
 }
 
 impl<'a> Evaluator<'a> {
@@ -23,7 +35,19 @@ impl<'a> Evaluator<'a> {
     const BLOCK: usize = 16;
 
     pub(crate) fn new(target: &(impl Target + 'a)) -> Self {
-        Self { all: vec![AnyTarget::new(target.clone())], each: Duration::ZERO, evaluations: 0 }
+        let all = vec![AnyTarget::new(target.clone())];
+        Self { all, each: Duration::ZERO, evaluations: 0, map: None }
+    }
+
+    /// With answers in other coordinates than those of the density.
+    pub(crate) fn answering_in(mut self, map: impl FnMut(&mut [f64]) -> Result + 'a) -> Self {
+        self.map = Some(Map(Box::new(map)));
+        self
+    }
+
+    /// Points in the coordinates of the answer.
+    pub(crate) fn to_answer(&mut self, points: &mut [f64]) -> Result {
+        self.map.as_mut().map_or(Ok(()), |map| (map.0)(points))
     }
 
     pub(crate) fn target(&self) -> &AnyTarget<'a> {

@@ -15,10 +15,12 @@ mod proposal;
 mod rescue;
 mod tails;
 mod weigh;
+mod wide;
 
-pub(crate) use chains::{DEPTH, grade};
+pub(crate) use chains::{CHAINS, DEPTH, grade};
 pub(crate) use evaluator::Evaluator;
 pub(crate) use rescue::solve_from;
+pub(crate) use wide::wide;
 
 use crate::error::{Error, Result};
 use crate::gaussian::{Covariance, Gaussian, Settings};
@@ -100,11 +102,14 @@ pub struct Ladder {
     start: Option<(Vec<f64>, Vec<f64>)>,
     #[serde(skip)]
     deadline: Option<Instant>,
+    /// Chains that meet a funnel or other modes are not run again.
+    #[serde(skip)]
+    one_round: bool,
 }
 
 impl Default for Ladder {
     fn default() -> Self {
-        Self { seed: 0, budget: Self::BUDGET, start: None, deadline: None }
+        Self { seed: 0, budget: Self::BUDGET, start: None, deadline: None, one_round: false }
     }
 }
 
@@ -176,6 +181,12 @@ impl Ladder {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
+    /// Whether chains that meet a funnel or other modes are left at that.
+    pub(crate) fn one_round(mut self, one_round: bool) -> Self {
+        self.one_round = one_round;
+        self
+    }
+
     pub(crate) fn deadline(mut self, deadline: Option<Instant>) -> Self {
         self.deadline = deadline;
         self
@@ -232,19 +243,21 @@ impl Ladder {
         let degrees = tails::degrees_of_freedom(evaluator, &weighted.gaussians[0], quantities)?;
         verdict.check_each(What::TailDegrees, &degrees);
         verdict.check_each(What::ParetoKOfSquares, &weighted.k_of_squares(quantities));
-        let points = weighted.resampled(key.fold_in_str("resample"));
+        let mut points = weighted.resampled(key.fold_in_str("resample"));
         if verdict.grade() == Grade::A {
             let drift = drift::drift(evaluator, &points, &weighted.gaussians[0], key.fold_in_str("drift"))?;
             verdict.check_each(What::Drift, &drift);
         }
         let gaussian = weighted.gaussians[0].clone();
         let (k_hat, evaluations) = (weighted.psis.k_hat, evaluator.evaluations);
+        evaluator.to_answer(&mut points)?;
         let weighted_answer =
             Answer { gaussian, points, stands: Stands::Weighted, verdict, k_hat, evaluations };
         if weighted_answer.verdict.grade() == Grade::A {
             return Ok(weighted_answer);
         }
-        let mut chains = chains::chains(self, evaluator, &weighted, quantities, key.fold_in_str("chains"))?;
+        let mut chains =
+            chains::chains(self, evaluator, &weighted, start, quantities, key.fold_in_str("chains"))?;
         if let Some(chains) = &mut chains {
             chains.verdict.check_each(What::TailDegrees, &degrees);
         }
@@ -259,7 +272,7 @@ impl Ladder {
 }
 
 /// A seed of a method's own, from a key.
-fn seed_of(key: Key) -> u64 {
+pub(crate) fn seed_of(key: Key) -> u64 {
     use rand::Rng;
     key.rng().next_u64()
 }

@@ -68,6 +68,12 @@ pub(super) fn fixed_normal<'t, T: Scalar, D: Distribution<Var<'t, T>>>(prior: &D
     Some((loc.fixed()?, scale.fixed()?))
 }
 
+/// Whether a prior is a Normal with a scale that depends on other latent variables.
+pub(super) fn has_scale<'t, T: Scalar, D: Distribution<Var<'t, T>>>(prior: &D) -> bool {
+    let normal = prior.as_normal().filter(|_| matches!(prior.support(), Support::Real));
+    normal.is_some_and(|(_, scale)| scale.requires_grad())
+}
+
 /// The latent sites, if they can be drawn together: several of few numbers, with these priors.
 pub(super) fn sites(layout: &Layout, priors: &[Option<(f64, f64)>]) -> Option<Arc<[GaussianSite]>> {
     let latent = layout.sites.iter().enumerate().filter(|(_, site)| site.kind == SiteKind::Latent);

@@ -19,8 +19,9 @@ pub(crate) enum Mode<'t, T: Scalar> {
     /// prior's spread; one site may be moved to the edge of its prior.
     Start { dispersed: f64, moved: Option<Moved<'t>> },
     /// Read from a flat unconstrained vector; the log joint density is added up. Point parameters
-    /// stand at their start, by site number.
-    Point { u: Var<'t, T>, starts: &'t [Option<Arc<DMatrix<T>>>] },
+    /// stand at their start, by site number. Of the sites in `non_centred`, whose prior is a Normal,
+    /// the vector has the standardised numbers.
+    Point { u: Var<'t, T>, starts: &'t [Option<Arc<DMatrix<T>>>], non_centred: &'t [usize] },
     /// Drawn from the guide; the terms of the ELBO are added up.
     Elbo { guide: &'t dyn Guide<T>, params: &'t Params<T>, joint: Option<Joint<'t, T>>, draws: usize },
     /// Drawn from the prior, data drawn from the likelihood; the log density of these is added up.
@@ -90,6 +91,9 @@ pub(crate) struct Outcome<'t, T: Scalar> {
     pub plates: Plates,
     /// The latent sites whose start is not given by hand (in a first run).
     pub free: Vec<usize>,
+    /// The latent sites whose prior is a Normal with a scale that depends on other latent variables
+    /// (in a first run).
+    pub scaled: Vec<usize>,
     /// The numbers on the tape that only served to find starts.
     pub aside: usize,
     /// The site with the largest term of the ELBO, and the term (where a fault is looked for).
@@ -210,6 +214,9 @@ pub(crate) struct Discovered {
     pub plates: Plates,
     /// The latent sites whose start is not given by hand.
     pub free: Vec<usize>,
+    /// The latent sites whose prior is a Normal with a scale that depends on other latent variables:
+    /// those that can be written non-centred.
+    pub scaled: Vec<usize>,
 }
 
 /// A run in which latent variables are where a guide starts, at the middle of their priors.
@@ -223,9 +230,9 @@ probity_autodiff::precompiled! {
     pub(super) fn first_run<T>(model: &'a dyn Model<T>, key: Key, dispersed: f64) -> Result<Discovered> {
         let (tape, mut layout, mut prefix) = (Tape::new(), Layout::default(), String::new());
         let mode = Mode::Start { dispersed, moved: None };
-        let Outcome { priors, plates, free, aside, .. } =
+        let Outcome { priors, plates, free, scaled, aside, .. } =
             run(model, &tape, &mut layout, mode, Run::new(key, &mut prefix))?;
         let together = batched_draw::sites(&layout, &priors);
-        Ok(Discovered { layout, size: tape.size() - aside, together, plates, free })
+        Ok(Discovered { layout, size: tape.size() - aside, together, plates, free, scaled })
     }
 }

@@ -1,6 +1,6 @@
 //! What `sample`, `observe` and `param` do in each kind of run.
 
-use super::batched_draw::fixed_normal;
+use super::batched_draw::{fixed_normal, has_scale};
 use super::{Data, Mode, Scope};
 use crate::error::{Error, Result};
 use crate::guide::{Marginal, ScaleForm};
@@ -9,7 +9,7 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{
     Arg, ExpScale, Formula, Key, Real, Scalar, ScaleMap, SoftplusScale, Terms, Value, Var, formula,
 };
-use probity_distributions::{Distribution, KlMethod, Sample, Support};
+use probity_distributions::{Distribution, KlMethod, Normal, Sample, Support};
 
 /// `ln √(2πe)`, the entropy of a standard normal number.
 const NORMAL_ENTROPY: f64 = 1.418_938_533_204_672_7;
@@ -53,6 +53,9 @@ impl<'t, T: Scalar> Scope<'t, T> {
         let value = match self.mode {
             Mode::Start { .. } => {
                 self.out.priors.push(fixed_normal(prior));
+                if has_scale(prior) {
+                    self.out.scaled.push(index);
+                }
                 let moved = self.moved(index, prior);
                 let site = &self.layout.sites[index];
                 let (rows, cols) = site.unconstrained_shape();
@@ -60,15 +63,23 @@ impl<'t, T: Scalar> Scope<'t, T> {
                     Some(u) => u,
                     None => site.start(self.noise_key(index))?,
                 };
-                let u = self.tape.constant_with(rows, cols, |to| {
+                // A variable, so that what depends on it is known to.
+                let u = self.tape.variable_with(rows, cols, |to| {
                     to.iter_mut().zip(&u).for_each(|(to, u)| *to = T::from_f64(*u));
                 });
                 let value = prior.support().constrain(u).unwrap_or(u);
                 self.leave_moved(index, value);
                 value
             }
-            Mode::Point { u, .. } => {
+            Mode::Point { u, non_centred, .. } => {
                 let u = self.part(u, index);
+                if let Some((loc, scale)) = prior.as_normal().filter(|_| non_centred.contains(&index)) {
+                    // x = loc + scale u: the scale of the density and that of dx / du cancel.
+                    self.out.log_prior.add(Normal::standard().log_prob_sum(u), 1.0);
+                    let x = loc + scale * u;
+                    self.collect(index, x);
+                    return Ok(x);
+                }
                 let x = prior.support().constrain(u).unwrap_or(u);
                 self.out.log_prior.add(prior.log_prob_unconstrained(u, Terms::Sum), 1.0);
                 x

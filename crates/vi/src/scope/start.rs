@@ -263,7 +263,7 @@ fn at_start<T: Scalar>(model: &dyn Model<T>, found: Discovered, key: Key) -> Res
         starts.push(None);
     }
     let (tape, mut layout, mut prefix) = (Tape::new(), found.layout.clone(), String::new());
-    let mode = Mode::Point { u: tape.column(&u), starts: &starts };
+    let mode = Mode::Point { u: tape.column(&u), starts: &starts, non_centred: &[] };
     let density = match run(model, &tape, &mut layout, mode, Run::new(key, &mut prefix)) {
         Ok(out) => out.log_prior.mean() + out.log_likelihood.mean(),
         Err(Error::Parameter { .. } | Error::Numerical { .. }) => f64::NAN,

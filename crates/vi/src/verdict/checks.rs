@@ -20,6 +20,9 @@ pub enum What {
     /// How far a few transitions of an exact kernel move an entry's mean or standard deviation, in
     /// standard deviations, beyond the error of the draws.
     Drift,
+    /// The share of its proposals that the exact kernel accepts: one that stands still moves
+    /// nothing, whatever the draws.
+    DriftAcceptance,
     /// The rank-normalised split R̂ of an entry's chains.
     RHat,
     /// The smaller of the effective sample sizes of an entry's bulk and tails.
@@ -41,6 +44,9 @@ pub enum What {
     PredictedMean,
     /// The standard error of a predictive variance over chains, as a share of it.
     PredictedSpread,
+    /// How far an exact kernel moves a predictive mean, in standard deviations of the prediction, or
+    /// the logarithm of the standard deviation.
+    PredictedDrift,
 }
 
 /// A row of the table.
@@ -95,7 +101,14 @@ impl What {
                 0.15,
                 0.3,
                 "an exact kernel moves the draws by {} standard deviations",
-                "the draws are not from the posterior there",
+                "the draws are not from the posterior there: the fit is not at its end, or the guide's family cannot show it (a \
+                 mean field ignores correlations)",
+            ),
+            What::DriftAcceptance => at_least(
+                0.5,
+                0.25,
+                "an exact kernel accepts {} of its moves of the draws",
+                "the draws lie where the posterior is much narrower than the guide, or not smooth; nothing can be said of them",
             ),
             What::RHat => at_most(
                 1.01,
@@ -158,6 +171,12 @@ impl What {
                 0.5,
                 "chains predict variances with an error of {} of them",
                 "the chains are in different places and too few or too short: more chains, or more draws",
+            ),
+            What::PredictedDrift => at_most(
+                0.15,
+                0.3,
+                "an exact kernel moves predictions by {} of their standard deviation",
+                "the guide does not show how the posterior predicts there: draw the weights by chains (`sample`)",
             ),
         }
     }

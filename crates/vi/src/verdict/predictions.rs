@@ -46,6 +46,27 @@ impl Verdict {
         verdict.check_each(What::PredictedSpread, &spreads);
         verdict
     }
+
+    /// Of a guide over such coordinates: how far an exact kernel that moves its draws
+    /// ([`Posterior::pushed`](crate::Posterior::pushed)) with this acceptance changes what they
+    /// predict. Every input is an entry.
+    ///
+    /// # Panics
+    /// If lengths differ.
+    pub fn of_pushed(
+        inputs: impl IntoIterator<Item = String>,
+        acceptance: f64,
+        [before, after]: [&Predicted; 2],
+    ) -> Self {
+        let mut verdict = Self::new(inputs);
+        verdict.check(What::DriftAcceptance, acceptance);
+        let drift = |i: usize| {
+            let shift = (after.mean[i] - before.mean[i]).abs() / before.sd[i];
+            shift.max((after.sd[i] / before.sd[i]).ln().abs())
+        };
+        verdict.check_each(What::PredictedDrift, &(0..before.mean.len()).map(drift).collect::<Vec<_>>());
+        verdict
+    }
 }
 
 #[cfg(test)]
@@ -69,5 +90,18 @@ mod tests {
         // Standard error 1.5, standard deviation of all together the root of 1 + 1.5².
         assert!((verdict.value(What::PredictedMean).unwrap() - 1.5 / 3.25_f64.sqrt()).abs() < 1e-12);
         assert_eq!(of(&[chain(0.0, 1.0), chain(0.0, 5.0)]).grade(), Grade::C);
+    }
+
+    #[test]
+    fn a_guide_is_graded_by_how_its_predictions_move() {
+        let of = |acceptance: f64, after: Predicted| {
+            Verdict::of_pushed(["a".into(), "b".into()], acceptance, [&chain(0.0, 2.0), &after])
+        };
+        assert_eq!(of(0.9, chain(0.2, 2.0)).grade(), Grade::A);
+        let verdict = of(0.9, chain(0.5, 2.0));
+        assert_eq!((verdict.of("a"), verdict.of("b")), (Some(Grade::A), Some(Grade::B)));
+        assert_eq!(verdict.value(What::PredictedDrift), Some(0.25));
+        assert_eq!(of(0.9, chain(0.0, 1.0)).grade(), Grade::C);
+        assert_eq!(of(0.1, chain(0.0, 2.0)).grade(), Grade::C);
     }
 }

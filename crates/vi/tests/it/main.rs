@@ -25,3 +25,4 @@ mod simulation;
 mod site_data;
 mod sites;
 mod verdict;
+mod wide;

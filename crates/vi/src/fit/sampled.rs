@@ -1,0 +1,61 @@
+//! A fit of many coordinates by chains.
+
+use super::Fit;
+use super::parameterisations::{Best, best_of_both, standardised_start};
+use super::run::State;
+use super::solved::quantities;
+use crate::corrected::Corrected;
+use crate::error::Result;
+use crate::guide::Guide;
+use crate::guides::MeanField;
+use crate::ladder::{Evaluator, Ladder, Stands, wide};
+use crate::log_joint::LogJoint;
+use crate::model::{ByRef, Model};
+use crate::sampled::moments;
+use crate::scope::Discovered;
+use crate::verdict::Verdict;
+use probity_autodiff::{Key, Scalar};
+use std::time::Instant;
+
+/// What chains leave for the report.
+pub(super) struct Sampled {
+    pub(super) verdict: Verdict,
+    pub(super) corrected: Corrected,
+    /// The sites that the draws were found for in standardised numbers.
+    pub(super) non_centred: Vec<usize>,
+    pub(super) gradients: usize,
+}
+
+impl<T: Scalar> Fit<T> {
+    /// Runs the chains; the guide becomes the mean field with their means and standard deviations.
+    /// None if the time was over before the first ones were done.
+    pub(super) fn sampled(
+        &mut self,
+        model: &(dyn Model<T> + Sync),
+        found: &Discovered,
+        state: &mut State<T>,
+        key: Key,
+    ) -> Result<Option<Sampled>> {
+        let joint = LogJoint::of(ByRef(model), found, key)?;
+        let deadline = self.time_limit.map(|limit| Instant::now() + limit);
+        let ladder = Ladder::new().budget(self.budget).deadline(deadline);
+        let (key, quantities) = (key.fold_in_str("ladder"), quantities(&found.layout));
+        let run = |evaluator: &mut Evaluator<'_>, ladder: &Ladder, non_centred: bool| {
+            let start = |key: Key| {
+                let start = found.layout.start_moments(key)?;
+                Ok(if non_centred { standardised_start(found, start) } else { start })
+            };
+            wide(ladder, evaluator, &start, &quantities, key)
+        };
+        let best = best_of_both(&joint, found, &ladder, run, |chained| chained.verdict.grade())?;
+        let Some(Best { answer: chained, non_centred, gradients }) = best else { return Ok(None) };
+        let (dim, points) = (found.layout.dim(), chained.points);
+        let (mean, sd) = moments(&points, dim);
+        let mut guide = MeanField::new();
+        guide.restore(&found.layout, &state.params)?;
+        guide.assign_moments(&mean, &sd, &found.layout, &mut state.params);
+        self.guide = Box::new(guide);
+        let corrected = Corrected { dim, points, stands: Stands::Chains };
+        Ok(Some(Sampled { verdict: chained.verdict, corrected, non_centred, gradients }))
+    }
+}

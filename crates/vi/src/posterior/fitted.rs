@@ -1,0 +1,120 @@
+//! What was fitted, run again: draws of sites and terms of the ELBO.
+
+use crate::corrected::Corrected;
+use crate::draws::{Draws, SiteDraws};
+use crate::elbo::Elbo;
+use crate::error::{Error, Result};
+use crate::guide::Guide;
+use crate::layout::Layout;
+use crate::model::Model;
+use crate::scope::{Mode, Run, run};
+use probity_autodiff::{Key, Params, Scalar, Tape, Threads};
+use rayon::prelude::*;
+
+/// What was fitted, without the model.
+#[derive(Clone, Copy)]
+pub(super) struct Fitted<'a, T: Scalar> {
+    pub(super) layout: &'a Layout,
+    pub(super) guide: &'a dyn Guide<T>,
+    pub(super) params: &'a Params<T>,
+    pub(super) corrected: Option<&'a Corrected>,
+    pub(super) key: Key,
+}
+
+impl<T: Scalar> Fitted<'_, T> {
+    /// `f` for the keys of `n` draws, on several threads, each with its own tape; the results in
+    /// order. A draw at which the arithmetic of the model fails is drawn anew, as in a fit.
+    pub(super) fn collect<O: Send>(
+        &self,
+        n: usize,
+        key: Key,
+        f: impl Fn(&Tape<T>, &mut Layout, &mut String, usize, Key) -> Result<O> + Sync,
+    ) -> Result<Vec<O>> {
+        const PIECE: usize = 16;
+        const ATTEMPTS: u64 = 100;
+        let piece = |piece: usize| {
+            let (mut tape, mut layout, mut prefix) = (Tape::new(), self.layout.clone(), String::new());
+            (piece * PIECE..((piece + 1) * PIECE).min(n))
+                .map(|i| {
+                    let key = key.fold_in(i as u64);
+                    let mut attempt = 0;
+                    loop {
+                        tape.reset();
+                        let key = if attempt == 0 { key } else { key.fold_in_str("again").fold_in(attempt) };
+                        // A draw that fails is followed by one that is not in use before the last.
+                        match f(&tape, &mut layout, &mut prefix, i + attempt as usize * n, key) {
+                            Err(Error::Numerical { .. }) if attempt < ATTEMPTS => attempt += 1,
+                            done => return done,
+                        }
+                    }
+                })
+                .collect()
+        };
+        let pieces: Vec<Result<Vec<O>>> =
+            Threads::default().during(|| (0..n.div_ceil(PIECE)).into_par_iter().map(piece).collect());
+        let mut all = Vec::with_capacity(n);
+        for piece in pieces {
+            all.extend(piece?);
+        }
+        Ok(all)
+    }
+}
+
+probity_autodiff::precompiled! {
+    pub(super) fn predict_sites<T>(
+        fitted: Fitted<'a, T>,
+        model: &'a (dyn Model<T> + Sync),
+        n: usize,
+        wanted: &'a (dyn Fn(&str) -> bool + Sync),
+    ) -> Result<Draws> {
+        let key = fitted.key.fold_in_str("draws");
+        let all = fitted.collect(n, key, |tape, layout, prefix, i, key| {
+            tape.bind(fitted.params);
+            let joint = match fitted.corrected {
+                Some(corrected) => Some(corrected.joint(tape, i)),
+                None => fitted.guide.joint(tape, fitted.params, key.split().1),
+            };
+            let mode = Mode::Predict { guide: fitted.guide, params: fitted.params, joint };
+            let mut how = Run::new(key, prefix);
+            how.collecting = true;
+            let out = run(model, tape, layout, mode, how)?;
+            let read = |(index, var): &(usize, probity_autodiff::Var<'_, T>)| {
+                (*index, var.shape(), var.read(|x| x.iter().map(|v| v.to_f64()).collect::<Vec<_>>()))
+            };
+            let kept = |(index, _): &&(usize, _)| wanted(&fitted.layout.sites[*index].name);
+            Ok(out.collected.iter().flatten().filter(kept).map(read).collect::<Vec<_>>())
+        })?;
+        let mut sites: Vec<SiteDraws> = Vec::new();
+        for draw in all {
+            for (at, (index, shape, values)) in draw.into_iter().enumerate() {
+                match sites.get_mut(at) {
+                    Some(site) if site.shape == shape => site.values.extend(values),
+                    Some(site) => {
+                        let problem = "its shape changes from draw to draw".into();
+                        return Err(Error::ModelChanged { site: site.name.clone(), problem });
+                    }
+                    None => {
+                        let site = &fitted.layout.sites[index];
+                        let (name, kind) = (site.name.clone(), site.kind);
+                        sites.push(SiteDraws { name, kind, shape, values });
+                    }
+                }
+            }
+        }
+        Ok(Draws { sites, n })
+    }
+}
+
+probity_autodiff::precompiled! {
+    /// The terms of the ELBO, one a draw.
+    pub(super) fn elbo_terms<T>(fitted: Fitted<'a, T>, model: &'a (dyn Model<T> + Sync), n: usize) -> Result<Vec<f64>> {
+        let key = fitted.key.fold_in_str("elbo");
+        fitted.collect(n, key, |tape, layout, prefix, _, key| {
+            tape.bind(fitted.params);
+            let joint = fitted.guide.joint(tape, fitted.params, key.split().1);
+            let mode = Mode::Elbo { guide: fitted.guide, params: fitted.params, joint, draws: n };
+            let out = run(model, tape, layout, mode, Run::new(key, prefix))?;
+            Ok(Elbo { log_likelihood: out.log_likelihood.mean(), kl: out.kl.mean() }.value())
+        })
+    }
+}

@@ -18,6 +18,8 @@ use std::time::Instant;
 pub(crate) const CHAINS: usize = 4;
 /// Up to so many dimensions the whole covariance is learned anew from the chains.
 const LEARNED: usize = 50;
+/// Up to so many it is the first metric that is tried.
+const METRIC: usize = 100;
 /// A trajectory has at most 2^`DEPTH` - 1 steps.
 pub(crate) const DEPTH: usize = 9;
 
@@ -41,7 +43,7 @@ pub(crate) struct Chained {
 }
 
 /// Chains after weights that do not hold: from the Gaussians that were found, in the metric of the
-/// first; beyond [`LEARNED`] dimensions, if there is one Gaussian, as on wide targets first, because
+/// first; beyond [`METRIC`] dimensions, if there is one Gaussian, as on wide targets first, because
 /// a Gaussian that misses the typical set is a bad metric that cannot be learned anew. None if no
 /// start has a finite density, or the time is over before the first chains are.
 pub(super) fn chains(
@@ -57,9 +59,8 @@ pub(super) fn chains(
         let (stands, k_hat) = (Stands::Chains, weighted.psis.k_hat);
         Answer { gaussian, points, stands, verdict, k_hat, evaluations: 0 }
     };
-    let many = evaluator.dim() > LEARNED;
     let mut first = None;
-    if many && weighted.gaussians.len() == 1 {
+    if evaluator.dim() > METRIC && weighted.gaussians.len() == 1 {
         let sd = start.sd();
         let start = |_| Ok((start.mean.as_slice().to_vec(), sd.as_slice().to_vec()));
         first = wide(ladder, evaluator, &start, quantities, key.fold_in_str("wide"))?;
@@ -73,7 +74,8 @@ pub(super) fn chains(
     if starts.is_empty() {
         return Ok(first.map(answer));
     }
-    let (learn, warmup) = if many { (MetricKind::Fixed, 150) } else { (MetricKind::Dense, 250) };
+    let (learn, warmup) =
+        if evaluator.dim() <= LEARNED { (MetricKind::Dense, 250) } else { (MetricKind::Fixed, 150) };
     let plan = Plan { metric: Covariance::Dense(metric), learn, warmup, draws: 1000, starts };
     let second = run(ladder, evaluator, &plan, quantities, key)?;
     let better = match (first, second) {

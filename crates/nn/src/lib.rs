@@ -26,6 +26,8 @@ mod layers;
 mod noise;
 pub mod prediction;
 mod prior;
+mod priors;
+pub mod recalibration;
 mod recommended;
 mod regression;
 mod sampling;
@@ -35,10 +37,14 @@ mod standardize;
 pub use activation::Activation;
 pub use classification::{Classification, ClassificationModel, FittedClassification};
 pub use error::{Error, Result};
-pub use layers::{Linear, Mlp, WeightInit};
+pub use layers::{
+    Conv1d, Conv2d, Dropout, Embedding, Grid, Gru, Layer, LayerNorm, Linear, Lstm, Mlp, Pool1d, Pool2d,
+    Residual, Sequence, Sequential, WeightInit,
+};
 pub use noise::Noise;
 pub use prediction::{ClassificationPrediction, RegressionPrediction};
 pub use prior::{Prior, PriorFamily, PriorScale, WeightPrior};
+pub use priors::{LayerPrior, Pretrained, RegularizedHorseshoe, Weights};
 pub use recommended::{Recommended, fit_regression};
 pub use regression::{FittedRegression, Regression, RegressionModel, Scales};
 pub use standardize::Standardizer;

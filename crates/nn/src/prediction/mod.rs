@@ -1,5 +1,6 @@
 //! Typed predictions: posterior draws at new inputs, what they say, and how well they said it.
 
+mod calibration;
 mod classification;
 mod error;
 mod mixture;
@@ -7,7 +8,7 @@ mod regression;
 
 pub use classification::{ClassificationPrediction, ClassificationScores};
 pub use error::PredictionError;
-pub(crate) use error::check_labels;
+pub(crate) use error::{check_labels, check_length, check_level};
 pub use regression::{RegressionPrediction, RegressionScores};
 
 /// The mean of the entries, exact where they are all equal; NaN of none.

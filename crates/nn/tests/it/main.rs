@@ -3,6 +3,7 @@
 mod files;
 mod networks;
 mod prediction;
+mod recalibration;
 mod robust;
 mod sampling;
 mod scores;

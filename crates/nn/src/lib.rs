@@ -22,7 +22,10 @@ mod data;
 mod defaults;
 mod error;
 mod file;
+pub mod heads;
 mod layers;
+mod meter;
+mod network;
 mod noise;
 pub mod prediction;
 mod prior;
@@ -41,8 +44,10 @@ pub use layers::{
     Conv1d, Conv2d, Dropout, Embedding, Grid, Gru, Layer, LayerNorm, Linear, Lstm, Mlp, Pool1d, Pool2d,
     Residual, Sequence, Sequential, WeightInit,
 };
+pub use meter::{Meter, MeterRow, SnrHistogram, pruned};
+pub use network::{FittedNetwork, Network, NetworkModel, RowStream};
 pub use noise::Noise;
-pub use prediction::{ClassificationPrediction, RegressionPrediction};
+pub use prediction::{ClassificationPrediction, Prediction, RegressionPrediction};
 pub use prior::{Prior, PriorFamily, PriorScale, WeightPrior};
 pub use priors::{LayerPrior, Pretrained, RegularizedHorseshoe, Weights};
 pub use recommended::{Recommended, fit_regression};

@@ -5,11 +5,14 @@ mod classification;
 mod error;
 mod mixture;
 mod regression;
+mod typed;
 
 pub use classification::{ClassificationPrediction, ClassificationScores};
 pub use error::PredictionError;
 pub(crate) use error::{check_labels, check_length, check_level};
 pub use regression::{RegressionPrediction, RegressionScores};
+pub use typed::Prediction;
+pub(crate) use typed::{bisect, matrix};
 
 /// The mean of the entries, exact where they are all equal; NaN of none.
 ///

@@ -1,9 +1,12 @@
 //! The tests of this crate in one binary: a module a file.
 
 mod files;
+mod heads;
+mod layers;
 mod networks;
 mod prediction;
 mod recalibration;
 mod robust;
 mod sampling;
 mod scores;
+mod streams;

@@ -3,7 +3,7 @@
 use super::WeightInit;
 use super::grid::Sequence;
 use super::layer::{Layer, check_columns, takes};
-use super::sequence::{Recurrent, gathered, recurrent};
+use super::sequence::{Recurrent, States, recurrent};
 use super::weights::with_priors;
 use crate::error::Error;
 use crate::prior::Prior;
@@ -79,17 +79,17 @@ impl<T: Scalar, P: LayerPrior, B: LayerPrior> Layer<T> for Gru<P, B> {
             let priors = (self.weight_prior.as_ref(), self.bias_prior.as_ref(), self.init);
             let Recurrent { driven, recurrent } = recurrent(s, x, (channels, steps), (h, 3 * h), priors)?;
             let (gates, candidate) = (recurrent.cols(0..2 * h), recurrent.cols(2 * h..3 * h));
-            let mut states: Vec<Var<'t, T>> = Vec::with_capacity(steps);
+            let mut states = States::new(self.all);
             for step in 0..steps {
                 let now = driven.rows(n * step..n * (step + 1));
                 let (open, new) = (now.cols(0..2 * h), now.cols(2 * h..3 * h));
-                let next = match states.last() {
+                let next = match states.last {
                     // The state is 0.
                     None => Var::map(
                         formula!(|update, new| (-update).sigmoid() * new.tanh()),
                         [open.cols(h..2 * h), new],
                     ),
-                    Some(&state) => {
+                    Some(state) => {
                         let open = (open + state.matmul(gates)).sigmoid();
                         let kept = (open.cols(0..h) * state).matmul(candidate);
                         let mix = formula!(|update, state, new, kept| {
@@ -100,7 +100,7 @@ impl<T: Scalar, P: LayerPrior, B: LayerPrior> Layer<T> for Gru<P, B> {
                 };
                 states.push(next);
             }
-            Ok(gathered(&states, self.all).unwrap_or(x))
+            Ok(states.result().unwrap_or(x))
         })
     }
 }

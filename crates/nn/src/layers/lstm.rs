@@ -3,7 +3,7 @@
 use super::WeightInit;
 use super::grid::Sequence;
 use super::layer::{Layer, check_columns, takes};
-use super::sequence::{Recurrent, gathered, recurrent};
+use super::sequence::{Recurrent, States, recurrent};
 use super::weights::with_priors;
 use crate::error::Error;
 use crate::prior::Prior;
@@ -79,10 +79,10 @@ impl<T: Scalar, P: LayerPrior, B: LayerPrior> Layer<T> for Lstm<P, B> {
             let priors = (self.weight_prior.as_ref(), self.bias_prior.as_ref(), self.init);
             let Recurrent { driven, recurrent } = recurrent(s, x, (channels, steps), (h, 4 * h), priors)?;
             let mut cell: Option<Var<'t, T>> = None;
-            let mut states: Vec<Var<'t, T>> = Vec::with_capacity(steps);
+            let mut states = States::new(self.all);
             for step in 0..steps {
                 let now = driven.rows(n * step..n * (step + 1));
-                let now = match states.last() {
+                let now = match states.last {
                     None => now,
                     Some(state) => now + state.matmul(recurrent),
                 };
@@ -100,7 +100,7 @@ impl<T: Scalar, P: LayerPrior, B: LayerPrior> Layer<T> for Lstm<P, B> {
                     .push(Var::map(formula!(|output, cell| output.sigmoid() * cell.tanh()), [part(3), next]));
                 cell = Some(next);
             }
-            Ok(gathered(&states, self.all).unwrap_or(x))
+            Ok(states.result().unwrap_or(x))
         })
     }
 }

@@ -30,9 +30,32 @@ pub(super) fn recurrent<'t, T: Scalar, P: LayerPrior, B: LayerPrior>(
     Ok(Recurrent { driven: x.reshape(rows, channels).affine(input, bias), recurrent })
 }
 
-/// The last state (n × state), or all of them (n × (state · steps), the step running fastest).
-pub(super) fn gathered<'t, T: Scalar>(states: &[Var<'t, T>], all: bool) -> Option<Var<'t, T>> {
-    let last = states.last()?;
-    let (n, width) = last.shape();
-    if all { Some(Var::concat_rows(states).reshape(n, width * states.len())) } else { Some(*last) }
+/// The states that become the result.
+pub(super) struct States<'t, T: Scalar> {
+    pub last: Option<Var<'t, T>>,
+    /// All of them, if they are wanted: without, nothing is allocated.
+    all: Option<Vec<Var<'t, T>>>,
+}
+
+impl<'t, T: Scalar> States<'t, T> {
+    pub fn new(all: bool) -> Self {
+        Self { last: None, all: all.then(Vec::new) }
+    }
+
+    pub fn push(&mut self, state: Var<'t, T>) {
+        self.last = Some(state);
+        if let Some(all) = &mut self.all {
+            all.push(state);
+        }
+    }
+
+    /// The last state (n × state), or all of them (n × (state · steps), the step running fastest).
+    pub fn result(&self) -> Option<Var<'t, T>> {
+        let last = self.last?;
+        let (n, width) = last.shape();
+        Some(match &self.all {
+            Some(all) => Var::concat_rows(all).reshape(n, width * all.len()),
+            None => last,
+        })
+    }
 }

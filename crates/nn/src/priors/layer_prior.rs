@@ -86,6 +86,7 @@ impl LayerPrior for Prior {
         let family = match name {
             "weight_prior" => self.resolve(s, "weight_prior_scale", shape),
             "bias_prior" => self.resolve(s, "bias_prior_scale", shape),
+            "recurrent_prior" => self.resolve(s, "recurrent_prior_scale", shape),
             other => self.resolve(s, &format!("{other}_scale"), shape),
         };
         Ok(family?.into())

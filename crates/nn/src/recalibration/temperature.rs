@@ -40,13 +40,12 @@ impl Temperature {
     pub fn of(probs: &DMatrix<f64>, labels: &[usize]) -> Result<Self, PredictionError> {
         check_labels(probs, labels)?;
         let logits = probs.map(|p| p.max(LEAST).ln());
-        // The derivative of the log score: the logit of the label less the mean one.
+        // The derivative of the log score: by how much the logit of the label is above the mean one,
+        // summed so that it keeps its sign when all the others are improbable.
         let slope = |inverse: f64| -> f64 {
             let p = powers(&logits, inverse);
-            let row = |(i, label): (usize, &usize)| {
-                logits[(i, *label)]
-                    - p.row(i).iter().zip(logits.row(i).iter()).map(|(p, l)| p * l).sum::<f64>()
-            };
+            let above = |i: usize, label: usize, k: usize| p[(i, k)] * (logits[(i, label)] - logits[(i, k)]);
+            let row = |(i, label): (usize, &usize)| (0..p.ncols()).map(|k| above(i, *label, k)).sum::<f64>();
             labels.iter().enumerate().map(row).sum()
         };
         let (mut low, mut high) = (-COLDEST.ln(), COLDEST.ln());

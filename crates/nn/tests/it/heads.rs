@@ -52,8 +52,9 @@ fn rows_are_what_is_observed<H: Head>(head: H, y: &DMatrix<f64>) {
     // The prediction is in single precision.
     assert!((got - want).abs() < 3e-4 * (1.0 + want.abs()), "{head:?}: {got} {want}");
     assert!(want.abs() > 1e-2);
-    // Moments, quantiles and draws are numbers.
-    assert!(prediction.mean().iter().all(|m| m.is_finite()), "{head:?}");
+    // Moments and draws are numbers; Student's t has no mean with up to one degree of freedom.
+    let heavy = format!("{head:?}").contains("df: None");
+    assert!(heavy || prediction.mean().iter().all(|m| m.is_finite()), "{head:?}");
     let drawn = prediction.sample(Key::new(3));
     assert_eq!(drawn[0].shape(), (n, y.ncols()));
     assert!(head.check(&drawn[0]).is_ok(), "{head:?}: {}", drawn[0]);

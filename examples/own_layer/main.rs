@@ -32,9 +32,9 @@ pub fn own() -> Network<Sequential, LogisticNoise> {
     Network::new(net, LogisticNoise).without_standardizing()
 }
 
-/// A net of the library's.
+/// A net of the library's, with the priors that it recommends for the mean field.
 pub fn usual() -> Network<Mlp, GaussianHead> {
-    Network::new(Mlp::new(&[1, 50, 1], Activation::Tanh), GaussianHead::default())
+    Network::new(Regression::default_for(1, &[50]).net, GaussianHead::default())
 }
 
 /// A fit of so many steps.
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn std::error::Error>> {
     let (x, y) = data();
     let own = own().fit_with(&x, &y, steps(4000))?;
-    let usual = usual().fit_with(&x, &y, steps(4000))?;
+    let usual = usual().fit(&x, &y)?;
     say!("{}", own.posterior().layout());
     let period = &own.posterior().draws(1000)?["net.0.period"];
     say!(

@@ -53,10 +53,11 @@ impl<T: Scalar> Sequential<T> {
 
 impl<T: Scalar> Layer<T> for Sequential<T> {
     fn outputs(&self, inputs: usize) -> Result<usize> {
-        let next = |width: usize, (i, layer): (usize, &Box<dyn Layer<T>>)| {
-            layer.outputs(width).map_err(|e| Error::Network(format!("layer {i}: {e}")))
-        };
-        self.layers.iter().enumerate().try_fold(inputs, next)
+        let mut width = inputs;
+        for (i, layer) in self.layers.iter().enumerate() {
+            width = layer.outputs(width).map_err(|e| Error::Network(format!("layer {i}: {e}")))?;
+        }
+        Ok(width)
     }
 
     fn forward<'t>(&self, s: &mut Scope<'t, T>, name: &str, x: Var<'t, T>) -> probity_vi::Result<Var<'t, T>> {

@@ -2,6 +2,7 @@
 
 mod files;
 mod heads;
+mod layer_fits;
 mod layers;
 mod networks;
 mod prediction;

@@ -13,6 +13,20 @@ use serde::{Deserialize, Serialize};
 /// its mean and one for its standard deviation, `softplus(a - 1) + 0.001` in the scale of the
 /// targets. For targets that may be one of several things at the same input.
 ///
+/// ```
+/// use probity_autodiff::nalgebra::DMatrix;
+/// use probity_nn::heads::MixtureDensityHead;
+/// use probity_nn::{Activation, Mlp, Network};
+/// use probity_vi::Fit;
+/// let x = DMatrix::from_fn(40, 1, |i, _| i as f64);
+/// let y: Vec<f64> = (0..40).map(|i| if i % 2 == 0 { 1.0 } else { -1.0 }).collect();
+/// let net = Network::new(Mlp::new(&[1, 4, 6], Activation::Tanh), MixtureDensityHead::new(2));
+/// let fitted = net.fit_with(&x, &y, Fit::default().steps(50))?;
+/// let (low, high) = fitted.predict(&x, 20)?.interval(0.9)[0];
+/// assert!(low < high);
+/// # Ok::<(), probity_nn::Error>(())
+/// ```
+///
 /// *Source*: Bishop 1994, "Mixture density networks".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MixtureDensityHead {

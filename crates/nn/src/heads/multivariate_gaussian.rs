@@ -13,6 +13,20 @@ use serde::{Deserialize, Serialize};
 /// noise are unknown (site `noise`, 1 × targets, prior half-Normal with the scale of the targets),
 /// and so are its correlations (site `correlation`, the Cholesky factor, prior LKJ with
 /// concentration 2).
+///
+/// ```
+/// use probity_autodiff::nalgebra::DMatrix;
+/// use probity_nn::heads::MultivariateGaussianHead;
+/// use probity_nn::{Activation, Mlp, Network};
+/// use probity_vi::Fit;
+/// let x = DMatrix::from_fn(30, 1, |i, _| i as f64);
+/// let y = DMatrix::from_fn(30, 2, |i, j| (i * (j + 1)) as f64);
+/// let net = Network::new(Mlp::new(&[1, 2], Activation::Identity), MultivariateGaussianHead::new(2));
+/// let prediction = net.fit_with(&x, &y, Fit::default().steps(50))?.predict(&x, 20)?;
+/// let covariance = prediction.functional(|row| row.covariance()[(0, 1)]); // of the noise, by draw
+/// assert_eq!(prediction.mean().shape(), (30, 2));
+/// # Ok::<(), probity_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MultivariateGaussianHead {
     /// The numbers of a target, two or more.

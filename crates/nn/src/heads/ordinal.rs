@@ -13,6 +13,19 @@ use serde::{Deserialize, Serialize};
 /// A class 0 .. `levels` of classes in an order: `P(Y <= k) = σ(cₖ - output)`, with unknown limits
 /// `c` (site `cutpoints`, 1 × (levels - 1), rising, prior Normal(0, 3²)).
 ///
+/// ```
+/// use probity_autodiff::nalgebra::DMatrix;
+/// use probity_nn::heads::OrdinalHead;
+/// use probity_nn::{Activation, Mlp, Network};
+/// use probity_vi::Fit;
+/// let x = DMatrix::from_fn(30, 1, |i, _| i as f64);
+/// let stars: Vec<usize> = (0..30).map(|i| i / 10).collect();
+/// let net = Network::new(Mlp::new(&[1, 1], Activation::Identity), OrdinalHead::new(3));
+/// let prediction = net.fit_with(&x, &stars, Fit::default().steps(50))?.predict(&x, 20)?;
+/// assert_eq!(prediction.to_classification()?.probs().shape(), (30, 3));
+/// # Ok::<(), probity_nn::Error>(())
+/// ```
+///
 /// *Source*: McCullagh 1980, "Regression models for ordinal data".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrdinalHead {

@@ -13,6 +13,18 @@ use serde::{Deserialize, Serialize};
 /// degrees of freedom (site `df`, prior Gamma(2, 0.1)) unless they are given. The variance is
 /// infinite for up to 2 degrees of freedom.
 ///
+/// ```
+/// use probity_autodiff::nalgebra::DMatrix;
+/// use probity_nn::heads::StudentTHead;
+/// use probity_nn::{Activation, Mlp, Network};
+/// use probity_vi::Fit;
+/// let x = DMatrix::from_fn(30, 1, |i, _| i as f64);
+/// let y: Vec<f64> = (0..30).map(|i| if i == 7 { 500.0 } else { i as f64 }).collect();
+/// let net = Network::new(Mlp::new(&[1, 1], Activation::Identity), StudentTHead::new());
+/// let medians = net.fit_with(&x, &y, Fit::default().steps(50))?.predict(&x, 20)?.quantile(0.5);
+/// # Ok::<(), probity_nn::Error>(())
+/// ```
+///
 /// *Source* of the prior: Juárez, Steel 2010, "Model-based clustering of non-Gaussian panel data
 /// based on skew-t distributions".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

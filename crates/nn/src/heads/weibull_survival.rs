@@ -14,6 +14,21 @@ use serde::{Deserialize, Serialize};
 /// event came) or 0 (it had not). The output is the logarithm of the scale in the geometric mean of
 /// all times; inputs act on times and, proportionally, on hazards. The concentration is unknown
 /// (site `concentration`, prior LogNormal(0, 1)): hazards rise above 1, fall below it.
+///
+/// ```
+/// use probity_autodiff::nalgebra::DMatrix;
+/// use probity_nn::heads::WeibullSurvivalHead;
+/// use probity_nn::{Activation, Mlp, Network};
+/// use probity_vi::Fit;
+/// let dose = DMatrix::from_fn(20, 1, |i, _| i as f64);
+/// // Nobody is watched for longer than 15 days.
+/// let days = |i: usize| 10.0 + i as f64;
+/// let y = DMatrix::from_fn(20, 2, |i, j| if j == 0 { days(i).min(15.0) } else { f64::from(days(i) < 15.0) });
+/// let net = Network::new(Mlp::new(&[1, 1], Activation::Identity), WeibullSurvivalHead);
+/// let prediction = net.fit_with(&dose, &y, Fit::default().steps(50))?.predict(&dose, 20)?;
+/// let survives = 1.0 - prediction.cdf(0, 12.0); // the probability of no event in 12 days
+/// # Ok::<(), probity_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WeibullSurvivalHead;
 

@@ -17,6 +17,14 @@ use serde::{Deserialize, Serialize};
 /// kernel running fastest) and `bias` (1 × outputs).
 ///
 /// Weights are drawn once for all rows and places, as in [`Conv2d`](crate::Conv2d).
+///
+/// ```
+/// use probity_nn::{Conv1d, Gru, Layer, Sequence, Sequential};
+/// let conv = Conv1d::new(Sequence { channels: 2, steps: 20 }, 4, 5).stride(2);
+/// let net: Sequential<f32> = Sequential::new().then(conv.clone()).then(Gru::new(conv.output(), 8));
+/// assert_eq!((conv.output().steps, net.outputs(40)?), (8, 8));
+/// # Ok::<(), probity_nn::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Conv1d<P = Prior, B = Prior> {
     /// What the columns of x are.

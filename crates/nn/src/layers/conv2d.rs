@@ -18,6 +18,25 @@ use serde::{Deserialize, Serialize};
 ///
 /// Weights are drawn once for all rows and places: their outputs are not independent between
 /// places, so that drawing them would be another posterior.
+///
+/// ```
+/// use probity_autodiff::nalgebra::DMatrix;
+/// use probity_distributions::Normal;
+/// use probity_nn::{Conv2d, Grid, Layer};
+/// use probity_vi::{Fit, Scope};
+///
+/// // In a model of your own: the sum of a convolution of images of 5 × 5 pixels.
+/// let conv = Conv2d::new(Grid { channels: 1, height: 5, width: 5 }, 1, 3);
+/// let (images, sums) = (DMatrix::from_fn(10, 25, |i, j| ((i + j) % 3) as f64), vec![1.0; 10]);
+/// let posterior = Fit::new().steps(20).run(|s: &mut Scope| {
+///     let image = s.data(&images);
+///     let places = conv.forward(s, "conv", image)?; // 10 × 9
+///     let sum = places.sum_axis(probity_autodiff::Axis::Cols);
+///     s.observe("sum", Normal::new(sum, 0.1), &sums)
+/// })?;
+/// assert_eq!(posterior.draws(1)?["conv.weight"].shape, (9, 1));
+/// # Ok::<(), probity_vi::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Conv2d<P = Prior, B = Prior> {
     /// What the columns of x are.

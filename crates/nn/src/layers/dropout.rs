@@ -13,6 +13,25 @@ use serde::{Deserialize, Serialize};
 /// predictions alone. Where a log joint density is asked for (chains, modes), there is one mask for
 /// all points.
 ///
+/// ```
+/// use probity_autodiff::nalgebra::DMatrix;
+/// use probity_nn::heads::GaussianHead;
+/// use probity_nn::{Activation, Dropout, Linear, Network, Sequential};
+/// use probity_vi::Fit;
+///
+/// // Monte Carlo dropout: weights are point estimates, predictions differ by their masks.
+/// let net = Sequential::new()
+///     .then(Linear::new(1, 20).point())
+///     .then(Activation::Relu)
+///     .then(Dropout::new(0.1))
+///     .then(Linear::new(20, 1).point());
+/// let x = DMatrix::from_fn(40, 1, |i, _| i as f64 / 10.0 - 2.0);
+/// let y: Vec<f64> = x.iter().map(|x| x.sin()).collect();
+/// let fitted = Network::new(net, GaussianHead::default()).fit_with(&x, &y, Fit::default().steps(100))?;
+/// assert!(fitted.predict(&x, 20)?.epistemic_variance().max() > 0.0);
+/// # Ok::<(), probity_nn::Error>(())
+/// ```
+///
 /// *Source*: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from
 /// overfitting"; in predictions: Gal, Ghahramani 2016, "Dropout as a Bayesian approximation".
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -11,7 +11,18 @@ use serde::{Deserialize, Serialize};
 
 /// A vector for every token. x: n × steps, whole numbers below [`tokens`](Embedding::tokens); y: n ×
 /// (width · steps), the step running fastest: a [`Sequence`](crate::Sequence) of `width` channels.
-/// Site `weight` (tokens × width).
+/// Site `weight` (tokens × width). A [`Network`](crate::Network) must not standardise tokens.
+///
+/// ```
+/// use probity_nn::{Embedding, Layer, Linear, Lstm, Sequence, Sequential};
+/// let words = Sequence { channels: 8, steps: 12 };
+/// let net: Sequential<f32> = Sequential::new()
+///     .then(Embedding::new(1000, 8, 12))
+///     .then(Lstm::new(words, 16))
+///     .then(Linear::new(16, 2));
+/// assert_eq!(net.outputs(12)?, 2);
+/// # Ok::<(), probity_nn::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Embedding<P = Prior> {
     /// How many tokens there are.

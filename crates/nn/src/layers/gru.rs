@@ -20,6 +20,22 @@ use serde::{Deserialize, Serialize};
 /// The reset gate multiplies the state before its product with the candidate's weights. Weights are
 /// drawn once for all rows and steps.
 ///
+/// ```
+/// use probity_autodiff::nalgebra::DMatrix;
+/// use probity_nn::heads::GaussianHead;
+/// use probity_nn::{Gru, Linear, Network, Sequence, Sequential};
+/// use probity_vi::Fit;
+///
+/// // The next number of a wave from eight before it.
+/// let wave = |i: usize| (i as f64 / 3.0).sin();
+/// let x = DMatrix::from_fn(50, 8, |i, step| wave(i + step));
+/// let y: Vec<f64> = (0..50).map(|i| wave(i + 8)).collect();
+/// let net = Sequential::new().then(Gru::new(Sequence { channels: 1, steps: 8 }, 4)).then(Linear::new(4, 1));
+/// let fitted = Network::new(net, GaussianHead::default()).fit_with(&x, &y, Fit::default().steps(50))?;
+/// assert_eq!(fitted.predict(&x, 10)?.mean().nrows(), 50);
+/// # Ok::<(), probity_nn::Error>(())
+/// ```
+///
 /// *Source*: Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder", equations
 /// 5 to 8.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

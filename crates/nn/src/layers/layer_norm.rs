@@ -14,6 +14,13 @@ use serde::{Deserialize, Serialize};
 /// Gain and bias are parameters, or with a prior latent variables (that of the gain is of its
 /// difference from 1).
 ///
+/// ```
+/// use probity_nn::{Layer, LayerNorm, Prior};
+/// let norm = LayerNorm::new(16).with_prior(Prior::normal(0.1));
+/// assert_eq!(Layer::<f32>::outputs(&norm, 16)?, 16);
+/// # Ok::<(), probity_nn::Error>(())
+/// ```
+///
 /// *Source*: Ba, Kiros, Hinton 2016, "Layer normalization".
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerNorm<P = Prior> {

@@ -51,6 +51,22 @@ impl Mlp {
     /// [parameters](probity_vi::Posterior::params) of its fit, and `name` what it was called in the
     /// model (`net` in those of this crate); of a Bayesian net, the means are taken.
     ///
+    /// ```
+    /// use probity_autodiff::nalgebra::DMatrix;
+    /// use probity_nn::heads::GaussianHead;
+    /// use probity_nn::{Activation, Mlp, Network};
+    /// use probity_vi::Fit;
+    ///
+    /// let x = DMatrix::from_fn(40, 1, |i, _| i as f64 / 10.0 - 2.0);
+    /// let y: Vec<f64> = x.iter().map(|x| x.sin()).collect();
+    /// let mlp = Mlp::new(&[1, 8, 1], Activation::Tanh);
+    /// let point = Network::new(mlp.clone().point(), GaussianHead::default());
+    /// let trained = point.fit_with(&x, &y, Fit::default().steps(200))?;
+    /// let around = mlp.from_pretrained(trained.posterior().params(), "net", 0.5)?;
+    /// let fitted = Network::new(around, GaussianHead::default()).fit_with(&x, &y, Fit::default().steps(200))?;
+    /// # Ok::<(), probity_nn::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If a layer is not there, or of another shape.
     ///

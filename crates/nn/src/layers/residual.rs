@@ -7,6 +7,14 @@ use probity_vi::Scope;
 
 /// `x + f(x)`, or `g(x) + f(x)` with another way round. Sites `f. ...` and `g. ...`.
 ///
+/// ```
+/// use probity_nn::{Activation, Layer, Linear, Residual, Sequential};
+/// let block = Sequential::new().then(Linear::new(8, 8)).then(Activation::Relu).then(Linear::new(8, 8));
+/// let net: Sequential<f32> = Sequential::new().then(Residual::new(block)).then(Linear::new(8, 1));
+/// assert_eq!(net.outputs(8)?, 1);
+/// # Ok::<(), probity_nn::Error>(())
+/// ```
+///
 /// *Source*: He, Zhang, Ren, Sun 2016, "Deep residual learning for image recognition", equations 1
 /// and 2.
 #[derive(Debug)]

@@ -13,6 +13,20 @@ use rayon::prelude::*;
 
 /// `S` posterior draws of the predictive distribution at `n` inputs. The prediction at an input is
 /// the equal mixture of its `S` distributions. Everything is in the user's units.
+///
+/// ```
+/// use probity_autodiff::Key;
+/// use probity_distributions::Poisson;
+/// use probity_nn::Prediction;
+/// use probity_nn::heads::Univariate;
+/// // Two draws of the rate at one input.
+/// let prediction = Prediction::new(vec![Univariate(Poisson::new(2.0)), Univariate(Poisson::new(4.0))], 2)?;
+/// assert_eq!((prediction.mean()[0], prediction.epistemic_variance()[0]), (3.0, 1.0));
+/// assert_eq!(prediction.aleatoric_variance()[0], 3.0);
+/// assert_eq!(prediction.quantile(0.5), [3.0]);
+/// assert_eq!(prediction.sample(Key::new(1)).len(), 2);
+/// # Ok::<(), probity_nn::prediction::PredictionError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction<R> {
     /// The draws at the first input, then at the second, ...

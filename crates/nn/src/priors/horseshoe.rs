@@ -19,6 +19,14 @@ use serde::{Deserialize, Serialize};
 /// guide can shrink the weights of an input together, and outputs of a linear map may be drawn
 /// exactly as for any Gaussian weights.
 ///
+/// ```
+/// use probity_nn::{Linear, Prior, RegularizedHorseshoe};
+/// let horseshoe = RegularizedHorseshoe::expecting(3.0, 40, 500);
+/// assert!((horseshoe.global - 3.0 / 37.0 / 500_f64.sqrt()).abs() < 1e-15);
+/// let layer = Linear::new(40, 20).with_priors(horseshoe, Prior::normal(1.0));
+/// assert_eq!(layer.len(), 820);
+/// ```
+///
 /// *Source*: Piironen, Vehtari 2017, "Sparsity information and regularization in the horseshoe and
 /// other shrinkage priors", equation 2.8; for networks, with a scale for each unit: Ghosh, Yao,
 /// Doshi-Velez 2018, "Structured variational learning of Bayesian neural networks with horseshoe

@@ -8,6 +8,14 @@ use std::fmt;
 /// uniform if the predictions are calibrated; a hump in the middle means that predictions are too
 /// wide, a valley that they are too narrow, a slope that they are biased.
 ///
+/// ```
+/// use probity_nn::scores::PitHistogram;
+/// let histogram = PitHistogram::new(&[0.05, 0.5, 0.55, 0.9], 5)?;
+/// assert_eq!(histogram.counts, [1, 0, 2, 0, 1]);
+/// println!("{histogram}");
+/// # Ok::<(), probity_nn::prediction::PredictionError>(())
+/// ```
+///
 /// Source: Dawid 1984, "Statistical theory: the prequential approach"; Gneiting, Balabdaoui,
 /// Raftery 2007, "Probabilistic forecasts, calibration and sharpness", section 3.1.
 #[derive(Clone, Debug, PartialEq, Eq)]

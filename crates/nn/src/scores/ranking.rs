@@ -31,6 +31,14 @@ pub fn auroc(inside: &[f64], outside: &[f64]) -> f64 {
 }
 
 /// The mean loss of the inputs that are left when the most uncertain ones are rejected.
+///
+/// ```
+/// use probity_nn::scores::RejectionCurve;
+/// // The most uncertain of four predictions is the wrong one.
+/// let curve = RejectionCurve::of_classes(&[0.1, 0.9, 0.2, 0.3], &[0, 1, 1, 0], &[0, 0, 1, 0])?;
+/// assert_eq!((curve.loss(0.0), curve.loss(0.25), curve.gain()), (0.25, 0.0, 1.0));
+/// # Ok::<(), probity_nn::prediction::PredictionError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct RejectionCurve {
     /// The mean loss of the `i + 1` most certain inputs.

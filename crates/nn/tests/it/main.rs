@@ -1,5 +1,6 @@
 //! The tests of this crate in one binary: a module a file.
 
+mod allocations;
 mod files;
 mod heads;
 mod layer_fits;

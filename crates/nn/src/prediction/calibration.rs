@@ -3,8 +3,8 @@
 use super::error::check_length;
 use super::{ClassificationPrediction, PredictionError, RegressionPrediction, root_mean_square};
 use crate::scores::{
-    Binning, BrierParts, CoverageTable, PitHistogram, QuantileCalibration, RejectionCurve, brier_parts,
-    class_wise_calibration_error,
+    Binning, BrierParts, CoverageTable, PitHistogram, QuantileCalibration, RejectionCurve, auroc,
+    brier_parts, class_wise_calibration_error,
 };
 
 /// The levels at which quantiles are compared with outcomes.
@@ -57,6 +57,12 @@ impl RegressionPrediction {
     pub fn sharpness(&self) -> f64 {
         root_mean_square(self.sd().iter().copied())
     }
+
+    /// How well the epistemic standard deviation tells `outside`, predictions at inputs of another
+    /// kind, from these: see [`auroc`].
+    pub fn auroc(&self, outside: &Self) -> f64 {
+        auroc(&self.epistemic_sd(), &outside.epistemic_sd())
+    }
 }
 
 impl ClassificationPrediction {
@@ -83,5 +89,11 @@ impl ClassificationPrediction {
     /// Unless there is one label per input, and an input.
     pub fn rejection(&self, labels: &[usize]) -> Result<RejectionCurve, PredictionError> {
         RejectionCurve::of_classes(&self.predictive_entropy(), &self.class(), labels)
+    }
+
+    /// How well the predictive entropy tells `outside`, predictions at inputs of another kind, from
+    /// these: see [`auroc`].
+    pub fn auroc(&self, outside: &Self) -> f64 {
+        auroc(&self.predictive_entropy(), &outside.predictive_entropy())
     }
 }

@@ -8,6 +8,9 @@ use crate::prediction::{PredictionError, RegressionPrediction};
 /// With n transforms `u₁ ≤ … ≤ uₙ` it goes through (0, 0), `(uᵢ, i / (n + 1))` and (1, 1), which is
 /// rising, so that no isotonic regression is left to do.
 ///
+/// Of predictions by other heads, a map is [of their transforms](QuantileMap::of_pit), and
+/// `prediction.quantile(map.invert(p))` are their recalibrated quantiles.
+///
 /// ```
 /// use probity_autodiff::nalgebra::DMatrix;
 /// use probity_nn::prediction::RegressionPrediction;

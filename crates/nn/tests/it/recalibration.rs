@@ -215,6 +215,17 @@ fn reliability_is_the_part_that_recalibration_takes() {
 }
 
 #[test]
+fn inputs_of_another_kind_are_told_by_the_doubt() {
+    let two = |a: f64, b: f64| DMatrix::from_row_slice(2, 1, &[a, b]);
+    let of = |a: f64, b: f64| RegressionPrediction::new(two(a, b), two(1.0, 1.0)).unwrap();
+    assert_eq!(of(0.0, 1.0).auroc(&of(0.0, 3.0)), 1.0);
+    assert_eq!(of(0.0, 3.0).auroc(&of(1.0, 2.0)), 0.0);
+    let of =
+        |p: &[f64]| ClassificationPrediction::new(vec![DMatrix::from_column_slice(p.len(), 1, p)]).unwrap();
+    assert_eq!(of(&[0.9, 0.99]).auroc(&of(&[0.4, 0.95])), 0.75);
+}
+
+#[test]
 fn an_auroc_of_nothing_is_no_number() {
     assert!(
         auroc(&[], &[1.0]).is_nan() && auroc(&[1.0], &[]).is_nan() && auroc(&[f64::NAN], &[1.0]).is_nan()

@@ -73,7 +73,8 @@ impl<N, H: Head> Network<N, H> {
     /// that gives the units, and then as often as the steps need: only the buffer and a block are in
     /// memory. Log-likelihood counts for all rows, as everywhere.
     ///
-    /// Each step uses one minibatch, for all its draws. The ELBO at the end is not estimated.
+    /// Each step uses one minibatch, for all its draws. The ELBO at the end is not estimated, and
+    /// there is no verdict: both would need all rows.
     ///
     /// ```
     /// use probity_autodiff::nalgebra::DMatrix;
@@ -134,8 +135,9 @@ impl<N, H: Head> Network<N, H> {
                 ControlFlow::Break(())
             }
         };
-        // A loss scale of 1 changes nothing, but says that steps are stochastic.
-        let fit = fit.elbo_draws(0).loss_scale(1.0);
+        // A loss scale of 1 changes nothing, but says that steps are stochastic. A minibatch is not
+        // enough for an ELBO or a verdict.
+        let fit = fit.elbo_draws(0).checked(false).loss_scale(1.0);
         let found = fit.run_observed(probity_vi::ByRef(&model), &mut [&mut advance]);
         if let Some(error) = failed {
             return Err(error);

@@ -42,6 +42,11 @@ pub(crate) fn check(net: &Mlp, outputs: usize, x: &DMatrix<f64>, y: Option<&DMat
             x.ncols()
         )));
     }
+    check_rows(x, y)
+}
+
+/// Checks that there are rows, as many of both, and that all numbers are finite.
+pub(crate) fn check_rows(x: &DMatrix<f64>, y: Option<&DMatrix<f64>>) -> Result {
     if x.nrows() == 0 {
         return Err(Error::Data("there are no rows".into()));
     }

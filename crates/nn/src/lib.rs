@@ -22,10 +22,15 @@ mod data;
 mod defaults;
 mod error;
 mod file;
+pub mod heads;
 mod layers;
+mod meter;
+mod network;
 mod noise;
 pub mod prediction;
 mod prior;
+mod priors;
+pub mod recalibration;
 mod recommended;
 mod regression;
 mod sampling;
@@ -35,10 +40,16 @@ mod standardize;
 pub use activation::Activation;
 pub use classification::{Classification, ClassificationModel, FittedClassification};
 pub use error::{Error, Result};
-pub use layers::{Linear, Mlp, WeightInit};
+pub use layers::{
+    Conv1d, Conv2d, Dropout, Embedding, Grid, Gru, Layer, LayerNorm, Linear, Lstm, Mlp, Pool1d, Pool2d,
+    Residual, Sequence, Sequential, WeightInit,
+};
+pub use meter::{Meter, MeterRow, SnrHistogram, pruned};
+pub use network::{FittedNetwork, Network, NetworkModel, RowStream};
 pub use noise::Noise;
-pub use prediction::{ClassificationPrediction, RegressionPrediction};
+pub use prediction::{ClassificationPrediction, Prediction, RegressionPrediction};
 pub use prior::{Prior, PriorFamily, PriorScale, WeightPrior};
+pub use priors::{LayerPrior, Pretrained, RegularizedHorseshoe, Weights};
 pub use recommended::{Recommended, fit_regression};
 pub use regression::{FittedRegression, Regression, RegressionModel, Scales};
 pub use standardize::Standardizer;

@@ -74,9 +74,11 @@ pub mod prelude {
         kl_quadrature, laws,
     };
     pub use probity_nn::{
-        Activation, Classification, ClassificationPrediction, FittedClassification, FittedRegression, Linear,
-        Mlp, Noise, Prior, PriorFamily, PriorScale, Recommended, Regression, RegressionPrediction,
-        WeightInit, fit_regression,
+        Activation, Classification, ClassificationPrediction, Conv1d, Conv2d, Dropout, Embedding,
+        FittedClassification, FittedNetwork, FittedRegression, Grid, Gru, Layer, LayerNorm, LayerPrior,
+        Linear, Lstm, Meter, Mlp, Network, Noise, Pool1d, Pool2d, Prior, PriorFamily, PriorScale,
+        Recommended, Regression, RegressionPrediction, RegularizedHorseshoe, Residual, RowStream, Sequence,
+        Sequential, WeightInit, Weights, fit_regression, heads,
     };
     pub use probity_vi::optim::{Adam, Schedule, Sgd};
     pub use probity_vi::{

@@ -100,6 +100,10 @@ pub enum ScaleStart {
     Constant(f64),
     /// `softplus(ρ)` with ρ uniform between two limits.
     SoftplusUniform(f64, f64),
+    /// This share of the size of the [given](Start::Values) mean, and at least the second number.
+    /// Source: Krishnan, Subedar, Tickoo 2020, "Specifying weight priors in Bayesian deep neural
+    /// networks with empirical Bayes", equation 9.
+    ShareOfLoc(f64, f64),
 }
 
 /// A site of a model.
@@ -165,6 +169,10 @@ impl Site {
     pub(crate) fn start_scale(&self, key: Key) -> Vec<f64> {
         match self.init.scale {
             ScaleStart::Constant(scale) => vec![scale; self.dim()],
+            ScaleStart::ShareOfLoc(share, least) => {
+                let loc = self.init.loc.numbers(self.dim(), key).unwrap_or_default();
+                loc.into_iter().map(|loc| (share * loc.abs()).max(least)).collect()
+            }
             ScaleStart::SoftplusUniform(low, high) => {
                 let rho = Start::Uniform(low, high).numbers(self.dim(), key).unwrap_or_default();
                 rho.into_iter().map(Real::softplus).collect()

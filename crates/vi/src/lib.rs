@@ -98,7 +98,7 @@ pub use model::{ByRef, Model};
 #[cfg(feature = "progress")]
 pub use observer::Progress;
 pub use observer::{Observer, StepInfo};
-pub use posterior::{Posterior, Pushed};
+pub use posterior::{Posterior, Pushed, SiteDivergence};
 pub use report::{Method, Narrowed, Report, Stopped};
 pub use sampled::Sampled;
 pub use scope::{Batch, Data, Estimator, Scope, Table};

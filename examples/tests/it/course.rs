@@ -17,6 +17,9 @@ mod eight_schools;
 #[path = "../../own_family/main.rs"]
 mod own_family;
 
+#[path = "../../own_layer/main.rs"]
+mod own_layer;
+
 #[test]
 fn gradients_are_those_on_paper() {
     let (value, partials) = gradients::log_density(1.0, 0.0, 2.0);
@@ -109,4 +112,19 @@ fn eight_schools_stays_below_the_evidence() {
     // By long runs of a sampler, the mean of mu is 4.4 and its standard deviation 3.3.
     let mu = by_closure.draws(10_000).unwrap()["mu"].mean()[0];
     assert!((mu - 4.4).abs() < 0.5, "{mu}");
+}
+
+#[test]
+fn parts_of_your_own_are_fitted_like_the_librarys() {
+    let (x, y) = own_layer::data();
+    let fitted = own_layer::own().fit_with(&x, &y, own_layer::steps(1500)).unwrap();
+    let layout = fitted.posterior().layout();
+    for (site, family) in [("net.0.period", "LogNormal"), ("net.1.weight", "HyperbolicSecant")] {
+        assert_eq!(layout.site(site).unwrap().family, family);
+    }
+    let at = DMatrix::from_fn(20, 1, |i, _| i as f64 * 0.4 - 3.8);
+    let median = fitted.predict(&at, 100).unwrap().quantile(0.5);
+    let error = at.iter().zip(median).map(|(x, m)| (m - own_layer::truth(*x)).powi(2)).sum::<f64>() / 20.0;
+    // A net that finds no wave is off by .7.
+    assert!(error.sqrt() < 0.2, "{}", error.sqrt());
 }

@@ -1,7 +1,10 @@
 //! A linear map.
 
+use super::layer::{Layer, check_columns, takes};
+use super::weights::with_priors;
 use crate::activation::Activation;
 use crate::prior::Prior;
+use crate::priors::LayerPrior;
 use probity_autodiff::{Scalar, Var};
 use probity_distributions::{Distribution, Support};
 use probity_vi::{Init, Result, ScaleStart, Scope, Start};
@@ -41,7 +44,7 @@ impl WeightInit {
         WeightInit::Uniform { loc: 0.2, rho_low: -5.0, rho_high: -4.0 }
     }
 
-    fn weight(self, inputs: usize) -> Init {
+    pub(super) fn weight(self, inputs: usize) -> Init {
         match self {
             WeightInit::FanIn { gain, scale, .. } => Init {
                 loc: Start::Normal(0.0, gain / (inputs.max(1) as f64).sqrt()),
@@ -51,7 +54,7 @@ impl WeightInit {
         }
     }
 
-    fn bias(self, inputs: usize) -> Init {
+    pub(super) fn bias(self, inputs: usize) -> Init {
         match self {
             WeightInit::FanIn { bias, scale, .. } => {
                 let most = bias / (inputs.max(1) as f64).sqrt();
@@ -67,17 +70,19 @@ impl WeightInit {
 /// `y = x W + b`. x: n × inputs, y: n × outputs. Sites `weight` (inputs × outputs) and `bias` (1 ×
 /// outputs).
 ///
-/// With priors the layer is Bayesian; without, its weights are parameters (point estimates).
+/// With priors the layer is Bayesian; without, its weights are parameters (point estimates). Priors
+/// are [`Prior`]s, or of any other type that is a [`LayerPrior`]
+/// ([`with_priors`](Linear::with_priors)).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Linear {
+pub struct Linear<P = Prior, B = Prior> {
     /// Columns of x.
     pub inputs: usize,
     /// Columns of y.
     pub outputs: usize,
     /// The prior of the weights; none for point estimates.
-    pub weight_prior: Option<Prior>,
+    pub weight_prior: Option<P>,
     /// The prior of the biases; none for point estimates.
-    pub bias_prior: Option<Prior>,
+    pub bias_prior: Option<B>,
     /// Where the guide starts.
     pub init: WeightInit,
 }
@@ -99,19 +104,11 @@ impl Linear {
         (self.weight_prior, self.bias_prior) = (Some(weight), Some(bias));
         self
     }
+}
 
-    /// With point estimates instead of a posterior.
-    pub fn point(mut self) -> Self {
-        (self.weight_prior, self.bias_prior) = (None, None);
-        self
-    }
+with_priors!(Linear { inputs, outputs, init });
 
-    /// With this start.
-    pub fn init(mut self, init: WeightInit) -> Self {
-        self.init = init;
-        self
-    }
-
+impl<P: LayerPrior, B: LayerPrior> Linear<P, B> {
     /// The map, under `name` in the scope.
     ///
     /// # Errors
@@ -147,37 +144,68 @@ impl Linear {
         let (inputs, outputs, init) = (self.inputs, self.outputs, self.init);
         s.within(name, |s| {
             let shape = (inputs, outputs);
+            let mut x = x;
             let weight = match &self.weight_prior {
-                Some(prior) => Some(prior.resolve(s, "weight_prior_scale", shape)?.shaped(inputs, outputs)),
+                Some(prior) => {
+                    let drawn = prior.weights(s, "weight_prior", shape)?;
+                    // Rows of the weights are columns of x.
+                    if let Some(factor) = drawn.factor {
+                        x = x * if factor.shape() == (1, 1) { factor } else { factor.transpose() };
+                    }
+                    Some(drawn.family.shaped(inputs, outputs))
+                }
                 None => None,
             };
+            let mut bias_factor = None;
             let bias = match &self.bias_prior {
                 // A bias has one input, the constant 1.
-                Some(prior) => Some(prior.resolve(s, "bias_prior_scale", (1, outputs))?.shaped(1, outputs)),
+                Some(prior) => {
+                    let drawn = prior.weights(s, "bias_prior", (1, outputs))?;
+                    bias_factor = drawn.factor;
+                    Some(drawn.family.shaped(1, outputs))
+                }
                 None => None,
+            };
+            let weight_init = || {
+                let own = self.weight_prior.as_ref().and_then(|p| p.start(shape));
+                own.unwrap_or_else(|| init.weight(inputs))
+            };
+            let bias_init = || {
+                let own = self.bias_prior.as_ref().and_then(|p| p.start((1, outputs)));
+                own.unwrap_or_else(|| init.bias(inputs))
             };
             let certain = |s: &mut Scope<'t, T>| {
                 s.param_from("bias", (1, outputs), init.bias(inputs).loc, Support::Real)
             };
             let y = match (weight, bias) {
-                (Some(weight), Some(bias)) => {
-                    let weight = ("weight", weight, || init.weight(inputs));
-                    let bias = Some(("bias", bias, || init.bias(inputs)));
+                (Some(weight), Some(bias)) if bias_factor.is_none() => {
+                    let weight = ("weight", weight, weight_init);
+                    let bias = Some(("bias", bias, bias_init));
                     return match activation {
                         Activation::Relu => s.linear_relu(x, weight, bias),
                         other => Ok(other.apply(s.linear(x, weight, bias)?)),
                     };
                 }
-                (Some(weight), None) => {
-                    let weight = ("weight", weight, || init.weight(inputs));
+                (Some(weight), bias) => {
+                    let weight = ("weight", weight, weight_init);
                     // Of the type that a bias with a prior would have.
-                    let none = bias.map(|prior| ("bias", prior, || init.bias(inputs)));
-                    s.linear(x, weight, none)? + certain(s)?
+                    let none = bias.filter(|_| false).map(|prior| ("bias", prior, bias_init));
+                    let y = s.linear(x, weight, none)?;
+                    match bias {
+                        None => y + certain(s)?,
+                        Some(prior) => {
+                            let b = s.sample_from("bias", prior, bias_init)?;
+                            y + bias_factor.map_or(b, |factor| b * factor)
+                        }
+                    }
                 }
                 (None, bias) => {
                     let weight = s.param_from("weight", shape, init.weight(inputs).loc, Support::Real)?;
                     let bias = match bias {
-                        Some(prior) => s.sample_from("bias", prior, || init.bias(inputs))?,
+                        Some(prior) => {
+                            let b = s.sample_from("bias", prior, bias_init)?;
+                            bias_factor.map_or(b, |factor| b * factor)
+                        }
                         None => certain(s)?,
                     };
                     if activation == Activation::Relu {
@@ -189,7 +217,9 @@ impl Linear {
             Ok(activation.apply(y))
         })
     }
+}
 
+impl<P, B> Linear<P, B> {
     /// The number of weights and biases.
     pub fn len(&self) -> usize {
         (self.inputs + 1) * self.outputs
@@ -198,5 +228,16 @@ impl Linear {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl<T: Scalar, P: LayerPrior, B: LayerPrior> Layer<T> for Linear<P, B> {
+    fn outputs(&self, inputs: usize) -> crate::Result<usize> {
+        takes("a linear layer", self.inputs, inputs).map(|()| self.outputs)
+    }
+
+    fn forward<'t>(&self, s: &mut Scope<'t, T>, name: &str, x: Var<'t, T>) -> Result<Var<'t, T>> {
+        check_columns("a linear layer", self.inputs, x.ncols())?;
+        self.forward_to(s, name, x, Activation::Identity)
     }
 }

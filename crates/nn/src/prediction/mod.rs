@@ -1,14 +1,18 @@
 //! Typed predictions: posterior draws at new inputs, what they say, and how well they said it.
 
+mod calibration;
 mod classification;
 mod error;
 mod mixture;
 mod regression;
+mod typed;
 
 pub use classification::{ClassificationPrediction, ClassificationScores};
 pub use error::PredictionError;
-pub(crate) use error::check_labels;
+pub(crate) use error::{check_labels, check_length, check_level};
 pub use regression::{RegressionPrediction, RegressionScores};
+pub use typed::Prediction;
+pub(crate) use typed::{bisect, matrix};
 
 /// The mean of the entries, exact where they are all equal; NaN of none.
 ///

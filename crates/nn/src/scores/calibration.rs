@@ -1,24 +1,8 @@
-//! Scores of class probabilities: Brier's, and the gap between confidence and accuracy.
+//! The gap between confidence and accuracy of class probabilities.
 
 use crate::prediction::{PredictionError, check_labels};
 use probity_autodiff::nalgebra::DMatrix;
 use std::ops::Range;
-
-/// Brier's score of class probabilities (n x k, a row per input): the mean of
-/// `Σ (pₖ - 1[label = k])²`.
-///
-/// 0 is perfect, 2 the worst; for two classes it is twice the squared error of one probability.
-///
-/// # Errors
-/// If the labels do not fit the rows and columns of `probs`.
-///
-/// Source: Brier 1950, "Verification of forecasts expressed in terms of probability".
-pub fn brier(probs: &DMatrix<f64>, labels: &[usize]) -> Result<f64, PredictionError> {
-    check_labels(probs, labels)?;
-    let error = |i: usize, k: usize| probs[(i, k)] - if labels[i] == k { 1.0 } else { 0.0 };
-    let row = |i: usize| (0..probs.ncols()).map(|k| error(i, k) * error(i, k)).sum::<f64>();
-    Ok((0..labels.len()).map(row).sum::<f64>() / labels.len() as f64)
-}
 
 /// Inputs of like confidence: how sure the predictions were, and how often they were right.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,6 +31,78 @@ impl CalibrationBin {
     }
 }
 
+/// How inputs are put into bins by a probability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binning {
+    /// So many bins of equal width, `(j / bins, (j + 1) / bins]`.
+    EqualWidth(usize),
+    /// So many bins of equally many inputs; where that does not go up, the first hold one more.
+    /// Also called adaptive.
+    EqualMass(usize),
+}
+
+impl Binning {
+    fn bins(self) -> usize {
+        match self {
+            Binning::EqualWidth(bins) | Binning::EqualMass(bins) => bins,
+        }
+    }
+
+    /// The bins of inputs that are sorted by their probability.
+    fn of(self, inputs: &[(f64, bool)]) -> Vec<CalibrationBin> {
+        match self {
+            Binning::EqualWidth(bins) => {
+                let edges = (0..=bins).map(|j| j as f64 / bins as f64);
+                let mut ends: Vec<usize> =
+                    edges.map(|edge| inputs.partition_point(|input| input.0 <= edge)).collect();
+                // Probabilities that rounding made larger than 1, or that are 0 for one class
+                // alone, still belong to a bin.
+                (ends[0], ends[bins]) = (0, inputs.len());
+                ends.windows(2).map(|w| CalibrationBin::of(&inputs[w[0]..w[1]])).collect()
+            }
+            Binning::EqualMass(bins) => {
+                let (each, more) = (inputs.len() / bins, inputs.len() % bins);
+                let range =
+                    |j: usize| -> Range<usize> { j * each + j.min(more)..(j + 1) * each + (j + 1).min(more) };
+                (0..bins).map(|j| CalibrationBin::of(&inputs[range(j)])).collect()
+            }
+        }
+    }
+}
+
+/// The class-wise calibration error: for every class, the mean over inputs of the gap between its
+/// frequency and its probability in their bin; then the mean over classes. Unlike the error of the
+/// most probable class alone it sees all probabilities.
+///
+/// With [equal width](Binning::EqualWidth) it is the static, with [equal mass](Binning::EqualMass)
+/// the adaptive calibration error.
+///
+/// # Errors
+/// If the labels do not fit the rows and columns of `probs`, or without bins.
+///
+/// Source: Nixon, Dusenberry, Zhang, Jerfel, Tran 2019, "Measuring calibration in deep learning",
+/// section 3.
+pub fn class_wise_calibration_error(
+    probs: &DMatrix<f64>,
+    labels: &[usize],
+    binning: Binning,
+) -> Result<f64, PredictionError> {
+    check_labels(probs, labels)?;
+    check_bins(binning.bins())?;
+    let of_class = |class: usize| {
+        let inputs = labels.iter().enumerate().map(|(i, label)| (probs[(i, class)], *label == class));
+        let mut inputs: Vec<(f64, bool)> = inputs.collect();
+        inputs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        calibration_error(&binning.of(&inputs))
+    };
+    Ok((0..probs.ncols()).map(of_class).sum::<f64>() / probs.ncols() as f64)
+}
+
+/// There are bins.
+pub(super) fn check_bins(bins: usize) -> Result<(), PredictionError> {
+    if bins == 0 { Err(PredictionError::NoBins) } else { Ok(()) }
+}
+
 /// The reliability diagram in `bins` bins of equal width, `(j / bins, (j + 1) / bins]`.
 ///
 /// The confidence of an input is the probability of its most probable class (of equal ones, the
@@ -61,13 +117,7 @@ pub fn calibration_bins(
     labels: &[usize],
     bins: usize,
 ) -> Result<Vec<CalibrationBin>, PredictionError> {
-    let inputs = sorted_by_confidence(probs, labels, bins)?;
-    let edges = (0..=bins).map(|j| j as f64 / bins as f64);
-    let mut ends: Vec<usize> = edges.map(|edge| inputs.partition_point(|input| input.0 <= edge)).collect();
-    // Probabilities that rounding made larger than 1, or that are 0 for one class alone, still
-    // belong to a bin.
-    (ends[0], ends[bins]) = (0, inputs.len());
-    Ok(ends.windows(2).map(|w| CalibrationBin::of(&inputs[w[0]..w[1]])).collect())
+    Ok(Binning::EqualWidth(bins).of(&sorted_by_confidence(probs, labels, bins)?))
 }
 
 /// The reliability diagram in `bins` bins of equally many inputs; where that does not go up, the
@@ -82,10 +132,7 @@ pub fn calibration_bins_equal_mass(
     labels: &[usize],
     bins: usize,
 ) -> Result<Vec<CalibrationBin>, PredictionError> {
-    let inputs = sorted_by_confidence(probs, labels, bins)?;
-    let (each, more) = (inputs.len() / bins, inputs.len() % bins);
-    let range = |j: usize| -> Range<usize> { j * each + j.min(more)..(j + 1) * each + (j + 1).min(more) };
-    Ok((0..bins).map(|j| CalibrationBin::of(&inputs[range(j)])).collect())
+    Ok(Binning::EqualMass(bins).of(&sorted_by_confidence(probs, labels, bins)?))
 }
 
 /// The expected calibration error (ECE): the mean over inputs of the gap between accuracy and
@@ -112,9 +159,7 @@ fn sorted_by_confidence(
     bins: usize,
 ) -> Result<Vec<(f64, bool)>, PredictionError> {
     check_labels(probs, labels)?;
-    if bins == 0 {
-        return Err(PredictionError::NoBins);
-    }
+    check_bins(bins)?;
     let tops = labels.iter().enumerate().map(|(i, &label)| {
         let class = most_probable(probs, i);
         (probs[(i, class)], class == label)

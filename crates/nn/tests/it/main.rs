@@ -1,8 +1,14 @@
 //! The tests of this crate in one binary: a module a file.
 
+mod allocations;
 mod files;
+mod heads;
+mod layer_fits;
+mod layers;
 mod networks;
 mod prediction;
+mod recalibration;
 mod robust;
 mod sampling;
 mod scores;
+mod streams;

@@ -148,6 +148,7 @@ impl<T: Scalar> Worker<T> {
             estimator: task.estimator,
             checking: task.checking,
             collecting: false,
+            measuring: false,
             together: self.together.as_ref(),
             prefix: &mut self.prefix,
         };

@@ -1,5 +1,6 @@
 //! The result of a fit: draws, summaries, predictions.
 
+mod divergences;
 mod fitted;
 mod witness;
 
@@ -16,12 +17,14 @@ use crate::observer::StepInfo;
 use crate::report::Report;
 use crate::scope::discover;
 use crate::verdict::Verdict;
+use divergences::divergences;
 use fitted::{Fitted, elbo_terms, predict_sites};
 use probity_autodiff::{Key, Params, Scalar};
 use probity_distributions::Estimate;
 use std::fmt;
 use witness::{by_drift, independent_chains, pushed};
 
+pub use divergences::SiteDivergence;
 pub use witness::Pushed;
 pub(crate) use witness::gradients_of_a_draw;
 
@@ -204,6 +207,16 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     /// What the model reports.
     pub fn elbo(&self, n: usize) -> Result<Estimate> {
         Ok(Estimate::of(self.elbo_terms(n)?))
+    }
+
+    /// How far the guide of every latent number is from its prior, site by site: the divergence
+    /// given what the prior depends on, averaged over `n` draws of that. Sites whose events are more
+    /// than an entry are left out.
+    ///
+    /// # Errors
+    /// If the guide has no independent sites, `n` is 0, or what the model reports.
+    pub fn divergences(&self, n: usize) -> Result<Vec<SiteDivergence>> {
+        divergences(self.fitted(), &self.model, n)
     }
 
     /// The terms of the ELBO, one a draw.

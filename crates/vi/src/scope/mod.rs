@@ -2,8 +2,10 @@
 
 mod batched_draw;
 mod data;
+mod divergence;
 mod linear;
 mod plate;
+mod randomness;
 mod row_major;
 mod rules;
 mod run;
@@ -12,6 +14,7 @@ mod site;
 mod start;
 
 pub use data::{Data, Table};
+pub(crate) use divergence::Measured;
 pub use linear::Estimator;
 pub use plate::Batch;
 pub(crate) use plate::{Batcher, Minibatches};

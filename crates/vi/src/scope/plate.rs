@@ -246,6 +246,35 @@ impl<'t, T: Scalar> Scope<'t, T> {
         n: usize,
         f: impl FnOnce(&mut Self, &Batch<'t, T>) -> Result<O>,
     ) -> Result<O> {
+        self.plate_of(name, (n, n), f)
+    }
+
+    /// As [`plate`](Scope::plate), of data of which the model has only a block of `rows` at hand, out
+    /// of `n` in all: the rest is in a file, and comes in other runs. Log-likelihood is scaled by n /
+    /// rows, and tables have `rows` rows. A block is used whole, without minibatches.
+    ///
+    /// # Errors
+    /// As `plate`, or if there are more rows than `n`.
+    pub fn block<O>(
+        &mut self,
+        name: &str,
+        (rows, n): (usize, usize),
+        f: impl FnOnce(&mut Self, &Batch<'t, T>) -> Result<O>,
+    ) -> Result<O> {
+        if rows > n {
+            let problem = format!("{:?}: a block of {rows} rows of {n}", self.full_name(name));
+            return self.noted(Err(Error::Setting { setting: "plate", problem }));
+        }
+        self.plate_of(name, (rows, n), f)
+    }
+
+    fn plate_of<O>(
+        &mut self,
+        name: &str,
+        (n, total): (usize, usize),
+        f: impl FnOnce(&mut Self, &Batch<'t, T>) -> Result<O>,
+    ) -> Result<O> {
+        let block = n < total;
         let enclosing = self.plate;
         let nested = enclosing.is_some_and(Plate::is_subsampled);
         if n == 0 || nested {
@@ -255,13 +284,13 @@ impl<'t, T: Scalar> Scope<'t, T> {
             return self.noted(Err(Error::Setting { setting: "plate", problem }));
         }
         let index = match &mut self.batcher {
-            Some(batcher) if batcher.how.size < n => Some(batcher.deal(n)),
+            Some(batcher) if batcher.how.size < n && !block => Some(batcher.deal(n)),
             _ => None,
         };
         let by_row = self.batcher.as_ref().filter(|b| b.how.shuffled).map(|b| b.by_row.clone());
         let batch = Batch { tape: self.tape, total: n, index, by_row, misfit: Cell::new(None) };
         self.plates.largest = self.plates.largest.max(n);
-        self.plate = Some(Plate { total: n, rows: batch.len() });
+        self.plate = Some(Plate { total, rows: batch.len(), block });
         let enclosing_rows = std::mem::replace(&mut self.rows, batch.index.clone());
         let mut result = f(self, &batch);
         (self.plate, self.rows) = (enclosing, enclosing_rows);

@@ -14,12 +14,14 @@ pub(super) struct Plate {
     pub(super) total: usize,
     /// The rows of this run, B.
     pub(super) rows: usize,
+    /// Whether the model has no more than these rows at hand.
+    pub(super) block: bool,
 }
 
 impl Plate {
     /// Whether this run has a minibatch.
     pub(super) fn is_subsampled(self) -> bool {
-        self.rows < self.total
+        self.rows < self.total || self.block
     }
 
     /// N / B.
@@ -81,7 +83,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
             return Err(Error::SiteShape { site: site(), problem });
         }
         let want = distribution.shape();
-        if let Some(plate @ Plate { total, rows }) = self.plate {
+        if let Some(plate @ Plate { total, rows, .. }) = self.plate {
             let these = if plate.is_subsampled() { "those of the minibatch" } else { "all there are" };
             let problem = if got.0 != rows {
                 format!(
@@ -112,7 +114,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
 
     /// In a minibatch, a factor has one row for every row.
     pub(super) fn check_factor(&self, name: &str, got: (usize, usize)) -> Result {
-        let Some(plate @ Plate { total, rows }) = self.plate else { return Ok(()) };
+        let Some(plate @ Plate { total, rows, .. }) = self.plate else { return Ok(()) };
         if !plate.is_subsampled() || got.0 == rows {
             return Ok(());
         }
@@ -136,8 +138,10 @@ impl<'t, T: Scalar> Scope<'t, T> {
         let was = self.layout.sites[index].shape;
         let site = || self.full_name(name);
         match self.plate {
-            Some(plate) if plate.is_subsampled() => {
-                let Plate { total, rows } = plate;
+            // Blocks may differ in their rows, and in nothing else.
+            Some(plate) if plate.block && !latent && was.1 == shape.1 => Ok(()),
+            Some(plate) if plate.is_subsampled() && !plate.block => {
+                let Plate { total, rows, .. } = plate;
                 let problem = if latent && shape != was {
                     format!(
                         "it is {} in a minibatch of {rows} rows, and {} where all {total} rows are used: sample it for all rows, outside of the \

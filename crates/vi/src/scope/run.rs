@@ -2,7 +2,7 @@
 
 use super::batched_draw::{self, Together};
 use super::start::Moved;
-use super::{Batcher, Estimator, Scope};
+use super::{Batcher, Estimator, Measured, Scope};
 use crate::error::{Error, Result};
 use crate::guide::{Guide, Joint};
 use crate::layout::Layout;
@@ -85,6 +85,8 @@ pub(crate) struct Outcome<'t, T: Scalar> {
     pub log_prior: Total<'t, T>,
     /// The values of sites, if they are collected.
     pub collected: Option<Collected<'t, T>>,
+    /// The divergence of every entry from its prior, if it is asked for.
+    pub measured: Option<Vec<Measured>>,
     /// The fixed Normal priors of latent sites (in a first run), or none for others.
     pub priors: Vec<Option<(f64, f64)>>,
     /// The model's plates.
@@ -121,6 +123,8 @@ pub(crate) struct Run<'t, T> {
     pub estimator: Estimator,
     pub checking: bool,
     pub collecting: bool,
+    /// Whether divergences of entries are asked for.
+    pub measuring: bool,
     /// What may be drawn together.
     pub together: Option<&'t Arc<[GaussianSite]>>,
     /// Memory for the names of enclosing scopes.
@@ -135,6 +139,7 @@ impl<'t, T> Run<'t, T> {
             estimator: Estimator::WeightSpace,
             checking: false,
             collecting: false,
+            measuring: false,
             together: None,
             prefix,
         }
@@ -151,7 +156,11 @@ probity_autodiff::precompiled! {
         run: Run<'b, T>,
     ) -> Result<Outcome<'b, T>> {
         let discovering = layout.sites.is_empty();
-        let out = Outcome { collected: run.collecting.then(Vec::new), ..Outcome::default() };
+        let out = Outcome {
+            collected: run.collecting.then(Vec::new),
+            measured: run.measuring.then(Vec::new),
+            ..Outcome::default()
+        };
         run.prefix.clear();
         // Only weights that are drawn, and one draw; where a fault is looked for, every site by
         // itself.

@@ -12,7 +12,7 @@ use probity_autodiff::{
 use probity_distributions::{Distribution, KlMethod, Normal, Sample, Support};
 
 /// `ln √(2πe)`, the entropy of a standard normal number.
-const NORMAL_ENTROPY: f64 = 1.418_938_533_204_672_7;
+pub(super) const NORMAL_ENTROPY: f64 = 1.418_938_533_204_672_7;
 
 /// `loc + scale ε`; the map is a type, so that the loop has no branch.
 #[derive(Clone, Copy, Debug)]
@@ -115,6 +115,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         prior: &D,
     ) -> Var<'t, T> {
         let support = prior.support();
+        self.measure(index, q, prior, |s| s.draw(q, index));
         if matches!(support, Support::Real) {
             if let Some(prior) = fixed_normal(prior) {
                 let (value, kl) = self.draw_and_kl(q, index, prior);

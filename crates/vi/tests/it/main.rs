@@ -2,6 +2,7 @@
 
 mod allocations;
 mod automatic;
+mod blocks;
 mod chains;
 mod common;
 mod conjugate;

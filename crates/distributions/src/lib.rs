@@ -13,6 +13,7 @@
 mod bessel;
 pub mod bijectors;
 mod by_functions;
+mod by_quantiles;
 pub mod constraints;
 mod counts;
 mod distribution;
@@ -20,6 +21,7 @@ mod divergences;
 mod error;
 mod expint;
 mod families;
+pub mod functions;
 mod gaussian;
 mod graph;
 pub mod kernels;

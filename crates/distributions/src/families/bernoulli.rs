@@ -1,6 +1,7 @@
 //! Bernoulli distribution on 0 and 1.
 
-use super::{common_shape, infinite, not_negative, probability};
+use super::truncated_normal::mass;
+use super::{HALF_LN_TAU, common_shape, infinite, not_negative, probability};
 use crate::distribution::{Distribution, Entropy, Moments, Sample};
 use crate::error::{ParameterError, require};
 use crate::kl::{KlDivergence, KlMethod};
@@ -11,20 +12,23 @@ use crate::support::Support;
 use probity_autodiff::math::ln_1p_minus;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, compiled_here, formula};
 
-/// `P(1) = sigmoid(logits)`, or `P(1) = probs`.
+/// `P(1) = sigmoid(logits)`, or `P(1) = probs`, or `P(1) = Φ(probits)`.
 ///
 /// Each parameterisation has its own formulas, because a conversion loses the tail that the other
 /// one cannot express.
 ///
-/// *Event*: entry. *Parameters*: `logits` real (infinite is certain), or `probs` in [0, 1].
+/// *Event*: entry. *Parameters*: `logits` or `probits` real (infinite is certain), or `probs` in
+/// [0, 1].
 #[derive(Clone, Copy, Debug)]
 pub enum Bernoulli<V = f64> {
     /// By the log odds of 1.
     Logits(V),
     /// By the probability of 1.
     Probs(V),
+    /// By the quantile of the probability of 1 under a standard Normal.
+    Probits(V),
 }
-use Bernoulli::{Logits, Probs};
+use Bernoulli::{Logits, Probits, Probs};
 
 impl<V: Value> Bernoulli<V> {
     /// With this probability of 1.
@@ -37,9 +41,15 @@ impl<V: Value> Bernoulli<V> {
         Logits(logits.into())
     }
 
+    /// With this probit of 1: the probability is `Φ(probits)`.
+    pub fn from_probits(probits: impl Into<V>) -> Self {
+        Probits(probits.into())
+    }
+
     /// The probability of 1.
     pub fn probs(&self) -> V {
         match *self {
+            Probits(z) => V::apply(formula!(|z| z.ndtr()), [z]),
             Logits(l) => V::apply(formula!(|l| l.sigmoid()), [l]),
             Probs(p) => V::apply(formula!(|p| probability(p)), [p]),
         }
@@ -49,13 +59,14 @@ impl<V: Value> Bernoulli<V> {
     pub fn logits(&self) -> V {
         match *self {
             Logits(l) => l,
+            Probits(z) => V::apply(formula!(|z| logit(z)), [z]),
             Probs(p) => V::apply(formula!(|p| probability(p).ln() - (-p).ln_1p()), [p]),
         }
     }
 
     fn parameter(&self) -> V {
         match *self {
-            Logits(v) | Probs(v) => v,
+            Logits(v) | Probs(v) | Probits(v) => v,
         }
     }
 }
@@ -64,6 +75,7 @@ impl<V: Value> Bernoulli<V> {
 impl Family for Bernoulli<f64> {
     type Of<V: Value> = Bernoulli<V>;
     const PARAMETERS: &'static [&'static str] = &["logits"];
+    const EXAMPLES: &'static [&'static [f64]] = &[&[0.3], &[-4.0]];
 
     fn parameters(&self) -> Vec<f64> {
         vec![self.logits()]
@@ -109,6 +121,22 @@ impl Formula<2> for ProbsLogProb {
     }
 }
 
+#[derive(Clone, Copy, Debug)]
+struct ProbitsLogProb;
+impl Formula<2> for ProbitsLogProb {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [x, z]: [R; 2]) -> R {
+        let inside = (z * (x * 2.0 - 1.0)).log_ndtr();
+        if x == 0.0 || x == 1.0 { inside } else { outside(x, z) }
+    }
+}
+
+/// The log odds of the probability `Φ(z)`.
+#[inline]
+fn logit<R: Real>(z: R) -> R {
+    z.log_ndtr() - (-z).log_ndtr()
+}
+
 impl<V: Value> Distribution<V> for Bernoulli<V> {
     const NAME: &'static str = "Bernoulli";
 
@@ -121,6 +149,7 @@ impl<V: Value> Distribution<V> for Bernoulli<V> {
     fn check(&self) -> Result<(), ParameterError> {
         match *self {
             Logits(l) => require(Self::NAME, "logits", l, "a number, not NaN", |l| !l.is_nan()),
+            Probits(z) => require(Self::NAME, "probits", z, "a number, not NaN", |z| !z.is_nan()),
             Probs(p) => require(Self::NAME, "probs", p, "from 0 to 1", |p| (0.0..=1.0).contains(&p)),
         }
     }
@@ -129,6 +158,7 @@ impl<V: Value> Distribution<V> for Bernoulli<V> {
         match *self {
             Logits(l) => V::apply_as(terms, LogitsLogProb, [x, l]),
             Probs(p) => V::apply_as(terms, ProbsLogProb, [x, p]),
+            Probits(z) => V::apply_as(terms, ProbitsLogProb, [x, z]),
         }
     }
 }
@@ -145,6 +175,14 @@ impl<V: Value> Sample<V> for Bernoulli<V> {
                     f64::from(u < l.sigmoid())
                 }));
                 V::draw(cx, f, args(l), least)
+            }
+            Probits(z) => {
+                let f = formula!(|z, u| R::of(if z.re().is_nan() {
+                    f64::NAN
+                } else {
+                    f64::from(u < z.ndtr())
+                }));
+                V::draw(cx, f, args(z), least)
             }
             Probs(p) => {
                 let f = formula!(|p, u| {
@@ -165,6 +203,7 @@ impl<V: Value> Moments<V> for Bernoulli<V> {
         match *self {
             Logits(l) => V::apply(formula!(|l| l.sigmoid() * (-l).sigmoid()), [l]),
             Probs(p) => V::apply(formula!(|p| probability(p) * (-p + 1.0)), [p]),
+            Probits(z) => V::apply(formula!(|z| z.ndtr() * (-z).ndtr()), [z]),
         }
     }
 }
@@ -193,11 +232,24 @@ impl Formula<1> for ProbsEntropy {
     }
 }
 
+#[derive(Clone, Copy, Debug)]
+struct ProbitsEntropy;
+impl Formula<1> for ProbitsEntropy {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [z]: [R; 1]) -> R {
+        let z = z.abs();
+        // Both parts are positive; at infinity nothing is left.
+        let h = -(-z).ndtr() * (-z).log_ndtr() - z.ndtr() * z.log_ndtr();
+        if z == f64::INFINITY { R::zero() } else { h }
+    }
+}
+
 impl<V: Value> Entropy<V> for Bernoulli<V> {
     fn entropy(&self) -> V {
         match *self {
             Logits(l) => V::apply(LogitsEntropy, [l]),
             Probs(p) => V::apply(ProbsEntropy, [p]),
+            Probits(z) => V::apply(ProbitsEntropy, [z]),
         }
     }
 }
@@ -247,6 +299,32 @@ impl Formula<2> for ProbsKl {
     }
 }
 
+/// The same of `Φ(a)` and `Φ(b)`, whose difference is an integral.
+#[derive(Clone, Copy, Debug)]
+struct ProbitsKl;
+impl Formula<2> for ProbitsKl {
+    #[inline]
+    fn eval<R: Real>(&self, [a, b]: [R; 2]) -> R {
+        // The same for 1 - x; the probability is then at most one half.
+        let (a, b) = if a > 0.0 { (-a, -b) } else { (a, b) };
+        // Beyond, probabilities underflow or their quotient overflows: log odds are exact there.
+        if !(a > -35.0) || !(b.re().abs() < 25.0) {
+            return LogitsKl.eval([if infinite(a) { a } else { logit(a) }, if infinite(b) { b } else { logit(b) }]);
+        }
+        let (wide_a, wide_b) = (a.widen(), b.widen());
+        let (log_p, log_q) = (wide_a.log_ndtr(), wide_b.log_ndtr());
+        let (rest, other) = ((-wide_a).ndtr(), (-wide_b).ndtr());
+        let (low, high) = if b < a { (wide_b, wide_a) } else { (wide_a, wide_b) };
+        let (size, centre) = mass(low, high, high - low);
+        let size = if b < a { -size } else { size };
+        // (q - p) / p, and the same difference over 1 - p.
+        let gap = |log: R::Wide| size * (centre * centre * -0.5 - HALF_LN_TAU - log).exp();
+        let (up, down) = (gap(log_p), -gap(rest.ln()));
+        let kl = -log_p.exp() * ln_bend(up, (log_q - log_p).exp()) - rest * ln_bend(down, other / rest);
+        not_negative(R::narrow(kl))
+    }
+}
+
 impl<V: Value> KlDivergence<Bernoulli<V>> for Bernoulli<V> {
     type Value = V;
     const METHOD: KlMethod = KlMethod::Closed;
@@ -254,6 +332,7 @@ impl<V: Value> KlDivergence<Bernoulli<V>> for Bernoulli<V> {
     fn kl_terms(&self, p: &Bernoulli<V>, terms: Terms) -> V {
         match (*self, *p) {
             (Probs(a), Probs(b)) => V::apply_as(terms, ProbsKl, [a, b]),
+            (Probits(a), Probits(b)) => V::apply_as(terms, ProbitsKl, [a, b]),
             _ => V::apply_as(terms, LogitsKl, [self.logits(), p.logits()]),
         }
     }

@@ -243,4 +243,4 @@ impl<V: Value> KlDivergence<Beta<V>> for Beta<V> {
     }
 }
 
-crate::family!(Beta { concentration1, concentration0 });
+crate::family!(Beta { concentration1, concentration0 } at [0.4, 1.0], [2.0, 3.0], [30.0, 12.0], [400.0, 1.5]);

@@ -223,4 +223,4 @@ impl Formula<4> for BinomialKl {
     }
 }
 
-crate::family!(Binomial { total_count, logits });
+crate::family!(Binomial { total_count, logits } at [1.0, 0.3], [12.0, -1.0], [500.0, 0.2]);

@@ -220,4 +220,4 @@ impl<V: Value> KlDivergence<Cauchy<V>> for Cauchy<V> {
     }
 }
 
-crate::family!(Cauchy { loc, scale });
+crate::family!(Cauchy { loc, scale } at [0.7, 2.2], [-3.0, 0.4]);

@@ -214,3 +214,8 @@ impl<'t, T: Scalar> KlDivergence<Car<Var<'t, T>>> for Car<Var<'t, T>> {
         Var::apply_as(terms, f, [squares, p.precision, spread])
     }
 }
+
+crate::laws::matrix_family!(ConditionalAutoregressive<f64> { loc, alpha, precision }
+    |tape, p| ConditionalAutoregressive: ConditionalAutoregressive::new(tape, &crate::Graph::line(4), p[0], p[1], p[2]),
+    [[[0.3]], [[0.6]], [[1.5]]]
+);

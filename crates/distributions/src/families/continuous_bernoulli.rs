@@ -240,6 +240,7 @@ fn kl<R: Real>(l: R, m: R) -> R {
 }
 
 capabilities!(ContinuousBernoulli { logits: finite }:
+    at [-3.0], [0.4], [0.0], [12.0];
     density log_prob, |_| Support::Interval(V::from(0.0), V::from(1.0));
     cdf cdf, sf, log_cdf, log_sf, quantile;
     draw draw;

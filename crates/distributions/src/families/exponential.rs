@@ -199,4 +199,4 @@ infinite_kl!(
     [finite_or_nan(loc), positive_or_nan(scale), positive_or_nan(rate)]
 );
 
-crate::family!(Exponential { rate });
+crate::family!(Exponential { rate } at [0.4], [7.0]);

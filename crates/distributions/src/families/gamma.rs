@@ -362,4 +362,4 @@ infinite_kl!(
     [positive_or_nan(concentration), positive_or_nan(rate), above(low, high)]
 );
 
-crate::family!(Gamma { concentration, rate });
+crate::family!(Gamma { concentration, rate } at [0.4, 2.0], [1.0, 0.3], [9.9, 1.0], [300.0, 50.0]);

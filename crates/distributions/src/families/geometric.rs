@@ -157,4 +157,4 @@ impl<V: Value> KlDivergence<Geometric<V>> for Geometric<V> {
     }
 }
 
-crate::family!(Geometric { probs });
+crate::family!(Geometric { probs } at [0.03], [0.4], [0.9]);

@@ -200,4 +200,4 @@ impl<V: Value> KlDivergence<Gumbel<V>> for Normal<V> {
     }
 }
 
-crate::family!(Gumbel { loc, scale });
+crate::family!(Gumbel { loc, scale } at [-0.7, 1.5], [2.0, 0.3]);

@@ -155,4 +155,4 @@ impl<V: Value> Entropy<V> for HalfCauchy<V> {
     }
 }
 
-crate::family!(HalfCauchy { scale });
+crate::family!(HalfCauchy { scale } at [0.4], [2.5]);

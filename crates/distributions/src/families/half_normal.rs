@@ -191,4 +191,4 @@ impl<V: Value> KlDivergence<HalfNormal<V>> for HalfNormal<V> {
     }
 }
 
-crate::family!(HalfNormal { scale });
+crate::family!(HalfNormal { scale } at [0.4], [2.5]);

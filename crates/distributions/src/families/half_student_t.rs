@@ -171,4 +171,4 @@ impl<V: Value> Entropy<V> for HalfStudentT<V> {
     }
 }
 
-crate::family!(HalfStudentT { df, scale });
+crate::family!(HalfStudentT { df, scale } at [4.5, 1.0], [60.0, 7.0], [9.0, 0.3]);

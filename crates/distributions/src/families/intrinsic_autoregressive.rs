@@ -130,3 +130,8 @@ impl<'t, T: Scalar> KlDivergence<IntrinsicAutoregressive<Var<'t, T>>>
         normal(self.scale).kl_terms(&normal(p.scale), terms) * self.free()
     }
 }
+
+crate::laws::matrix_family!(IntrinsicAutoregressive<f64> { scale }
+    |tape, p| IntrinsicAutoregressive: IntrinsicAutoregressive::new(tape, &crate::Graph::line(4), p[0]),
+    [[[0.7]]]
+);

@@ -222,4 +222,4 @@ impl<V: Value> KlDivergence<InverseGamma<V>> for InverseGamma<V> {
     }
 }
 
-crate::family!(InverseGamma { concentration, scale });
+crate::family!(InverseGamma { concentration, scale } at [5.5, 1.0], [9.9, 0.3], [40.0, 7.0]);

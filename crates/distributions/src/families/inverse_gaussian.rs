@@ -164,6 +164,7 @@ fn kl<R: Real>(m: R, a: R, n: R, b: R) -> R {
 }
 
 capabilities!(InverseGaussian { loc: positive, concentration: positive }:
+    at [1.0, 1.0], [2.5, 0.5], [1.0, 300.0];
     density log_prob, |_| Support::StrictlyPositive, of_u log_prob_of_log,
         kl_of_u |d, a, s, terms| V::apply_as(
             terms,

@@ -123,3 +123,8 @@ impl<'t, T: Scalar> KlDivergence<InverseWishart<Var<'t, T>>> for InverseWishart<
         wishart_kl(self.scale_tril.nrows(), (self.df(), p.scale_tril), (p.df(), self.scale_tril))
     }
 }
+
+crate::laws::matrix_family!(InverseWishart<f64> { df, scale_tril }
+    |_, p| InverseWishart: InverseWishart::new(p[0], p[1]),
+    [[[9.5]], [[1.2, 0.0], [0.5, 0.7]]]
+);

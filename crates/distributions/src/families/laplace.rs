@@ -230,4 +230,4 @@ impl<V: Value> KlDivergence<Laplace<V>> for Normal<V> {
     }
 }
 
-crate::family!(Laplace { loc, scale });
+crate::family!(Laplace { loc, scale } at [0.3, 2.0], [-5.0, 0.1]);

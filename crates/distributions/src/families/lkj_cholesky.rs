@@ -144,3 +144,9 @@ impl<'t, T: Scalar> KlDivergence<LkjCholesky<Var<'t, T>>> for LkjCholesky<Var<'t
         (3..=d).fold(row(2), |sum, i| sum + row(i))
     }
 }
+
+crate::laws::matrix_family!(LkjCholesky<f64> { concentration }
+    |_, p| LkjCholesky: LkjCholesky::new(3, p[0]),
+    [[[1.5]]],
+    [[[0.6]]]
+);

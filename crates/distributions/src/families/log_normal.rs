@@ -152,4 +152,4 @@ impl<V: Value> KlDivergence<LogNormal<V>> for LogNormal<V> {
     }
 }
 
-crate::family!(LogNormal { loc, scale });
+crate::family!(LogNormal { loc, scale } at [0.3, 0.5], [-2.0, 0.1], [1.0, 0.8]);

@@ -120,4 +120,4 @@ impl<V: Value> Entropy<V> for Logistic<V> {
     }
 }
 
-crate::family!(Logistic { loc, scale });
+crate::family!(Logistic { loc, scale } at [0.7, 2.0], [-3.0, 0.1]);

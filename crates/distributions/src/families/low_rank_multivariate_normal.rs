@@ -213,3 +213,8 @@ impl<'t, T: Scalar> KlDivergence<LowRank<Var<'t, T>>> for MultivariateNormal<Var
         gaussian_kl(terms, (trace, distance), log_dets, self.loc().ncols())
     }
 }
+
+crate::laws::matrix_family!(LowRankMultivariateNormal<f64> { loc, cov_factor, cov_diag }
+    |_, p| LowRankMultivariateNormal: LowRankMultivariateNormal::new(p[0], p[1], p[2]),
+    [[[0.3, -2.0, 1.0]], [[0.4, 1.0], [-0.3, 0.2], [0.8, -0.5]], [[0.5, 2.0, 1.0]]]
+);

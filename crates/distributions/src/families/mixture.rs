@@ -1,6 +1,6 @@
 //! Mixtures of distributions of one family.
 
-use super::Categorical;
+use super::{Categorical, Normal};
 use crate::distribution::{Distribution, Event, Moments, Sample};
 use crate::error::ParameterError;
 use crate::support::Support;
@@ -100,3 +100,8 @@ impl<'t, T: Scalar, D: Moments<Var<'t, T>>> Moments<Var<'t, T>> for Mixture<Var<
         Var::map(f, [self.logits.softmax(), self.components.variance(), gap]).sum_axis(Axis::Cols)
     }
 }
+
+crate::laws::matrix_family!(Mixture<f64, Normal<f64>> { logits, locs, scales }
+    |_, p| Mixture[Normal]: Mixture::new(p[0], Normal::new(p[1], p[2])),
+    [[[0.3, -1.0]], [[-1.0, 2.0]], [[0.5, 1.5]]]
+);

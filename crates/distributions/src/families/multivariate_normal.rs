@@ -247,3 +247,8 @@ impl<'t, T: Scalar> KlDivergence<DiagonalNormal<Var<'t, T>>> for MultivariateNor
         gaussian_kl(terms, diagonals, beside)
     }
 }
+
+crate::laws::matrix_family!(MultivariateNormal<f64> { loc, scale_tril }
+    |_, p| MultivariateNormal: MultivariateNormal::from_cholesky(p[0], p[1]),
+    [[[0.3, -2.0, 1.0]], [[1.0, 0.0, 0.0], [0.4, 0.8, 0.0], [-0.3, 0.2, 1.3]]]
+);

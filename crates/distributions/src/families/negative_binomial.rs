@@ -180,4 +180,4 @@ impl<V: Value> Entropy<V> for NegativeBinomial<V> {
     }
 }
 
-crate::family!(NegativeBinomial { total_count, logits });
+crate::family!(NegativeBinomial { total_count, logits } at [0.3, 0.5], [1.0, 0.0], [5.0, -1.0], [80.0, 0.4]);

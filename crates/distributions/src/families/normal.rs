@@ -225,4 +225,4 @@ impl<V: Value> KlDivergence<Normal<V>> for Normal<V> {
     }
 }
 
-crate::family!(Normal { loc, scale });
+crate::family!(Normal { loc, scale } at [0.3, 2.0], [-5.0, 0.1]);

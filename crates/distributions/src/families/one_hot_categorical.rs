@@ -129,3 +129,8 @@ impl<'t, T: Scalar> KlDivergence<OneHotCategorical<Var<'t, T>>> for OneHotCatego
         self.index().kl_terms(&p.index(), terms)
     }
 }
+
+crate::laws::matrix_family!(OneHotCategorical<f64> { logits }
+    |_, p| OneHotCategorical: OneHotCategorical::new(p[0]),
+    [[[0.3, -1.0, 2.0]]]
+);

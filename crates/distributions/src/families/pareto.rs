@@ -101,6 +101,7 @@ fn kl<R: Real>(s: R, a: R, t: R, b: R) -> R {
 }
 
 capabilities!(Pareto { scale: positive, alpha: positive }:
+    at [0.5, 5.5], [3.0, 7.0], [0.001, 30.0];
     density log_prob, |d| Support::GreaterThan(d.scale), of_u log_prob_of_u;
     cdf cdf, sf, log_cdf, log_sf, quantile;
     draw quantile;

@@ -203,4 +203,4 @@ impl<V: Value> KlDivergence<Poisson<V>> for Poisson<V> {
     }
 }
 
-crate::family!(Poisson { rate });
+crate::family!(Poisson { rate } at [0.02], [1.0], [7.5], [300.0]);

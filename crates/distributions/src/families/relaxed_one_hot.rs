@@ -130,3 +130,8 @@ impl<'t, T: Scalar> Sample<Var<'t, T>> for RelaxedOneHot<Var<'t, T>> {
     }
 }
 impl<'t, T: Scalar> Reparameterized<Var<'t, T>> for RelaxedOneHot<Var<'t, T>> {}
+
+crate::laws::matrix_family!(RelaxedOneHot<f64> { temperature, logits }
+    |_, p| RelaxedOneHot: RelaxedOneHot::new(p[0], p[1]),
+    [[[0.7]], [[0.3, -1.0, 0.6]]]
+);

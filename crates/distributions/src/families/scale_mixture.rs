@@ -225,4 +225,4 @@ impl<V: Value> KlDivergence<ScaleMixture<V>> for Normal<V> {
     }
 }
 
-crate::family!(ScaleMixture { mix, scale1, scale2 });
+crate::family!(ScaleMixture { mix, scale1, scale2 } at [0.25, 1.0, 0.1], [0.6, 0.3, 2.0]);

@@ -213,6 +213,7 @@ fn entropy<R: Real>(a: R, b: R) -> R {
 }
 
 capabilities!(Skellam { rate1: positive, rate2: positive }:
+    at [1.3, 0.4], [7.0, 12.0];
     density log_prob, |_| Support::Integer;
     cdf cdf, sf, log_cdf, log_sf, quantile;
     moments mean, variance;

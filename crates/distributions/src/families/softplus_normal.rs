@@ -187,4 +187,4 @@ impl<V: Value> GaussianPosterior<V> for SoftplusNormal<V> {
     }
 }
 
-crate::family!(SoftplusNormal { loc, rho });
+crate::family!(SoftplusNormal { loc, rho } at [0.3, -1.0], [-2.0, 1.5]);

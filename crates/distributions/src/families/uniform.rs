@@ -296,4 +296,4 @@ infinite_kl!(
     [finite_or_nan(loc), positive_or_nan(scale), above(low, high)]
 );
 
-crate::family!(Uniform { low, high });
+crate::family!(Uniform { low, high } at [-0.5, 2.0], [3.0, 3.5]);

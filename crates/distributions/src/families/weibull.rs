@@ -190,4 +190,4 @@ impl<V: Value> KlDivergence<Weibull<V>> for Weibull<V> {
     }
 }
 
-crate::family!(Weibull { concentration, scale });
+crate::family!(Weibull { concentration, scale } at [0.8, 2.0], [1.0, 1.0], [2.5, 0.4], [30.0, 1.0]);

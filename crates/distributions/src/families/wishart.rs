@@ -232,3 +232,8 @@ impl<'t, T: Scalar> KlDivergence<Wishart<Var<'t, T>>> for Wishart<Var<'t, T>> {
         wishart_kl(self.dimension(), (self.df(), self.scale_tril), (p.df(), p.scale_tril))
     }
 }
+
+crate::laws::matrix_family!(Wishart<f64> { df, scale_tril }
+    |_, p| Wishart: Wishart::new(p[0], p[1]),
+    [[[4.5]], [[1.2, 0.0], [0.5, 0.7]]]
+);

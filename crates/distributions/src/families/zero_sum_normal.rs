@@ -123,3 +123,8 @@ impl<'t, T: Scalar> KlDivergence<ZeroSumNormal<Var<'t, T>>> for ZeroSumNormal<Va
         normal(self.scale).kl_terms(&normal(p.scale), terms) * self.free()
     }
 }
+
+crate::laws::matrix_family!(ZeroSumNormal<f64> { scale }
+    |_, p| ZeroSumNormal: ZeroSumNormal::new(4, p[0]),
+    [[[0.7]]]
+);

@@ -1,0 +1,192 @@
+//! Tables of KL divergences.
+
+use crate::check::Check;
+use crate::distributions::{differentiate, gradient_condition, gradients_near, natural_scale, weight};
+use crate::library::{Conversion, OfParameters, Var, family_name};
+use crate::table::{field, matrix, short};
+use probity_autodiff::Tape;
+use probity_autodiff::nalgebra::DMatrix;
+use probity_distributions::laws::{Family, MatrixFamily};
+use probity_distributions::*;
+use serde_json::Value as Json;
+use std::marker::PhantomData;
+
+/// A divergence, of the parameters of both.
+#[derive(Clone, Copy, Debug)]
+pub struct Pair {
+    /// The names of the families.
+    pub families: [&'static str; 2],
+    /// Their parameters.
+    pub parameters: [&'static [&'static str]; 2],
+    /// The sum of the divergences.
+    pub kl: OfParameters,
+}
+
+/// The divergence of a pair: by a method of `Of<Q, P>` where there is one, of `&Of<Q, P>` else.
+struct Of<Q, P>(PhantomData<(Q, P)>);
+
+trait HasKl {
+    fn kl(&self) -> Option<OfParameters>;
+}
+impl<Q: Family, P: Family> HasKl for Of<Q, P>
+where
+    for<'t> Q::Of<Var<'t>>: KlDivergence<P::Of<Var<'t>>>,
+    for<'t> <Q::Of<Var<'t>> as KlDivergence<P::Of<Var<'t>>>>::Value: Into<Var<'t>>,
+{
+    fn kl(&self) -> Option<OfParameters> {
+        Some(|_, p| {
+            let n = Q::PARAMETERS.len();
+            Q::with::<Var<'_>>(&p[..n]).kl_sum(&P::with::<Var<'_>>(&p[n..])).into()
+        })
+    }
+}
+trait NoKl {
+    fn kl(&self) -> Option<OfParameters> {
+        None
+    }
+}
+impl<Q, P> NoKl for &Of<Q, P> {}
+
+/// The same of families of rows and matrices.
+struct OfRows<Q, P>(PhantomData<(Q, P)>);
+trait HasRowKl {
+    fn kl(&self) -> Option<OfParameters>;
+}
+impl<Q: MatrixFamily, P: MatrixFamily> HasRowKl for OfRows<Q, P>
+where
+    for<'t> Q::Of<'t, f64>: KlDivergence<P::Of<'t, f64>>,
+    for<'t> <Q::Of<'t, f64> as KlDivergence<P::Of<'t, f64>>>::Value: Into<Var<'t>>,
+{
+    fn kl(&self) -> Option<OfParameters> {
+        Some(|tape, p| {
+            let n = Q::PARAMETERS.len();
+            Q::with(tape, &p[..n]).kl_sum(&P::with(tape, &p[n..])).into()
+        })
+    }
+}
+trait NoRowKl {
+    fn kl(&self) -> Option<OfParameters> {
+        None
+    }
+}
+impl<Q, P> NoRowKl for &OfRows<Q, P> {}
+
+// Sorts the families by what they are on, and then tries every one with every one.
+macro_rules! pairs {
+    ($($family:tt)+) => { pairs!(@sort [] [] $($family)+); };
+    (@sort [$($n:ident)*] [$($r:ident)*] [$name:ident $module:ident (numbers)] $($rest:tt)*) => {
+        pairs!(@sort [$($n)* $name] [$($r)*] $($rest)*);
+    };
+    (@sort [$($n:ident)*] [$($r:ident)*] [$name:ident $module:ident (tape)] $($rest:tt)*) => {
+        pairs!(@sort [$($n)*] [$($r)* $name] $($rest)*);
+    };
+    (@sort $n:tt $r:tt [$name:ident $module:ident $kind:tt] $($rest:tt)*) => {
+        pairs!(@sort $n $r $($rest)*);
+    };
+    (@sort [$($n:ident)*] [$($r:ident)*]) => {
+        /// Every divergence of the library between families of one kind.
+        pub fn pairs() -> Vec<Pair> {
+            let mut all = Vec::new();
+            $(pairs!(@all all Of Family $n [$($n)*]);)*
+            $(pairs!(@all all OfRows MatrixFamily $r [$($r)*]);)*
+            all
+        }
+    };
+    (@all $all:ident $of:ident $family:ident $q:ident [$($p:ident)*]) => {$(
+        if let Some(kl) = (&$of::<$q<f64>, $p<f64>>(PhantomData)).kl() {
+            let parameters = [<$q<f64> as $family>::PARAMETERS, <$p<f64> as $family>::PARAMETERS];
+            $all.push(Pair { families: [stringify!($q), stringify!($p)], parameters, kl });
+        }
+    )*};
+}
+for_each_family!(pairs);
+
+/// Divergences between parametrisations with formulas of their own.
+pub fn other_pairs() -> Vec<Pair> {
+    let bernoulli = |names: &'static [&'static str], kl| Pair {
+        families: ["Bernoulli"; 2],
+        parameters: [names; 2],
+        kl,
+    };
+    vec![
+        bernoulli(&["probs"], |_, p| Bernoulli::new(p[0]).kl_sum(&Bernoulli::new(p[1]))),
+        bernoulli(&["probits"], |_, p| Bernoulli::from_probits(p[0]).kl_sum(&Bernoulli::from_probits(p[1]))),
+    ]
+}
+
+/// The parameters of one side of a row: their names and values, and how the family takes them.
+struct Side<'a> {
+    parameters: Vec<(&'static str, DMatrix<f64>)>,
+    conversion: Option<&'a Conversion>,
+}
+
+fn side<'a>(
+    (name, given): (&str, &Json),
+    own: &'static [&'static str],
+    conversions: &'a [Conversion],
+) -> Option<Side<'a>> {
+    let values = |names: &'static [&'static str]| -> Option<Vec<_>> {
+        names.iter().map(|p| Some((*p, matrix(given.get(*p)?)?))).collect()
+    };
+    if let Some(parameters) = values(own) {
+        return Some(Side { parameters, conversion: None });
+    }
+    conversions.iter().filter(|c| c.name == name).find_map(|c| {
+        Some(Side { parameters: values(c.parameters)?, conversion: Some(c) })
+    })
+}
+
+/// A file of `kl`.
+pub fn file(rows: &[Json], pairs: &[Pair], conversions: &[Conversion], check: &mut Check) {
+    for row in rows {
+        let names = ["p", "q"].map(|key| family_name(row[key].as_str().unwrap_or("")));
+        let given = [&row["p_params"], &row["q_params"]];
+        check.at = format!("{} {} to {} {}", names[0], given[0], names[1], given[1]);
+        check.at = short(&check.at);
+        let sides = pairs.iter().filter(|pair| pair.families == names).find_map(|pair| {
+            let side = |k: usize| side((names[k], given[k]), pair.parameters[k], conversions);
+            Some((pair, [side(0)?, side(1)?]))
+        });
+        let (Some((pair, sides)), Some(want)) = (sides, field(row, "kl")) else {
+            check.miss("the library has no such divergence");
+            continue;
+        };
+        one_row(row, pair, &sides, want, check);
+    }
+}
+
+fn one_row(row: &Json, pair: &Pair, sides: &[Side<'_>; 2], want: f64, check: &mut Check) {
+    let at: Vec<DMatrix<f64>> = sides.iter().flat_map(|s| s.parameters.iter().map(|p| p.1.clone())).collect();
+    let n = sides[0].parameters.len();
+    let kl: &dyn for<'t> Fn(&'t Tape<f64>, &[Var<'t>]) -> Var<'t> = &|tape, p| {
+        let mut all = convert(sides[0].conversion, &p[..n]);
+        all.extend(convert(sides[1].conversion, &p[n..]));
+        (pair.kl)(tape, &all)
+    };
+    let (got, gradients) = differentiate(kl, &at);
+    let slopes: Vec<Option<DMatrix<f64>>> = (sides[0].parameters.iter().map(|p| row["grad_p"].get(p.0)))
+        .chain(sides[1].parameters.iter().map(|p| row["grad_q"].get(p.0)))
+        .map(|s| s.filter(|s| !s.is_null()).and_then(matrix))
+        .collect();
+    let finite = |x: f64| if x.is_finite() { x } else { 0.0 };
+    let moved = |k: usize| slopes[k].as_ref().map_or(0.0, |s| finite(weight(&at[k], s)));
+    let condition: f64 = (0..at.len()).map(moved).sum();
+    // An exact 0 has no relative error: a square of rounding errors may stand for it.
+    check.near("kl", got, want, f64::EPSILON * (finite(want).abs() + condition) + 2e-28);
+    let conditions = gradient_condition(kl, &at, &gradients);
+    for (k, want_slope) in slopes.iter().enumerate() {
+        let Some(want_slope) = want_slope else { continue };
+        let side = &sides[usize::from(k >= n)].parameters;
+        let parameter = side[if k >= n { k - n } else { k }].0;
+        if want_slope.len() != gradients[k].len() {
+            check.miss(format!("d/d{parameter} of another shape"));
+            continue;
+        }
+        let entry = (parameter, &at[k], &gradients[k], want_slope);
+        gradients_near(check, finite(want), entry, (natural_scale(parameter, side), &conditions[k]));
+    }
+}
+
+fn convert<'t>(conversion: Option<&Conversion>, p: &[Var<'t>]) -> Vec<Var<'t>> {
+    conversion.map_or_else(|| p.to_vec(), |c| (c.convert)(p))
+}

@@ -96,9 +96,10 @@ pub fn natural_scale(name: &str, parameters: &[(&str, DMatrix<f64>)]) -> f64 {
         found.map(|(_, m)| if m.nrows() > 1 { m.diagonal().min() } else { m.min() })
     };
     match name {
-        "loc" | "locs" | "scale_tril" | "x" => {
-            ["scale", "scales", "scale_tril", "scale_row_tril"].iter().find_map(|s| smallest(s)).unwrap_or(0.0)
-        }
+        "loc" | "locs" | "scale_tril" | "x" => ["scale", "scales", "scale_tril", "scale_row_tril"]
+            .iter()
+            .find_map(|s| smallest(s))
+            .unwrap_or(0.0),
         "logits" | "probits" => 1.0,
         _ => 0.0,
     }
@@ -148,7 +149,8 @@ fn one_case(found: Found<'_>, case: &Json, parameters: &[(&'static str, DMatrix<
     let values: Vec<_> = parameters.iter().map(|p| p.1.clone()).collect();
     let member = found.member;
     let name = check.at.clone();
-    let spread = if case.get("covariance").is_some() { covariance(member.name) } else { member.moments.map(|m| m[1]) };
+    let spread =
+        if case.get("covariance").is_some() { covariance(member.name) } else { member.moments.map(|m| m[1]) };
     let spread_key = if case.get("covariance").is_some() { "covariance" } else { "variance" };
     let of_parameters =
         [("entropy", member.entropy), ("mean", member.moments.map(|m| m[0])), (spread_key, spread)];

@@ -26,8 +26,6 @@ pub struct Member {
     pub tails: Option<[AtValue; 5]>,
     /// Mean and variance.
     pub moments: Option<[OfParameters; 2]>,
-    /// The covariance of a family of rows.
-    pub covariance: Option<OfParameters>,
     /// Entropy.
     pub entropy: Option<OfParameters>,
 }
@@ -56,14 +54,30 @@ macro_rules! probes {
             {
                 fn tails(&self) -> Option<[AtValue; 5]> {
                     Some([
-                        |$tape, $p, x| { let _ = $tape; $with.cdf(x) },
-                        |$tape, $p, x| { let _ = $tape; $with.sf(x) },
-                        |$tape, $p, x| { let _ = $tape; $with.log_cdf(x) },
-                        |$tape, $p, x| { let _ = $tape; $with.log_sf(x) },
-                        |$tape, $p, x| { let _ = $tape; $with.quantile(x) },
+                        |$tape, $p, x| {
+                            let _ = $tape;
+                            $with.cdf(x)
+                        },
+                        |$tape, $p, x| {
+                            let _ = $tape;
+                            $with.sf(x)
+                        },
+                        |$tape, $p, x| {
+                            let _ = $tape;
+                            $with.log_cdf(x)
+                        },
+                        |$tape, $p, x| {
+                            let _ = $tape;
+                            $with.log_sf(x)
+                        },
+                        |$tape, $p, x| {
+                            let _ = $tape;
+                            $with.quantile(x)
+                        },
                     ])
                 }
             }
+            #[allow(dead_code)] // Where all families of a kind have it.
             pub trait NoTails {
                 fn tails(&self) -> Option<[AtValue; 5]> {
                     None
@@ -79,11 +93,18 @@ macro_rules! probes {
             {
                 fn moments(&self) -> Option<[OfParameters; 2]> {
                     Some([
-                        |$tape, $p| { let _ = $tape; $with.mean() },
-                        |$tape, $p| { let _ = $tape; $with.variance() },
+                        |$tape, $p| {
+                            let _ = $tape;
+                            $with.mean()
+                        },
+                        |$tape, $p| {
+                            let _ = $tape;
+                            $with.variance()
+                        },
                     ])
                 }
             }
+            #[allow(dead_code)] // Where all families of a kind have it.
             pub trait NoMoments {
                 fn moments(&self) -> Option<[OfParameters; 2]> {
                     None
@@ -98,9 +119,13 @@ macro_rules! probes {
                 for<'t> $of: Entropy<Var<'t>>,
             {
                 fn entropy(&self) -> Option<OfParameters> {
-                    Some(|$tape, $p| { let _ = $tape; $with.entropy() })
+                    Some(|$tape, $p| {
+                        let _ = $tape;
+                        $with.entropy()
+                    })
                 }
             }
+            #[allow(dead_code)] // Where all families of a kind have it.
             pub trait NoEntropy {
                 fn entropy(&self) -> Option<OfParameters> {
                     None
@@ -123,12 +148,12 @@ macro_rules! members {
         }
     };
     (@each $all:ident $name:ident numbers) => { members!(@add $all $name of_numbers Family $name<f64>); };
-    (@each $all:ident $name:ident of $base:ident) => {
-        members!(@add $all $name of_numbers Family $name<f64, $base<f64>>);
+    (@each $all:ident $name:ident of $($base:ident)+) => {
+        members!(@add $all $name of_numbers Family $name<f64, $($base<f64>),+>);
     };
     (@each $all:ident $name:ident tape) => { members!(@add $all $name of_rows MatrixFamily $name<f64>); };
-    (@each $all:ident $name:ident tape of $base:ident) => {
-        members!(@add $all $name of_rows MatrixFamily $name<f64, $base<f64>>);
+    (@each $all:ident $name:ident tape of $($base:ident)+) => {
+        members!(@add $all $name of_rows MatrixFamily $name<f64, $($base<f64>),+>);
     };
     // The flat prior has no parameters and no table.
     (@each $all:ident $name:ident flat) => {};
@@ -142,7 +167,6 @@ macro_rules! members {
             log_prob: $probes::log_prob::<$ty>,
             tails: of.tails(),
             moments: of.moments(),
-            covariance: None,
             entropy: of.entropy(),
         });
     }};
@@ -216,7 +240,6 @@ pub fn other_members() -> Vec<Member> {
         log_prob,
         tails: None,
         moments: Some(moments),
-        covariance: None,
         entropy: Some(entropy),
     };
     vec![
@@ -238,7 +261,6 @@ pub fn other_members() -> Vec<Member> {
             log_prob: |_, p, x| LkjCholesky::new(dimension(p[0]), p[1]).log_prob_sum(x),
             tails: None,
             moments: None,
-            covariance: None,
             entropy: None,
         },
     ]

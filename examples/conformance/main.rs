@@ -2,6 +2,9 @@
 //!
 //! `conformance --help` lists the options.
 
+// The list of all families is gone through by macros, one after the other.
+#![recursion_limit = "256"]
+
 pub(crate) mod check;
 pub(crate) mod diagnostics;
 pub(crate) mod distributions;

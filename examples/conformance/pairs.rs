@@ -73,7 +73,6 @@ impl<Q, P> NoRowKl for &OfRows<Q, P> {}
 
 // Sorts the families by what they are on, and then tries every one with every one.
 macro_rules! pairs {
-    ($($family:tt)+) => { pairs!(@sort [] [] $($family)+); };
     (@sort [$($n:ident)*] [$($r:ident)*] [$name:ident $module:ident (numbers)] $($rest:tt)*) => {
         pairs!(@sort [$($n)* $name] [$($r)*] $($rest)*);
     };
@@ -83,14 +82,19 @@ macro_rules! pairs {
     (@sort $n:tt $r:tt [$name:ident $module:ident $kind:tt] $($rest:tt)*) => {
         pairs!(@sort $n $r $($rest)*);
     };
-    (@sort [$($n:ident)*] [$($r:ident)*]) => {
+    (@sort $n:tt $r:tt) => {
         /// Every divergence of the library between families of one kind.
         pub fn pairs() -> Vec<Pair> {
             let mut all = Vec::new();
-            $(pairs!(@all all Of Family $n [$($n)*]);)*
-            $(pairs!(@all all OfRows MatrixFamily $r [$($r)*]);)*
+            pairs!(@cross all Of Family $n $n);
+            pairs!(@cross all OfRows MatrixFamily $r $r);
             all
         }
+    };
+    (@cross $all:ident $of:ident $family:ident [] $p:tt) => {};
+    (@cross $all:ident $of:ident $family:ident [$q:ident $($rest:ident)*] $p:tt) => {
+        pairs!(@all $all $of $family $q $p);
+        pairs!(@cross $all $of $family [$($rest)*] $p);
     };
     (@all $all:ident $of:ident $family:ident $q:ident [$($p:ident)*]) => {$(
         if let Some(kl) = (&$of::<$q<f64>, $p<f64>>(PhantomData)).kl() {
@@ -99,15 +103,15 @@ macro_rules! pairs {
         }
     )*};
 }
-for_each_family!(pairs);
+macro_rules! all_pairs {
+    ($($family:tt)+) => { pairs!(@sort [] [] $($family)+); };
+}
+for_each_family!(all_pairs);
 
 /// Divergences between parametrisations with formulas of their own.
 pub fn other_pairs() -> Vec<Pair> {
-    let bernoulli = |names: &'static [&'static str], kl| Pair {
-        families: ["Bernoulli"; 2],
-        parameters: [names; 2],
-        kl,
-    };
+    let bernoulli =
+        |names: &'static [&'static str], kl| Pair { families: ["Bernoulli"; 2], parameters: [names; 2], kl };
     vec![
         bernoulli(&["probs"], |_, p| Bernoulli::new(p[0]).kl_sum(&Bernoulli::new(p[1]))),
         bernoulli(&["probits"], |_, p| Bernoulli::from_probits(p[0]).kl_sum(&Bernoulli::from_probits(p[1]))),
@@ -131,9 +135,10 @@ fn side<'a>(
     if let Some(parameters) = values(own) {
         return Some(Side { parameters, conversion: None });
     }
-    conversions.iter().filter(|c| c.name == name).find_map(|c| {
-        Some(Side { parameters: values(c.parameters)?, conversion: Some(c) })
-    })
+    conversions
+        .iter()
+        .filter(|c| c.name == name)
+        .find_map(|c| Some(Side { parameters: values(c.parameters)?, conversion: Some(c) }))
 }
 
 /// A file of `kl`.

@@ -43,12 +43,12 @@ fn function(stem: &str) -> Option<Function> {
         "expint_e1" => one(|x| vec![expint_e1(x[0])]),
         "expint_e1_scaled" => one(|x| vec![expint_e1_scaled(x[0])]),
         "expm1" => one(|x| vec![x[0].exp_m1()]),
-        "gammainc_p" => f(OF_AX, &["value", "log_value"], |x| {
-            vec![x[0].gamma_p(x[1]), x[0].log_gamma_p(x[1])]
-        }),
-        "gammainc_q" => f(OF_AX, &["value", "log_value"], |x| {
-            vec![x[0].gamma_q(x[1]), x[0].log_gamma_q(x[1])]
-        }),
+        "gammainc_p" => {
+            f(OF_AX, &["value", "log_value"], |x| vec![x[0].gamma_p(x[1]), x[0].log_gamma_p(x[1])])
+        }
+        "gammainc_q" => {
+            f(OF_AX, &["value", "log_value"], |x| vec![x[0].gamma_q(x[1]), x[0].log_gamma_q(x[1])])
+        }
         "gammaincinv" => f(&[("a", ""), ("p", "")], &["value"], |x| {
             vec![Jet::from(gamma_inc::gamma_p_inv(x[0].re, x[1].re))]
         }),
@@ -62,9 +62,9 @@ fn function(stem: &str) -> Option<Function> {
         "log_ndtr" => one(|x| vec![x[0].log_ndtr()]),
         "log_sigmoid" => one(|x| vec![x[0].log_sigmoid()]),
         "logaddexp" => f(&[("a", "d_a"), ("b", "d_b")], &["value"], |x| vec![x[0].log_add_exp(x[1])]),
-        "multigammaln" => f(&[("a", "d_a"), ("d", "")], &["value"], |x| {
-            vec![gamma::multigammaln(x[0], x[1].re as usize)]
-        }),
+        "multigammaln" => {
+            f(&[("a", "d_a"), ("d", "")], &["value"], |x| vec![gamma::multigammaln(x[0], x[1].re as usize)])
+        }
         "ndtr" => one(|x| vec![x[0].ndtr()]),
         "ndtri" => one(|x| vec![x[0].ndtri()]),
         "riemann_zeta" => one(|x| vec![riemann_zeta(x[0])]),
@@ -164,11 +164,8 @@ pub fn implicit(stem: &str, rows: &[Json], check: &mut Check) {
                 near("dlogsample_dconcentration", slope);
             }
             "beta" => {
-                let slopes = beta_inc::beta_draw_slopes(
-                    get("concentration1"),
-                    get("concentration0"),
-                    get("sample"),
-                );
+                let slopes =
+                    beta_inc::beta_draw_slopes(get("concentration1"), get("concentration0"), get("sample"));
                 near("dsample_dconcentration1", slopes[0]);
                 near("dsample_dconcentration0", slopes[1]);
             }
@@ -181,7 +178,7 @@ pub fn implicit(stem: &str, rows: &[Json], check: &mut Check) {
                 // Below the mode, where probabilities keep their digits.
                 let (k, x) = (get("concentration"), get("sample"));
                 let p = VonMises::<f64>::new(0.0, k).cdf(-x.abs());
-                let moved = VonMises::new(0.0, Jet::variable(k, 0)).quantile(p.into()).du[0];
+                let moved = VonMises::<Jet>::new(0.0, Jet::variable(k, 0)).quantile(Jet::from(p)).du[0];
                 near("dsample_dconcentration", if x > 0.0 { -moved } else { moved });
             }
             "dirichlet" => dirichlet(row, check),

@@ -17,7 +17,7 @@ const COUNTS: f64 = 4096.0;
 /// Of a continuous distribution by the tanh-sinh rule over `P(X <= x)`: 105 quantiles, which converge
 /// to the precision of the numbers also where `g` has a logarithm or a root at an end of the support,
 /// up to what lies beyond the quantile of `1 - 1e-16`. Of counts a sum of up to 4096 terms between
-/// the quantiles of 1e-17 and `1 - 1e-16`; of more, every n-th.
+/// the quantile of 1e-17 and somewhat beyond that of `1 - 4e-15`; of more, every n-th.
 ///
 /// *Source*: Takahasi and Mori 1974, "Double exponential formulas for numerical integration".
 pub(crate) fn expectation<V: Value, D: Cdf<V>>(d: &D, g: impl Fn(V) -> V) -> V {
@@ -52,12 +52,12 @@ fn largest<V: Value>(x: V, sign: f64) -> f64 {
 
 fn sum_of_counts<V: Value, D: Cdf<V>>(d: &D, g: impl Fn(V) -> V) -> V {
     let low = -largest(d.quantile(V::from(1e-17)), -1.0);
-    let high = largest(d.quantile(V::from(1.0 - f64::EPSILON / 2.0)), 1.0);
+    let high = largest(d.quantile(V::from(1.0 - 16.0 * f64::EPSILON)), 1.0);
     if !(low.is_finite() && high.is_finite()) {
         // With the shape of the parameters, and NaN.
         return d.log_prob(V::from(0.0)) * f64::NAN;
     }
-    // One deviation of the last quantile further lies nothing that counts.
+    // So much further lies nothing that counts, also of an exponential tail.
     let last = high + 0.15 * (high - low) + 8.0;
     let stride = ((last - low) / COUNTS).ceil().max(1.0);
     let mut sum: Option<V> = None;

@@ -1,4 +1,6 @@
 //! Asymmetric Laplace distribution on the real line.
+//!
+//! Elsewhere: Pyro r, NumPyro cqr, PyMC.
 
 use super::{finite_or_nan, infinite, outside, positive_or_nan, probability, standardized};
 use crate::by_functions::capabilities;

@@ -1,10 +1,12 @@
 //! Gaussian autoregressive series along the columns of rows.
+//!
+//! Elsewhere: PyMC.
 
 use super::{Normal, common_shape};
 use crate::distribution::{Distribution, Entropy, Event, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite};
 use crate::support::Support;
-use probity_autodiff::{Adjoints, Axis, Inputs, Key, Op, Real, Running, Scalar, Tape, Terms, Var};
+use probity_autodiff::{Adjoints, Axis, Inputs, Key, Op, Running, Scalar, Tape, Terms, Var};
 
 /// `xₜ = φ₁ xₜ₋₁ + … + φₚ xₜ₋ₚ + eₜ` with `eₜ` from `noise`; the first p numbers are from
 /// `initial`, independent of each other.

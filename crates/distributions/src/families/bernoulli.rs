@@ -1,4 +1,6 @@
 //! Bernoulli distribution on 0 and 1.
+//!
+//! Elsewhere: torch e, Pyro e, NumPyro e, TFP ce, PyMC c.
 
 use super::truncated_normal::mass;
 use super::{HALF_LN_TAU, common_shape, infinite, not_negative, probability};
@@ -177,11 +179,8 @@ impl<V: Value> Sample<V> for Bernoulli<V> {
                 V::draw(cx, f, args(l), least)
             }
             Probits(z) => {
-                let f = formula!(|z, u| R::of(if z.re().is_nan() {
-                    f64::NAN
-                } else {
-                    f64::from(u < z.ndtr())
-                }));
+                let f =
+                    formula!(|z, u| R::of(if z.re().is_nan() { f64::NAN } else { f64::from(u < z.ndtr()) }));
                 V::draw(cx, f, args(z), least)
             }
             Probs(p) => {
@@ -309,7 +308,8 @@ impl Formula<2> for ProbitsKl {
         let (a, b) = if a > 0.0 { (-a, -b) } else { (a, b) };
         // Beyond, probabilities underflow or their quotient overflows: log odds are exact there.
         if !(a > -35.0) || !(b.re().abs() < 25.0) {
-            return LogitsKl.eval([if infinite(a) { a } else { logit(a) }, if infinite(b) { b } else { logit(b) }]);
+            return LogitsKl
+                .eval([if infinite(a) { a } else { logit(a) }, if infinite(b) { b } else { logit(b) }]);
         }
         let (wide_a, wide_b) = (a.widen(), b.widen());
         let (log_p, log_q) = (wide_a.log_ndtr(), wide_b.log_ndtr());

@@ -1,4 +1,6 @@
 //! Beta distribution on the numbers between 0 and 1.
+//!
+//! Elsewhere: torch er, Pyro er, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::{common_shape, gamma_entropy, not_negative, positive_or_nan, probability};
 use crate::by_functions::inside_unit;

@@ -1,4 +1,6 @@
 //! Beta-binomial distribution on the counts up to a limit.
+//!
+//! Elsewhere: Pyro, NumPyro, TFP, PyMC c.
 
 use super::binomial;
 use super::poisson::{Place, is_count, no_mass, place};

@@ -1,4 +1,6 @@
 //! Binomial distribution on the counts up to a limit.
+//!
+//! Elsewhere: torch e, Pyro e, NumPyro, TFP c, PyMC c.
 
 use super::bernoulli::LogitsKl;
 use super::poisson::{Place, is_count, no_mass, place};

@@ -1,4 +1,6 @@
 //! Categorical distribution: one of the columns, by its zero-based index.
+//!
+//! Elsewhere: torch e, Pyro e, NumPyro e, TFP ce, PyMC c.
 
 use super::finite_or_nan;
 use crate::constraints::constant_row;
@@ -217,7 +219,8 @@ impl<'t, T: Scalar> Categorical<Var<'t, T>> {
     /// indices up to that of the column before, and from that of the column on.
     fn log_tails(&self) -> [Var<'t, T>; 2] {
         let (log_p, c) = (self.logits.log_softmax(), self.logits.ncols());
-        let none = Var::map(formula!(|size| R::of(size.re() * 0.0 - f64::INFINITY)), [self.logits.logsumexp()]);
+        let none =
+            Var::map(formula!(|size| R::of(size.re() * 0.0 - f64::INFINITY)), [self.logits.logsumexp()]);
         let below = (1..=c).map(|k| log_p.cols(0..k).logsumexp());
         let above = (0..c).map(|k| log_p.cols(k..c).logsumexp());
         [

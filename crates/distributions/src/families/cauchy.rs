@@ -1,4 +1,6 @@
 //! Cauchy distribution on the real line.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::{common_shape, finite_or_nan, infinite, outside, positive_or_nan, probability, standardized};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};

@@ -1,4 +1,6 @@
 //! Distributions whose values are recorded only between limits.
+//!
+//! Elsewhere: NumPyro, PyMC.
 
 use crate::by_quantiles::expectation;
 use crate::distribution::{Cdf, Distribution, Entropy, Event, Moments, Sample};
@@ -200,8 +202,7 @@ impl<V: Value, D: Cdf<V>> Censored<V, D> {
             return expectation(self, |x| V::apply(power, [x, from]));
         }
         let [below, between, above] = self.masses();
-        let inner =
-            expectation(&self.between_limits(), |x| V::apply(power, [x, from]));
+        let inner = expectation(&self.between_limits(), |x| V::apply(power, [x, from]));
         let at = |limit: Option<V>, mass: V| limit.map(|x| V::apply(power, [x, from]) * mass);
         let sum = between * inner;
         let sum = at(self.low, below).map_or(sum, |term| sum + term);

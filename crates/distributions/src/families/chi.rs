@@ -1,4 +1,6 @@
 //! Chi distribution on the positive numbers.
+//!
+//! Elsewhere: TFP cqer.
 
 use super::gamma::GammaLogProbOfLog;
 use super::{clamped, gamma_entropy, infinite, not_negative, positive_or_nan, probability};

@@ -1,4 +1,6 @@
 //! Chi-squared distribution on the positive numbers.
+//!
+//! Elsewhere: torch cer, Pyro cer, NumPyro cqer, TFP cqer, PyMC.
 
 use super::Gamma;
 use crate::distribution::{Cdf, Distribution, Draws, Entropy, Moments, Reparameterized, Sample};

@@ -1,4 +1,6 @@
 //! Conditional autoregressive distribution of the nodes of a graph.
+//!
+//! Elsewhere: NumPyro r, PyMC.
 
 use super::linear::{identity, with_factor};
 use super::normal::HALF_LN_TAU;

@@ -1,4 +1,6 @@
 //! Continuous Bernoulli distribution on the numbers between 0 and 1.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, TFP cqer.
 
 use super::{finite_or_nan, not_negative, probability};
 use crate::by_functions::{capabilities, divergence, inside_unit};

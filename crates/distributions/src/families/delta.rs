@@ -1,4 +1,6 @@
 //! All mass at one point.
+//!
+//! Elsewhere: Pyro r, NumPyro er, TFP cer, PyMC c.
 
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite};

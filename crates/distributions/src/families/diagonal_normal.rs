@@ -1,4 +1,6 @@
 //! Normal distribution of rows with independent entries.
+//!
+//! Elsewhere: TFP er.
 
 use super::common_shape;
 use super::linear::per_row;

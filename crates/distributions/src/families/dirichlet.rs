@@ -1,4 +1,6 @@
 //! Dirichlet distribution on probability vectors.
+//!
+//! Elsewhere: torch er, Pyro er, NumPyro er, TFP er, PyMC.
 
 use super::{gamma_entropy, infinite, not_negative, positive_or_nan};
 use crate::constraints::log_simplex;

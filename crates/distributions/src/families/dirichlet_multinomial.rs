@@ -1,4 +1,6 @@
 //! Dirichlet-multinomial distribution: counts whose probabilities have a Dirichlet distribution.
+//!
+//! Elsewhere: Pyro, NumPyro, TFP, PyMC.
 
 use super::multinomial::draw;
 use super::poisson::{is_count, no_mass};

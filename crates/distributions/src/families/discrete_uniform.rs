@@ -1,4 +1,6 @@
 //! Uniform distribution on whole numbers.
+//!
+//! Elsewhere: NumPyro cqe, PyMC cq.
 
 use super::{positive_or_nan, probability};
 use crate::by_functions::capabilities;

@@ -1,4 +1,6 @@
 //! Exponentially modified Gaussian distribution on the real line.
+//!
+//! Elsewhere: TFP cr, PyMC c.
 
 use super::{finite_or_nan, infinite, outside, positive_or_nan, probability, standardized};
 use crate::by_functions::capabilities;

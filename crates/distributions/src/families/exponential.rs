@@ -1,4 +1,6 @@
 //! Exponential distribution on the positive numbers.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::uniform::above;
 use super::{

@@ -1,4 +1,6 @@
 //! Generalised extreme-value distribution: the limits of maxima.
+//!
+//! Elsewhere: TFP cqer.
 
 use super::gumbel::{EULER, log_sf as log_sf_of_reduced};
 use super::{finite_or_nan, infinite, outside, overflown, positive_or_nan, probability, standardized};

@@ -1,4 +1,6 @@
 //! Fréchet distribution on the positive numbers.
+//!
+//! Elsewhere: none.
 
 use super::extreme_value::{log_gamma_over, log_spread_over};
 use super::gumbel::{EULER, NormalGumbelKl, extreme_kl, log_sf as log_sf_of_reduced};

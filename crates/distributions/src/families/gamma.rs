@@ -1,4 +1,6 @@
 //! Gamma distribution on the positive numbers.
+//!
+//! Elsewhere: torch cer, Pyro cer, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::normal::HALF_LN_TAU;
 use super::uniform::{above, mean_log};

@@ -1,4 +1,6 @@
 //! Gaussian random walk along the columns of rows.
+//!
+//! Elsewhere: NumPyro r, PyMC.
 
 use super::{Normal, NormalNormalKl, common_shape, positive_or_nan};
 use crate::distribution::{Distribution, Entropy, Event, Moments, Reparameterized, Sample};

@@ -1,4 +1,6 @@
 //! Generalised Pareto distribution: the limits of excesses over a threshold.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, TFP cqer.
 
 use super::extreme_value::{reduced, unreduced};
 use super::{finite_or_nan, infinite, outside, overflown, positive_or_nan, probability, standardized};

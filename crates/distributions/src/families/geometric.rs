@@ -1,4 +1,6 @@
 //! Geometric distribution on the counts.
+//!
+//! Elsewhere: torch e, Pyro e, NumPyro e, TFP ce, PyMC cq.
 
 use super::bernoulli::ProbsKl;
 use super::poisson::{is_count, no_mass};

@@ -1,4 +1,6 @@
 //! Gumbel distribution (of maxima) on the real line.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqr, TFP cqer, PyMC cq.
 
 use super::normal::z_score;
 use super::{

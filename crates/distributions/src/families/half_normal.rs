@@ -1,4 +1,6 @@
 //! Half-Normal distribution on the positive numbers.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqr, TFP cqer, PyMC cq.
 
 use super::{
     clamped, finite_or_nan, flat, infinite, ln_ratio, not_negative, outside, overflown, positive_or_nan,

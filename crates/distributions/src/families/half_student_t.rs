@@ -1,4 +1,6 @@
 //! Half of Student's t distribution, on the positive numbers.
+//!
+//! Elsewhere: TFP cer, PyMC q.
 
 use super::student_t::StudentTLogProb;
 use super::{StudentT, clamped, common_shape, infinite, outside, positive_or_nan, probability};

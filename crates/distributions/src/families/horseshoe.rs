@@ -1,4 +1,6 @@
 //! Horseshoe distribution on the real line.
+//!
+//! Elsewhere: TFP r.
 
 use super::normal::HALF_LN_TAU;
 use super::{infinite, ln_ratio, outside, positive_or_nan, probability};

@@ -1,4 +1,6 @@
 //! Distributions of counts whose zeros have a cause of their own.
+//!
+//! Elsewhere: NumPyro, PyMC.
 
 use super::zero_inflated::{gate_entropy, tails_with_gate};
 use super::{Poisson, ZeroInflated, probability};
@@ -146,21 +148,25 @@ impl<V: Value, D: Cdf<V>> Hurdle<V, D> {
     }
 }
 
-tails_with_gate!(Hurdle, quantile |self, p| {
-    // The part of the counts above 0, from their probability of 0 on.
-    let f = formula!(|p, log_zero, gate| {
-        let (p, gate, zero) = (probability(p), probability(gate), log_zero.exp());
-        let share = (p - gate) / (-gate + 1.0);
-        if p <= gate { R::zero() * (p + gate) } else { zero + (-zero + 1.0) * share }
-    });
-    let at = V::apply(f, [p, self.counts.log_prob(V::from(0.0)), self.gate]);
-    let count = formula!(|p, k, gate| {
-        let least = if k < 1.0 { R::one() } else { k };
-        let p = probability(p);
-        if p <= gate { R::zero() } else { least + (p + gate) * 0.0 }
-    });
-    V::apply(count, [p, self.counts.quantile(at), self.gate])
-});
+tails_with_gate!(
+    Hurdle,
+    quantile | self,
+    p | {
+        // The part of the counts above 0, from their probability of 0 on.
+        let f = formula!(|p, log_zero, gate| {
+            let (p, gate, zero) = (probability(p), probability(gate), log_zero.exp());
+            let share = (p - gate) / (-gate + 1.0);
+            if p <= gate { R::zero() * (p + gate) } else { zero + (-zero + 1.0) * share }
+        });
+        let at = V::apply(f, [p, self.counts.log_prob(V::from(0.0)), self.gate]);
+        let count = formula!(|p, k, gate| {
+            let least = if k < 1.0 { R::one() } else { k };
+            let p = probability(p);
+            if p <= gate { R::zero() } else { least + (p + gate) * 0.0 }
+        });
+        V::apply(count, [p, self.counts.quantile(at), self.gate])
+    }
+);
 
 impl<V: Value, D: Entropy<V>> Entropy<V> for Hurdle<V, D> {
     /// `h(gate) + (1 - gate) ((H + p₀ ln p₀) / (1 - p₀) + ln(1 - p₀))`, of the counts' `H` and `p₀`.

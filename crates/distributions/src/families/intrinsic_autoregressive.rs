@@ -1,4 +1,6 @@
 //! Intrinsic autoregressive distribution of the nodes of a connected graph.
+//!
+//! Elsewhere: PyMC.
 
 use super::normal::HALF_LN_TAU;
 use super::{Normal, infinite, positive_or_nan};

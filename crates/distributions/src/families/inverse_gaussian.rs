@@ -1,4 +1,6 @@
 //! Inverse Gaussian (Wald) distribution on the positive numbers.
+//!
+//! Elsewhere: TFP cr, PyMC c.
 
 use super::normal::HALF_LN_TAU;
 use super::{finite_or_nan, infinite, ln_ratio, not_negative, overflown, positive_or_nan, probability};

@@ -1,4 +1,6 @@
 //! Inverse Wishart distribution of positive-definite matrices.
+//!
+//! Elsewhere: NumPyro r.
 
 use super::linear::{log_det, lower_triangle, with_factor};
 use super::wishart::{LogNormaliser, ValidDf, bartlett, check, wishart_kl};

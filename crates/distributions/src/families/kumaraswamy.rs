@@ -1,4 +1,6 @@
 //! Kumaraswamy distribution on the numbers between 0 and 1.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro r, TFP cqer, PyMC cq.
 
 use super::beta::inside;
 use super::gumbel::EULER;

@@ -1,4 +1,6 @@
 //! Laplace distribution on the real line.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::normal::z_score;
 use super::{

@@ -1,4 +1,6 @@
 //! LKJ distribution of correlation matrices, by their Cholesky factors.
+//!
+//! Elsewhere: torch, Pyro, NumPyro r, TFP, PyMC.
 
 use super::{Beta, positive_or_nan};
 use crate::distribution::{Distribution, Event, Reparameterized, Sample};

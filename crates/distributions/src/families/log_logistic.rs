@@ -1,4 +1,6 @@
 //! Log-logistic distribution on the positive numbers.
+//!
+//! Elsewhere: TFP cqer.
 
 use super::{clamped, infinite, ln_ratio, positive_or_nan, probability};
 use crate::by_functions::capabilities;

@@ -1,4 +1,6 @@
 //! Log-normal distribution on the positive numbers.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::{Normal, clamped, common_shape, finite_or_nan, flat, infinite, outside, positive_or_nan};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};

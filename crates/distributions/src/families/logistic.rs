@@ -1,4 +1,6 @@
 //! Logistic distribution on the real line.
+//!
+//! Elsewhere: Pyro cqer, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::normal::z_score;
 use super::{common_shape, finite_or_nan, infinite, outside, positive_or_nan, probability};

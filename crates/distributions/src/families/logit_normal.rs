@@ -1,4 +1,6 @@
 //! Logit-normal distribution on the numbers between 0 and 1.
+//!
+//! Elsewhere: TFP cqer, PyMC.
 
 use super::normal::{HALF_LN_TAU, NormalLogProb, NormalNormalKl, z_score};
 use super::{finite_or_nan, positive_or_nan, probability};

@@ -1,4 +1,6 @@
 //! Multivariate Normal distribution of rows whose covariance is of low rank beside its diagonal.
+//!
+//! Elsewhere: torch er, Pyro er, NumPyro er, TFP er.
 
 use super::linear::{identity, log_det, mahalanobis, with_factor};
 use super::normal::HALF_LN_TAU;

@@ -1,4 +1,6 @@
 //! Matrix Normal distribution: rows and columns with a covariance each.
+//!
+//! Elsewhere: NumPyro r, TFP er, PyMC.
 
 use super::linear::{log_det, lower_triangle};
 use super::normal::HALF_LN_TAU;

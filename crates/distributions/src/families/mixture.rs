@@ -1,7 +1,9 @@
 //! Mixtures of distributions of one family.
+//!
+//! Elsewhere: torch c, Pyro c, NumPyro c, TFP cr, PyMC.
 
 use super::{Categorical, Normal};
-use crate::distribution::{Distribution, Event, Moments, Sample};
+use crate::distribution::{Cdf, Distribution, Event, Moments, Sample};
 use crate::error::ParameterError;
 use crate::support::Support;
 use probity_autodiff::{Axis, Key, Scalar, Tape, Terms, Var, formula};
@@ -11,7 +13,7 @@ use probity_autodiff::{Axis, Key, Scalar, Tape, Terms, Var, formula};
 ///
 /// *Event*: row; a value is a column of numbers, each from a mixture of its own or (1 × k) all from
 /// the same. *Parameters*: `logits` (1 × k or r × k) real or -∞, and those of the components. Draws
-/// have no gradient.
+/// have no gradient, but [`sample_pathwise`](Mixture::sample_pathwise) has one.
 ///
 /// ```
 /// use probity_autodiff::{Tape, nalgebra::DMatrix};
@@ -87,6 +89,26 @@ impl<'t, T: Scalar, D: Distribution<Var<'t, T>>> Mixture<Var<'t, T>, D> {
         let index = Categorical::new(self.logits).sample_shaped(tape, key, (draws.nrows(), 1));
         let index: Vec<usize> = index.read(|x| x.iter().map(|x| x.to_f64() as usize).collect());
         draws.detach().pick(index)
+    }
+}
+
+impl<'t, T: Scalar, D: Cdf<Var<'t, T>> + Sample<Var<'t, T>>> Mixture<Var<'t, T>, D> {
+    /// A draw with exact pathwise gradients in the logits and in the parameters of the components:
+    /// implicit ones, `-(∂F/∂θ) / p` of the mixture's distribution function at the draw.
+    ///
+    /// Source: Figurnov, Mohamed and Mnih 2018, "Implicit reparameterization gradients", section 4.
+    pub fn sample_pathwise(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Var<'t, T> {
+        let x = self.sample_shaped(tape, key, least).detach();
+        // Of the smaller tail, whose terms do not cancel against 1.
+        let weights = self.logits.softmax();
+        let below = (weights * self.components.cdf(x)).sum_axis(Axis::Cols);
+        let above = (weights * self.components.sf(x)).sum_axis(Axis::Cols);
+        let f = formula!(|x, below, above, log_p| {
+            let p = R::of(log_p.re()).exp();
+            let moved = if below < above { below - below.re() } else { -(above - above.re()) };
+            x - moved / p
+        });
+        Var::map(f, [x, below, above, self.log_prob(x).detach()])
     }
 }
 

@@ -1,4 +1,6 @@
 //! Multinomial distribution: counts of several outcomes that add up to a total.
+//!
+//! Elsewhere: torch e, Pyro e, NumPyro, TFP, PyMC.
 
 use super::binomial::quantile as binomial_quantile;
 use super::poisson::{is_count, no_mass};

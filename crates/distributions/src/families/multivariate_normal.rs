@@ -1,4 +1,6 @@
 //! Multivariate Normal distribution of rows.
+//!
+//! Elsewhere: torch er, Pyro er, NumPyro er, TFP er, PyMC.
 
 use super::diagonal_normal::DiagonalNormal;
 use super::linear::{identity, log_det, lower_triangle, mahalanobis, per_row, reversed};

@@ -1,4 +1,6 @@
 //! Multivariate Student's t distribution of rows.
+//!
+//! Elsewhere: Pyro r, NumPyro r, TFP er, PyMC.
 
 use super::linear::{log_det, lower_triangle, mahalanobis};
 use super::{Gamma, finite_or_nan, infinite, positive_or_nan};

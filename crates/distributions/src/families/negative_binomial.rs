@@ -1,4 +1,6 @@
 //! Negative binomial distribution on the counts.
+//!
+//! Elsewhere: torch, Pyro, NumPyro c, TFP c, PyMC c.
 
 use super::poisson::{Place, is_count, no_mass, place};
 use super::{common_shape, finite_or_nan, positive_or_nan, probability};

@@ -1,4 +1,6 @@
 //! Normal (Gaussian) distribution on the real line.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::{
     common_shape, finite_or_nan, flat, infinite, ln_ratio, not_negative, outside, positive_or_nan,

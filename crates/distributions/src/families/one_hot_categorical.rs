@@ -1,4 +1,6 @@
 //! Categorical distribution of one-hot rows.
+//!
+//! Elsewhere: torch e, Pyro e, TFP e.
 
 use super::Categorical;
 use super::categorical::total;

@@ -1,4 +1,6 @@
 //! Ordered logistic distribution: categories in an order, by cutpoints.
+//!
+//! Elsewhere: Pyro, NumPyro e, TFP ce, PyMC.
 
 use super::categorical::{column_at, first_index, tail_place};
 use super::{Categorical, finite_or_nan};
@@ -61,7 +63,8 @@ pub(super) fn tails<'t, T: Scalar>(
 ) -> [Var<'t, T>; 2] {
     let inner = [Var::map(below, [cutpoints, predictor]), Var::map(above, [cutpoints, predictor])];
     // 0 and -∞; NaN for bad parameters.
-    let all = Var::map(formula!(|x| R::of(if x.re().is_nan() { f64::NAN } else { 0.0 })), [inner[0].cols(0..1)]);
+    let all =
+        Var::map(formula!(|x| R::of(if x.re().is_nan() { f64::NAN } else { 0.0 })), [inner[0].cols(0..1)]);
     let none = Var::map(formula!(|x| R::of(x.re() - f64::INFINITY)), [all]);
     [Var::concat_cols(&[none, inner[0], all]), Var::concat_cols(&[all, inner[1], none])]
 }

@@ -1,7 +1,9 @@
 //! Ordered probit distribution: categories in an order, by cutpoints of a Normal.
+//!
+//! Elsewhere: PyMC.
 
-use super::normal::HALF_LN_TAU;
 use super::categorical::{column_at, first_index, tail_place};
+use super::normal::HALF_LN_TAU;
 use super::ordered_logistic::{as_categorical, categories, tails};
 use super::truncated_normal::mass;
 use super::{Categorical, finite_or_nan};

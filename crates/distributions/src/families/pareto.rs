@@ -1,4 +1,6 @@
 //! Pareto distribution on the numbers above a limit.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqer, TFP cr, PyMC cq.
 
 use super::{infinite, ln_ratio, not_negative, positive_or_nan, probability};
 use crate::by_functions::{capabilities, divergence};

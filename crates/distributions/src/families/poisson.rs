@@ -1,4 +1,6 @@
 //! Poisson distribution on the counts.
+//!
+//! Elsewhere: torch, Pyro, NumPyro c, TFP c, PyMC c.
 
 use super::{positive_or_nan, probability};
 use crate::distribution::{Cdf, Distribution, Draws, Entropy, Moments, Sample};

@@ -1,4 +1,6 @@
 //! Relaxed one-hot distribution (Concrete, Gumbel-softmax) on probability vectors.
+//!
+//! Elsewhere: torch r, Pyro r, TFP r.
 
 use super::one_hot_categorical::one_hot;
 use super::{Categorical, OneHotCategorical, infinite, positive_or_nan};

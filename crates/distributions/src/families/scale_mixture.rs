@@ -1,4 +1,6 @@
 //! Scale mixture of two Normals around 0.
+//!
+//! Elsewhere: none.
 
 use super::{HALF_LN_TAU, Normal, common_shape, flat, infinite, outside, positive_or_nan, probability};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Sample};

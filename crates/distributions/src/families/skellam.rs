@@ -1,4 +1,6 @@
 //! Skellam distribution on the whole numbers.
+//!
+//! Elsewhere: TFP.
 
 use super::poisson::{self, no_mass};
 use super::{positive_or_nan, probability};

@@ -1,4 +1,6 @@
 //! Skew-normal distribution on the real line.
+//!
+//! Elsewhere: PyMC.
 
 use super::normal::HALF_LN_TAU;
 use super::{finite_or_nan, infinite, outside, positive_or_nan, probability, standardized};

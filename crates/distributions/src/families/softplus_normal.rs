@@ -1,4 +1,6 @@
 //! Normal distribution whose standard deviation is the softplus of a free number.
+//!
+//! Elsewhere: none.
 
 use super::normal::NormalLogProb;
 use super::{HALF_LN_TAU, Normal, NormalNormalKl, common_shape, finite_or_nan, not_negative};

@@ -1,4 +1,6 @@
 //! Student's t distribution on the real line.
+//!
+//! Elsewhere: torch er, Pyro er, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::normal::HALF_LN_TAU;
 use super::normal::z_score;

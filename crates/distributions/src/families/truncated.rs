@@ -1,4 +1,6 @@
 //! Distributions on a part of their values.
+//!
+//! Elsewhere: NumPyro cqr, PyMC.
 
 use super::{Normal, common_shape};
 use crate::by_quantiles::expectation;

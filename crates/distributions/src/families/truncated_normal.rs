@@ -1,4 +1,6 @@
 //! Normal distribution on an interval.
+//!
+//! Elsewhere: NumPyro cqr, TFP cqer, PyMC c.
 
 use super::uniform::above;
 use super::{finite_or_nan, infinite, positive_or_nan, probability, standardized};

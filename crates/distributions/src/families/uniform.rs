@@ -1,4 +1,6 @@
 //! Uniform distribution on an interval.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::{
     Exponential, Laplace, Normal, common_shape, finite_or_nan, infinite, ln_ratio, not_negative, ordered,

@@ -1,4 +1,6 @@
 //! Von Mises distribution of angles.
+//!
+//! Elsewhere: torch, Pyro, NumPyro r, TFP cer, PyMC.
 
 use super::{finite_or_nan, infinite, not_negative, positive_or_nan, probability};
 use crate::bessel::{Circle, log_i0e, one_minus_ratio, ratio};

@@ -1,4 +1,6 @@
 //! Weibull distribution on the positive numbers.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cer, TFP cqer, PyMC cq.
 
 use super::gumbel::{EULER, NormalGumbelKl, extreme_kl};
 use super::{clamped, common_shape, infinite, ln_ratio, overflown, positive_or_nan, probability};

@@ -1,4 +1,6 @@
 //! Wishart distribution of positive-definite matrices.
+//!
+//! Elsewhere: torch er, Pyro er, NumPyro er, TFP er, PyMC.
 
 use super::linear::{identity_on, log_det, lower_triangle, over_halves, with_factor};
 use super::{Gamma, MultivariateNormal, not_negative, positive_or_nan};

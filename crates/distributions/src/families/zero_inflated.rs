@@ -1,4 +1,6 @@
 //! Distributions of counts with more zeros.
+//!
+//! Elsewhere: Pyro, NumPyro, TFP c, PyMC.
 
 use super::{Poisson, probability};
 use crate::distribution::{Cdf, Distribution, Entropy, Event, Moments, Sample};
@@ -169,18 +171,22 @@ impl<V: Value, D: Cdf<V>> ZeroInflated<V, D> {
     }
 }
 
-tails_with_gate!(ZeroInflated, quantile |self, p| {
-    let f = formula!(|p, gate| {
-        let (p, gate) = (probability(p), probability(gate));
-        if p <= gate { R::zero() * (p + gate) } else { (p - gate) / (-gate + 1.0) }
-    });
-    let at = V::apply(f, [p, self.gate]);
-    let count = formula!(|p, k, gate| {
-        let p = probability(p);
-        if p <= gate { R::zero() } else { k + (p + gate) * 0.0 }
-    });
-    V::apply(count, [p, self.counts.quantile(at), self.gate])
-});
+tails_with_gate!(
+    ZeroInflated,
+    quantile | self,
+    p | {
+        let f = formula!(|p, gate| {
+            let (p, gate) = (probability(p), probability(gate));
+            if p <= gate { R::zero() * (p + gate) } else { (p - gate) / (-gate + 1.0) }
+        });
+        let at = V::apply(f, [p, self.gate]);
+        let count = formula!(|p, k, gate| {
+            let p = probability(p);
+            if p <= gate { R::zero() } else { k + (p + gate) * 0.0 }
+        });
+        V::apply(count, [p, self.counts.quantile(at), self.gate])
+    }
+);
 
 impl<V: Value, D: Entropy<V>> Entropy<V> for ZeroInflated<V, D> {
     /// `-P(0) ln P(0) + (1 - gate) (H + p₀ ln p₀ - (1 - p₀) ln(1 - gate))`, of the counts' `H` and

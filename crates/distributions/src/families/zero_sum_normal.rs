@@ -1,4 +1,6 @@
 //! Normal distribution of rows that sum to 0.
+//!
+//! Elsewhere: NumPyro r, PyMC.
 
 use super::normal::HALF_LN_TAU;
 use super::{Normal, positive_or_nan};

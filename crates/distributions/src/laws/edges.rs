@@ -117,11 +117,13 @@ pub fn bad_parameters_give_nan<F: Family>(
 pub fn density_at_edges<F: Family>(d: &F) -> Result<(), LawError> {
     let law = Law::new("density_at_edges", d);
     let takes = |parameters: &[f64]| F::with::<f64>(parameters).check().is_ok();
-    density_of(&law, &d.parameters(), d.support(), &takes, (
-        &dual_log_prob::<F>,
-        &tape_log_prob::<F>,
-        &single_log_prob::<F>,
-    ))
+    density_of(
+        &law,
+        &d.parameters(),
+        d.support(),
+        &takes,
+        (&dual_log_prob::<F>, &tape_log_prob::<F>, &single_log_prob::<F>),
+    )
 }
 
 /// The log density of duals, on a tape, and on one of single precision.
@@ -198,10 +200,7 @@ fn sloped(parameters: &[f64], limit: f64) -> bool {
 }
 
 /// Value and gradient on a tape of single precision.
-pub(super) fn by_single(
-    f: &dyn for<'t> Fn(&[Var<'t, f32>]) -> Var<'t, f32>,
-    at: &[f64],
-) -> (f32, Vec<f32>) {
+pub(super) fn by_single(f: &dyn for<'t> Fn(&[Var<'t, f32>]) -> Var<'t, f32>, at: &[f64]) -> (f32, Vec<f32>) {
     let tape = Tape::<f32>::new();
     let arguments: Vec<_> =
         at.iter().map(|x| tape.variable(&DMatrix::from_element(1, 1, *x as f32))).collect();

@@ -48,7 +48,9 @@ where
     let at = d.parameters();
     let duals = by_duals(&|p: &[Single]| F::with(p).sample((), key), &at);
     let tape = by_tape(&|tape, p| F::with(p).sample(tape, key), &at);
-    agree(&law, &named::<F>(&[]), duals, tape, &|i| by_differences(&|p: &[f64]| F::with(p).sample((), key), &at, i))
+    agree(&law, &named::<F>(&[]), duals, tape, &|i| {
+        by_differences(&|p: &[f64]| F::with(p).sample((), key), &at, i)
+    })
 }
 
 /// The derivatives of a draw `x` in every parameter agree: dual numbers, tape, and
@@ -129,7 +131,12 @@ pub fn single_precision_matches<F: Family>(d: &F, x: f64) -> Result<(), LawError
     let largest = slopes.iter().fold(0.0, |most: f64, s| most.max(s.abs()));
     for (i, (got, want)) in singles.into_iter().zip(slopes).enumerate() {
         let case = || format!("derivative {i} at {x:e}");
-        law.holds(case, got.into(), want, 1e-5 * (1.0 + want.abs() + largest + moved / at[i].abs().max(1e-30)))?;
+        law.holds(
+            case,
+            got.into(),
+            want,
+            1e-5 * (1.0 + want.abs() + largest + moved / at[i].abs().max(1e-30)),
+        )?;
     }
     Ok(())
 }

@@ -55,7 +55,11 @@ pub fn example(parameters: &[&[&[f64]]]) -> Vec<DMatrix<f64>> {
 type Of<'t, F, T> = <F as MatrixFamily>::Of<'t, T>;
 
 fn law<'a, F: MatrixFamily>(name: &'static str, at: &'a [DMatrix<f64>]) -> Law<'a> {
-    Law { name, family: <Of<'static, F, f64> as Distribution<Var<'static, f64>>>::NAME, of: at.first().map_or(&(), |x| x) }
+    Law {
+        name,
+        family: <Of<'static, F, f64> as Distribution<Var<'static, f64>>>::NAME,
+        of: at.first().map_or(&(), |x| x),
+    }
 }
 
 fn on<'t>(tape: &'t Tape<f64>, at: &[DMatrix<f64>]) -> Vec<Var<'t, f64>> {
@@ -103,7 +107,11 @@ where
         |a| {
             let Some(tape) = a.iter().find_map(|a| a.tape()) else { return Var::from(f64::NAN) };
             let d = F::with(tape, &a[first..]);
-            if discrete { d.log_prob_sum(tape.constant(&x)) } else { d.log_prob_unconstrained(a[0], Terms::Sum) }
+            if discrete {
+                d.log_prob_sum(tape.constant(&x))
+            } else {
+                d.log_prob_unconstrained(a[0], Terms::Sum)
+            }
         },
         &all,
     );

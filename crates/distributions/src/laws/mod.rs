@@ -185,10 +185,10 @@ macro_rules! family {
 /// [`family!`](crate::family) for a family that is made of another one, on parameters of both: the
 /// two, the parameters as they are read, how it is made of them, and examples.
 macro_rules! family_of {
-    ($name:ident<$base:ident> { $($parameter:ident),+ } |$d:ident| [$($value:expr),+] => $make:expr,
+    ($name:ident<$($base:ident),+> { $($parameter:ident),+ } |$d:ident| [$($value:expr),+] => $make:expr,
         $([$($x:expr),+]),+ $(,)?) => {
-        impl crate::laws::Family for $name<f64, $base<f64>> {
-            type Of<V: crate::Value> = $name<V, $base<V>>;
+        impl crate::laws::Family for $name<f64, $($base<f64>),+> {
+            type Of<V: crate::Value> = $name<V, $($base<V>),+>;
             const PARAMETERS: &'static [&'static str] = &[$(stringify!($parameter)),+];
             const EXAMPLES: &'static [&'static [f64]] = &[$(&[$($x),+]),+];
             fn parameters(&self) -> Vec<f64> {
@@ -196,7 +196,7 @@ macro_rules! family_of {
                 vec![$($value),+]
             }
             #[track_caller]
-            fn with<V: crate::Value>(parameters: &[V]) -> $name<V, $base<V>> {
+            fn with<V: crate::Value>(parameters: &[V]) -> $name<V, $($base<V>),+> {
                 let &[$($parameter),+] = parameters else {
                     panic!("{}: {} parameters", stringify!($name), parameters.len())
                 };

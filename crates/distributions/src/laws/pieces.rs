@@ -151,14 +151,7 @@ impl Pieces {
         self.halve(f, (a, b), self.gauss(f, a, b), floor.max(f64::MIN_POSITIVE), DEPTH)
     }
 
-    fn halve(
-        &self,
-        f: &dyn Fn(f64) -> f64,
-        (a, b): (f64, f64),
-        whole: f64,
-        floor: f64,
-        depth: usize,
-    ) -> f64 {
+    fn halve(&self, f: &dyn Fn(f64) -> f64, (a, b): (f64, f64), whole: f64, floor: f64, depth: usize) -> f64 {
         let middle = a + (b - a) / 2.0;
         let (left, right) = (self.gauss(f, a, middle), self.gauss(f, middle, b));
         let sum = left + right;

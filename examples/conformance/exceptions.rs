@@ -4,7 +4,16 @@
 type Exception = (&'static str, &'static str, &'static str, &'static str);
 
 /// All that are known.
-pub const ALL: &[Exception] = &[];
+pub const ALL: &[Exception] = &[
+    ("distributions/VonMises", "cdf", "\"concentration\":10000", VON_MISES),
+    ("distributions/VonMises", "sf", "\"concentration\":10000", VON_MISES),
+    ("distributions/VonMises", "log_cdf", "\"concentration\":10000", VON_MISES),
+    ("distributions/VonMises", "log_sf", "\"concentration\":10000", VON_MISES),
+];
+
+/// Checked by an integral of 40 digits: `log_sf` at 3 is -19903.48590759427.
+const VON_MISES: &str =
+    "the table's tails more than a radian from the mode at concentration 1e4 are off by 1e-3";
 
 /// The reason why this comparison is excepted, if it is.
 pub fn reason(file: &str, what: &str, case: &str) -> Option<&'static str> {

@@ -1,17 +1,58 @@
 //! What the library has, by the names and parameters that the reference files use: every family of
 //! its own list, and other parametrisations.
+//!
+//! Families of numbers are computed on dual numbers, which compile in a fraction of the time that
+//! tapes take (the laws of the library hold the two to each other); those of rows and matrices on a
+//! tape.
 
-use probity_autodiff::{Tape, formula};
+use probity_autodiff::nalgebra::DMatrix;
+use probity_autodiff::{Dual, Real, Tape};
 use probity_distributions::laws::{Family, MatrixFamily};
 use probity_distributions::*;
 use std::marker::PhantomData;
 
+/// A number with one derivative.
+pub type Jet = Dual<f64, 1>;
 /// A matrix on a tape.
 pub type Var<'t> = probity_autodiff::Var<'t, f64>;
-/// A function of parameters.
-pub type OfParameters = for<'t> fn(&'t Tape<f64>, &[Var<'t>]) -> Var<'t>;
-/// A function of parameters and a value.
-pub type AtValue = for<'t> fn(&'t Tape<f64>, &[Var<'t>], Var<'t>) -> Var<'t>;
+
+/// A function of arguments (a value first, where there is one, and parameters).
+#[derive(Clone, Copy, Debug)]
+pub enum Function {
+    /// Of numbers.
+    Numbers(fn(&[Jet]) -> Jet),
+    /// Of matrices.
+    Rows(for<'t> fn(&'t Tape<f64>, &[Var<'t>]) -> Var<'t>),
+}
+
+impl Function {
+    /// The value, and the gradient of its sum in every argument.
+    pub fn differentiate(&self, at: &[DMatrix<f64>]) -> (DMatrix<f64>, Vec<DMatrix<f64>>) {
+        match *self {
+            Function::Numbers(f) => moved_one_by_one(at, &f),
+            Function::Rows(f) => {
+                let tape = Tape::new();
+                let at: Vec<_> = at.iter().map(|x| tape.variable(x)).collect();
+                let y = f(&tape, &at);
+                let gradients = tape.backward(y.sum());
+                (y.value(), at.iter().map(|x| gradients.wrt(*x)).collect())
+            }
+        }
+    }
+}
+
+/// A function of numbers, and its derivatives one after the other.
+pub fn moved_one_by_one(at: &[DMatrix<f64>], f: &dyn Fn(&[Jet]) -> Jet) -> (DMatrix<f64>, Vec<DMatrix<f64>>) {
+    let along = |i: usize| {
+        let argument = |(j, x): (usize, &DMatrix<f64>)| {
+            let x = if x.len() == 1 { x[0] } else { f64::NAN };
+            if i == j { Jet::variable(x, 0) } else { Jet::constant(x) }
+        };
+        f(&at.iter().enumerate().map(argument).collect::<Vec<_>>())
+    };
+    let number = |x: f64| DMatrix::from_element(1, 1, x);
+    (number(along(at.len()).re), (0..at.len()).map(|i| number(along(i).du[0])).collect())
+}
 
 /// A family and what it can do.
 #[derive(Clone, Copy, Debug)]
@@ -20,123 +61,142 @@ pub struct Member {
     pub name: &'static str,
     /// The parameters of its functions.
     pub parameters: &'static [&'static str],
-    /// The log density.
-    pub log_prob: AtValue,
-    /// cdf, sf, log_cdf, log_sf, quantile.
-    pub tails: Option<[AtValue; 5]>,
-    /// Mean and variance.
-    pub moments: Option<[OfParameters; 2]>,
-    /// Entropy.
-    pub entropy: Option<OfParameters>,
+    /// The sum of the log densities, of a value and the parameters.
+    pub log_prob: Function,
+    /// cdf, sf, log_cdf, log_sf, quantile, of a value (a probability) and the parameters.
+    pub tails: Option<[Function; 5]>,
+    /// Mean and variance, of the parameters.
+    pub moments: Option<[Function; 2]>,
+    /// Entropy, of the parameters.
+    pub entropy: Option<Function>,
 }
 
 /// What a family can do: by methods of `Of<F>` where it can, of `&Of<F>` where it cannot. (A call
 /// through a reference finds the first before the second.)
 struct Of<F>(PhantomData<F>);
 
-macro_rules! probes {
-    ($module:ident, $family:ident, $of:ty, |$tape:ident, $p:ident| $with:expr) => {
-        mod $module {
-            use super::{AtValue, Of, OfParameters, Tape, Var};
-            use probity_distributions::laws::$family;
-            use probity_distributions::{Cdf, Distribution, Entropy, Moments};
+/// The capabilities of families of numbers.
+mod of_numbers {
+    use super::{Function, Jet, Of};
+    use probity_distributions::laws::Family;
+    use probity_distributions::{Cdf, Distribution, Entropy, Moments};
 
-            pub fn log_prob<'t, F: $family>($tape: &'t Tape<f64>, $p: &[Var<'t>], x: Var<'t>) -> Var<'t> {
-                let _ = $tape;
-                $with.log_prob_sum(x)
-            }
-            pub trait HasTails {
-                fn tails(&self) -> Option<[AtValue; 5]>;
-            }
-            impl<F: $family> HasTails for Of<F>
-            where
-                for<'t> $of: Cdf<Var<'t>>,
-            {
-                fn tails(&self) -> Option<[AtValue; 5]> {
-                    Some([
-                        |$tape, $p, x| {
-                            let _ = $tape;
-                            $with.cdf(x)
-                        },
-                        |$tape, $p, x| {
-                            let _ = $tape;
-                            $with.sf(x)
-                        },
-                        |$tape, $p, x| {
-                            let _ = $tape;
-                            $with.log_cdf(x)
-                        },
-                        |$tape, $p, x| {
-                            let _ = $tape;
-                            $with.log_sf(x)
-                        },
-                        |$tape, $p, x| {
-                            let _ = $tape;
-                            $with.quantile(x)
-                        },
-                    ])
-                }
-            }
-            #[allow(dead_code)] // Where all families of a kind have it.
-            pub trait NoTails {
-                fn tails(&self) -> Option<[AtValue; 5]> {
-                    None
-                }
-            }
-            impl<F: $family> NoTails for &Of<F> {}
-            pub trait HasMoments {
-                fn moments(&self) -> Option<[OfParameters; 2]>;
-            }
-            impl<F: $family> HasMoments for Of<F>
-            where
-                for<'t> $of: Moments<Var<'t>>,
-            {
-                fn moments(&self) -> Option<[OfParameters; 2]> {
-                    Some([
-                        |$tape, $p| {
-                            let _ = $tape;
-                            $with.mean()
-                        },
-                        |$tape, $p| {
-                            let _ = $tape;
-                            $with.variance()
-                        },
-                    ])
-                }
-            }
-            #[allow(dead_code)] // Where all families of a kind have it.
-            pub trait NoMoments {
-                fn moments(&self) -> Option<[OfParameters; 2]> {
-                    None
-                }
-            }
-            impl<F: $family> NoMoments for &Of<F> {}
-            pub trait HasEntropy {
-                fn entropy(&self) -> Option<OfParameters>;
-            }
-            impl<F: $family> HasEntropy for Of<F>
-            where
-                for<'t> $of: Entropy<Var<'t>>,
-            {
-                fn entropy(&self) -> Option<OfParameters> {
-                    Some(|$tape, $p| {
-                        let _ = $tape;
-                        $with.entropy()
-                    })
-                }
-            }
-            #[allow(dead_code)] // Where all families of a kind have it.
-            pub trait NoEntropy {
-                fn entropy(&self) -> Option<OfParameters> {
-                    None
-                }
-            }
-            impl<F: $family> NoEntropy for &Of<F> {}
+    pub fn log_prob<F: Family>() -> Function {
+        Function::Numbers(|a| F::with(&a[1..]).log_prob(a[0]))
+    }
+    pub trait HasTails {
+        fn tails(&self) -> Option<[Function; 5]>;
+    }
+    impl<F: Family> HasTails for Of<F>
+    where
+        F::Of<Jet>: Cdf<Jet>,
+    {
+        fn tails(&self) -> Option<[Function; 5]> {
+            Some([
+                Function::Numbers(|a| F::with(&a[1..]).cdf(a[0])),
+                Function::Numbers(|a| F::with(&a[1..]).sf(a[0])),
+                Function::Numbers(|a| F::with(&a[1..]).log_cdf(a[0])),
+                Function::Numbers(|a| F::with(&a[1..]).log_sf(a[0])),
+                Function::Numbers(|a| F::with(&a[1..]).quantile(a[0])),
+            ])
         }
-    };
+    }
+    pub trait HasMoments {
+        fn moments(&self) -> Option<[Function; 2]>;
+    }
+    impl<F: Family> HasMoments for Of<F>
+    where
+        F::Of<Jet>: Moments<Jet>,
+    {
+        fn moments(&self) -> Option<[Function; 2]> {
+            Some([Function::Numbers(|p| F::with(p).mean()), Function::Numbers(|p| F::with(p).variance())])
+        }
+    }
+    pub trait HasEntropy {
+        fn entropy(&self) -> Option<Function>;
+    }
+    impl<F: Family> HasEntropy for Of<F>
+    where
+        F::Of<Jet>: Entropy<Jet>,
+    {
+        fn entropy(&self) -> Option<Function> {
+            Some(Function::Numbers(|p| F::with(p).entropy()))
+        }
+    }
 }
-probes!(of_numbers, Family, F::Of<Var<'t>>, |tape, p| F::with::<Var<'_>>(p));
-probes!(of_rows, MatrixFamily, F::Of<'t, f64>, |tape, p| F::with(tape, p));
+
+/// The capabilities of families of rows and matrices.
+mod of_rows {
+    use super::{Function, Of, Var};
+    use probity_distributions::laws::MatrixFamily;
+    use probity_distributions::{Cdf, Distribution, Entropy, Moments};
+
+    pub fn log_prob<F: MatrixFamily>() -> Function {
+        Function::Rows(|tape, a| F::with(tape, &a[1..]).log_prob_sum(a[0]))
+    }
+    pub trait HasTails {
+        fn tails(&self) -> Option<[Function; 5]>;
+    }
+    impl<F: MatrixFamily> HasTails for Of<F>
+    where
+        for<'t> F::Of<'t, f64>: Cdf<Var<'t>>,
+    {
+        fn tails(&self) -> Option<[Function; 5]> {
+            Some([
+                Function::Rows(|tape, a| F::with(tape, &a[1..]).cdf(a[0])),
+                Function::Rows(|tape, a| F::with(tape, &a[1..]).sf(a[0])),
+                Function::Rows(|tape, a| F::with(tape, &a[1..]).log_cdf(a[0])),
+                Function::Rows(|tape, a| F::with(tape, &a[1..]).log_sf(a[0])),
+                Function::Rows(|tape, a| F::with(tape, &a[1..]).quantile(a[0])),
+            ])
+        }
+    }
+    pub trait HasMoments {
+        fn moments(&self) -> Option<[Function; 2]>;
+    }
+    impl<F: MatrixFamily> HasMoments for Of<F>
+    where
+        for<'t> F::Of<'t, f64>: Moments<Var<'t>>,
+    {
+        fn moments(&self) -> Option<[Function; 2]> {
+            Some([
+                Function::Rows(|tape, p| F::with(tape, p).mean()),
+                Function::Rows(|tape, p| F::with(tape, p).variance()),
+            ])
+        }
+    }
+    pub trait HasEntropy {
+        fn entropy(&self) -> Option<Function>;
+    }
+    impl<F: MatrixFamily> HasEntropy for Of<F>
+    where
+        for<'t> F::Of<'t, f64>: Entropy<Var<'t>>,
+    {
+        fn entropy(&self) -> Option<Function> {
+            Some(Function::Rows(|tape, p| F::with(tape, p).entropy()))
+        }
+    }
+}
+
+/// What is not there.
+trait NoTails {
+    fn tails(&self) -> Option<[Function; 5]> {
+        None
+    }
+}
+impl<F> NoTails for &Of<F> {}
+trait NoMoments {
+    fn moments(&self) -> Option<[Function; 2]> {
+        None
+    }
+}
+impl<F> NoMoments for &Of<F> {}
+trait NoEntropy {
+    fn entropy(&self) -> Option<Function> {
+        None
+    }
+}
+impl<F> NoEntropy for &Of<F> {}
 
 macro_rules! members {
     ($([$name:ident $module:ident ($($kind:tt)+)])+) => {
@@ -158,13 +218,13 @@ macro_rules! members {
     // The flat prior has no parameters and no table.
     (@each $all:ident $name:ident flat) => {};
     (@add $all:ident $name:ident $probes:ident $family:ident $ty:ty) => {{
-        #[allow(unused_imports)]
-        use $probes::{HasEntropy, HasMoments, HasTails, NoEntropy, NoMoments, NoTails};
+        #[allow(unused_imports)] // Of what a family cannot do.
+        use $probes::{HasEntropy, HasMoments, HasTails};
         let of = &Of::<$ty>(PhantomData);
         $all.push(Member {
             name: stringify!($name),
             parameters: <$ty as $family>::PARAMETERS,
-            log_prob: $probes::log_prob::<$ty>,
+            log_prob: $probes::log_prob::<$ty>(),
             tails: of.tails(),
             moments: of.moments(),
             entropy: of.entropy(),
@@ -186,7 +246,6 @@ pub fn family_name(name: &str) -> &str {
         "GEV" | "GeneralizedExtremeValue" => "GeneralisedExtremeValue",
         "GeneralizedPareto" => "GeneralisedPareto",
         "ExponentiallyModifiedGaussian" => "ExGaussian",
-        "HalfStudent" => "HalfStudentT",
         "RelaxedOneHotCategorical" => "RelaxedOneHot",
         name => name,
     }
@@ -200,65 +259,114 @@ pub struct Conversion {
     /// The names.
     pub parameters: &'static [&'static str],
     /// The family's own parameters.
-    pub convert: for<'t> fn(&[Var<'t>]) -> Vec<Var<'t>>,
+    pub convert: Convert,
+}
+
+/// Parameters from others.
+#[derive(Clone, Copy, Debug)]
+pub enum Convert {
+    /// Of numbers.
+    Numbers(fn(&[Jet]) -> Vec<Jet>),
+    /// Of matrices.
+    Rows(for<'t> fn(&[Var<'t>]) -> Vec<Var<'t>>),
 }
 
 /// What a matrix that is not positive definite becomes.
-fn factor<'t>(x: Var<'t>) -> Var<'t> {
+fn factor(x: Var<'_>) -> Var<'_> {
     x.cholesky().unwrap_or(x * f64::NAN)
 }
 
 /// All other parametrisations that keep their digits when they are converted.
 pub fn conversions() -> Vec<Conversion> {
     let to = |name, parameters, convert| Conversion { name, parameters, convert };
+    let numbers = |name, parameters, convert| to(name, parameters, Convert::Numbers(convert));
+    let rows = |name, parameters, convert| to(name, parameters, Convert::Rows(convert));
     vec![
-        to("ContinuousBernoulli", &["probs"], |p| vec![ContinuousBernoulli::new(p[0]).logits]),
-        to("Binomial", &["total_count", "probs"], |p| vec![p[0], Binomial::new(p[0], p[1]).logits]),
-        to("NegativeBinomial", &["total_count", "probs"], |p| {
+        numbers("ContinuousBernoulli", &["probs"], |p| vec![ContinuousBernoulli::new(p[0]).logits]),
+        numbers("Binomial", &["total_count", "probs"], |p| vec![p[0], Binomial::new(p[0], p[1]).logits]),
+        numbers("NegativeBinomial", &["total_count", "probs"], |p| {
             vec![p[0], NegativeBinomial::new(p[0], p[1]).logits]
         }),
-        to("Geometric", &["logits"], |p| vec![Var::map(formula!(|l| l.sigmoid()), [p[0]])]),
-        to("Multinomial", &["total_count", "probs"], |p| vec![p[0], p[1].ln()]),
-        to("Categorical", &["probs"], |p| vec![p[0].ln()]),
-        to("OneHotCategorical", &["probs"], |p| vec![p[0].ln()]),
-        to("ScaleMixture", &["pi", "sigma1", "sigma2"], |p| p.to_vec()),
-        to("Wishart", &["df", "scale_matrix"], |p| vec![p[0], factor(p[1])]),
-        to("InverseWishart", &["df", "scale_matrix"], |p| vec![p[0], factor(p[1])]),
-        to("MultivariateNormal", &["loc", "covariance"], |p| vec![p[0], factor(p[1])]),
-        to("MultivariateNormal", &["loc", "precision"], |p| {
+        numbers("Geometric", &["logits"], |p| vec![p[0].sigmoid()]),
+        numbers("ScaleMixture", &["pi", "sigma1", "sigma2"], |p| p.to_vec()),
+        rows("Multinomial", &["total_count", "probs"], |p| vec![p[0], p[1].ln()]),
+        rows("Categorical", &["probs"], |p| vec![p[0].ln()]),
+        rows("OneHotCategorical", &["probs"], |p| vec![p[0].ln()]),
+        rows("Wishart", &["df", "scale_matrix"], |p| vec![p[0], factor(p[1])]),
+        rows("InverseWishart", &["df", "scale_matrix"], |p| vec![p[0], factor(p[1])]),
+        rows("MultivariateNormal", &["loc", "covariance"], |p| vec![p[0], factor(p[1])]),
+        rows("MultivariateNormal", &["loc", "precision"], |p| {
             let d = MultivariateNormal::from_precision(p[0], p[1]);
             vec![p[0], d.map_or(p[1] * f64::NAN, |d| d.scale_tril())]
         }),
     ]
 }
 
+/// A function whose last arguments, behind the first `kept`, are converted.
+pub fn converted(
+    function: Function,
+    conversion: Option<&Conversion>,
+    kept: usize,
+    at: &[DMatrix<f64>],
+) -> (DMatrix<f64>, Vec<DMatrix<f64>>) {
+    match (function, conversion.map(|c| c.convert)) {
+        (Function::Numbers(f), Some(Convert::Numbers(convert))) => moved_one_by_one(at, &|all| {
+            let mut own = all[..kept].to_vec();
+            own.extend(convert(&all[kept..]));
+            f(&own)
+        }),
+        (Function::Rows(f), Some(Convert::Rows(convert))) => {
+            let tape = Tape::new();
+            let at: Vec<_> = at.iter().map(|x| tape.variable(x)).collect();
+            let mut all = at[..kept].to_vec();
+            all.extend(convert(&at[kept..]));
+            let y = f(&tape, &all);
+            let gradients = tape.backward(y.sum());
+            (y.value(), at.iter().map(|x| gradients.wrt(*x)).collect())
+        }
+        _ => function.differentiate(at),
+    }
+}
+
 /// Members that are no conversion of another one: formulas of their own.
-pub fn other_members() -> Vec<Member> {
-    let bernoulli = |name: &'static [&'static str], log_prob, moments, entropy| Member {
+pub fn other_members(all: &[Member]) -> Vec<Member> {
+    let von_mises = *all.iter().find(|m| m.name == "VonMises").unwrap_or(&all[0]);
+    let bernoulli = |parameters, log_prob, moments: [fn(&[Jet]) -> Jet; 2], entropy| Member {
         name: "Bernoulli",
-        parameters: name,
-        log_prob,
+        parameters,
+        log_prob: Function::Numbers(log_prob),
         tails: None,
-        moments: Some(moments),
-        entropy: Some(entropy),
+        moments: Some(moments.map(Function::Numbers)),
+        entropy: Some(Function::Numbers(entropy)),
     };
     vec![
         bernoulli(
             &["probs"],
-            |_, p, x| Bernoulli::new(p[0]).log_prob_sum(x),
-            [|_, p| Bernoulli::new(p[0]).mean(), |_, p| Bernoulli::new(p[0]).variance()],
-            |_, p| Bernoulli::new(p[0]).entropy(),
+            |a| Bernoulli::new(a[1]).log_prob(a[0]),
+            [|p| Bernoulli::new(p[0]).mean(), |p| Bernoulli::new(p[0]).variance()],
+            |p| Bernoulli::new(p[0]).entropy(),
         ),
         bernoulli(
             &["probits"],
-            |_, p, x| Bernoulli::from_probits(p[0]).log_prob_sum(x),
-            [|_, p| Bernoulli::from_probits(p[0]).mean(), |_, p| Bernoulli::from_probits(p[0]).variance()],
-            |_, p| Bernoulli::from_probits(p[0]).entropy(),
+            |a| Bernoulli::from_probits(a[1]).log_prob(a[0]),
+            [|p| Bernoulli::from_probits(p[0]).mean(), |p| Bernoulli::from_probits(p[0]).variance()],
+            |p| Bernoulli::from_probits(p[0]).entropy(),
         ),
+        Member {
+            // The tables begin half a turn below the location, this library at -π whatever it is.
+            tails: Some([
+                Function::Numbers(|a| VonMises::new(0.0, a[2]).cdf(a[0] - a[1])),
+                Function::Numbers(|a| VonMises::new(0.0, a[2]).sf(a[0] - a[1])),
+                Function::Numbers(|a| VonMises::new(0.0, a[2]).log_cdf(a[0] - a[1])),
+                Function::Numbers(|a| VonMises::new(0.0, a[2]).log_sf(a[0] - a[1])),
+                Function::Numbers(|a| VonMises::new(0.0, a[2]).quantile(a[0]) + a[1]),
+            ]),
+            ..von_mises
+        },
         Member {
             name: "LkjCholesky",
             parameters: &["dimension", "concentration"],
-            log_prob: |_, p, x| LkjCholesky::new(dimension(p[0]), p[1]).log_prob_sum(x),
+            log_prob: Function::Rows(|_, a| LkjCholesky::new(a[1].item() as usize, a[2]).log_prob_sum(a[0])),
             tails: None,
             moments: None,
             entropy: None,
@@ -266,16 +374,12 @@ pub fn other_members() -> Vec<Member> {
     ]
 }
 
-fn dimension(x: Var<'_>) -> usize {
-    x.item() as usize
-}
-
 /// The covariances of families of rows.
-pub fn covariance(name: &str) -> Option<OfParameters> {
-    Some(match name {
+pub fn covariance(name: &str) -> Option<Function> {
+    Some(Function::Rows(match name {
         "MultivariateNormal" => |_, p| MultivariateNormal::from_cholesky(p[0], p[1]).covariance(),
         "LowRankMultivariateNormal" => |_, p| LowRankMultivariateNormal::new(p[0], p[1], p[2]).covariance(),
         "MultivariateStudentT" => |_, p| MultivariateStudentT::new(p[0], p[1], p[2]).covariance(),
         _ => return None,
-    })
+    }))
 }

@@ -79,8 +79,13 @@ fn run(folder: &Path, all: bool) -> Result<bool, String> {
     let files = files(folder)?;
     let mut pairs = pairs::pairs();
     pairs.extend(pairs::other_pairs());
-    let mut members = library::members();
-    members.extend(library::other_members());
+    // Those of their own take the place of those of the list with the same parameters.
+    let listed = library::members();
+    let mut members = library::other_members(&listed);
+    let same = |a: &Member, b: &Member| a.name == b.name && a.parameters == b.parameters;
+    members.extend(
+        listed.iter().filter(|m| !members.iter().any(|own| same(own, m))).copied().collect::<Vec<_>>(),
+    );
     let library = Library { members, conversions: library::conversions(), pairs };
     // What panics is counted as missed, and said there.
     std::panic::set_hook(Box::new(|_| {}));

@@ -1,8 +1,8 @@
 //! Tables of KL divergences.
 
 use crate::check::Check;
-use crate::distributions::{differentiate, gradient_condition, gradients_near, natural_scale, weight};
-use crate::library::{Conversion, OfParameters, Var, family_name};
+use crate::distributions::{gradient_condition, gradients_near, natural_scale, weight};
+use crate::library::{Conversion, Convert, Function, Jet, Var, family_name, moved_one_by_one};
 use crate::table::{field, matrix, short};
 use probity_autodiff::Tape;
 use probity_autodiff::nalgebra::DMatrix;
@@ -19,29 +19,28 @@ pub struct Pair {
     /// Their parameters.
     pub parameters: [&'static [&'static str]; 2],
     /// The sum of the divergences.
-    pub kl: OfParameters,
+    pub kl: Function,
 }
 
 /// The divergence of a pair: by a method of `Of<Q, P>` where there is one, of `&Of<Q, P>` else.
 struct Of<Q, P>(PhantomData<(Q, P)>);
 
 trait HasKl {
-    fn kl(&self) -> Option<OfParameters>;
+    fn kl(&self) -> Option<Function>;
 }
 impl<Q: Family, P: Family> HasKl for Of<Q, P>
 where
-    for<'t> Q::Of<Var<'t>>: KlDivergence<P::Of<Var<'t>>>,
-    for<'t> <Q::Of<Var<'t>> as KlDivergence<P::Of<Var<'t>>>>::Value: Into<Var<'t>>,
+    Q::Of<Jet>: KlDivergence<P::Of<Jet>, Value = Jet>,
 {
-    fn kl(&self) -> Option<OfParameters> {
-        Some(|_, p| {
+    fn kl(&self) -> Option<Function> {
+        Some(Function::Numbers(|p| {
             let n = Q::PARAMETERS.len();
-            Q::with::<Var<'_>>(&p[..n]).kl_sum(&P::with::<Var<'_>>(&p[n..])).into()
-        })
+            Q::with(&p[..n]).kl(&P::with(&p[n..]))
+        }))
     }
 }
 trait NoKl {
-    fn kl(&self) -> Option<OfParameters> {
+    fn kl(&self) -> Option<Function> {
         None
     }
 }
@@ -50,22 +49,22 @@ impl<Q, P> NoKl for &Of<Q, P> {}
 /// The same of families of rows and matrices.
 struct OfRows<Q, P>(PhantomData<(Q, P)>);
 trait HasRowKl {
-    fn kl(&self) -> Option<OfParameters>;
+    fn kl(&self) -> Option<Function>;
 }
 impl<Q: MatrixFamily, P: MatrixFamily> HasRowKl for OfRows<Q, P>
 where
     for<'t> Q::Of<'t, f64>: KlDivergence<P::Of<'t, f64>>,
     for<'t> <Q::Of<'t, f64> as KlDivergence<P::Of<'t, f64>>>::Value: Into<Var<'t>>,
 {
-    fn kl(&self) -> Option<OfParameters> {
-        Some(|tape, p| {
+    fn kl(&self) -> Option<Function> {
+        Some(Function::Rows(|tape, p| {
             let n = Q::PARAMETERS.len();
             Q::with(tape, &p[..n]).kl_sum(&P::with(tape, &p[n..])).into()
-        })
+        }))
     }
 }
 trait NoRowKl {
-    fn kl(&self) -> Option<OfParameters> {
+    fn kl(&self) -> Option<Function> {
         None
     }
 }
@@ -110,11 +109,14 @@ for_each_family!(all_pairs);
 
 /// Divergences between parametrisations with formulas of their own.
 pub fn other_pairs() -> Vec<Pair> {
-    let bernoulli =
-        |names: &'static [&'static str], kl| Pair { families: ["Bernoulli"; 2], parameters: [names; 2], kl };
+    let bernoulli = |names: &'static [&'static str], kl| Pair {
+        families: ["Bernoulli"; 2],
+        parameters: [names; 2],
+        kl: Function::Numbers(kl),
+    };
     vec![
-        bernoulli(&["probs"], |_, p| Bernoulli::new(p[0]).kl_sum(&Bernoulli::new(p[1]))),
-        bernoulli(&["probits"], |_, p| Bernoulli::from_probits(p[0]).kl_sum(&Bernoulli::from_probits(p[1]))),
+        bernoulli(&["probs"], |p| Bernoulli::new(p[0]).kl(&Bernoulli::new(p[1]))),
+        bernoulli(&["probits"], |p| Bernoulli::from_probits(p[0]).kl(&Bernoulli::from_probits(p[1]))),
     ]
 }
 
@@ -163,12 +165,9 @@ pub fn file(rows: &[Json], pairs: &[Pair], conversions: &[Conversion], check: &m
 fn one_row(row: &Json, pair: &Pair, sides: &[Side<'_>; 2], want: f64, check: &mut Check) {
     let at: Vec<DMatrix<f64>> = sides.iter().flat_map(|s| s.parameters.iter().map(|p| p.1.clone())).collect();
     let n = sides[0].parameters.len();
-    let kl: &dyn for<'t> Fn(&'t Tape<f64>, &[Var<'t>]) -> Var<'t> = &|tape, p| {
-        let mut all = convert(sides[0].conversion, &p[..n]);
-        all.extend(convert(sides[1].conversion, &p[n..]));
-        (pair.kl)(tape, &all)
-    };
-    let (got, gradients) = differentiate(kl, &at);
+    let conversions = [sides[0].conversion, sides[1].conversion];
+    let differentiate = |at: &[DMatrix<f64>]| both(pair.kl, conversions, n, at);
+    let (got, gradients) = differentiate(&at);
     let slopes: Vec<Option<DMatrix<f64>>> = (sides[0].parameters.iter().map(|p| row["grad_p"].get(p.0)))
         .chain(sides[1].parameters.iter().map(|p| row["grad_q"].get(p.0)))
         .map(|s| s.filter(|s| !s.is_null()).and_then(matrix))
@@ -177,8 +176,8 @@ fn one_row(row: &Json, pair: &Pair, sides: &[Side<'_>; 2], want: f64, check: &mu
     let moved = |k: usize| slopes[k].as_ref().map_or(0.0, |s| finite(weight(&at[k], s)));
     let condition: f64 = (0..at.len()).map(moved).sum();
     // An exact 0 has no relative error: a square of rounding errors may stand for it.
-    check.near("kl", got, want, f64::EPSILON * (finite(want).abs() + condition) + 2e-28);
-    let conditions = gradient_condition(kl, &at, &gradients);
+    check.near("kl", got.sum(), want, f64::EPSILON * (finite(want).abs() + condition) + 2e-28);
+    let conditions = gradient_condition(&|at| differentiate(at).1, &at, &gradients);
     for (k, want_slope) in slopes.iter().enumerate() {
         let Some(want_slope) = want_slope else { continue };
         let side = &sides[usize::from(k >= n)].parameters;
@@ -188,10 +187,41 @@ fn one_row(row: &Json, pair: &Pair, sides: &[Side<'_>; 2], want: f64, check: &mu
             continue;
         }
         let entry = (parameter, &at[k], &gradients[k], want_slope);
-        gradients_near(check, finite(want), entry, (natural_scale(parameter, side), &conditions[k]));
+        gradients_near(check, finite(want), entry, (natural_scale(parameter, side, true), &conditions[k]));
     }
 }
 
-fn convert<'t>(conversion: Option<&Conversion>, p: &[Var<'t>]) -> Vec<Var<'t>> {
-    conversion.map_or_else(|| p.to_vec(), |c| (c.convert)(p))
+/// A divergence whose first `n` arguments are converted by the one, the others by the other: its
+/// value and its gradients.
+fn both(
+    kl: Function,
+    [first, second]: [Option<&Conversion>; 2],
+    n: usize,
+    at: &[DMatrix<f64>],
+) -> (DMatrix<f64>, Vec<DMatrix<f64>>) {
+    match kl {
+        Function::Numbers(f) => moved_one_by_one(at, &|all| {
+            let of = |conversion: Option<&Conversion>, p: &[Jet]| match conversion.map(|c| c.convert) {
+                Some(Convert::Numbers(convert)) => convert(p),
+                _ => p.to_vec(),
+            };
+            f(&[of(first, &all[..n]), of(second, &all[n..])].concat())
+        }),
+        Function::Rows(f) => {
+            let tape = Tape::new();
+            let at: Vec<_> = at.iter().map(|x| tape.variable(x)).collect();
+            let mut own = rows(first, &at[..n]);
+            own.extend(rows(second, &at[n..]));
+            let y = f(&tape, &own);
+            let gradients = tape.backward(y.sum());
+            (y.value(), at.iter().map(|x| gradients.wrt(*x)).collect())
+        }
+    }
+}
+
+fn rows<'t>(conversion: Option<&Conversion>, p: &[Var<'t>]) -> Vec<Var<'t>> {
+    match conversion.map(|c| c.convert) {
+        Some(Convert::Rows(convert)) => convert(p),
+        _ => p.to_vec(),
+    }
 }

@@ -42,8 +42,7 @@ pub fn bessel_i1e<R: Real>(x: R) -> R {
 
 /// `I₁(x) / I₀(x)`: the mean resultant length of a von Mises distribution of this concentration.
 pub fn bessel_ratio<R: Real>(x: R) -> R {
-    let ratio = bessel::ratio(x.abs());
-    if x < 0.0 { -ratio } else { ratio }
+    if x < 0.0 { -bessel::ratio(-x) } else { bessel::ratio(x) }
 }
 
 /// `E₁(x)`, the exponential integral, for `x > 0`.

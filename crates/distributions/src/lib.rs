@@ -20,7 +20,7 @@ mod distribution;
 mod divergences;
 mod error;
 mod expint;
-mod families;
+pub mod families;
 pub mod functions;
 mod gaussian;
 mod graph;

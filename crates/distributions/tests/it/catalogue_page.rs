@@ -183,8 +183,9 @@ fn page() -> String {
          page is stale and writes it if `PROBITY_WRITE_DOCS` is set.\n\n\
          ## Families\n\n\
          Every family has a log density with its gradient, a support, and a check of its parameters. *Pathwise*: draws have\n\
-         gradients in all parameters. *Cdf*: cdf, sf, their logarithms, and quantiles. Mixtures, zero-inflated, hurdle,\n\
-         truncated and censored distributions have what their parts have; shown are Normal and Poisson parts.\n\n\
+         gradients in all parameters. *Cdf*: cdf, sf, their logarithms, and quantiles. Mixtures (which also have pathwise draws\n\
+         by a method of their own), zero-inflated, hurdle, truncated, censored and masked distributions have what their parts have;\n\
+         shown are Normal, Laplace and Poisson parts.\n\n\
          | family | what it is | draws | pathwise | cdf | mean, variance | entropy |\n|---|---|---|---|---|---|---|\n",
     );
     for row in &rows {
@@ -222,8 +223,8 @@ fn page() -> String {
          by softmax), sphere, ordered, positive ordered, zero sum. Of matrices: lower Cholesky factors, positive-definite matrices,\n\
          correlation matrices and their Cholesky factors. One of your own is an implementation of `Constraint`. Any distribution is\n\
          put on a smaller support by `Distribution::within`, and behind any bijector by `Transformed`. The bijectors: affine, exp,\n\
-         softplus, tanh, softsign, half angle, intervals and half-lines, distribution functions, rational-quadratic splines,\n\
-         permutations, chains and inverses of them. `kernels` has covariance functions and Gaussian processes at given inputs.\n\n\
+         softplus, tanh, softsign, half angle, intervals and half-lines, distribution functions, rational-quadratic splines; of rows\n\
+         permutations, planar layers, affine couplings and inverse autoregressive layers; chains and inverses of them. `kernels` has covariance functions and Gaussian processes at given inputs.\n\n\
          ## KL divergences\n\n\
          `KL(first ‖ second)` without sampling error, also where it is infinite: by support, or by tails. Any other pair on\n\
          numbers: `kl_quadrature`, with an estimate of its error, and `kl_monte_carlo`. Copies (`rows`, `shaped`) and\n\

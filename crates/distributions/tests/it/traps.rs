@@ -1,28 +1,5 @@
-//! Mistakes that other libraries have, or had, as tests that this one does not have them.
-//!
-//! | mistake | where it was | test |
-//! |---|---|---|
-//! | the divergence of a layer is a mean over its weights, later divided by the batch size | Bayesian-Torch `base_variational_layer.py` | [`a_divergence_is_a_sum`]; `vi`: `scope::a_minibatch_has_its_rows_and_counts_for_all`, `site_data::nothing_in_a_minibatch_counts_too_often` |
-//! | a standard deviation stored under the name of a variance | Bayesian-Torch, every layer | [`scales_are_standard_deviations`] |
-//! | priors are not in the saved file | Bayesian-Torch, `persistent=False` | `nn`: `networks::a_saved_regression_predicts_the_same_bits`, `files::no_edit_of_a_file_panics` |
-//! | `ln(1 + eᵖ)` overflows for large `p` | Bayesian-Torch, BLiTZ | [`softplus_scales_do_not_overflow`] |
-//! | Flipout perturbs with the mean, or with one bias for the batch | BLiTZ `layer_wrappers.py`, Bayesian-Torch | `vi`: `estimators::outputs_have_the_closed_form_mean_and_variance` |
-//! | `ln(p + 1e-6)` in the place of a log density: no pull on large weights | BLiTZ `weight_sampler.py` | [`priors_pull_on_large_weights`] |
-//! | divergences by sampling where they are known, without a word | BLiTZ, Pyro, NumPyro | [`divergences_say_how_they_are_computed`] |
-//! | constants of a divergence dropped, so that the bound is none | VBLL `regression.py` | [`divergences_have_their_constants`]; `vi`: `conjugate::at_the_exact_posterior_the_elbo_is_the_log_evidence` |
-//! | moments of a prediction that are not those of the mixture; NaN for one draw | TyXe | `nn`: `prediction::one_draw_is_a_gaussian` |
-//! | the best case of importance weights reported as the worst | NumPyro `psis_diagnostic` | `vi`: `diagnostics::weights_at_the_edges` |
-//! | infinite divergences where supports touch | torch `kl.py`, continuous Bernoulli and Uniform | [`supports_that_touch_are_finite`] |
-//! | NaN of Uniform against Beta(1, 1) | torch, issue 144279 | [`supports_that_touch_are_finite`] |
-//! | a negative divergence from log odds | torch, issue 72525 | [`no_divergence_is_negative`] |
-//! | wrong formulas of Gumbel and Normal, of Normal and Laplace | early torch `kl.py` | [`divergences_that_were_wrong_are_right`] |
-//! | events of copies and of transformed distributions mixed up | torch, issues 29698 and 34859 | [`events_are_removed_once`] |
-//! | approximate Bessel functions, incomplete gamma and beta functions, tails by `1 - p` | torch, TFP, scipy | [`tails_keep_their_digits`]; the conformance program |
-//!
-//! Those of estimators and stopping rules (TFP's doubly reparameterised gradients, Stan's medians,
-//! PyMC's progress bar, IVON's parameters) have no counterpart here: there are no such estimators, a
-//! fit says `Stationary` only by a test (`vi`: `automatic`, `fits`), and there are no parameters that
-//! are swapped in place.
+//! Mistakes that other libraries have, or had, as tests that this one does not have them. The table of
+//! `docs/traps.md` says where each was; a new test here gets a row there.
 
 use probity_autodiff::Tape;
 use probity_autodiff::nalgebra::DMatrix;

@@ -10,11 +10,11 @@ use probity_autodiff::{Dual, Tape, Var};
 /// The dual number that the laws use: one derivative at a time.
 pub(super) type Single = Dual<f64, 1>;
 
+/// A function of variables on a tape.
+pub(super) type OnTape<'a> = dyn for<'t> Fn(&'t Tape<f64>, &[Var<'t, f64>]) -> Var<'t, f64> + 'a;
+
 /// The tape's value of a function of 1 × 1 variables, and its gradient.
-pub(super) fn by_tape(
-    f: &dyn for<'t> Fn(&'t Tape<f64>, &[Var<'t, f64>]) -> Var<'t, f64>,
-    at: &[f64],
-) -> (f64, Vec<f64>) {
+pub(super) fn by_tape(f: &OnTape<'_>, at: &[f64]) -> (f64, Vec<f64>) {
     let tape = Tape::new();
     let arguments: Vec<_> = at.iter().map(|x| tape.variable(&DMatrix::from_element(1, 1, *x))).collect();
     let value = f(&tape, &arguments);

@@ -1,7 +1,7 @@
 //! Laws of the edges: values outside the support and at infinity, parameters out of range, numbers
 //! near the limits of their range.
 
-use super::derivative::{Single, by_duals, by_tape, dual_log_prob, single_log_prob, tape_log_prob};
+use super::derivative::{OnTape, Single, by_duals, by_tape, dual_log_prob, single_log_prob, tape_log_prob};
 use super::{Family, Law, LawError};
 use crate::distribution::{Cdf, Distribution, Draws, Entropy, Moments, Sample};
 use crate::kl::KlDivergence;
@@ -127,11 +127,8 @@ pub fn density_at_edges<F: Family>(d: &F) -> Result<(), LawError> {
 }
 
 /// The log density of duals, on a tape, and on one of single precision.
-type Densities<'a> = (
-    &'a dyn Fn(&[Single]) -> Single,
-    &'a dyn for<'t> Fn(&'t Tape<f64>, &[Var<'t, f64>]) -> Var<'t, f64>,
-    &'a dyn for<'t> Fn(&[Var<'t, f32>]) -> Var<'t, f32>,
-);
+type Densities<'a> =
+    (&'a dyn Fn(&[Single]) -> Single, &'a OnTape<'a>, &'a dyn for<'t> Fn(&[Var<'t, f32>]) -> Var<'t, f32>);
 
 /// The same of functions of the value and the parameters; `takes` says whether parameters are good.
 fn density_of(

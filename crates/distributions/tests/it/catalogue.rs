@@ -1,7 +1,7 @@
 //! The families beside those of `laws` and `conformance`: against the tables, and the laws.
 
 use crate::common::{
-    Jet, cdf, density, entropy, expand, families, kl_pairs, moments, number, points, slopes,
+    Jet, Named, cdf, density, entropy, expand, families, kl_pairs, moments, number, points, slopes,
 };
 use probity_distributions::laws::*;
 use probity_distributions::*;
@@ -44,8 +44,7 @@ pub(crate) fn counts<F: Family>(
     F::Of<Jet>: Cdf<Jet>,
 {
     let log_prob = |a: &[Jet]| F::with(&a[1..]).log_prob(a[0]);
-    let tails: [(&'static str, fn(&[Jet]) -> Jet); 2] =
-        [("cdf", |a| F::with(&a[1..]).cdf(a[0])), ("sf", |a| F::with(&a[1..]).sf(a[0]))];
+    let tails: [Named; 2] = [("cdf", |a| F::with(&a[1..]).cdf(a[0])), ("sf", |a| F::with(&a[1..]).sf(a[0]))];
     points(case, parameters, |point, at| {
         // A count is exact: only the parameters are rounded.
         let got = expand(&log_prob, at);

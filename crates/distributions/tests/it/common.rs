@@ -10,6 +10,9 @@ use serde_json::Value as Json;
 /// compile, for a hundred families and pairs.)
 pub type Jet = probity_autodiff::Dual<probity_autodiff::Dual<f64, 1>, 1>;
 
+/// A function with its name.
+pub type Named = (&'static str, fn(&[Jet]) -> Jet);
+
 /// The value of a function, its derivatives, and the second ones (none if they were not asked for).
 #[derive(Debug)]
 pub struct Expansion {
@@ -167,7 +170,7 @@ pub fn cdf<F: Family>(case: &Json, parameters: &[f64], to: &mut Comparison)
 where
     F::Of<Jet>: Cdf<Jet>,
 {
-    let tails: [(&'static str, fn(&[Jet]) -> Jet); 4] = [
+    let tails: [Named; 4] = [
         ("cdf", |a| F::with(&a[1..]).cdf(a[0])),
         ("sf", |a| F::with(&a[1..]).sf(a[0])),
         ("log_cdf", |a| F::with(&a[1..]).log_cdf(a[0])),

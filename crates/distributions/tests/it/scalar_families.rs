@@ -2,7 +2,8 @@
 
 use crate::catalogue::entropy_if_given;
 use crate::common::{
-    Comparison, Jet, cdf, data, density, entropy, expand, families, kl_pairs, moments, number, points, slopes,
+    Comparison, Jet, Named, cdf, data, density, entropy, expand, families, kl_pairs, moments, number, points,
+    slopes,
 };
 use probity_autodiff::Dual;
 use probity_distributions::laws::Family;
@@ -33,7 +34,7 @@ kl_pairs! {
 /// The tails around the mode, where ours begin at -π: at location 0 they are the same.
 fn tails_of_angles<F: Family>(case: &serde_json::Value, parameters: &[f64], to: &mut Comparison) {
     assert_eq!(F::NAME, VonMises::<f64>::NAME);
-    let tails: [(&'static str, fn(&[Jet]) -> Jet); 4] = [
+    let tails: [Named; 4] = [
         ("cdf", |a| VonMises::new(0.0, a[1]).cdf(a[0])),
         ("sf", |a| VonMises::new(0.0, a[1]).sf(a[0])),
         ("log_cdf", |a| VonMises::new(0.0, a[1]).log_cdf(a[0])),

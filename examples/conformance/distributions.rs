@@ -56,10 +56,13 @@ pub fn weight(a: &DMatrix<f64>, b: &DMatrix<f64>) -> f64 {
     a.iter().zip(b.iter()).filter(|(a, b)| **a != 0.0 && **b != 0.0).map(|(a, b)| (a * b).abs()).sum()
 }
 
+/// The gradients of a function of matrices in each of them.
+pub type Gradients<'a> = dyn Fn(&[DMatrix<f64>]) -> Vec<DMatrix<f64>> + 'a;
+
 /// How far each gradient moves, in all, when every entry of the arguments moves by a relative 1, one
 /// after the other (of a symmetric matrix, the two together).
 pub fn gradient_condition(
-    differentiate: &dyn Fn(&[DMatrix<f64>]) -> Vec<DMatrix<f64>>,
+    differentiate: &Gradients<'_>,
     at: &[DMatrix<f64>],
     gradients: &[DMatrix<f64>],
 ) -> Vec<DMatrix<f64>> {

@@ -113,11 +113,11 @@ fn one_row(row: &Json, function: &Function, x: &[f64], got: &[Jet], check: &mut 
         check.near(name, got.re, want, EPS * (want.abs() + condition));
     }
     let value = field(row, function.values[0]).unwrap_or(0.0).abs();
-    for i in 0..x.len() {
+    for (i, x) in x.iter().enumerate() {
         let Some(want) = wanted(i) else { continue };
         // The slope moves by the relative change of the value, or by that of the value's own scale.
         let moves = want.abs() * (1.0 + condition / value.max(f64::MIN_POSITIVE));
-        let unit = EPS * (moves + (value + condition) / x[i].abs());
+        let unit = EPS * (moves + (value + condition) / x.abs());
         check.near(function.arguments[i].1, got[0].du[i], want, unit);
     }
 }

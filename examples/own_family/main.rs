@@ -42,6 +42,7 @@ pub fn laws_of_the_family(a: f64, key: Key) -> Result<impl IntoIterator<Item = &
         samples_follow_cdf(&d, 2000, key);
         samples_match_moments(&d, 2000, key);
         gradients_match(&d, d.sample((), key));
+        single_precision_matches(&d, d.sample((), key));
         reparameterized_gradients_match(&d, key);
         implicit_gradients_match(&d, key);
         density_at_edges(&d);

@@ -72,6 +72,9 @@ pub trait Value:
     /// The sum of all entries.
     fn sum(self) -> Self;
 
+    /// The sum of every row, r × 1.
+    fn sum_rows(self) -> Self;
+
     /// A formula, entry by entry or summed.
     ///
     /// # Panics
@@ -157,6 +160,9 @@ macro_rules! number {
             fn sum(self) -> Self {
                 self
             }
+            fn sum_rows(self) -> Self {
+                self
+            }
             fn find(&self, condition: impl Fn(f64) -> bool) -> Option<f64> {
                 Some(self.re()).filter(|x| condition(*x))
             }
@@ -217,6 +223,9 @@ impl<'t, T: Scalar> Value for Var<'t, T> {
     }
     fn sum(self) -> Self {
         Var::sum(self)
+    }
+    fn sum_rows(self) -> Self {
+        self.sum_axis(crate::Axis::Cols)
     }
     fn fixed(&self) -> Option<f64> {
         self.constant_value().map(|x| x.to_f64())

@@ -4,6 +4,7 @@
 /// generic functions. A density, a distribution function or a quantile takes `x` or `p` first and
 /// then the parameters in the order of the fields; the others take the parameters.
 ///
+/// * `at [...], [...];`: parameters at which the laws run.
 /// * `density log_prob, support;` with `support` a function of `&Self`: [`Distribution`], with the
 ///   checks that stand beside the parameters, functions of (family, parameter, value); then
 ///   optionally `check function`, of `&Self`, `of_u function`, the density of the unconstrained
@@ -16,6 +17,7 @@
 /// [`Distribution`]: crate::Distribution
 macro_rules! capabilities {
     ($f:ident { $($p:ident: $check:path),+ }:
+        at $([$($x:expr),+]),+;
         density $log_prob:path, $support:expr $(, check $more:expr)? $(, of_u $of_u:path)? $(, kl_of_u $kl:expr)?;
         $($rest:tt)*) => {
         #[derive(Clone, Copy, Debug)]
@@ -71,7 +73,7 @@ macro_rules! capabilities {
                 Some(crate::Sample::sample_shaped(self, cx, key, least))
             }
         }
-        crate::family!($f { $($p),+ });
+        crate::family!($f { $($p),+ } at $([$($x),+]),+);
         capabilities!(@ $f { $($p),+ } $($rest)*);
     };
     (@of_u { $($p:ident),+ }) => {};

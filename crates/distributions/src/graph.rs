@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// ```
 /// use probity_autodiff::{Tape, nalgebra::DMatrix};
 /// use probity_distributions::{ConditionalAutoregressive, Distribution, Graph};
-/// // A line of three nodes.
+/// // A line of three nodes (`Graph::line(3)` is the same).
 /// let w = DMatrix::from_row_slice(3, 3, &[0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
 /// let graph: Graph = Graph::new(&w)?;
 /// let tape = Tape::new();
@@ -58,6 +58,24 @@ impl<T: Scalar> Graph<T> {
         if degrees.contains(&0.0) {
             return error("greater than 0 somewhere for every node", 0.0);
         }
+        Ok(Self::of(weights, &degrees))
+    }
+
+    /// A line of this many nodes, each the neighbour of the next.
+    ///
+    /// # Panics
+    /// If there are fewer than two.
+    #[track_caller]
+    pub fn line(nodes: usize) -> Self {
+        assert!(nodes > 1, "Graph: a line of {nodes} nodes");
+        let weights = DMatrix::from_fn(nodes, nodes, |i, j| f64::from(u8::from(i.abs_diff(j) == 1)));
+        let degrees: Vec<f64> = weights.column_iter().map(|column| column.sum()).collect();
+        Self::of(&weights, &degrees)
+    }
+
+    /// The graph of weights that have been checked, and of their sums.
+    fn of(weights: &DMatrix<f64>, degrees: &[f64]) -> Self {
+        let n = degrees.len();
         let scaled = DMatrix::from_fn(n, n, |i, j| weights[(i, j)] / (degrees[i] * degrees[j]).sqrt());
         let laplacian = DMatrix::from_fn(n, n, |i, j| if i == j { degrees[i] } else { -weights[(i, j)] });
         let spectrum = SymmetricEigen::new(laplacian);
@@ -69,9 +87,9 @@ impl<T: Scalar> Graph<T> {
             spectrum.eigenvectors[(i, positive[j])] / of(j).sqrt()
         });
         let shared = |m: DMatrix<f64>| Arc::new(m.map(T::from_f64));
-        Ok(Self {
+        Self {
             weights: shared(weights.clone()),
-            degrees: shared(DMatrix::from_row_slice(1, n, &degrees)),
+            degrees: shared(DMatrix::from_row_slice(1, n, degrees)),
             eigenvalues: shared(DMatrix::from_row_slice(
                 1,
                 n,
@@ -79,7 +97,7 @@ impl<T: Scalar> Graph<T> {
             )),
             half_log_det: 0.5 * (0..positive.len()).map(|j| of(j).ln()).sum::<f64>(),
             root: shared(root),
-        })
+        }
     }
 
     /// The number of nodes.

@@ -13,13 +13,15 @@
 mod bessel;
 pub mod bijectors;
 mod by_functions;
+mod by_quantiles;
 pub mod constraints;
 mod counts;
 mod distribution;
 mod divergences;
 mod error;
 mod expint;
-mod families;
+pub mod families;
+pub mod functions;
 mod gaussian;
 mod graph;
 pub mod kernels;

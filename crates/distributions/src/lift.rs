@@ -133,7 +133,7 @@ pub(crate) fn exp_m1_over<R: Real>(v: R) -> R {
 }
 
 /// Positive nodes of the Gauss-Legendre rule with 16 nodes on [-1, 1], and their weights.
-const GAUSS: [(f64, f64); 8] = [
+pub(crate) const GAUSS: [(f64, f64); 8] = [
     (0.9894009349916499326, 0.027152459411754094852),
     (0.94457502307323257608, 0.062253523938647892863),
     (0.86563120238783174388, 0.09515851168249278481),

@@ -1,16 +1,17 @@
 //! `Transformed`: a distribution behind a bijector.
 
-use crate::bijectors::Bijector;
-use crate::distribution::{Distribution, Event, Reparameterized, Sample};
+use crate::bijectors::{Bijector, larger, terms_of};
+use crate::distribution::{Distribution, Event, Reparameterized, Sample, broadcasts};
 use crate::error::ParameterError;
 use crate::kl::{KlDivergence, KlMethod};
 use crate::support::Support;
 use probity_autodiff::{Key, Terms, Value, formula};
 
-/// The distribution of `f(u)` with `u` from a distribution of numbers and `f` a bijector.
+/// The distribution of `f(u)` with `u` from another distribution and `f` a bijector, of entries or
+/// of rows (a normalising flow: [`bijectors`](crate::bijectors) has an example).
 ///
-/// *Event*: entry (the shape is 0 × 0 for a base of rows or matrices). The divergence of two of
-/// them by the same bijector is that of their bases.
+/// *Event*: that of the base or of the bijector, whichever is larger. The divergence of two of them
+/// by the same bijector is that of their bases.
 ///
 /// ```
 /// use probity_distributions::{Distribution, Laplace, Support, Transformed, bijectors::Exp};
@@ -54,8 +55,14 @@ where
     fn support(&self) -> Support<V> {
         self.support
     }
+    fn event(&self) -> Event {
+        larger(self.base.event(), self.bijector.event())
+    }
     fn shape(&self) -> (usize, usize) {
-        if self.base.event() == Event::Entry { self.base.shape() } else { (0, 0) }
+        self.base.shape()
+    }
+    fn fits(&self, value: (usize, usize)) -> bool {
+        broadcasts(self.shape(), value, self.event())
     }
     fn check(&self) -> Result<(), ParameterError> {
         self.base.check()
@@ -70,10 +77,15 @@ where
             if none { R::zero() } else { u }
         });
         let at = V::apply(inside, [u, x]);
-        let f = formula!(|log_prob, log_det, u, x| {
-            let none = u.re().is_nan() && !x.re().is_nan();
+        let to = self.event();
+        // An event has no inverse if one of its entries has none.
+        let none = formula!(|u, x| R::of(f64::from(u8::from(u.re().is_nan() && !x.re().is_nan()))));
+        let none = terms_of(V::apply(none, [u, x]), Event::Entry, to);
+        let log_prob = terms_of(self.base.log_prob(at), self.base.event(), to);
+        let log_det = terms_of(self.bijector.log_det(at, Terms::Each), self.bijector.event(), to);
+        let f = formula!(|log_prob, log_det, none| {
             let inside = log_prob - log_det;
-            if none {
+            if none > 0.0 {
                 R::of((log_prob * 0.0).re() - f64::INFINITY)
             } else if log_prob == f64::NEG_INFINITY {
                 // At an end the slope may be 0.
@@ -82,8 +94,7 @@ where
                 inside
             }
         });
-        let parts = [self.base.log_prob(at), self.bijector.log_det(at, Terms::Each)];
-        V::apply_as(terms, f, [parts[0], parts[1], u, x])
+        V::apply_as(terms, f, [log_prob, log_det, none])
     }
     fn try_sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> Option<V> {
         Some(self.bijector.forward(self.base.try_sample_shaped(cx, key, least)?))

@@ -58,20 +58,10 @@ pub mod prelude {
         Dual, Formula, Key, Ode, OdeSolver, Real, Recursion, Scalar, Tape, Var, check_gradient, formula,
         partials,
     };
+    pub use probity_distributions::families::*;
     pub use probity_distributions::{
-        AsymmetricLaplace, Autoregressive, Bernoulli, Beta, BetaBinomial, Binomial, Categorical, Cauchy, Cdf,
-        Censored, Chi, Chi2, ConditionalAutoregressive, Constraint, ContinuousBernoulli, Delta,
-        DiagonalNormal, Dirichlet, DirichletMultinomial, DiscreteUniform, Distribution, Draws, Entropy,
-        Estimate, ExGaussian, Exponential, Frechet, Gamma, GaussianRandomWalk, GeneralisedExtremeValue,
-        GeneralisedPareto, Geometric, Graph, Gumbel, HalfCauchy, HalfNormal, HalfStudentT, Horseshoe, Hurdle,
-        IntrinsicAutoregressive, InverseGamma, InverseGaussian, InverseWishart, KlDivergence, KlMethod,
-        Kumaraswamy, Laplace, LkjCholesky, LogLogistic, LogNormal, Logistic, LogitNormal,
-        LowRankMultivariateNormal, MatrixNormal, Mixture, Moments, Multinomial, MultivariateNormal,
-        MultivariateStudentT, NegativeBinomial, Normal, OneHotCategorical, OrderedLogistic, OrderedProbit,
-        Pareto, Poisson, RelaxedOneHot, Reparameterized, Sample, ScaleMixture, Skellam, SkewNormal,
-        SoftplusNormal, StudentT, Support, Transformed, Triangular, Truncated, TruncatedNormal, Uniform,
-        VonMises, Weibull, Wishart, ZeroInflated, ZeroSumNormal, family, kernels, kl_monte_carlo,
-        kl_quadrature, laws,
+        Cdf, Constraint, Distribution, Draws, Entropy, Estimate, Graph, KlDivergence, KlMethod, Moments,
+        Reparameterized, Sample, Support, Transformed, family, kernels, kl_monte_carlo, kl_quadrature, laws,
     };
     pub use probity_nn::{
         Activation, Classification, ClassificationPrediction, Conv1d, Conv2d, Dropout, Embedding,

@@ -1,6 +1,7 @@
 //! Bijectors after each other, and backwards.
 
-use super::Bijector;
+use super::{Bijector, larger, terms_of};
+use crate::distribution::Event;
 use probity_autodiff::{Terms, Value, formula};
 
 /// The second after the first: forward `g(f(u))` · inverse `f⁻¹(g⁻¹(x))` · log-det the sum.
@@ -13,6 +14,10 @@ pub struct Chain<F, G>(
 );
 
 impl<V: Value, F: Bijector<V>, G: Bijector<V>> Bijector<V> for Chain<F, G> {
+    /// The larger of the two.
+    fn event(&self) -> Event {
+        larger(self.0.event(), self.1.event())
+    }
     #[track_caller]
     fn forward(&self, u: V) -> V {
         self.1.forward(self.0.forward(u))
@@ -23,7 +28,15 @@ impl<V: Value, F: Bijector<V>, G: Bijector<V>> Bijector<V> for Chain<F, G> {
     }
     #[track_caller]
     fn log_det(&self, u: V, terms: Terms) -> V {
-        self.0.log_det(u, terms) + self.1.log_det(self.0.forward(u), terms)
+        let parts = [self.0.log_det(u, terms), self.1.log_det(self.0.forward(u), terms)];
+        let [first, second] = match terms {
+            Terms::Sum => parts,
+            Terms::Each => {
+                let events = [self.0.event(), self.1.event()];
+                [0, 1].map(|k| terms_of(parts[k], events[k], self.event()))
+            }
+        };
+        first + second
     }
 }
 
@@ -35,6 +48,9 @@ pub struct Inverse<F>(
 );
 
 impl<V: Value, F: Bijector<V>> Bijector<V> for Inverse<F> {
+    fn event(&self) -> Event {
+        self.0.event()
+    }
     #[track_caller]
     fn forward(&self, u: V) -> V {
         self.0.inverse(u)

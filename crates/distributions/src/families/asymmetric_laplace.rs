@@ -1,4 +1,6 @@
 //! Asymmetric Laplace distribution on the real line.
+//!
+//! Elsewhere: Pyro r, NumPyro cqr, PyMC.
 
 use super::{finite_or_nan, infinite, outside, positive_or_nan, probability, standardized};
 use crate::by_functions::capabilities;
@@ -61,7 +63,7 @@ fn log_prob<R: Real>(x: R, loc: R, scale: R, k: R) -> R {
     let outside = outside(scale) + finite_or_nan(loc) * 0.0 + positive_or_nan(k) * 0.0;
     let y = side(x, loc, scale, k);
     let inside = (if y < 0.0 { y } else { -y }) - scale.ln() - log_width(k);
-    if infinite(x) { outside } else { inside }
+    if infinite(x) || infinite(y) { outside } else { inside }
 }
 
 /// `ln P(X <= x)` and `ln P(X > x)`.
@@ -119,6 +121,7 @@ fn entropy<R: Real>(loc: R, scale: R, k: R) -> R {
 }
 
 capabilities!(AsymmetricLaplace { loc: finite, scale: positive, asymmetry: positive }:
+    at [0.3, 2.0, 0.7], [-1.0, 0.4, 2.5], [0.0, 1.0, 1.0];
     density log_prob, |_| Support::Real;
     cdf cdf, sf, log_cdf, log_sf, quantile;
     draw quantile;

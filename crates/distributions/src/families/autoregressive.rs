@@ -1,11 +1,12 @@
 //! Gaussian autoregressive series along the columns of rows.
+//!
+//! Elsewhere: PyMC.
 
-use super::linear::identity_on;
 use super::{Normal, common_shape};
-use crate::distribution::{Distribution, Event, Reparameterized, Sample};
+use crate::distribution::{Distribution, Entropy, Event, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite};
 use crate::support::Support;
-use probity_autodiff::{Axis, Key, Scalar, Tape, Terms, Var};
+use probity_autodiff::{Adjoints, Axis, Inputs, Key, Op, Running, Scalar, Tape, Terms, Var};
 
 /// `xₜ = φ₁ xₜ₋₁ + … + φₚ xₜ₋ₚ + eₜ` with `eₜ` from `noise`; the first p numbers are from
 /// `initial`, independent of each other.
@@ -15,7 +16,7 @@ use probity_autodiff::{Axis, Key, Scalar, Tape, Terms, Var};
 /// for each row); a mean of the noise is the constant of the regression. Nothing is asked of the
 /// coefficients: the series need not be stationary.
 ///
-/// A draw solves a triangular system of as many unknowns as there are times.
+/// A draw is one recursion over the times, and so is its gradient.
 #[derive(Clone, Copy, Debug)]
 pub struct Autoregressive<V> {
     /// The number of columns.
@@ -56,6 +57,63 @@ impl<'t, T: Scalar> Autoregressive<Var<'t, T>> {
     /// How many numbers before a number has a part in it.
     fn order(&self) -> usize {
         self.coefficients.ncols()
+    }
+
+    /// The series with these first numbers and this noise, a row each.
+    fn filtered(&self, tape: &'t Tape<T>, noise: Var<'t, T>) -> Var<'t, T> {
+        tape.record(Filter, &[noise, self.coefficients], noise.nrows(), noise.ncols())
+    }
+}
+
+/// `xₜ = eₜ + φ₁ xₜ₋₁ + … + φₚ xₜ₋ₚ` of every row of `e`, and the first p numbers as they are.
+///
+/// Backwards `λₜ = gₜ + φ₁ λₜ₊₁ + … + φₚ λₜ₊ₚ`, of what comes after the first p numbers, is the
+/// adjoint of `eₜ`, and `Σ λₜ xₜ₋ⱼ` that of `φⱼ`.
+#[derive(Clone, Copy, Debug)]
+struct Filter;
+
+impl<T: Scalar> Op<T> for Filter {
+    fn name(&self) -> &'static str {
+        "autoregressive_filter"
+    }
+    fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
+        let ((rows, _), p) = (x.shape(0), x.shape(1).1);
+        y.copy_from_slice(x.get(0));
+        let phi = x.get(1);
+        for place in p * rows..y.len() {
+            let mut sum = y[place].num();
+            for (j, phi) in phi.iter().enumerate() {
+                sum += phi.num() * y[place - (j + 1) * rows].num();
+            }
+            y[place] = T::from_num(sum);
+        }
+    }
+    fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        let ((rows, _), p) = (x.shape(0), x.shape(1).1);
+        let phi = x.get(1);
+        let mut adjoint = dx.take_scratch(g.len());
+        adjoint.copy_from_slice(g);
+        for place in (0..g.len()).rev() {
+            let mut sum = adjoint[place].num();
+            for (j, phi) in phi.iter().enumerate() {
+                // Only later numbers follow from others.
+                let later = place + (j + 1) * rows;
+                if later < g.len() && later >= p * rows {
+                    sum += phi.num() * adjoint[later].num();
+                }
+            }
+            adjoint[place] = T::from_num(sum);
+        }
+        dx.accumulate_zeroed(0, |to| {
+            to.iter_mut().zip(&adjoint).for_each(|(to, a)| *to = T::from_num(to.num() + a.num()));
+        });
+        dx.accumulate_zeroed(1, |to| {
+            for (j, to) in to.iter_mut().enumerate() {
+                let later = adjoint[p * rows..].iter().zip(&y[(p - 1 - j) * rows..]);
+                *to = later.fold(*to, |sum, (a, y)| T::from_num(sum.num() + a.num() * y.num()));
+            }
+        });
+        dx.put_scratch(adjoint);
     }
 }
 
@@ -104,15 +162,47 @@ impl<'t, T: Scalar> Sample<Var<'t, T>> for Autoregressive<Var<'t, T>> {
         let (first, noise) = key.split();
         let first = self.initial.sample_shaped(tape, first, (rows, p));
         let noise = self.noise.sample_shaped(tape, noise, (rows, n - p));
-        // (I - Φ) x = e, with the first numbers as they are.
-        let system = (0..p).fold(identity_on(tape, n), |system, j| {
-            let band = tape.constant_with(n, n, |to| {
-                to.fill(T::from_f64(0.0));
-                (p..n).for_each(|t| to[t + (t - 1 - j) * n] = T::from_f64(1.0));
-            });
-            system - band * self.coefficients.at(0, j)
-        });
-        system.solve_lower(Var::concat_cols(&[first, noise]).transpose()).transpose()
+        self.filtered(tape, Var::concat_cols(&[first, noise]))
     }
 }
 impl<'t, T: Scalar> Reparameterized<Var<'t, T>> for Autoregressive<Var<'t, T>> {}
+
+/// At every time.
+impl<'t, T: Scalar> Moments<Var<'t, T>> for Autoregressive<Var<'t, T>> {
+    fn mean(&self) -> Var<'t, T> {
+        let Some(tape) = self.coefficients.tape() else { return Var::from(f64::NAN) };
+        let (n, p) = (self.times, self.order());
+        let zeros = tape.constant_with(1, n, |to| to.fill(T::from_f64(0.0)));
+        let means = [self.initial.mean() + zeros.cols(0..p), self.noise.mean() + zeros.cols(p..n)];
+        self.filtered(tape, Var::concat_cols(&means))
+    }
+    /// By the responses to every first number and to the noise.
+    fn variance(&self) -> Var<'t, T> {
+        let Some(tape) = self.coefficients.tape() else { return Var::from(f64::NAN) };
+        let (n, p) = (self.times, self.order());
+        // A unit at every one of the first p + 1 times, a row each.
+        let units = tape.constant_with(p + 1, n, |to| {
+            to.fill(T::from_f64(0.0));
+            (0..=p).for_each(|k| to[k * (p + 2)] = T::from_f64(1.0));
+        });
+        let squares = self.filtered(tape, units).sq();
+        let first = squares.rows(0..p).sum_axis(Axis::Rows);
+        // The noise of time s moves time t as that of time p moves time p + t - s.
+        let noise = squares.rows(p..p + 1).running_sum(Running::UpTo);
+        self.initial.variance() * first + self.noise.variance() * noise
+    }
+}
+
+/// A series is a map of its noise whose Jacobian is 1.
+impl<'t, T: Scalar> Entropy<Var<'t, T>> for Autoregressive<Var<'t, T>> {
+    fn entropy(&self) -> Var<'t, T> {
+        let (n, p) = (self.times as f64, self.order() as f64);
+        let rest = (self.coefficients * 0.0).sum();
+        self.initial.entropy() * p + self.noise.entropy() * (n - p) + rest
+    }
+}
+
+crate::laws::matrix_family!(Autoregressive<f64> { coefficients, initial_loc, initial_scale, noise_loc, noise_scale }
+    |_, p| Autoregressive: Autoregressive::new(6, p[0], Normal::new(p[1], p[2]), Normal::new(p[3], p[4])),
+    [[[0.6, -0.2]], [[0.3]], [[1.2]], [[-0.1]], [[0.7]]]
+);

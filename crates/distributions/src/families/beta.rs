@@ -1,4 +1,6 @@
 //! Beta distribution on the numbers between 0 and 1.
+//!
+//! Elsewhere: torch er, Pyro er, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::{common_shape, gamma_entropy, not_negative, positive_or_nan, probability};
 use crate::by_functions::inside_unit;
@@ -243,4 +245,4 @@ impl<V: Value> KlDivergence<Beta<V>> for Beta<V> {
     }
 }
 
-crate::family!(Beta { concentration1, concentration0 });
+crate::family!(Beta { concentration1, concentration0 } at [0.4, 1.0], [2.0, 3.0], [30.0, 12.0], [400.0, 1.5]);

@@ -1,4 +1,6 @@
 //! Beta-binomial distribution on the counts up to a limit.
+//!
+//! Elsewhere: Pyro, NumPyro, TFP, PyMC c.
 
 use super::binomial;
 use super::poisson::{Place, is_count, no_mass, place};
@@ -155,6 +157,7 @@ fn entropy<R: Real>(n: R, a: R, b: R) -> R {
 }
 
 capabilities!(BetaBinomial { total_count: whole, concentration1: positive, concentration0: positive }:
+    at [7.0, 0.6, 2.5], [40.0, 3.0, 8.0], [1.0, 0.5, 0.5];
     density log_prob, |_| Support::NonNegativeInteger;
     cdf cdf, sf, log_cdf, log_sf, quantile;
     moments mean, variance;

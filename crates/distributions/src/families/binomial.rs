@@ -1,4 +1,6 @@
 //! Binomial distribution on the counts up to a limit.
+//!
+//! Elsewhere: torch e, Pyro e, NumPyro, TFP c, PyMC c.
 
 use super::bernoulli::LogitsKl;
 use super::poisson::{Place, is_count, no_mass, place};
@@ -223,4 +225,4 @@ impl Formula<4> for BinomialKl {
     }
 }
 
-crate::family!(Binomial { total_count, logits });
+crate::family!(Binomial { total_count, logits } at [1.0, 0.3], [12.0, -1.0], [500.0, 0.2]);

@@ -1,7 +1,10 @@
 //! Categorical distribution: one of the columns, by its zero-based index.
+//!
+//! Elsewhere: torch e, Pyro e, NumPyro e, TFP ce, PyMC c.
 
 use super::finite_or_nan;
-use crate::distribution::{Distribution, Entropy, Event, Sample};
+use crate::constraints::constant_row;
+use crate::distribution::{Cdf, Distribution, Entropy, Event, Moments, Sample};
 use crate::error::{ParameterError, require};
 use crate::kl::{KlDivergence, KlMethod};
 use crate::special::exp_minus_line;
@@ -137,6 +140,120 @@ impl<'t, T: Scalar> Sample<Var<'t, T>> for Categorical<Var<'t, T>> {
     }
 }
 
+/// Mean and variance of the index, for categories in an order.
+impl<'t, T: Scalar> Moments<Var<'t, T>> for Categorical<Var<'t, T>> {
+    fn mean(&self) -> Var<'t, T> {
+        (self.probs() * constant_row(self.logits, self.logits.ncols(), |k| k as f64)).sum_axis(Axis::Cols)
+    }
+    fn variance(&self) -> Var<'t, T> {
+        let index = constant_row(self.logits, self.logits.ncols(), |k| k as f64);
+        let f = formula!(|p, k, mean| p * (k - mean) * (k - mean));
+        Var::map(f, [self.probs(), index, self.mean()]).sum_axis(Axis::Cols)
+    }
+}
+
+/// One column of a matrix for every entry of a column of numbers: `place` gives it, and what it gives
+/// beyond the columns is NaN.
+pub(super) fn column_at<'t, T: Scalar>(
+    of: Var<'t, T>,
+    x: Var<'t, T>,
+    place: impl Fn(f64) -> Option<usize>,
+) -> Var<'t, T> {
+    let ((r, c), (n, one)) = (of.shape(), x.shape());
+    assert!(one == 1 && (r == n || r == 1 || n == 1), "{r} × {c} categories, value {n} × {one}");
+    let rows = r.max(n);
+    let mut nan = Vec::new();
+    let index: Vec<usize> = x.read(|x| {
+        (0..rows)
+            .map(|i| {
+                let found = place(x[if n == 1 { 0 } else { i }].to_f64());
+                nan.push(if found.is_some() { 0.0 } else { f64::NAN });
+                found.unwrap_or(0)
+            })
+            .collect()
+    });
+    let shared = r == 1 && rows > 1;
+    let each = if shared { of.transpose().gather_rows(index) } else { of.pick(index) };
+    match each.tape().filter(|_| nan.iter().any(|x| x.is_nan())) {
+        Some(tape) => {
+            each + tape.constant_with(rows, 1, |to| {
+                to.iter_mut().zip(&nan).for_each(|(to, x)| *to = T::from_f64(*x));
+            })
+        }
+        None => each,
+    }
+}
+
+/// Where the index up to a number lies among the columns of tails, of which the first is that before
+/// index 0; none for NaN.
+pub(super) fn tail_place(categories: usize) -> impl Fn(f64) -> Option<usize> {
+    move |x| (!x.is_nan()).then(|| (x.floor() + 1.0).clamp(0.0, categories as f64) as usize)
+}
+
+/// The first index at which the logarithm of the distribution function, a column for every index,
+/// is at least `ln p`: no gradient; NaN where `p` is no probability.
+pub(super) fn first_index<'t, T: Scalar>(log_cdf: Var<'t, T>, p: Var<'t, T>) -> Var<'t, T> {
+    let ((r, c), (n, one)) = (log_cdf.shape(), p.shape());
+    assert!(one == 1 && (r == n || r == 1 || n == 1), "{r} × {c} categories, probabilities {n} × {one}");
+    let rows = r.max(n);
+    let p: Vec<f64> = p.read(|p| p.iter().map(|p| p.to_f64()).collect());
+    let found: Vec<T> = log_cdf.read(|log| {
+        let row = |i: usize| {
+            let (p, at) = (p[if n == 1 { 0 } else { i }], if r == 1 { 0 } else { i });
+            let mut logs = (0..c).map(|k| log[at + k * r].to_f64());
+            let none = !(0.0..=1.0).contains(&p) || logs.clone().any(|log| log.is_nan());
+            // The last one has all of it, whatever rounding says.
+            let k = logs.position(|log| log.exp() >= p).unwrap_or(c - 1);
+            T::from_f64(if none { f64::NAN } else { k as f64 })
+        };
+        (0..rows).map(row).collect()
+    });
+    match log_cdf.tape() {
+        Some(tape) => tape.column(&found),
+        None => Var::from(f64::NAN),
+    }
+}
+
+impl<'t, T: Scalar> Categorical<Var<'t, T>> {
+    /// The logarithms of the probabilities below and above every column's limits, r × (c + 1): of
+    /// indices up to that of the column before, and from that of the column on.
+    fn log_tails(&self) -> [Var<'t, T>; 2] {
+        let (log_p, c) = (self.logits.log_softmax(), self.logits.ncols());
+        let none =
+            Var::map(formula!(|size| R::of(size.re() * 0.0 - f64::INFINITY)), [self.logits.logsumexp()]);
+        let below = (1..=c).map(|k| log_p.cols(0..k).logsumexp());
+        let above = (0..c).map(|k| log_p.cols(k..c).logsumexp());
+        [
+            Var::concat_cols(&std::iter::once(none).chain(below).collect::<Vec<_>>()),
+            Var::concat_cols(&above.chain(std::iter::once(none)).collect::<Vec<_>>()),
+        ]
+    }
+}
+
+/// Of the index, for categories in an order.
+impl<'t, T: Scalar> Cdf<Var<'t, T>> for Categorical<Var<'t, T>> {
+    fn cdf(&self, x: Var<'t, T>) -> Var<'t, T> {
+        self.log_cdf(x).exp()
+    }
+    fn sf(&self, x: Var<'t, T>) -> Var<'t, T> {
+        self.log_sf(x).exp()
+    }
+    #[track_caller]
+    fn log_cdf(&self, x: Var<'t, T>) -> Var<'t, T> {
+        column_at(self.log_tails()[0], x, tail_place(self.logits.ncols()))
+    }
+    #[track_caller]
+    fn log_sf(&self, x: Var<'t, T>) -> Var<'t, T> {
+        column_at(self.log_tails()[1], x, tail_place(self.logits.ncols()))
+    }
+    /// Without a gradient.
+    #[track_caller]
+    fn quantile(&self, p: Var<'t, T>) -> Var<'t, T> {
+        let c = self.logits.ncols();
+        first_index(self.log_tails()[0].cols(1..c + 1), p)
+    }
+}
+
 impl<'t, T: Scalar> Entropy<Var<'t, T>> for Categorical<Var<'t, T>> {
     fn entropy(&self) -> Var<'t, T> {
         let f = formula!(|l| if l == f64::NEG_INFINITY { R::zero() } else { -l.exp() * l });
@@ -203,3 +320,9 @@ impl<'t, T: Scalar> KlDivergence<Categorical<Var<'t, T>>> for Categorical<Var<'t
         total(Var::map(chosen, args), terms)
     }
 }
+
+crate::laws::matrix_family!(Categorical<f64> { logits }
+    |_, p| Categorical: Categorical::new(p[0]),
+    [[[0.3, -1.0, 2.0, 0.1]]],
+    [[[0.0, 0.0]]]
+);

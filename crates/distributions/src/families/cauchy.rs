@@ -1,4 +1,6 @@
 //! Cauchy distribution on the real line.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::{common_shape, finite_or_nan, infinite, outside, positive_or_nan, probability, standardized};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
@@ -220,4 +222,4 @@ impl<V: Value> KlDivergence<Cauchy<V>> for Cauchy<V> {
     }
 }
 
-crate::family!(Cauchy { loc, scale });
+crate::family!(Cauchy { loc, scale } at [0.7, 2.2], [-3.0, 0.4]);

@@ -1,4 +1,6 @@
 //! Chi distribution on the positive numbers.
+//!
+//! Elsewhere: TFP cqer.
 
 use super::gamma::GammaLogProbOfLog;
 use super::{clamped, gamma_entropy, infinite, not_negative, positive_or_nan, probability};
@@ -114,6 +116,7 @@ fn kl<R: Real>(a: R, b: R) -> R {
 }
 
 capabilities!(Chi { df: positive }:
+    at [0.7], [3.0], [40.0];
     density log_prob, |_| Support::StrictlyPositive, of_u log_prob_of_log;
     cdf cdf, sf, log_cdf, log_sf, quantile;
     moments mean, variance;

@@ -1,4 +1,6 @@
 //! Chi-squared distribution on the positive numbers.
+//!
+//! Elsewhere: torch cer, Pyro cer, NumPyro cqer, TFP cqer, PyMC.
 
 use super::Gamma;
 use crate::distribution::{Cdf, Distribution, Draws, Entropy, Moments, Reparameterized, Sample};
@@ -118,4 +120,4 @@ as_gamma!(Chi2, Chi2, |q, p| (q.to_gamma(), p.to_gamma()));
 as_gamma!(Chi2, Gamma, |q, p| (q.to_gamma(), *p));
 as_gamma!(Gamma, Chi2, |q, p| (*q, p.to_gamma()));
 
-crate::family!(Chi2 { df });
+crate::family!(Chi2 { df } at [0.7], [2.0], [9.0], [300.0]);

@@ -1,4 +1,6 @@
 //! Conditional autoregressive distribution of the nodes of a graph.
+//!
+//! Elsewhere: NumPyro r, PyMC.
 
 use super::linear::{identity, with_factor};
 use super::normal::HALF_LN_TAU;
@@ -214,3 +216,8 @@ impl<'t, T: Scalar> KlDivergence<Car<Var<'t, T>>> for Car<Var<'t, T>> {
         Var::apply_as(terms, f, [squares, p.precision, spread])
     }
 }
+
+crate::laws::matrix_family!(ConditionalAutoregressive<f64> { loc, alpha, precision }
+    |tape, p| ConditionalAutoregressive: ConditionalAutoregressive::new(tape, &crate::Graph::line(4), p[0], p[1], p[2]),
+    [[[0.3]], [[0.6]], [[1.5]]]
+);

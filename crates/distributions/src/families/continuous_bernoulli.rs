@@ -1,4 +1,6 @@
 //! Continuous Bernoulli distribution on the numbers between 0 and 1.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, TFP cqer.
 
 use super::{finite_or_nan, not_negative, probability};
 use crate::by_functions::{capabilities, divergence, inside_unit};
@@ -240,6 +242,7 @@ fn kl<R: Real>(l: R, m: R) -> R {
 }
 
 capabilities!(ContinuousBernoulli { logits: finite }:
+    at [-3.0], [0.4], [0.0], [12.0];
     density log_prob, |_| Support::Interval(V::from(0.0), V::from(1.0));
     cdf cdf, sf, log_cdf, log_sf, quantile;
     draw draw;

@@ -1,9 +1,12 @@
 //! All mass at one point.
+//!
+//! Elsewhere: Pyro r, NumPyro er, TFP cer, PyMC c.
 
-use crate::distribution::{Distribution, Entropy, Moments, Reparameterized, Sample};
+use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite};
+use crate::kl::{KlDivergence, KlMethod};
 use crate::support::Support;
-use probity_autodiff::{Draw, Key, Terms, Value, formula};
+use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 
 /// The value itself, without chance: `P(x) = 1` at `value` and 0 elsewhere. Its log density is that
 /// mass, 0 or -∞, without a gradient.
@@ -78,4 +81,51 @@ impl<V: Value> Entropy<V> for Delta<V> {
     }
 }
 
-crate::family!(Delta { value });
+/// A step at the value, of what lies below and what from there on; without a gradient.
+#[derive(Clone, Copy, Debug)]
+struct Step(f64, f64);
+impl Formula<2> for Step {
+    fn eval<R: Real>(&self, [x, at]: [R; 2]) -> R {
+        let nan = x.re().is_nan() || !at.is_finite();
+        R::of(if nan {
+            f64::NAN
+        } else if x < at {
+            self.0
+        } else {
+            self.1
+        })
+    }
+}
+
+impl<V: Value> Cdf<V> for Delta<V> {
+    fn cdf(&self, x: V) -> V {
+        V::apply(Step(0.0, 1.0), [x, self.value])
+    }
+    fn sf(&self, x: V) -> V {
+        V::apply(Step(1.0, 0.0), [x, self.value])
+    }
+    fn log_cdf(&self, x: V) -> V {
+        V::apply(Step(f64::NEG_INFINITY, 0.0), [x, self.value])
+    }
+    fn log_sf(&self, x: V) -> V {
+        V::apply(Step(0.0, f64::NEG_INFINITY), [x, self.value])
+    }
+    /// The value, for every probability.
+    fn quantile(&self, p: V) -> V {
+        let f = formula!(|p, at| super::finite_or_nan(at) + super::probability(p) * 0.0);
+        V::apply(f, [p, self.value])
+    }
+}
+
+/// `-ln p(value)` of any distribution of entries: what the value costs under it. A mass has no
+/// density, and this counts its own as 1, as Pyro and NumPyro do.
+impl<V: Value, P: Distribution<V>> KlDivergence<P> for Delta<V> {
+    type Value = V;
+    const METHOD: KlMethod = KlMethod::Closed;
+    #[track_caller]
+    fn kl_terms(&self, p: &P, terms: Terms) -> V {
+        -p.log_prob_terms(self.mean(), terms)
+    }
+}
+
+crate::family!(Delta { value } at [0.3]);

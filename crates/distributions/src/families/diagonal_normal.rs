@@ -1,4 +1,6 @@
 //! Normal distribution of rows with independent entries.
+//!
+//! Elsewhere: TFP er.
 
 use super::common_shape;
 use super::linear::per_row;
@@ -90,3 +92,8 @@ impl<'t, T: Scalar> KlDivergence<DiagonalNormal<Var<'t, T>>> for DiagonalNormal<
         per_row(terms, |each| self.entries().kl_terms(&p.entries(), each))
     }
 }
+
+crate::laws::matrix_family!(DiagonalNormal<f64> { loc, scale }
+    |_, p| DiagonalNormal: DiagonalNormal::new(p[0], p[1]),
+    [[[0.3, -2.0, 1.0]], [[0.5, 2.0, 1.0]]]
+);

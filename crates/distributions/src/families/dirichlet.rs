@@ -1,4 +1,6 @@
 //! Dirichlet distribution on probability vectors.
+//!
+//! Elsewhere: torch er, Pyro er, NumPyro er, TFP er, PyMC.
 
 use super::{gamma_entropy, infinite, not_negative, positive_or_nan};
 use crate::constraints::log_simplex;
@@ -164,3 +166,9 @@ impl<'t, T: Scalar> KlDivergence<Dirichlet<Var<'t, T>>> for Dirichlet<Var<'t, T>
         Var::apply_as(terms, whole, [each, p.total(), self.total(), all_steps])
     }
 }
+
+crate::laws::matrix_family!(Dirichlet<f64> { concentration }
+    |_, p| Dirichlet: Dirichlet::new(p[0]),
+    [[[0.7, 2.0, 1.3]]],
+    [[[30.0, 4.0]]]
+);

@@ -1,4 +1,6 @@
 //! Dirichlet-multinomial distribution: counts whose probabilities have a Dirichlet distribution.
+//!
+//! Elsewhere: Pyro, NumPyro, TFP, PyMC.
 
 use super::multinomial::draw;
 use super::poisson::{is_count, no_mass};
@@ -67,7 +69,8 @@ impl<'t, T: Scalar> Distribution<Var<'t, T>> for DirichletMultinomial<Var<'t, T>
         let f = formula!(|each, n, total, sum| {
             let n = R::of(n.re());
             let inside = if n == 0.0 { -each } else { n.ln() + sum.ln_beta(n) - each };
-            if total == n || total.re().is_nan() { inside } else { sum * 0.0 - f64::INFINITY }
+            let off = total != n && !total.re().is_nan() && !n.re().is_nan();
+            if off { sum * 0.0 - f64::INFINITY } else { inside }
         });
         let (total, sum) = (x.detach().sum_axis(Axis::Cols), self.concentration.sum_axis(Axis::Cols));
         Var::apply_as(terms, f, [each, self.total_count, total, sum])
@@ -97,3 +100,8 @@ impl<'t, T: Scalar> Moments<Var<'t, T>> for DirichletMultinomial<Var<'t, T>> {
         Var::map(f, [self.total_count, self.concentration, sum])
     }
 }
+
+crate::laws::matrix_family!(DirichletMultinomial<f64> { total_count, concentration }
+    |_, p| DirichletMultinomial: DirichletMultinomial::new(p[0].detach(), p[1]),
+    [[[10.0]], [[0.7, 2.0, 1.3]]]
+);

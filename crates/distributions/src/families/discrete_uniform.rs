@@ -1,4 +1,6 @@
 //! Uniform distribution on whole numbers.
+//!
+//! Elsewhere: NumPyro cqe, PyMC cq.
 
 use super::{positive_or_nan, probability};
 use crate::by_functions::capabilities;
@@ -95,6 +97,7 @@ fn entropy<R: Real>(low: R, high: R) -> R {
 }
 
 capabilities!(DiscreteUniform { low: whole, high: whole }:
+    at [-3.0, 8.0], [2.0, 2.0];
     density log_prob, |_| Support::Integer, check |d| {
         // Equal ends are in order.
         let high = V::apply(formula!(|low, high| if high == low { low + 1.0 } else { high }), [d.low, d.high]);

@@ -1,10 +1,12 @@
 //! Exponentially modified Gaussian distribution on the real line.
+//!
+//! Elsewhere: TFP cr, PyMC c.
 
 use super::{finite_or_nan, infinite, outside, positive_or_nan, probability, standardized};
 use crate::by_functions::capabilities;
 use crate::distribution::{Draws, Reparameterized, Sample};
 use crate::error::{finite, positive};
-use crate::lift::root;
+use crate::lift::{integral, root};
 use crate::random::rand_draws;
 use crate::special::{erfcx_gap, implicit_root};
 use crate::support::Support;
@@ -133,10 +135,42 @@ fn variance<R: Real>(loc: R, scale: R, rate: R) -> R {
     scale * scale + tail * tail + finite_or_nan(loc) * 0.0
 }
 
+/// `ln scale` and the entropy in standard units, of `w = rate scale`: by Gauss-Legendre rules up to
+/// where the density is exponential to the last digit, and from there in closed form.
+fn entropy<R: Real>(loc: R, scale: R, rate: R) -> R {
+    let rest = finite_or_nan(loc) * 0.0;
+    let (scale, rate) = (positive_or_nan(scale), positive_or_nan(rate));
+    let w = scale.widen() * rate.widen();
+    let size = w.re();
+    if size.is_nan() {
+        return rest + scale + rate;
+    }
+    // With a short exponential part all lies near 0, with a long one the rest is exponential.
+    let long = size < 5.0;
+    let end = if long { size + 9.5 } else { 19.0 };
+    let log = |z: R::Wide| log_core(z, w, w * z) + w.ln();
+    let wide = R::Wide::of;
+    let [near] = integral(wide(-9.5), wide(end), 14, |z| {
+        let log = log(z);
+        // Where the density is 0, so is its term.
+        [if infinite(log) { wide(0.0) } else { log.exp() * log }]
+    });
+    let sum = if long {
+        // ∫ e^c (c + ln w) from the end on, with c linear.
+        let c = w * (w * 0.5 - end);
+        near + c.exp() * (c + w.ln() - 1.0)
+    } else {
+        near
+    };
+    rest + scale.ln() - R::narrow(sum)
+}
+
 capabilities!(ExGaussian { loc: finite, scale: positive, rate: positive }:
+    at [0.3, 0.8, 1.5], [-2.0, 0.1, 0.4], [1.0, 2.0, 6.0];
     density log_prob, |_| Support::Real;
     cdf cdf, sf, log_cdf, log_sf, quantile;
     moments mean, variance;
+    entropy entropy;
 );
 
 impl<V: Value> Sample<V> for ExGaussian<V> {

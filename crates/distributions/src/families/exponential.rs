@@ -1,4 +1,6 @@
 //! Exponential distribution on the positive numbers.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::uniform::above;
 use super::{
@@ -199,4 +201,4 @@ infinite_kl!(
     [finite_or_nan(loc), positive_or_nan(scale), positive_or_nan(rate)]
 );
 
-crate::family!(Exponential { rate });
+crate::family!(Exponential { rate } at [0.4], [7.0]);

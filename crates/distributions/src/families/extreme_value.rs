@@ -1,4 +1,6 @@
 //! Generalised extreme-value distribution: the limits of maxima.
+//!
+//! Elsewhere: TFP cqer.
 
 use super::gumbel::{EULER, log_sf as log_sf_of_reduced};
 use super::{finite_or_nan, infinite, outside, overflown, positive_or_nan, probability, standardized};
@@ -7,6 +9,7 @@ use crate::error::{finite, positive};
 use crate::lift::{exp_m1_over, ln_1p_over};
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
+use std::f64::consts::LN_2;
 
 /// `P(X <= x) = exp(-(1 + ξ z)^(-1/ξ))`, `z = (x - loc) / scale`, with `ξ` the shape: Gumbel's
 /// distribution for `ξ = 0`, a power law upwards (Fréchet) above, and an upper limit (Weibull) below.
@@ -70,6 +73,12 @@ fn log_prob<R: Real>(x: R, loc: R, scale: R, shape: R) -> R {
     let z = z(x, loc, scale);
     if shape * z <= -1.0 {
         return outside;
+    }
+    if infinite(z) {
+        // Far out in a tail by a power, the logarithm of the quotient is a number.
+        let log = (x * 0.5 - loc * 0.5).abs().ln() + LN_2 - scale.ln() + shape.abs().ln();
+        let tail = -(shape + 1.0) * log / shape - scale.ln();
+        return if z > 0.0 && shape > 0.0 { tail } else { outside };
     }
     let y = reduced(z, shape);
     // What is lost beside y has no slope either: that of y may be infinite.
@@ -181,6 +190,7 @@ fn entropy<R: Real>(loc: R, scale: R, shape: R) -> R {
 }
 
 capabilities!(GeneralisedExtremeValue { loc: finite, scale: positive, shape: finite }:
+    at [0.3, 1.5, 0.1], [-0.7, 0.4, -0.4], [0.0, 1.0, 0.0];
     density log_prob, |_| Support::Real;
     cdf cdf, sf, log_cdf, log_sf, quantile;
     draw quantile;

@@ -1,4 +1,6 @@
 //! The flat prior: a constant density on a part of the real line.
+//!
+//! Elsewhere: Pyro, NumPyro, PyMC c.
 
 use super::{common_shape, finite_or_nan, infinite, ordered};
 use crate::distribution::Distribution;

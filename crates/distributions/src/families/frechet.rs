@@ -1,4 +1,6 @@
 //! Fréchet distribution on the positive numbers.
+//!
+//! Elsewhere: none.
 
 use super::extreme_value::{log_gamma_over, log_spread_over};
 use super::gumbel::{EULER, NormalGumbelKl, extreme_kl, log_sf as log_sf_of_reduced};
@@ -101,6 +103,7 @@ fn kl<R: Real>(k: R, s: R, l: R, t: R) -> R {
 }
 
 capabilities!(Frechet { concentration: positive, scale: positive }:
+    at [5.5, 1.3], [12.0, 0.4];
     density log_prob, |_| Support::StrictlyPositive, of_u log_prob_of_log,
         kl_of_u |d, m, s, terms| V::apply_as(
             terms,

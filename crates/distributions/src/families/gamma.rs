@@ -1,4 +1,6 @@
 //! Gamma distribution on the positive numbers.
+//!
+//! Elsewhere: torch cer, Pyro cer, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::normal::HALF_LN_TAU;
 use super::uniform::{above, mean_log};
@@ -362,4 +364,4 @@ infinite_kl!(
     [positive_or_nan(concentration), positive_or_nan(rate), above(low, high)]
 );
 
-crate::family!(Gamma { concentration, rate });
+crate::family!(Gamma { concentration, rate } at [0.4, 2.0], [1.0, 0.3], [9.9, 1.0], [300.0, 50.0]);

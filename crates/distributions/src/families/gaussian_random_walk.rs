@@ -1,7 +1,9 @@
 //! Gaussian random walk along the columns of rows.
+//!
+//! Elsewhere: NumPyro r, PyMC.
 
 use super::{Normal, NormalNormalKl, common_shape, positive_or_nan};
-use crate::distribution::{Distribution, Event, Moments, Reparameterized, Sample};
+use crate::distribution::{Distribution, Entropy, Event, Moments, Reparameterized, Sample};
 use crate::error::ParameterError;
 use crate::kl::{KlDivergence, KlMethod};
 use crate::support::Support;
@@ -150,6 +152,13 @@ impl<'t, T: Scalar> Moments<Var<'t, T>> for GaussianRandomWalk<Var<'t, T>> {
     }
 }
 
+/// A walk is a map of its steps whose Jacobian is 1.
+impl<'t, T: Scalar> Entropy<Var<'t, T>> for GaussianRandomWalk<Var<'t, T>> {
+    fn entropy(&self) -> Var<'t, T> {
+        self.initial.entropy() + self.step.entropy() * (self.times as f64 - 1.0)
+    }
+}
+
 impl<'t, T: Scalar> KlDivergence<GaussianRandomWalk<Var<'t, T>>> for GaussianRandomWalk<Var<'t, T>> {
     type Value = Var<'t, T>;
     const METHOD: KlMethod = KlMethod::Closed;
@@ -168,3 +177,8 @@ impl<'t, T: Scalar> KlDivergence<GaussianRandomWalk<Var<'t, T>>> for GaussianRan
         }
     }
 }
+
+crate::laws::matrix_family!(GaussianRandomWalk<f64> { initial_loc, initial_scale, step_loc, step_scale }
+    |_, p| GaussianRandomWalk: GaussianRandomWalk::new(5, Normal::new(p[0], p[1]), Normal::new(p[2], p[3])),
+    [[[0.3]], [[1.2]], [[-0.1]], [[0.7]]]
+);

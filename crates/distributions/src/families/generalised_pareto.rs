@@ -1,4 +1,6 @@
 //! Generalised Pareto distribution: the limits of excesses over a threshold.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, TFP cqer.
 
 use super::extreme_value::{reduced, unreduced};
 use super::{finite_or_nan, infinite, outside, overflown, positive_or_nan, probability, standardized};
@@ -113,6 +115,7 @@ fn entropy<R: Real>(loc: R, scale: R, shape: R) -> R {
 }
 
 capabilities!(GeneralisedPareto { loc: finite, scale: positive, shape: finite }:
+    at [0.3, 1.5, 0.1], [-0.7, 0.4, -0.4], [0.0, 1.0, 0.0];
     density log_prob, |d| Support::GreaterThan(d.loc), of_u log_prob_of_u;
     cdf cdf, sf, log_cdf, log_sf, quantile;
     draw quantile;

@@ -1,4 +1,6 @@
 //! Geometric distribution on the counts.
+//!
+//! Elsewhere: torch e, Pyro e, NumPyro e, TFP ce, PyMC cq.
 
 use super::bernoulli::ProbsKl;
 use super::poisson::{is_count, no_mass};
@@ -157,4 +159,4 @@ impl<V: Value> KlDivergence<Geometric<V>> for Geometric<V> {
     }
 }
 
-crate::family!(Geometric { probs });
+crate::family!(Geometric { probs } at [0.03], [0.4], [0.9]);

@@ -1,4 +1,6 @@
 //! Gumbel distribution (of maxima) on the real line.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqr, TFP cqer, PyMC cq.
 
 use super::normal::z_score;
 use super::{
@@ -200,4 +202,4 @@ impl<V: Value> KlDivergence<Gumbel<V>> for Normal<V> {
     }
 }
 
-crate::family!(Gumbel { loc, scale });
+crate::family!(Gumbel { loc, scale } at [-0.7, 1.5], [2.0, 0.3]);

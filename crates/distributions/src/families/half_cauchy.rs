@@ -1,4 +1,6 @@
 //! Half-Cauchy distribution on the positive numbers.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqr, TFP cqer, PyMC cq.
 
 use super::{clamped, infinite, outside, positive_or_nan, probability};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
@@ -155,4 +157,4 @@ impl<V: Value> Entropy<V> for HalfCauchy<V> {
     }
 }
 
-crate::family!(HalfCauchy { scale });
+crate::family!(HalfCauchy { scale } at [0.4], [2.5]);

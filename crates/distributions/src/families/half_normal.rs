@@ -1,4 +1,6 @@
 //! Half-Normal distribution on the positive numbers.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqr, TFP cqer, PyMC cq.
 
 use super::{
     clamped, finite_or_nan, flat, infinite, ln_ratio, not_negative, outside, overflown, positive_or_nan,
@@ -191,4 +193,4 @@ impl<V: Value> KlDivergence<HalfNormal<V>> for HalfNormal<V> {
     }
 }
 
-crate::family!(HalfNormal { scale });
+crate::family!(HalfNormal { scale } at [0.4], [2.5]);

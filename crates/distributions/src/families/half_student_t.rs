@@ -1,4 +1,6 @@
 //! Half of Student's t distribution, on the positive numbers.
+//!
+//! Elsewhere: TFP cer, PyMC q.
 
 use super::student_t::StudentTLogProb;
 use super::{StudentT, clamped, common_shape, infinite, outside, positive_or_nan, probability};
@@ -171,4 +173,4 @@ impl<V: Value> Entropy<V> for HalfStudentT<V> {
     }
 }
 
-crate::family!(HalfStudentT { df, scale });
+crate::family!(HalfStudentT { df, scale } at [4.5, 1.0], [60.0, 7.0], [9.0, 0.3]);

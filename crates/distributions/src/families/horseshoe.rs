@@ -1,11 +1,14 @@
 //! Horseshoe distribution on the real line.
+//!
+//! Elsewhere: TFP r.
 
 use super::normal::HALF_LN_TAU;
-use super::{infinite, ln_ratio, outside, positive_or_nan};
+use super::{infinite, ln_ratio, outside, positive_or_nan, probability};
 use crate::by_functions::capabilities;
 use crate::distribution::{Draws, Reparameterized, Sample};
 use crate::error::positive;
 use crate::expint::log_e1_scaled;
+use crate::lift::{integral, lift, root};
 use crate::random::rand_draws;
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
@@ -49,6 +52,107 @@ fn log_prob<R: Real>(x: R, scale: R) -> R {
     R::narrow(log_e1_scaled(ln_ratio(size, unit) * 2.0 - LN_2) - unit.ln() - LOG_UNIT)
 }
 
+/// The density at `z > 0` of scale 1.
+fn density(z: f64) -> f64 {
+    Real::exp(log_e1_scaled(2.0 * Real::ln(z) - LN_2) - LOG_UNIT)
+}
+
+/// `P(0 < z < x)` and `P(z > x)` of scale 1, by what is integrated on a logarithmic scale: towards 0
+/// below 1, towards infinity above, where the integrand falls off like `e⁻ˢ`.
+fn halves(x: f64) -> [f64; 2] {
+    // 42 is e⁻⁴² of the mass away.
+    let part = |sign: f64| {
+        let [part] = integral(0.0, 42.0, 14, |s: f64| {
+            let t = x * Real::exp(sign * s);
+            [if t > 0.0 && t < f64::INFINITY { t * density(t) } else { 0.0 }]
+        });
+        part
+    };
+    if x < 1.0 {
+        let near = part(-1.0);
+        [near, 0.5 - near]
+    } else {
+        let far = part(1.0);
+        [0.5 - far, far]
+    }
+}
+
+/// The upper or lower tail at `x`, or its logarithm, with the derivatives that the density gives.
+fn tail<R: Real>(x: R, scale: R, upper: bool, log: bool) -> R {
+    let (x, scale) = (x.widen(), positive_or_nan(scale).widen());
+    let z = x / scale;
+    // The same in the logarithm of the distance from 0, which neither over- nor underflows.
+    let u = if z.re() == 0.0 || infinite(z) { z } else { ln_ratio(x.abs(), scale) };
+    let rest = scale * 0.0;
+    if (z + rest).re().is_nan() {
+        return R::narrow(z + rest);
+    }
+    // The upper tail at -x is the lower at x.
+    let beyond = upper == (z > 0.0);
+    if z == 0.0 || infinite(z) {
+        let value = if z == 0.0 { 0.5 } else { f64::from(u8::from(!beyond)) };
+        return R::narrow(rest + if log { Real::ln(value) } else { value });
+    }
+    let size = Real::exp(u.re());
+    let [near, far] = halves(size);
+    let f = size * density(size);
+    // d f / du, by the density's slope z p - 2 c / z with its unit c.
+    let bend = f * (1.0 + size * size) - 2.0 * size * Real::exp(-LOG_UNIT);
+    let bend = if size > 1e3 { -f } else { bend };
+    let (value, sign) = if beyond { (far, -1.0) } else { (0.5 + near, 1.0) };
+    R::narrow(if log {
+        let log = if beyond { Real::ln(far) } else { Real::ln_1p(-far) };
+        let slope = sign * f / value;
+        lift(u, [log, slope, sign * bend / value - slope * slope])
+    } else {
+        lift(u, [value, sign * f, sign * bend])
+    })
+}
+
+fn cdf<R: Real>(x: R, scale: R) -> R {
+    tail(x, scale, false, false)
+}
+fn sf<R: Real>(x: R, scale: R) -> R {
+    tail(x, scale, true, false)
+}
+fn log_cdf<R: Real>(x: R, scale: R) -> R {
+    tail(x, scale, false, true)
+}
+fn log_sf<R: Real>(x: R, scale: R) -> R {
+    tail(x, scale, true, true)
+}
+
+/// By Newton's method in the logarithm of the distance from 0.
+fn quantile<R: Real>(p: R, scale: R) -> R {
+    let (p, scale) = (probability(p).widen(), positive_or_nan(scale).widen());
+    let rest = p * 0.0 + scale * 0.0;
+    let q = p.re();
+    if rest.re().is_nan() || q == 0.5 {
+        return R::narrow(rest);
+    }
+    let sign = if q < 0.5 { -1.0 } else { 1.0 };
+    // What lies beyond, and what lies between 0 and there.
+    let (beyond, between) = (q.min(1.0 - q), (q - 0.5).abs());
+    if beyond == 0.0 {
+        return R::narrow(rest + sign * f64::INFINITY);
+    }
+    let inner = between < 0.25;
+    let goal = Real::ln(if inner { between } else { beyond });
+    let u = root(0.0, 2.0, |u| {
+        let size = Real::exp(u);
+        let [near, far] = halves(size);
+        let part = if inner { near } else { far };
+        let miss = if inner { Real::ln(part) - goal } else { goal - Real::ln(part) };
+        (miss, size * density(size) / part)
+    });
+    let z = Real::exp(u);
+    let d = density(z);
+    // The slope of the density is z p - 2 c / z.
+    let slope = z * d - 2.0 * Real::exp(-LOG_UNIT) / z;
+    let slope = if z > 1e3 { -2.0 * d / z } else { slope };
+    R::narrow(scale * lift(p, [sign * z, 1.0 / d, -sign * slope / (d * d * d)]))
+}
+
 fn mean<R: Real>(scale: R) -> R {
     scale * f64::NAN
 }
@@ -62,7 +166,9 @@ fn entropy<R: Real>(scale: R) -> R {
 }
 
 capabilities!(Horseshoe { scale: positive }:
+    at [0.7], [3.0];
     density log_prob, |_| Support::Real;
+    cdf cdf, sf, log_cdf, log_sf, quantile;
     moments mean, variance;
     entropy entropy;
 );

@@ -1,7 +1,10 @@
 //! Distributions of counts whose zeros have a cause of their own.
+//!
+//! Elsewhere: NumPyro, PyMC.
 
-use super::{ZeroInflated, probability};
-use crate::distribution::{Cdf, Distribution, Event, Moments, Sample};
+use super::zero_inflated::{gate_entropy, tails_with_gate};
+use super::{Poisson, ZeroInflated, probability};
+use crate::distribution::{Cdf, Distribution, Entropy, Event, Moments, Sample};
 use crate::error::{ParameterError, require};
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
@@ -11,6 +14,9 @@ use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 ///
 /// *Event*: entry. *Parameters*: `0 <= gate <= 1`, and those of the counts. Draws have no gradient;
 /// they are quantiles of the counts, which must have a distribution function.
+///
+/// Its moments and its entropy follow from those of the counts and from their probability of 0,
+/// which costs the entropy digits where that is nearly 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Hurdle<V, D> {
     /// The probability of a zero.
@@ -121,3 +127,61 @@ impl<V: Value, D: Moments<V>> Moments<V> for Hurdle<V, D> {
         V::apply(f, [self.share(), self.counts.mean(), self.counts.variance()])
     }
 }
+
+/// `P(X > k)` is `(1 - gate) P(k) / P(0)` with the upper tails of the counts.
+impl<V: Value, D: Cdf<V>> Hurdle<V, D> {
+    fn log_upper(&self, x: V) -> V {
+        let f = formula!(|x, at, zero, gate| {
+            let rest = (-probability(gate)).ln_1p();
+            let beyond = rest + at - zero;
+            if x < 0.0 {
+                rest * 0.0 + at
+            } else if x < 1.0 {
+                rest + (at + zero) * 0.0
+            } else if at == f64::NEG_INFINITY || gate == 1.0 {
+                R::of(f64::NEG_INFINITY)
+            } else {
+                beyond
+            }
+        });
+        V::apply(f, [x, self.counts.log_sf(x), self.counts.log_sf(V::from(0.0)), self.gate])
+    }
+}
+
+tails_with_gate!(
+    Hurdle,
+    quantile | self,
+    p | {
+        // The part of the counts above 0, from their probability of 0 on.
+        let f = formula!(|p, log_zero, gate| {
+            let (p, gate, zero) = (probability(p), probability(gate), log_zero.exp());
+            let share = (p - gate) / (-gate + 1.0);
+            if p <= gate { R::zero() * (p + gate) } else { zero + (-zero + 1.0) * share }
+        });
+        let at = V::apply(f, [p, self.counts.log_prob(V::from(0.0)), self.gate]);
+        let count = formula!(|p, k, gate| {
+            let least = if k < 1.0 { R::one() } else { k };
+            let p = probability(p);
+            if p <= gate { R::zero() } else { least + (p + gate) * 0.0 }
+        });
+        V::apply(count, [p, self.counts.quantile(at), self.gate])
+    }
+);
+
+impl<V: Value, D: Entropy<V>> Entropy<V> for Hurdle<V, D> {
+    /// `h(gate) + (1 - gate) ((H + p₀ ln p₀) / (1 - p₀) + ln(1 - p₀))`, of the counts' `H` and `p₀`.
+    fn entropy(&self) -> V {
+        let f = formula!(|gate, h, log_zero| {
+            let gate = probability(gate);
+            let rest = (-log_zero).log1mexp();
+            let zero = if log_zero == f64::NEG_INFINITY { R::zero() } else { log_zero.exp() * log_zero };
+            gate_entropy(gate) + (-gate + 1.0) * ((h + zero) * (-rest).exp() + rest)
+        });
+        V::apply(f, [self.gate, self.counts.entropy(), self.counts.log_prob(V::from(0.0))])
+    }
+}
+
+crate::laws::family_of!(Hurdle<Poisson> { gate, rate } |d| [d.gate, d.counts.rate] =>
+    Hurdle { gate, counts: Poisson { rate } },
+    [0.3, 2.0], [0.05, 0.4], [0.7, 30.0]
+);

@@ -1,4 +1,6 @@
 //! Intrinsic autoregressive distribution of the nodes of a connected graph.
+//!
+//! Elsewhere: PyMC.
 
 use super::normal::HALF_LN_TAU;
 use super::{Normal, infinite, positive_or_nan};
@@ -130,3 +132,8 @@ impl<'t, T: Scalar> KlDivergence<IntrinsicAutoregressive<Var<'t, T>>>
         normal(self.scale).kl_terms(&normal(p.scale), terms) * self.free()
     }
 }
+
+crate::laws::matrix_family!(IntrinsicAutoregressive<f64> { scale }
+    |tape, p| IntrinsicAutoregressive: IntrinsicAutoregressive::new(tape, &crate::Graph::line(4), p[0]),
+    [[[0.7]]]
+);

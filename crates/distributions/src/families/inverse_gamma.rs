@@ -1,4 +1,6 @@
 //! Inverse Gamma distribution on the positive numbers.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::{Gamma, common_shape, gamma_entropy, overflown, positive_or_nan, probability};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
@@ -222,4 +224,4 @@ impl<V: Value> KlDivergence<InverseGamma<V>> for InverseGamma<V> {
     }
 }
 
-crate::family!(InverseGamma { concentration, scale });
+crate::family!(InverseGamma { concentration, scale } at [5.5, 1.0], [9.9, 0.3], [40.0, 7.0]);

@@ -1,4 +1,6 @@
 //! Inverse Gaussian (Wald) distribution on the positive numbers.
+//!
+//! Elsewhere: TFP cr, PyMC c.
 
 use super::normal::HALF_LN_TAU;
 use super::{finite_or_nan, infinite, ln_ratio, not_negative, overflown, positive_or_nan, probability};
@@ -164,6 +166,7 @@ fn kl<R: Real>(m: R, a: R, n: R, b: R) -> R {
 }
 
 capabilities!(InverseGaussian { loc: positive, concentration: positive }:
+    at [1.0, 1.0], [2.5, 0.5], [1.0, 300.0];
     density log_prob, |_| Support::StrictlyPositive, of_u log_prob_of_log,
         kl_of_u |d, a, s, terms| V::apply_as(
             terms,

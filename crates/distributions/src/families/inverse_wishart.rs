@@ -1,4 +1,6 @@
 //! Inverse Wishart distribution of positive-definite matrices.
+//!
+//! Elsewhere: NumPyro r.
 
 use super::linear::{log_det, lower_triangle, with_factor};
 use super::wishart::{LogNormaliser, ValidDf, bartlett, check, wishart_kl};
@@ -123,3 +125,8 @@ impl<'t, T: Scalar> KlDivergence<InverseWishart<Var<'t, T>>> for InverseWishart<
         wishart_kl(self.scale_tril.nrows(), (self.df(), p.scale_tril), (p.df(), self.scale_tril))
     }
 }
+
+crate::laws::matrix_family!(InverseWishart<f64> { df, scale_tril }
+    |_, p| InverseWishart: InverseWishart::new(p[0], p[1]),
+    [[[9.5]], [[1.2, 0.0], [0.5, 0.7]]]
+);

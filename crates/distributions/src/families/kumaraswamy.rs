@@ -1,4 +1,6 @@
 //! Kumaraswamy distribution on the numbers between 0 and 1.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro r, TFP cqer, PyMC cq.
 
 use super::beta::inside;
 use super::gumbel::EULER;
@@ -148,6 +150,7 @@ fn entropy<R: Real>(a: R, b: R) -> R {
 }
 
 capabilities!(Kumaraswamy { concentration1: positive, concentration0: positive }:
+    at [0.4, 1.0], [2.0, 3.0], [30.0, 12.0];
     density log_prob, |_| Support::Interval(V::from(0.0), V::from(1.0)), of_u log_prob_of_logit;
     cdf cdf, sf, log_cdf, log_sf, quantile;
     draw draw;

@@ -1,4 +1,6 @@
 //! Laplace distribution on the real line.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::normal::z_score;
 use super::{
@@ -230,4 +232,4 @@ impl<V: Value> KlDivergence<Laplace<V>> for Normal<V> {
     }
 }
 
-crate::family!(Laplace { loc, scale });
+crate::family!(Laplace { loc, scale } at [0.3, 2.0], [-5.0, 0.1]);

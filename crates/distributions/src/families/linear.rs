@@ -90,13 +90,30 @@ pub(super) fn with_factor<'t, T: Scalar>(
     }
 }
 
+/// All entries in the opposite order.
+#[derive(Clone, Copy, Debug)]
+struct Reversed;
+
+impl<T: Scalar> Op<T> for Reversed {
+    fn name(&self) -> &'static str {
+        "reversed"
+    }
+    fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
+        y.iter_mut().zip(x.get(0).iter().rev()).for_each(|(y, x)| *y = *x);
+    }
+    fn backward(&self, _: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        dx.accumulate_zeroed(0, |to| {
+            to.iter_mut().zip(g.iter().rev()).for_each(|(to, g)| *to = T::from_num(to.num() + g.num()));
+        });
+    }
+}
+
 /// The rows and columns of a square matrix in the opposite order.
 pub(super) fn reversed<T: Scalar>(x: Var<'_, T>) -> Var<'_, T> {
-    let index: Vec<usize> = (0..x.nrows()).rev().collect();
-    if x.tape().is_none() {
-        return x;
+    match x.tape() {
+        Some(tape) => tape.record(Reversed, &[x], x.nrows(), x.ncols()),
+        None => x,
     }
-    x.gather_rows(index.clone()).transpose().gather_rows(index).transpose()
 }
 
 /// `Σ f(a - j/2)` over `j < d`.

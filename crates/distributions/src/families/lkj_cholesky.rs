@@ -1,4 +1,6 @@
 //! LKJ distribution of correlation matrices, by their Cholesky factors.
+//!
+//! Elsewhere: torch, Pyro, NumPyro r, TFP, PyMC.
 
 use super::{Beta, positive_or_nan};
 use crate::distribution::{Distribution, Event, Reparameterized, Sample};
@@ -144,3 +146,9 @@ impl<'t, T: Scalar> KlDivergence<LkjCholesky<Var<'t, T>>> for LkjCholesky<Var<'t
         (3..=d).fold(row(2), |sum, i| sum + row(i))
     }
 }
+
+crate::laws::matrix_family!(LkjCholesky<f64> { concentration }
+    |_, p| LkjCholesky: LkjCholesky::new(3, p[0]),
+    [[[1.5]]],
+    [[[0.6]]]
+);

@@ -1,4 +1,6 @@
 //! Log-logistic distribution on the positive numbers.
+//!
+//! Elsewhere: TFP cqer.
 
 use super::{clamped, infinite, ln_ratio, positive_or_nan, probability};
 use crate::by_functions::capabilities;
@@ -101,6 +103,7 @@ fn entropy<R: Real>(k: R, scale: R) -> R {
 }
 
 capabilities!(LogLogistic { concentration: positive, scale: positive }:
+    at [5.5, 1.3], [12.0, 0.4];
     density log_prob, |_| Support::StrictlyPositive, of_u log_prob_of_log;
     cdf cdf, sf, log_cdf, log_sf, quantile;
     draw quantile;

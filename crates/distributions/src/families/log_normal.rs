@@ -1,4 +1,6 @@
 //! Log-normal distribution on the positive numbers.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::{Normal, clamped, common_shape, finite_or_nan, flat, infinite, outside, positive_or_nan};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
@@ -152,4 +154,4 @@ impl<V: Value> KlDivergence<LogNormal<V>> for LogNormal<V> {
     }
 }
 
-crate::family!(LogNormal { loc, scale });
+crate::family!(LogNormal { loc, scale } at [0.3, 0.5], [-2.0, 0.1], [1.0, 0.8]);

@@ -1,4 +1,6 @@
 //! Logistic distribution on the real line.
+//!
+//! Elsewhere: Pyro cqer, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::normal::z_score;
 use super::{common_shape, finite_or_nan, infinite, outside, positive_or_nan, probability};
@@ -120,4 +122,4 @@ impl<V: Value> Entropy<V> for Logistic<V> {
     }
 }
 
-crate::family!(Logistic { loc, scale });
+crate::family!(Logistic { loc, scale } at [0.7, 2.0], [-3.0, 0.1]);

@@ -1,4 +1,6 @@
 //! Logit-normal distribution on the numbers between 0 and 1.
+//!
+//! Elsewhere: TFP cqer, PyMC.
 
 use super::normal::{HALF_LN_TAU, NormalLogProb, NormalNormalKl, z_score};
 use super::{finite_or_nan, positive_or_nan, probability};
@@ -136,6 +138,7 @@ fn kl<R: Real>(a: R, s: R, b: R, t: R) -> R {
 }
 
 capabilities!(LogitNormal { loc: finite, scale: positive }:
+    at [0.0, 1.0], [-2.0, 0.3], [1.5, 2.5];
     density log_prob, |_| Support::Interval(V::from(0.0), V::from(1.0)), of_u log_prob_of_logit,
         kl_of_u |d, loc, scale, terms| LogitNormal { loc, scale }.kl_terms(d, terms);
     cdf cdf, sf, log_cdf, log_sf, quantile;

@@ -1,4 +1,6 @@
 //! Multivariate Normal distribution of rows whose covariance is of low rank beside its diagonal.
+//!
+//! Elsewhere: torch er, Pyro er, NumPyro er, TFP er.
 
 use super::linear::{identity, log_det, mahalanobis, with_factor};
 use super::normal::HALF_LN_TAU;
@@ -213,3 +215,8 @@ impl<'t, T: Scalar> KlDivergence<LowRank<Var<'t, T>>> for MultivariateNormal<Var
         gaussian_kl(terms, (trace, distance), log_dets, self.loc().ncols())
     }
 }
+
+crate::laws::matrix_family!(LowRankMultivariateNormal<f64> { loc, cov_factor, cov_diag }
+    |_, p| LowRankMultivariateNormal: LowRankMultivariateNormal::new(p[0], p[1], p[2]),
+    [[[0.3, -2.0, 1.0]], [[0.4, 1.0], [-0.3, 0.2], [0.8, -0.5]], [[0.5, 2.0, 1.0]]]
+);

@@ -1,4 +1,6 @@
 //! Matrix Normal distribution: rows and columns with a covariance each.
+//!
+//! Elsewhere: NumPyro r, TFP er, PyMC.
 
 use super::linear::{log_det, lower_triangle};
 use super::normal::HALF_LN_TAU;
@@ -134,3 +136,8 @@ impl<'t, T: Scalar> KlDivergence<MatrixNormal<Var<'t, T>>> for MatrixNormal<Var<
         Var::map(f, [traces[0], traces[1], squares, log_dets[0], log_dets[1], Var::from(self.size())])
     }
 }
+
+crate::laws::matrix_family!(MatrixNormal<f64> { loc, scale_row_tril, scale_col_tril }
+    |_, p| MatrixNormal: MatrixNormal::new(p[0], p[1], p[2]),
+    [[[0.3, -2.0, 1.0], [0.0, 0.5, -0.4]], [[1.2, 0.0], [0.5, 0.7]], [[1.0, 0.0, 0.0], [0.4, 0.8, 0.0], [-0.3, 0.2, 1.3]]]
+);

@@ -46,8 +46,10 @@ mod log_normal;
 mod logistic;
 mod logit_normal;
 mod low_rank_multivariate_normal;
+mod masked;
 mod matrix_normal;
 mod mixture;
+mod mixture_of_two;
 mod multinomial;
 mod multivariate_normal;
 mod multivariate_student_t;
@@ -74,91 +76,117 @@ mod wishart;
 mod zero_inflated;
 mod zero_sum_normal;
 
-pub use asymmetric_laplace::AsymmetricLaplace;
-pub use autoregressive::Autoregressive;
-pub use bernoulli::Bernoulli;
 pub(crate) use bernoulli::LogitsKl;
-pub use beta::Beta;
 pub(crate) use beta::entropy as beta_entropy;
-pub use beta_binomial::BetaBinomial;
-pub use binomial::Binomial;
 pub(crate) use binomial::{log_mass as binomial_log_mass, size as binomial_size, trials};
-pub use categorical::Categorical;
-pub use cauchy::Cauchy;
-pub use censored::Censored;
-pub use chi::Chi;
-pub use chi2::Chi2;
-pub use conditional_autoregressive::ConditionalAutoregressive;
-pub use continuous_bernoulli::ContinuousBernoulli;
-pub use delta::Delta;
-pub use diagonal_normal::DiagonalNormal;
-pub use dirichlet::Dirichlet;
-pub use dirichlet_multinomial::DirichletMultinomial;
-pub use discrete_uniform::DiscreteUniform;
-pub use ex_gaussian::ExGaussian;
-pub use exponential::Exponential;
-pub use extreme_value::GeneralisedExtremeValue;
-pub use flat::Flat;
-pub use frechet::Frechet;
-pub use gamma::Gamma;
 pub(crate) use gamma::entropy as gamma_entropy;
-pub use gaussian_random_walk::GaussianRandomWalk;
-pub use generalised_pareto::GeneralisedPareto;
-pub use geometric::Geometric;
 pub(crate) use gumbel::EULER;
-pub use gumbel::Gumbel;
-pub use half_cauchy::HalfCauchy;
-pub use half_normal::HalfNormal;
-pub use half_student_t::HalfStudentT;
-pub use horseshoe::Horseshoe;
-pub use hurdle::Hurdle;
-pub use intrinsic_autoregressive::IntrinsicAutoregressive;
-pub use inverse_gamma::InverseGamma;
-pub use inverse_gaussian::InverseGaussian;
-pub use inverse_wishart::InverseWishart;
-pub use kumaraswamy::Kumaraswamy;
-pub use laplace::Laplace;
-pub use lkj_cholesky::LkjCholesky;
-pub use log_logistic::LogLogistic;
-pub use log_normal::LogNormal;
-pub use logistic::Logistic;
-pub use logit_normal::LogitNormal;
-pub use low_rank_multivariate_normal::LowRankMultivariateNormal;
-pub use matrix_normal::MatrixNormal;
-pub use mixture::Mixture;
-pub use multinomial::Multinomial;
-pub use multivariate_normal::MultivariateNormal;
-pub use multivariate_student_t::MultivariateStudentT;
-pub use negative_binomial::NegativeBinomial;
 pub(crate) use negative_binomial::{log_mass as negative_binomial_log_mass, size as negative_binomial_size};
-pub use normal::Normal;
 pub(crate) use normal::{HALF_LN_TAU, NormalNormalKl};
-pub use one_hot_categorical::OneHotCategorical;
-pub use ordered_logistic::OrderedLogistic;
-pub use ordered_probit::OrderedProbit;
-pub use pareto::Pareto;
-pub use poisson::Poisson;
 pub(crate) use poisson::log_mass as poisson_log_mass;
-pub use relaxed_one_hot::RelaxedOneHot;
-pub use scale_mixture::ScaleMixture;
 pub(crate) use scale_mixture::valid as valid_mixture;
-pub use skellam::Skellam;
-pub use skew_normal::SkewNormal;
-pub use softplus_normal::SoftplusNormal;
-pub use student_t::StudentT;
-pub use triangular::Triangular;
-pub use truncated::Truncated;
-pub use truncated_normal::TruncatedNormal;
-pub use uniform::Uniform;
 pub(crate) use uniform::{above, mean_log as mean_log_of_uniform};
-pub use von_mises::VonMises;
-pub use weibull::Weibull;
-pub use wishart::Wishart;
-pub use zero_inflated::ZeroInflated;
-pub use zero_sum_normal::ZeroSumNormal;
 
 use crate::error::ParameterError;
 use probity_autodiff::{Real, Value, formula};
+
+/// Exports the families, each from its module, and makes of their list the macro
+/// [`for_each_family!`](crate::for_each_family). In brackets stands what they are distributions on:
+/// `numbers` (any kind of values, by [`Family`](crate::laws::Family)), `tape` (matrices on a tape
+/// only, by [`MatrixFamily`](crate::laws::MatrixFamily)), `of` another family, or `flat`.
+macro_rules! catalogue {
+    ($d:tt $($module:ident::$name:ident [$($kind:tt)+];)+) => {
+        $(pub use $module::$name;)+
+
+        /// `for_each_family!(m)` is `m! { [Name module (kind)] … }`, for tests and tools that go
+        /// through all families of the library. The kinds are `numbers`, `of Base`, `tape`, `tape of Base`
+        /// and `flat`.
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! for_each_family {
+            ($d with:ident) => {
+                $d with! { $([$name $module ($($kind)+)])+ }
+            };
+        }
+    };
+}
+
+catalogue! { $
+    asymmetric_laplace::AsymmetricLaplace [numbers];
+    autoregressive::Autoregressive [tape];
+    bernoulli::Bernoulli [numbers];
+    beta::Beta [numbers];
+    beta_binomial::BetaBinomial [numbers];
+    binomial::Binomial [numbers];
+    categorical::Categorical [tape];
+    cauchy::Cauchy [numbers];
+    censored::Censored [of Normal];
+    chi::Chi [numbers];
+    chi2::Chi2 [numbers];
+    conditional_autoregressive::ConditionalAutoregressive [tape];
+    continuous_bernoulli::ContinuousBernoulli [numbers];
+    delta::Delta [numbers];
+    diagonal_normal::DiagonalNormal [tape];
+    dirichlet::Dirichlet [tape];
+    dirichlet_multinomial::DirichletMultinomial [tape];
+    discrete_uniform::DiscreteUniform [numbers];
+    ex_gaussian::ExGaussian [numbers];
+    exponential::Exponential [numbers];
+    extreme_value::GeneralisedExtremeValue [numbers];
+    flat::Flat [flat];
+    frechet::Frechet [numbers];
+    gamma::Gamma [numbers];
+    gaussian_random_walk::GaussianRandomWalk [tape];
+    generalised_pareto::GeneralisedPareto [numbers];
+    geometric::Geometric [numbers];
+    gumbel::Gumbel [numbers];
+    half_cauchy::HalfCauchy [numbers];
+    half_normal::HalfNormal [numbers];
+    half_student_t::HalfStudentT [numbers];
+    horseshoe::Horseshoe [numbers];
+    hurdle::Hurdle [of Poisson];
+    intrinsic_autoregressive::IntrinsicAutoregressive [tape];
+    inverse_gamma::InverseGamma [numbers];
+    inverse_gaussian::InverseGaussian [numbers];
+    inverse_wishart::InverseWishart [tape];
+    kumaraswamy::Kumaraswamy [numbers];
+    laplace::Laplace [numbers];
+    lkj_cholesky::LkjCholesky [tape];
+    log_logistic::LogLogistic [numbers];
+    log_normal::LogNormal [numbers];
+    logistic::Logistic [numbers];
+    logit_normal::LogitNormal [numbers];
+    low_rank_multivariate_normal::LowRankMultivariateNormal [tape];
+    masked::Masked [of Normal];
+    matrix_normal::MatrixNormal [tape];
+    mixture::Mixture [tape of Normal];
+    mixture_of_two::MixtureOfTwo [of Normal Laplace];
+    multinomial::Multinomial [tape];
+    multivariate_normal::MultivariateNormal [tape];
+    multivariate_student_t::MultivariateStudentT [tape];
+    negative_binomial::NegativeBinomial [numbers];
+    normal::Normal [numbers];
+    one_hot_categorical::OneHotCategorical [tape];
+    ordered_logistic::OrderedLogistic [tape];
+    ordered_probit::OrderedProbit [tape];
+    pareto::Pareto [numbers];
+    poisson::Poisson [numbers];
+    relaxed_one_hot::RelaxedOneHot [tape];
+    scale_mixture::ScaleMixture [numbers];
+    skellam::Skellam [numbers];
+    skew_normal::SkewNormal [numbers];
+    softplus_normal::SoftplusNormal [numbers];
+    student_t::StudentT [numbers];
+    triangular::Triangular [numbers];
+    truncated::Truncated [of Normal];
+    truncated_normal::TruncatedNormal [numbers];
+    uniform::Uniform [numbers];
+    von_mises::VonMises [numbers];
+    weibull::Weibull [numbers];
+    wishart::Wishart [tape];
+    zero_inflated::ZeroInflated [of Poisson];
+    zero_sum_normal::ZeroSumNormal [tape];
+}
 
 /// The common shape of parameters that broadcast; 0 × 0 if they do not.
 pub(crate) fn common_shape<V: Value>(parameters: &[V]) -> (usize, usize) {

@@ -1,4 +1,6 @@
 //! Multinomial distribution: counts of several outcomes that add up to a total.
+//!
+//! Elsewhere: torch e, Pyro e, NumPyro, TFP, PyMC.
 
 use super::binomial::quantile as binomial_quantile;
 use super::poisson::{is_count, no_mass};
@@ -148,3 +150,8 @@ impl<'t, T: Scalar> Moments<Var<'t, T>> for Multinomial<Var<'t, T>> {
         Var::map(f, [self.total_count, self.logits.log_softmax()])
     }
 }
+
+crate::laws::matrix_family!(Multinomial<f64> { total_count, logits }
+    |_, p| Multinomial: Multinomial::from_logits(p[0].detach(), p[1]),
+    [[[10.0]], [[0.3, -1.0, 2.0]]]
+);

@@ -1,4 +1,6 @@
 //! Multivariate Normal distribution of rows.
+//!
+//! Elsewhere: torch er, Pyro er, NumPyro er, TFP er, PyMC.
 
 use super::diagonal_normal::DiagonalNormal;
 use super::linear::{identity, log_det, lower_triangle, mahalanobis, per_row, reversed};
@@ -247,3 +249,8 @@ impl<'t, T: Scalar> KlDivergence<DiagonalNormal<Var<'t, T>>> for MultivariateNor
         gaussian_kl(terms, diagonals, beside)
     }
 }
+
+crate::laws::matrix_family!(MultivariateNormal<f64> { loc, scale_tril }
+    |_, p| MultivariateNormal: MultivariateNormal::from_cholesky(p[0], p[1]),
+    [[[0.3, -2.0, 1.0]], [[1.0, 0.0, 0.0], [0.4, 0.8, 0.0], [-0.3, 0.2, 1.3]]]
+);

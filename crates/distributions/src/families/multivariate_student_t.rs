@@ -1,4 +1,6 @@
 //! Multivariate Student's t distribution of rows.
+//!
+//! Elsewhere: Pyro r, NumPyro r, TFP er, PyMC.
 
 use super::linear::{log_det, lower_triangle, mahalanobis};
 use super::{Gamma, finite_or_nan, infinite, positive_or_nan};
@@ -143,3 +145,8 @@ impl<'t, T: Scalar> Entropy<Var<'t, T>> for MultivariateStudentT<Var<'t, T>> {
         Var::map(f, [zeros, self.df, self.dimension(), log_det(self.scale_tril)])
     }
 }
+
+crate::laws::matrix_family!(MultivariateStudentT<f64> { df, loc, scale_tril }
+    |_, p| MultivariateStudentT: MultivariateStudentT::new(p[0], p[1], p[2]),
+    [[[9.5]], [[0.3, -2.0, 1.0]], [[1.0, 0.0, 0.0], [0.4, 0.8, 0.0], [-0.3, 0.2, 1.3]]]
+);

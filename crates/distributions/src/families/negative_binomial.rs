@@ -1,4 +1,6 @@
 //! Negative binomial distribution on the counts.
+//!
+//! Elsewhere: torch, Pyro, NumPyro c, TFP c, PyMC c.
 
 use super::poisson::{Place, is_count, no_mass, place};
 use super::{common_shape, finite_or_nan, positive_or_nan, probability};
@@ -180,4 +182,4 @@ impl<V: Value> Entropy<V> for NegativeBinomial<V> {
     }
 }
 
-crate::family!(NegativeBinomial { total_count, logits });
+crate::family!(NegativeBinomial { total_count, logits } at [0.3, 0.5], [1.0, 0.0], [5.0, -1.0], [80.0, 0.4]);

@@ -1,4 +1,6 @@
 //! Normal (Gaussian) distribution on the real line.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::{
     common_shape, finite_or_nan, flat, infinite, ln_ratio, not_negative, outside, positive_or_nan,
@@ -225,4 +227,4 @@ impl<V: Value> KlDivergence<Normal<V>> for Normal<V> {
     }
 }
 
-crate::family!(Normal { loc, scale });
+crate::family!(Normal { loc, scale } at [0.3, 2.0], [-5.0, 0.1]);

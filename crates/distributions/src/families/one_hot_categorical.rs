@@ -1,4 +1,6 @@
 //! Categorical distribution of one-hot rows.
+//!
+//! Elsewhere: torch e, Pyro e, TFP e.
 
 use super::Categorical;
 use super::categorical::total;
@@ -129,3 +131,8 @@ impl<'t, T: Scalar> KlDivergence<OneHotCategorical<Var<'t, T>>> for OneHotCatego
         self.index().kl_terms(&p.index(), terms)
     }
 }
+
+crate::laws::matrix_family!(OneHotCategorical<f64> { logits }
+    |_, p| OneHotCategorical: OneHotCategorical::new(p[0]),
+    [[[0.3, -1.0, 2.0]]]
+);

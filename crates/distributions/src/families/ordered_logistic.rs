@@ -1,7 +1,10 @@
 //! Ordered logistic distribution: categories in an order, by cutpoints.
+//!
+//! Elsewhere: Pyro, NumPyro e, TFP ce, PyMC.
 
+use super::categorical::{column_at, first_index, tail_place};
 use super::{Categorical, finite_or_nan};
-use crate::distribution::{Distribution, Entropy, Event, Sample};
+use crate::distribution::{Cdf, Distribution, Entropy, Event, Moments, Sample};
 use crate::error::{ParameterError, finite};
 use crate::kl::{KlDivergence, KlMethod};
 use crate::support::Support;
@@ -41,6 +44,29 @@ impl<'t, T: Scalar> OrderedLogistic<Var<'t, T>> {
         });
         categories(self.predictor, self.cutpoints, first, between, last)
     }
+
+    /// The logarithms of the probabilities below and above every cutpoint, with those of none and of
+    /// all at the ends, r × (c + 2).
+    fn log_tails(&self) -> [Var<'t, T>; 2] {
+        let below = formula!(|c, x| (finite_or_nan(c) - finite_or_nan(x)).log_sigmoid());
+        let above = formula!(|c, x| (finite_or_nan(x) - finite_or_nan(c)).log_sigmoid());
+        tails(self.predictor, self.cutpoints, below, above)
+    }
+}
+
+/// The logarithms of the tails at cutpoints, between those of none and of all.
+pub(super) fn tails<'t, T: Scalar>(
+    predictor: Var<'t, T>,
+    cutpoints: Var<'t, T>,
+    below: impl Formula<2>,
+    above: impl Formula<2>,
+) -> [Var<'t, T>; 2] {
+    let inner = [Var::map(below, [cutpoints, predictor]), Var::map(above, [cutpoints, predictor])];
+    // 0 and -∞; NaN for bad parameters.
+    let all =
+        Var::map(formula!(|x| R::of(if x.re().is_nan() { f64::NAN } else { 0.0 })), [inner[0].cols(0..1)]);
+    let none = Var::map(formula!(|x| R::of(x.re() - f64::INFINITY)), [all]);
+    [Var::concat_cols(&[none, inner[0], all]), Var::concat_cols(&[all, inner[1], none])]
 }
 
 /// The log probabilities of the categories, from those before, between and behind cutpoints.
@@ -120,6 +146,40 @@ macro_rules! as_categorical {
             }
         }
 
+        /// Of the index of the category: exact in both tails.
+        impl<'t, T: Scalar> Cdf<Var<'t, T>> for $family<Var<'t, T>> {
+            fn cdf(&self, x: Var<'t, T>) -> Var<'t, T> {
+                self.log_cdf(x).exp()
+            }
+            fn sf(&self, x: Var<'t, T>) -> Var<'t, T> {
+                self.log_sf(x).exp()
+            }
+            #[track_caller]
+            fn log_cdf(&self, x: Var<'t, T>) -> Var<'t, T> {
+                column_at(self.log_tails()[0], x, tail_place(self.cutpoints.ncols() + 1))
+            }
+            #[track_caller]
+            fn log_sf(&self, x: Var<'t, T>) -> Var<'t, T> {
+                column_at(self.log_tails()[1], x, tail_place(self.cutpoints.ncols() + 1))
+            }
+            /// Without a gradient.
+            #[track_caller]
+            fn quantile(&self, p: Var<'t, T>) -> Var<'t, T> {
+                let c = self.cutpoints.ncols() + 1;
+                first_index(self.log_tails()[0].cols(1..c + 1), p)
+            }
+        }
+
+        /// Of the index of the category.
+        impl<'t, T: Scalar> Moments<Var<'t, T>> for $family<Var<'t, T>> {
+            fn mean(&self) -> Var<'t, T> {
+                self.to_categorical().mean()
+            }
+            fn variance(&self) -> Var<'t, T> {
+                self.to_categorical().variance()
+            }
+        }
+
         impl<'t, T: Scalar> Entropy<Var<'t, T>> for $family<Var<'t, T>> {
             fn entropy(&self) -> Var<'t, T> {
                 self.to_categorical().entropy()
@@ -139,3 +199,8 @@ macro_rules! as_categorical {
 pub(super) use as_categorical;
 
 as_categorical!(OrderedLogistic);
+
+crate::laws::matrix_family!(OrderedLogistic<f64> { predictor, cutpoints }
+    |_, p| OrderedLogistic: OrderedLogistic::new(p[0], p[1]),
+    [[[0.3]], [[-1.0, 0.2, 1.5]]]
+);

@@ -1,10 +1,13 @@
 //! Ordered probit distribution: categories in an order, by cutpoints of a Normal.
+//!
+//! Elsewhere: PyMC.
 
+use super::categorical::{column_at, first_index, tail_place};
 use super::normal::HALF_LN_TAU;
-use super::ordered_logistic::{as_categorical, categories};
+use super::ordered_logistic::{as_categorical, categories, tails};
 use super::truncated_normal::mass;
 use super::{Categorical, finite_or_nan};
-use crate::distribution::{Distribution, Entropy, Event, Sample};
+use crate::distribution::{Cdf, Distribution, Entropy, Event, Moments, Sample};
 use crate::error::ParameterError;
 use crate::kl::{KlDivergence, KlMethod};
 use crate::support::Support;
@@ -42,6 +45,19 @@ impl<'t, T: Scalar> OrderedProbit<Var<'t, T>> {
         });
         categories(self.predictor, self.cutpoints, first, between, last)
     }
+
+    /// The logarithms of the probabilities below and above every cutpoint, with those of none and of
+    /// all at the ends, r × (c + 2).
+    fn log_tails(&self) -> [Var<'t, T>; 2] {
+        let below = formula!(|c, x| (finite_or_nan(c) - finite_or_nan(x)).log_ndtr());
+        let above = formula!(|c, x| (finite_or_nan(x) - finite_or_nan(c)).log_ndtr());
+        tails(self.predictor, self.cutpoints, below, above)
+    }
 }
 
 as_categorical!(OrderedProbit);
+
+crate::laws::matrix_family!(OrderedProbit<f64> { predictor, cutpoints }
+    |_, p| OrderedProbit: OrderedProbit::new(p[0], p[1]),
+    [[[0.3]], [[-1.0, 0.2, 1.5]]]
+);

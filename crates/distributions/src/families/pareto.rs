@@ -1,4 +1,6 @@
 //! Pareto distribution on the numbers above a limit.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqer, TFP cr, PyMC cq.
 
 use super::{infinite, ln_ratio, not_negative, positive_or_nan, probability};
 use crate::by_functions::{capabilities, divergence};
@@ -101,6 +103,7 @@ fn kl<R: Real>(s: R, a: R, t: R, b: R) -> R {
 }
 
 capabilities!(Pareto { scale: positive, alpha: positive }:
+    at [0.5, 5.5], [3.0, 7.0], [0.001, 30.0];
     density log_prob, |d| Support::GreaterThan(d.scale), of_u log_prob_of_u;
     cdf cdf, sf, log_cdf, log_sf, quantile;
     draw quantile;

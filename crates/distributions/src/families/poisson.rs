@@ -1,4 +1,6 @@
 //! Poisson distribution on the counts.
+//!
+//! Elsewhere: torch, Pyro, NumPyro c, TFP c, PyMC c.
 
 use super::{positive_or_nan, probability};
 use crate::distribution::{Cdf, Distribution, Draws, Entropy, Moments, Sample};
@@ -203,4 +205,4 @@ impl<V: Value> KlDivergence<Poisson<V>> for Poisson<V> {
     }
 }
 
-crate::family!(Poisson { rate });
+crate::family!(Poisson { rate } at [0.02], [1.0], [7.5], [300.0]);

@@ -1,4 +1,6 @@
 //! Relaxed one-hot distribution (Concrete, Gumbel-softmax) on probability vectors.
+//!
+//! Elsewhere: torch r, Pyro r, TFP r.
 
 use super::one_hot_categorical::one_hot;
 use super::{Categorical, OneHotCategorical, infinite, positive_or_nan};
@@ -130,3 +132,8 @@ impl<'t, T: Scalar> Sample<Var<'t, T>> for RelaxedOneHot<Var<'t, T>> {
     }
 }
 impl<'t, T: Scalar> Reparameterized<Var<'t, T>> for RelaxedOneHot<Var<'t, T>> {}
+
+crate::laws::matrix_family!(RelaxedOneHot<f64> { temperature, logits }
+    |_, p| RelaxedOneHot: RelaxedOneHot::new(p[0], p[1]),
+    [[[0.7]], [[0.3, -1.0, 0.6]]]
+);

@@ -1,4 +1,6 @@
 //! Scale mixture of two Normals around 0.
+//!
+//! Elsewhere: none.
 
 use super::{HALF_LN_TAU, Normal, common_shape, flat, infinite, outside, positive_or_nan, probability};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Sample};
@@ -225,4 +227,4 @@ impl<V: Value> KlDivergence<ScaleMixture<V>> for Normal<V> {
     }
 }
 
-crate::family!(ScaleMixture { mix, scale1, scale2 });
+crate::family!(ScaleMixture { mix, scale1, scale2 } at [0.25, 1.0, 0.1], [0.6, 0.3, 2.0]);

@@ -1,4 +1,6 @@
 //! Skellam distribution on the whole numbers.
+//!
+//! Elsewhere: TFP.
 
 use super::poisson::{self, no_mass};
 use super::{positive_or_nan, probability};
@@ -213,6 +215,7 @@ fn entropy<R: Real>(a: R, b: R) -> R {
 }
 
 capabilities!(Skellam { rate1: positive, rate2: positive }:
+    at [1.3, 0.4], [7.0, 12.0];
     density log_prob, |_| Support::Integer;
     cdf cdf, sf, log_cdf, log_sf, quantile;
     moments mean, variance;

@@ -1,4 +1,6 @@
 //! Normal distribution whose standard deviation is the softplus of a free number.
+//!
+//! Elsewhere: none.
 
 use super::normal::NormalLogProb;
 use super::{HALF_LN_TAU, Normal, NormalNormalKl, common_shape, finite_or_nan, not_negative};
@@ -187,4 +189,4 @@ impl<V: Value> GaussianPosterior<V> for SoftplusNormal<V> {
     }
 }
 
-crate::family!(SoftplusNormal { loc, rho });
+crate::family!(SoftplusNormal { loc, rho } at [0.3, -1.0], [-2.0, 1.5]);

@@ -1,4 +1,6 @@
 //! Student's t distribution on the real line.
+//!
+//! Elsewhere: torch er, Pyro er, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::normal::HALF_LN_TAU;
 use super::normal::z_score;
@@ -45,10 +47,17 @@ fn log_peak<R: Real>(df: R) -> R {
     (df * 0.5).half_step() - HALF_LN_TAU
 }
 
-/// `½ (df + 1) ln(1 + z² / df)`: what the log density has lost at `z`. Both ways are computed, so
-/// that a loop over it vectorises.
+/// A power of two that brings any quotient of numbers into their range.
 #[inline(always)]
-fn log_fall<R: Real>(z: R, df: R) -> R {
+fn shrink<R: Real>() -> f64 {
+    let single = R::of(f64::MIN_POSITIVE) == 0.0;
+    f64::from_bits(if single { 1023 - 100 } else { 1023 - 600 } << 52)
+}
+
+/// `½ (df + 1) ln(1 + z² / df)`: what the log density has lost at `z`, of which `small` is
+/// [`shrink`] times the size. Both ways are computed, so that a loop over it vectorises.
+#[inline(always)]
+fn log_fall<R: Real>(z: R, small: R, df: R) -> R {
     let (size, root) = (z.abs(), df.sqrt());
     let ratio = size / root;
     let w = z * z / df;
@@ -59,10 +68,8 @@ fn log_fall<R: Real>(z: R, df: R) -> R {
     let less = if far { ratio.recip().sq() } else { w };
     let less = if ratio == f64::INFINITY { R::zero() } else { less };
     // Beyond the range of numbers, the ratio of a power of two of z.
-    let single = R::of(f64::MIN_POSITIVE) == 0.0;
-    let shrink = f64::from_bits(if single { 1023 - 100 } else { 1023 - 600 } << 52);
     let log = if ratio == f64::INFINITY {
-        (size * shrink / root).ln() - f64::ln(shrink)
+        (small / root).ln() - f64::ln(shrink::<R>())
     } else if far {
         ratio.ln()
     } else {
@@ -80,7 +87,10 @@ impl Formula<4> for StudentTLogProb {
     fn eval<R: Real>(&self, [x, df, loc, scale]: [R; 4]) -> R {
         let (df, loc, scale) = (positive_or_nan(df), finite_or_nan(loc), positive_or_nan(scale));
         let z = standardized(x, loc, scale);
-        let inside = log_peak(df) - scale.ln() - log_fall(z, df);
+        // The quotient itself may overflow, where its logarithm is a number.
+        let shrink = shrink::<R>();
+        let small = (x * shrink - loc * shrink).abs() / scale;
+        let inside = log_peak(df) - scale.ln() - log_fall(z, small, df);
         let outside = outside(scale) + df * 0.0 + loc * 0.0;
         if infinite(x) { outside } else { inside }
     }
@@ -189,7 +199,7 @@ impl Formula<4> for StudentTQuantile {
         let (df, loc, scale) = (positive_or_nan(df), finite_or_nan(loc), positive_or_nan(scale));
         let p = probability(p);
         let t = student_t_icdf(df.re(), p.re());
-        let pdf = |t| (log_peak(df) - log_fall(t, df)).exp();
+        let pdf = |t: R| (log_peak(df) - log_fall(t, t.abs() * shrink::<R>(), df)).exp();
         loc + scale * implicit_root(t, |t| student_t_cdf(df, t) - p, pdf)
     }
 }
@@ -246,4 +256,4 @@ impl<V: Value> Entropy<V> for StudentT<V> {
     }
 }
 
-crate::family!(StudentT { df, loc, scale });
+crate::family!(StudentT { df, loc, scale } at [4.5, 0.3, 2.0], [60.0, -1.0, 0.2], [9.0, 0.0, 1.0]);

@@ -1,4 +1,6 @@
 //! Triangular distribution on an interval.
+//!
+//! Elsewhere: TFP cer, PyMC cq.
 
 use super::uniform::above;
 use super::{probability, standardized};
@@ -131,6 +133,7 @@ fn entropy<R: Real>(low: R, high: R, peak: R) -> R {
 }
 
 capabilities!(Triangular { low: finite, high: finite, peak: finite }:
+    at [-1.0, 2.0, 0.5], [0.0, 0.3, 0.01];
     density log_prob, |d| Support::Interval(d.low, d.high), check |d| {
         super::ordered("Triangular", d.low, d.high)?;
         // Only what lies outside is kept to be shown.

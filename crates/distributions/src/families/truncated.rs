@@ -1,7 +1,10 @@
 //! Distributions on a part of their values.
+//!
+//! Elsewhere: NumPyro cqr, PyMC.
 
-use super::common_shape;
-use crate::distribution::{Cdf, Distribution, Event, Reparameterized, Sample};
+use super::{Normal, common_shape};
+use crate::by_quantiles::expectation;
+use crate::distribution::{Cdf, Distribution, Entropy, Event, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite};
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
@@ -12,7 +15,8 @@ use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 /// *Event*: entry. *Parameters*: `low < high`, both finite where they are given, and those of the
 /// base. Densities and tails keep their digits in either tail. *Draws* are quantiles of the base and
 /// have its gradients; they are coarse where the window lies beyond the base's upper quantile of
-/// `1 - 1e-10` ([`TruncatedNormal`](crate::TruncatedNormal) has no such bound).
+/// `1 - 1e-10` ([`TruncatedNormal`](crate::TruncatedNormal) has no such bound). *Moments and entropy*
+/// are expectations over a hundred quantiles, with gradients, or sums over counts.
 ///
 /// ```
 /// use probity_distributions::{Distribution, Gamma, StudentT, Truncated};
@@ -60,6 +64,22 @@ fn log_between<R: Real>([lower_a, upper_a, lower_b, upper_b]: [R; 4]) -> R {
     }
 }
 
+/// A number moved to the limits, if it lies beyond them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clamped;
+impl Formula<3> for Clamped {
+    #[inline(always)]
+    fn eval<R: Real>(&self, [x, low, high]: [R; 3]) -> R {
+        if x < low {
+            low
+        } else if x > high {
+            high
+        } else {
+            x
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct LogBetween;
 impl Formula<4> for LogBetween {
@@ -101,21 +121,15 @@ impl<V: Value, D: Cdf<V>> Truncated<V, D> {
         let all = [V::from(0.0), V::from(f64::NEG_INFINITY)];
         self.high.map_or(all, |high| [self.base.log_cdf(high), self.base.log_sf(high)])
     }
-    fn log_mass(&self) -> V {
+    /// The logarithm of the probability of the limits and what lies between.
+    pub(super) fn log_mass(&self) -> V {
         let ([a, b], [c, d]) = (self.lower(), self.upper());
         V::apply(LogBetween, [a, b, c, d])
     }
     /// `ln P(X <= x)` or `ln P(X > x)`.
     fn log_tail(&self, x: V, upper: bool) -> V {
         let [low, high] = self.limits();
-        let clamped = formula!(|x, low, high| if x < low {
-            low
-        } else if x > high {
-            high
-        } else {
-            x
-        });
-        let x_in = V::apply(clamped, [x, low, high]);
+        let x_in = V::apply(Clamped, [x, low, high]);
         let at = [self.base.log_cdf(x_in), self.base.log_sf(x_in)];
         let ([a, b], [c, d]) = if upper { (at, self.upper()) } else { (self.lower(), at) };
         let tail = V::apply(LogBetween, [a, b, c, d]);
@@ -213,7 +227,9 @@ impl<V: Value, D: Cdf<V>> Distribution<V> for Truncated<V, D> {
     #[track_caller]
     fn log_prob_terms(&self, x: V, terms: Terms) -> V {
         let [low, high] = self.limits();
-        V::apply_as(terms, TruncatedLogProb, [x, self.base.log_prob(x), self.log_mass(), low, high])
+        // Beyond the limits the base may have no slope.
+        let inside = self.base.log_prob(V::apply(Clamped, [x, low, high]));
+        V::apply_as(terms, TruncatedLogProb, [x, inside, self.log_mass(), low, high])
     }
     fn try_sample_shaped(&self, cx: V::Context, key: Key, least: (usize, usize)) -> Option<V> {
         Some(self.sample_shaped(cx, key, least))
@@ -246,3 +262,25 @@ impl<V: Value, D: Cdf<V>> Cdf<V> for Truncated<V, D> {
         self.at(p)
     }
 }
+
+impl<V: Value, D: Cdf<V>> Moments<V> for Truncated<V, D> {
+    fn mean(&self) -> V {
+        expectation(self, |x| x)
+    }
+    fn variance(&self) -> V {
+        let mean = self.mean();
+        expectation(self, |x| V::apply(formula!(|x, m| (x - m) * (x - m)), [x, mean]))
+    }
+}
+
+impl<V: Value, D: Cdf<V>> Entropy<V> for Truncated<V, D> {
+    fn entropy(&self) -> V {
+        expectation(self, |x| -self.log_prob(x))
+    }
+}
+
+crate::laws::family_of!(Truncated<Normal> { loc, scale, low, high }
+    |d| [d.base.loc, d.base.scale, d.limits()[0], d.limits()[1]] =>
+    Truncated { base: Normal { loc, scale }, low: Some(low), high: Some(high) },
+    [0.3, 2.0, -1.0, 3.0], [0.0, 1.0, 0.5, 4.0], [1.0, 0.3, -4.0, 0.2]
+);

@@ -1,4 +1,6 @@
 //! Normal distribution on an interval.
+//!
+//! Elsewhere: NumPyro cqr, TFP cqer, PyMC c.
 
 use super::uniform::above;
 use super::{finite_or_nan, infinite, positive_or_nan, probability, standardized};
@@ -267,6 +269,7 @@ fn entropy<R: Real>(loc: R, scale: R, low: R, high: R) -> R {
 }
 
 capabilities!(TruncatedNormal { loc: finite, scale: positive, low: finite, high: finite }:
+    at [0.3, 2.0, -1.0, 3.0], [0.0, 1.0, 40.0, 41.0], [5.0, 1.0, -3.0, -1.0];
     density log_prob, |d| Support::Interval(d.low, d.high),
         check |d| super::ordered("TruncatedNormal", d.low, d.high);
     cdf cdf, sf, log_cdf, log_sf, quantile;

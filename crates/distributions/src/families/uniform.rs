@@ -1,4 +1,6 @@
 //! Uniform distribution on an interval.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::{
     Exponential, Laplace, Normal, common_shape, finite_or_nan, infinite, ln_ratio, not_negative, ordered,
@@ -296,4 +298,4 @@ infinite_kl!(
     [finite_or_nan(loc), positive_or_nan(scale), above(low, high)]
 );
 
-crate::family!(Uniform { low, high });
+crate::family!(Uniform { low, high } at [-0.5, 2.0], [3.0, 3.5]);

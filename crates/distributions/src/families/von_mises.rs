@@ -1,4 +1,6 @@
 //! Von Mises distribution of angles.
+//!
+//! Elsewhere: torch, Pyro, NumPyro r, TFP cer, PyMC.
 
 use super::{finite_or_nan, infinite, not_negative, positive_or_nan, probability};
 use crate::bessel::{Circle, log_i0e, one_minus_ratio, ratio};
@@ -233,6 +235,7 @@ fn kl<R: Real>(a: R, k: R, b: R, l: R) -> R {
 }
 
 capabilities!(VonMises { loc: finite, concentration: positive }:
+    at [0.3, 2.0], [-1.0, 0.2], [2.0, 60.0];
     density log_prob, |_| Support::Interval(V::from(-PI), V::from(PI));
     cdf cdf, sf, log_cdf, log_sf, quantile;
     moments mean, variance;

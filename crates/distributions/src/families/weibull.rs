@@ -1,4 +1,6 @@
 //! Weibull distribution on the positive numbers.
+//!
+//! Elsewhere: torch cqer, Pyro cqer, NumPyro cer, TFP cqer, PyMC cq.
 
 use super::gumbel::{EULER, NormalGumbelKl, extreme_kl};
 use super::{clamped, common_shape, infinite, ln_ratio, overflown, positive_or_nan, probability};
@@ -190,4 +192,4 @@ impl<V: Value> KlDivergence<Weibull<V>> for Weibull<V> {
     }
 }
 
-crate::family!(Weibull { concentration, scale });
+crate::family!(Weibull { concentration, scale } at [0.8, 2.0], [1.0, 1.0], [2.5, 0.4], [30.0, 1.0]);

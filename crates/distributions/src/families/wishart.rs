@@ -1,4 +1,6 @@
 //! Wishart distribution of positive-definite matrices.
+//!
+//! Elsewhere: torch er, Pyro er, NumPyro er, TFP er, PyMC.
 
 use super::linear::{identity_on, log_det, lower_triangle, over_halves, with_factor};
 use super::{Gamma, MultivariateNormal, not_negative, positive_or_nan};
@@ -232,3 +234,8 @@ impl<'t, T: Scalar> KlDivergence<Wishart<Var<'t, T>>> for Wishart<Var<'t, T>> {
         wishart_kl(self.dimension(), (self.df(), self.scale_tril), (p.df(), p.scale_tril))
     }
 }
+
+crate::laws::matrix_family!(Wishart<f64> { df, scale_tril }
+    |_, p| Wishart: Wishart::new(p[0], p[1]),
+    [[[4.5]], [[1.2, 0.0], [0.5, 0.7]]]
+);

@@ -1,7 +1,9 @@
 //! Distributions of counts with more zeros.
+//!
+//! Elsewhere: Pyro, NumPyro, TFP c, PyMC.
 
-use super::probability;
-use crate::distribution::{Distribution, Event, Moments, Sample};
+use super::{Poisson, probability};
+use crate::distribution::{Cdf, Distribution, Entropy, Event, Moments, Sample};
 use crate::error::{ParameterError, require};
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
@@ -114,3 +116,96 @@ impl<V: Value, D: Moments<V>> Moments<V> for ZeroInflated<V, D> {
         V::apply(f, [self.gate, self.counts.mean(), self.counts.variance()])
     }
 }
+
+/// `-g ln g - (1 - g) ln(1 - g)`.
+#[inline(always)]
+pub(super) fn gate_entropy<R: Real>(gate: R) -> R {
+    let rest = -gate + 1.0;
+    let log_rest = if gate == 1.0 { R::zero() } else { (-gate).ln_1p() };
+    -gate.xlogy(gate) - rest * log_rest
+}
+
+/// The tails of counts with a gate by `log_upper`, `ln P(X > x)`, and a quantile.
+macro_rules! tails_with_gate {
+    ($name:ident, quantile |$self:ident, $p:ident| $quantile:block) => {
+        impl<V: Value, D: Cdf<V>> Cdf<V> for $name<V, D> {
+            fn cdf(&self, x: V) -> V {
+                let f = formula!(|x, upper| {
+                    let nan = upper.re().is_nan();
+                    if x < 0.0 && !nan { R::zero() } else { -upper.exp_m1() }
+                });
+                V::apply(f, [x, self.log_upper(x)])
+            }
+            fn sf(&self, x: V) -> V {
+                V::apply(formula!(|upper| upper.exp()), [self.log_upper(x)])
+            }
+            fn log_cdf(&self, x: V) -> V {
+                let f = formula!(|x, upper| {
+                    let nan = upper.re().is_nan();
+                    if x < 0.0 && !nan { R::of(f64::NEG_INFINITY) } else { (-upper).log1mexp() }
+                });
+                V::apply(f, [x, self.log_upper(x)])
+            }
+            fn log_sf(&self, x: V) -> V {
+                self.log_upper(x)
+            }
+            fn quantile(&$self, $p: V) -> V $quantile
+        }
+    };
+}
+pub(super) use tails_with_gate;
+
+impl<V: Value, D: Cdf<V>> ZeroInflated<V, D> {
+    fn log_upper(&self, x: V) -> V {
+        let f = formula!(|x, at, gate| {
+            let rest = (-probability(gate)).ln_1p();
+            if x < 0.0 {
+                rest * 0.0 + at
+            } else if at == f64::NEG_INFINITY || gate == 1.0 {
+                R::of(f64::NEG_INFINITY)
+            } else {
+                rest + at
+            }
+        });
+        V::apply(f, [x, self.counts.log_sf(x), self.gate])
+    }
+}
+
+tails_with_gate!(
+    ZeroInflated,
+    quantile | self,
+    p | {
+        let f = formula!(|p, gate| {
+            let (p, gate) = (probability(p), probability(gate));
+            if p <= gate { R::zero() * (p + gate) } else { (p - gate) / (-gate + 1.0) }
+        });
+        let at = V::apply(f, [p, self.gate]);
+        let count = formula!(|p, k, gate| {
+            let p = probability(p);
+            if p <= gate { R::zero() } else { k + (p + gate) * 0.0 }
+        });
+        V::apply(count, [p, self.counts.quantile(at), self.gate])
+    }
+);
+
+impl<V: Value, D: Entropy<V>> Entropy<V> for ZeroInflated<V, D> {
+    /// `-P(0) ln P(0) + (1 - gate) (H + p₀ ln p₀ - (1 - p₀) ln(1 - gate))`, of the counts' `H` and
+    /// `p₀`.
+    fn entropy(&self) -> V {
+        let f = formula!(|gate, h, log_zero, log_all| {
+            let gate = probability(gate);
+            let rest = -gate + 1.0;
+            let log_rest = if gate == 1.0 { R::zero() } else { (-gate).ln_1p() };
+            let term = |log: R| if log == f64::NEG_INFINITY { R::zero() } else { log.exp() * log };
+            -term(log_all) + rest * (h + term(log_zero) + log_zero.exp_m1() * log_rest)
+        });
+        let zero = V::from(0.0);
+        let args = [self.gate, self.counts.entropy(), self.counts.log_prob(zero), self.log_prob(zero)];
+        V::apply(f, args)
+    }
+}
+
+crate::laws::family_of!(ZeroInflated<Poisson> { gate, rate } |d| [d.gate, d.counts.rate] =>
+    ZeroInflated { gate, counts: Poisson { rate } },
+    [0.3, 2.0], [0.05, 0.4], [0.7, 30.0]
+);

@@ -1,4 +1,6 @@
 //! Normal distribution of rows that sum to 0.
+//!
+//! Elsewhere: NumPyro r, PyMC.
 
 use super::normal::HALF_LN_TAU;
 use super::{Normal, positive_or_nan};
@@ -123,3 +125,8 @@ impl<'t, T: Scalar> KlDivergence<ZeroSumNormal<Var<'t, T>>> for ZeroSumNormal<Va
         normal(self.scale).kl_terms(&normal(p.scale), terms) * self.free()
     }
 }
+
+crate::laws::matrix_family!(ZeroSumNormal<f64> { scale }
+    |_, p| ZeroSumNormal: ZeroSumNormal::new(4, p[0]),
+    [[[0.7]]]
+);

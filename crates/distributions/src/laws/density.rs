@@ -21,7 +21,7 @@ pub fn integrates_to_one<D: Sample<f64>>(d: &D) -> Result<(), LawError> {
 pub fn cdf_matches_density<D: Cdf<f64> + Sample<f64>>(d: &D) -> Result<(), LawError> {
     let law = Law::new("cdf_matches_density", d);
     let pieces = Pieces::of(d);
-    let masses = pieces.integrals(|x| d.log_prob(x).exp());
+    let masses = pieces.integrals(&|x| d.log_prob(x).exp());
     let (mut below, mut above) = (0.0, vec![0.0; masses.len() + 1]);
     for i in (0..masses.len()).rev() {
         above[i] = above[i + 1] + masses[i];

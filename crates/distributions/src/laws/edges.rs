@@ -1,10 +1,11 @@
 //! Laws of the edges: values outside the support and at infinity, parameters out of range, numbers
 //! near the limits of their range.
 
-use super::derivative::{Single, by_duals, by_tape};
+use super::derivative::{OnTape, Single, by_duals, by_tape, dual_log_prob, single_log_prob, tape_log_prob};
 use super::{Family, Law, LawError};
 use crate::distribution::{Cdf, Distribution, Draws, Entropy, Moments, Sample};
 use crate::kl::KlDivergence;
+use crate::support::Support;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Tape, Terms, Var};
 use std::fmt::Debug;
@@ -115,23 +116,42 @@ pub fn bad_parameters_give_nan<F: Family>(
 /// numbers, and `x` is not subnormal.
 pub fn density_at_edges<F: Family>(d: &F) -> Result<(), LawError> {
     let law = Law::new("density_at_edges", d);
-    let parameters = d.parameters();
-    let support = d.support();
-    let density = |a: &[Single]| F::with(&a[1..]).log_prob(a[0]);
+    let takes = |parameters: &[f64]| F::with::<f64>(parameters).check().is_ok();
+    density_of(
+        &law,
+        &d.parameters(),
+        d.support(),
+        &takes,
+        (&dual_log_prob::<F>, &tape_log_prob::<F>, &single_log_prob::<F>),
+    )
+}
+
+/// The log density of duals, on a tape, and on one of single precision.
+type Densities<'a> =
+    (&'a dyn Fn(&[Single]) -> Single, &'a OnTape<'a>, &'a dyn for<'t> Fn(&[Var<'t, f32>]) -> Var<'t, f32>);
+
+/// The same of functions of the value and the parameters; `takes` says whether parameters are good.
+fn density_of(
+    law: &Law<'_>,
+    parameters: &[f64],
+    support: Support<f64>,
+    takes: &dyn Fn(&[f64]) -> bool,
+    (duals, tape, single): Densities<'_>,
+) -> Result<(), LawError> {
     let nan = |case: String, got: f64| law.holds(|| case, got, 0.0, 0.0);
     for x in EDGES {
         let at: Vec<f64> = std::iter::once(x).chain(parameters.iter().copied()).collect();
-        let (value, slopes) = by_duals(density, &at);
+        let (value, slopes) = by_duals(duals, &at);
         let outside = x.is_infinite() || !support.contains(x) && x != 0.0;
         if outside {
             law.holds(|| format!("outside the support at {x:e}"), value, f64::NEG_INFINITY, 0.0)?;
         }
-        let (by_tape, tape_slopes) = by_tape(|_, a| F::with(&a[1..]).log_prob_sum(a[0]), &at);
+        let (by_tape, tape_slopes) = by_tape(tape, &at);
         law.holds(|| format!("on the tape at {x:e}"), by_tape, value, 1e-12 * value.abs())?;
-        if d.support().is_discrete() {
+        if support.is_discrete() {
             continue;
         }
-        let sloped = sloped(&parameters, 1e150) && (x == 0.0 || x.abs() > 1e-301);
+        let sloped = sloped(parameters, 1e150) && (x == 0.0 || x.abs() > 1e-301);
         for (i, slope) in slopes.iter().chain(&tape_slopes).enumerate().filter(|_| sloped) {
             if value.is_nan() || slope.is_nan() {
                 return nan(format!("log_prob {value:e} at {x:e}, derivative {}", i % at.len()), *slope);
@@ -141,11 +161,11 @@ pub fn density_at_edges<F: Family>(d: &F) -> Result<(), LawError> {
             return nan(format!("log_prob at {x:e}"), value);
         }
         let rounded: Vec<f64> = parameters.iter().map(|p| f64::from(*p as f32)).collect();
-        if F::with::<f64>(&rounded).check().is_err() {
+        if !takes(&rounded) {
             continue;
         }
-        let sloped = self::sloped(&parameters, 1e15) && (x as f32 == 0.0 || x.abs() > 1e-36);
-        let (single, gradient) = by_single(|a| F::with(&a[1..]).log_prob_sum(a[0]), &at);
+        let sloped = self::sloped(parameters, 1e15) && (x as f32 == 0.0 || x.abs() > 1e-36);
+        let (single, gradient) = by_single(single, &at);
         if single.is_nan() || sloped && gradient.iter().any(|g| g.is_nan()) {
             return nan(
                 format!("in single precision {single:e} at {x:e}, derivatives {gradient:?}"),
@@ -163,7 +183,8 @@ pub fn density_at_edges<F: Family>(d: &F) -> Result<(), LawError> {
             )?;
         }
     }
-    let value = d.log_prob(f64::NAN);
+    let at: Vec<f64> = std::iter::once(f64::NAN).chain(parameters.iter().copied()).collect();
+    let value = by_duals(duals, &at).0;
     if !value.is_nan() {
         return law.holds(|| "at NaN".into(), value, f64::NAN, 0.0);
     }
@@ -176,7 +197,7 @@ fn sloped(parameters: &[f64], limit: f64) -> bool {
 }
 
 /// Value and gradient on a tape of single precision.
-fn by_single(f: impl for<'t> Fn(&[Var<'t, f32>]) -> Var<'t, f32>, at: &[f64]) -> (f32, Vec<f32>) {
+pub(super) fn by_single(f: &dyn for<'t> Fn(&[Var<'t, f32>]) -> Var<'t, f32>, at: &[f64]) -> (f32, Vec<f32>) {
     let tape = Tape::<f32>::new();
     let arguments: Vec<_> =
         at.iter().map(|x| tape.variable(&DMatrix::from_element(1, 1, *x as f32))).collect();
@@ -193,6 +214,15 @@ fn by_single(f: impl for<'t> Fn(&[Var<'t, f32>]) -> Var<'t, f32>, at: &[f64]) ->
 /// If not.
 pub fn cdf_at_edges<D: Cdf<f64>>(d: &D) -> Result<(), LawError> {
     let law = Law::new("cdf_at_edges", d);
+    tails_at_edges(&law, &|x| [d.cdf(x), d.sf(x), d.log_cdf(x), d.log_sf(x)], &|p| d.quantile(p))
+}
+
+/// The same of the four tails and the quantile.
+fn tails_at_edges(
+    law: &Law<'_>,
+    tails: &dyn Fn(f64) -> [f64; 4],
+    quantile: &dyn Fn(f64) -> f64,
+) -> Result<(), LawError> {
     let within = |name: &str, x: f64, got: f64, low: f64, high: f64| {
         let near = if (low..=high).contains(&got) { got } else { low };
         law.holds(|| format!("{name} at {x:e}"), got, near, 0.0)
@@ -201,26 +231,22 @@ pub fn cdf_at_edges<D: Cdf<f64>>(d: &D) -> Result<(), LawError> {
     for x in EDGES {
         // Neighbours may change places by rounding.
         let slack = |x: f64| if x.is_infinite() { x } else { x + 1e-14 * x.abs() };
-        let now = [d.cdf(x), d.sf(x), d.log_cdf(x), d.log_sf(x)];
+        let now = tails(x);
         within("cdf", x, now[0], -slack(-last[0]), 1.0)?;
         within("sf", x, now[1], 0.0, slack(last[1]))?;
         within("log_cdf", x, now[2], -slack(-last[2]), 0.0)?;
         within("log_sf", x, now[3], f64::NEG_INFINITY, slack(last[3]))?;
         last = now;
     }
-    within("cdf", f64::INFINITY, d.cdf(f64::INFINITY), 1.0, 1.0)?;
-    within("sf", f64::NEG_INFINITY, d.sf(f64::NEG_INFINITY), 1.0, 1.0)?;
+    within("cdf", f64::INFINITY, tails(f64::INFINITY)[0], 1.0, 1.0)?;
+    within("sf", f64::NEG_INFINITY, tails(f64::NEG_INFINITY)[1], 1.0, 1.0)?;
     let mut last = f64::NEG_INFINITY;
     for p in [0.0, 5e-324, 1e-300, 1e-10, 0.2, 0.5, 0.7, 1.0 - 1e-10, 1.0] {
-        let now = d.quantile(p);
+        let now = quantile(p);
         within("quantile", p, now, last, f64::INFINITY)?;
         last = now;
     }
-    for got in
-        [d.cdf(f64::NAN), d.sf(f64::NAN), d.log_cdf(f64::NAN), d.log_sf(f64::NAN), d.quantile(f64::NAN)]
-            .into_iter()
-            .chain([d.quantile(-1e-3), d.quantile(1.0 + 1e-3)])
-    {
+    for got in tails(f64::NAN).into_iter().chain([f64::NAN, -1e-3, 1.0 + 1e-3].map(quantile)) {
         if !got.is_nan() {
             return law.holds(|| "of NaN, or the quantile of no probability".into(), got, f64::NAN, 0.0);
         }
@@ -234,19 +260,31 @@ pub fn cdf_at_edges<D: Cdf<f64>>(d: &D) -> Result<(), LawError> {
 /// # Errors
 /// If not.
 pub fn unconstrained_density_matches<F: Family>(d: &F) -> Result<(), LawError> {
+    let ours = |a: &[Single]| F::with(&a[1..]).log_prob_unconstrained(a[0], Terms::Each);
+    let sum = |a: &[Single]| {
+        let (d, u) = (F::with(&a[1..]), a[0]);
+        let log_prob = d.log_prob(d.support().constrain(u).unwrap_or(u));
+        d.support().log_det(u, Terms::Each).map_or(log_prob, |log_det| log_prob + log_det)
+    };
+    fn single<'t, F: Family>(a: &[Var<'t, f32>]) -> Var<'t, f32> {
+        F::with(&a[1..]).log_prob_unconstrained(a[0], Terms::Sum)
+    }
     let law = Law::new("unconstrained_density_matches", d);
-    let parameters = d.parameters();
+    unconstrained(&law, &d.parameters(), &ours, &sum, &single::<F>)
+}
+
+/// The same of functions of `u` and the parameters: ours, the sum of the two terms, and ours in
+/// single precision.
+fn unconstrained(
+    law: &Law<'_>,
+    parameters: &[f64],
+    ours: &dyn Fn(&[Single]) -> Single,
+    sum: &dyn Fn(&[Single]) -> Single,
+    single: &dyn for<'t> Fn(&[Var<'t, f32>]) -> Var<'t, f32>,
+) -> Result<(), LawError> {
     for u in [-6.0, -2.0, -0.3, 0.0, 0.6, 1.7, 5.0] {
         let at: Vec<f64> = std::iter::once(u).chain(parameters.iter().copied()).collect();
-        let ours = by_duals(|a| F::with(&a[1..]).log_prob_unconstrained(a[0], Terms::Each), &at);
-        let sum = by_duals(
-            |a| {
-                let (d, u) = (F::with(&a[1..]), a[0]);
-                let log_prob = d.log_prob(d.support().constrain(u).unwrap_or(u));
-                d.support().log_det(u, Terms::Each).map_or(log_prob, |log_det| log_prob + log_det)
-            },
-            &at,
-        );
+        let (ours, sum) = (by_duals(ours, &at), by_duals(sum, &at));
         law.holds(|| format!("at u = {u}"), ours.0, sum.0, 1e-12 * (1.0 + sum.0.abs()))?;
         for (i, (got, want)) in ours.1.into_iter().zip(sum.1).enumerate() {
             if !want.is_finite() {
@@ -259,11 +297,11 @@ pub fn unconstrained_density_matches<F: Family>(d: &F) -> Result<(), LawError> {
     }
     for u in [-1e300, -1e4, -800.0, -110.0, 100.0, 745.0, 800.0, 1e4, 1e300] {
         let at: Vec<f64> = std::iter::once(u).chain(parameters.iter().copied()).collect();
-        let (value, slopes) = by_duals(|a| F::with(&a[1..]).log_prob_unconstrained(a[0], Terms::Each), &at);
-        let f32s = by_single(|a| F::with(&a[1..]).log_prob_unconstrained(a[0], Terms::Sum), &at);
+        let (value, slopes) = by_duals(ours, &at);
+        let f32s = by_single(single, &at);
         let slopes = slopes.into_iter().chain(f32s.1.iter().map(|g| f64::from(*g)));
         for number in slopes.chain([value, f32s.0.into()]) {
-            let in_range = sloped(&parameters, 1e15) && u.abs() < 1e38;
+            let in_range = sloped(parameters, 1e15) && u.abs() < 1e38;
             if number.is_nan() && in_range || value.is_nan() || value == f64::INFINITY {
                 return law.holds(|| format!("at u = {u:e}: {value:e}"), number, value, 0.0);
             }
@@ -319,7 +357,7 @@ where
     let law = Law::new("kl_at_edges", q);
     let n = Q::PARAMETERS.len();
     let at: Vec<f64> = q.parameters().into_iter().chain(p.parameters()).collect();
-    let (value, slopes) = by_duals(|a| Q::with(&a[..n]).kl(&P::with(&a[n..])), &at);
+    let (value, slopes) = by_duals(&|a: &[Single]| Q::with(&a[..n]).kl(&P::with(&a[n..])), &at);
     let least = if value >= 0.0 { value } else { 0.0 };
     law.holds(|| format!("KL to {p:?}"), value, least, 0.0)?;
     for (i, slope) in slopes.into_iter().enumerate() {

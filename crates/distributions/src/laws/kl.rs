@@ -94,7 +94,9 @@ where
         .chain(P::PARAMETERS.iter().map(|name| format!("p.{name}")))
         .collect();
     let at: Vec<f64> = q.parameters().into_iter().chain(p.parameters()).collect();
-    let duals = by_duals(|a| Q::with(&a[..n]).kl(&P::with(&a[n..])), &at);
-    let tape = by_tape(|_, a| Q::with(&a[..n]).kl_sum(&P::with(&a[n..])).into(), &at);
-    agree(&law, &names, duals, tape, |i| by_differences(|a| Q::with(&a[..n]).kl(&P::with(&a[n..])), &at, i))
+    let duals = by_duals(&|a: &[Single]| Q::with(&a[..n]).kl(&P::with(&a[n..])), &at);
+    let tape = by_tape(&|_, a| Q::with(&a[..n]).kl_sum(&P::with(&a[n..])).into(), &at);
+    agree(&law, &names, duals, tape, &|i| {
+        by_differences(&|a: &[f64]| Q::with(&a[..n]).kl(&P::with(&a[n..])), &at, i)
+    })
 }

@@ -14,7 +14,8 @@
 //! # }
 //! ```
 //!
-//! The laws on gradients need the distribution as a function of its parameters: see [`Family`].
+//! The laws on gradients need the distribution as a function of its parameters: see [`Family`], and
+//! [`MatrixFamily`] for distributions of rows and matrices.
 
 mod bijector;
 mod constraint;
@@ -23,10 +24,13 @@ mod derivative;
 mod edges;
 mod gradient;
 mod kl;
+mod matrix;
 mod pieces;
 mod sample;
 
-pub use bijector::{bijector_inverts, bijector_log_det_matches};
+pub use bijector::{
+    bijector_inverts, bijector_log_det_matches, bijector_of_rows_inverts, bijector_of_rows_log_det_matches,
+};
 pub use constraint::{constraint_inverts, constraint_log_det_matches};
 pub use density::{
     cdf_matches_density, entropy_matches_density, integrates_to_one, moments_match_density,
@@ -36,10 +40,18 @@ pub use edges::{
     EDGES, Numbers, bad_parameters_give_nan, cdf, cdf_at_edges, density, density_at_edges, draw, entropy,
     kl_at_edges, kl_of_bad_parameters_is_nan, moments, unconstrained_density_matches,
 };
-pub use gradient::{gradients_match, implicit_gradients_match, rejects, reparameterized_gradients_match};
+pub use gradient::{
+    gradients_match, implicit_gradients_match, rejects, reparameterized_gradients_match,
+    single_precision_matches,
+};
 pub use kl::{
     kl_gradients_match, kl_is_not_negative, kl_matches_monte_carlo, kl_matches_quadrature,
     kl_of_itself_is_zero,
+};
+pub(crate) use matrix::matrix_family;
+pub use matrix::{
+    MatrixFamily, example, matrix_cdf_matches, matrix_density_matches, matrix_draws_have_gradients,
+    matrix_draws_move_moments, matrix_entropy_matches, matrix_moments_match,
 };
 pub(crate) use pieces::Pieces;
 pub use sample::{samples_follow_cdf, samples_match_moments};
@@ -77,6 +89,7 @@ impl<'a> Law<'a> {
     }
 
     /// Holds if `got` is `want`, or within `tolerance` of it.
+    #[inline]
     fn holds(
         &self,
         case: impl FnOnce() -> String,
@@ -87,7 +100,13 @@ impl<'a> Law<'a> {
         if got == want || (got - want).abs() <= tolerance {
             return Ok(());
         }
-        let case = format!("{:?}, {}", self.of, case());
+        self.broken(case(), got, want)
+    }
+
+    /// The error. (Apart, because every case has a copy of [`holds`](Law::holds).)
+    #[cold]
+    fn broken(&self, case: String, got: f64, want: f64) -> Result<(), LawError> {
+        let case = format!("{:?}, {case}", self.of);
         Err(LawError { law: self.name, family: self.family, case, got, want })
     }
 }
@@ -100,6 +119,8 @@ pub trait Family: Distribution<f64> {
     type Of<V: Value>: Distribution<V>;
     /// The names of the parameters.
     const PARAMETERS: &'static [&'static str];
+    /// Parameters at which the laws of the library run.
+    const EXAMPLES: &'static [&'static [f64]] = &[];
 
     /// The parameters, in that order.
     fn parameters(&self) -> Vec<f64>;
@@ -142,10 +163,11 @@ pub trait Family: Distribution<f64> {
 /// ```
 #[macro_export]
 macro_rules! family {
-    ($name:ident { $($parameter:ident),+ $(,)? }) => {
+    ($name:ident { $($parameter:ident),+ $(,)? } $(at $([$($x:expr),+ $(,)?]),+ $(,)?)?) => {
         impl $crate::laws::Family for $name<f64> {
             type Of<V: $crate::Value> = $name<V>;
             const PARAMETERS: &'static [&'static str] = &[$(stringify!($parameter)),+];
+            $(const EXAMPLES: &'static [&'static [f64]] = &[$(&[$($x),+]),+];)?
             fn parameters(&self) -> Vec<f64> {
                 vec![$(self.$parameter),+]
             }
@@ -159,3 +181,28 @@ macro_rules! family {
         }
     };
 }
+
+/// [`family!`](crate::family) for a family that is made of another one, on parameters of both: the
+/// two, the parameters as they are read, how it is made of them, and examples.
+macro_rules! family_of {
+    ($name:ident<$($base:ident),+> { $($parameter:ident),+ } |$d:ident| [$($value:expr),+] => $make:expr,
+        $([$($x:expr),+]),+ $(,)?) => {
+        impl crate::laws::Family for $name<f64, $($base<f64>),+> {
+            type Of<V: crate::Value> = $name<V, $($base<V>),+>;
+            const PARAMETERS: &'static [&'static str] = &[$(stringify!($parameter)),+];
+            const EXAMPLES: &'static [&'static [f64]] = &[$(&[$($x),+]),+];
+            fn parameters(&self) -> Vec<f64> {
+                let $d = self;
+                vec![$($value),+]
+            }
+            #[track_caller]
+            fn with<V: crate::Value>(parameters: &[V]) -> $name<V, $($base<V>),+> {
+                let &[$($parameter),+] = parameters else {
+                    panic!("{}: {} parameters", stringify!($name), parameters.len())
+                };
+                $make
+            }
+        }
+    };
+}
+pub(crate) use family_of;

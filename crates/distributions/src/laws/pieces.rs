@@ -29,19 +29,25 @@ const DEPTH: usize = 50;
 
 impl Pieces {
     pub(crate) fn of<D: Sample<f64>>(d: &D) -> Self {
+        Self::between(&|key| d.sample((), key), d.support(), &|x| d.log_prob(x))
+    }
+
+    /// Of a distribution with these draws, support and log density. (Not generic: laws run on many
+    /// families, and this is compiled once.)
+    fn between(draw: &dyn Fn(Key) -> f64, support: Support<f64>, log_prob: &dyn Fn(f64) -> f64) -> Self {
         let key = Key::new(0x1a75);
-        let mut points: Vec<f64> = (0..CUTS).map(|i| d.sample((), key.fold_in(i))).collect();
+        let mut points: Vec<f64> = (0..CUTS).map(|i| draw(key.fold_in(i))).collect();
         points.retain(|x| x.is_finite());
         points.sort_by(f64::total_cmp);
         points.dedup();
         let atoms = |n: usize| (0..n).map(|k| k as f64).collect();
-        let (points, limits) = match d.support() {
+        let (points, limits) = match support {
             Support::Boolean => (atoms(2), None),
             Support::Category(n) => (atoms(n), None),
             Support::NonNegativeInteger => {
                 // Past the draws, until the mass falls below rounding.
                 let last = points.last().copied().unwrap_or(0.0) as usize;
-                let negligible = |k: &usize| *k > 2 * last + 100 && !(d.log_prob(*k as f64) >= -45.0);
+                let negligible = |k: &usize| *k > 2 * last + 100 && !(log_prob(*k as f64) >= -45.0);
                 (atoms((0..10_000_000).find(negligible).unwrap_or(10_000_000)), None)
             }
             Support::Integer => {
@@ -49,7 +55,7 @@ impl Pieces {
                 let (low, high) = (points.first().copied(), points.last().copied());
                 let (low, high) = (low.unwrap_or(0.0) as i64, high.unwrap_or(0.0) as i64);
                 let margin = 100 + (high - low);
-                let negligible = |k: i64| !(d.log_prob(k as f64) >= -45.0);
+                let negligible = |k: i64| !(log_prob(k as f64) >= -45.0);
                 let end = |start: i64, step: i64| {
                     let far = (margin..10_000_000).find(|i| negligible(start + step * i));
                     start + step * far.unwrap_or(10_000_000)
@@ -85,7 +91,7 @@ impl Pieces {
     }
 
     /// The sum or integral of `f` over every piece.
-    pub(super) fn integrals(&self, f: impl Fn(f64) -> f64) -> Vec<f64> {
+    pub(super) fn integrals(&self, f: &dyn Fn(f64) -> f64) -> Vec<f64> {
         let Some((low, high)) = self.limits else {
             return self.points.iter().map(|x| f(*x)).collect();
         };
@@ -95,27 +101,32 @@ impl Pieces {
         let width = if last > first { last - first } else { first.abs().max(1.0) };
         // What is so small beside the whole need not agree: near a finite limit the rounding of x
         // is noise that no halving removes.
-        let size: f64 = self.points.windows(2).map(|w| self.gauss(&f, w[0], w[1]).abs()).sum();
+        let size: f64 = self.points.windows(2).map(|w| self.gauss(f, w[0], w[1]).abs()).sum();
         let floor = if size.is_finite() { 1e-15 * size } else { 0.0 };
-        let inner = self.points.windows(2).map(|w| self.adaptive(&f, w[0], w[1], floor));
-        std::iter::once(self.tail(&f, first, low, width, floor))
+        let inner = self.points.windows(2).map(|w| self.adaptive(f, w[0], w[1], floor));
+        std::iter::once(self.tail(f, first, low, width, floor))
             .chain(inner)
-            .chain(std::iter::once(self.tail(&f, last, high, width, floor)))
+            .chain(std::iter::once(self.tail(f, last, high, width, floor)))
             .collect()
     }
 
     /// The expectation of `g` under `d`; where there is no mass, `g` does not matter.
     pub(crate) fn expectation<D: Distribution<f64>>(&self, d: &D, g: impl Fn(f64) -> f64) -> f64 {
+        self.mean(&|x| d.log_prob(x), &g)
+    }
+
+    /// The same for this log density.
+    pub(crate) fn mean(&self, log_prob: &dyn Fn(f64) -> f64, g: &dyn Fn(f64) -> f64) -> f64 {
         let weighted = |x| {
-            let p = d.log_prob(x).exp();
+            let p = log_prob(x).exp();
             if p == 0.0 { 0.0 } else { p * g(x) }
         };
-        self.integrals(weighted).iter().sum()
+        self.integrals(&weighted).iter().sum()
     }
 
     /// From `start` to the limit `end`, on a log scale: a pole at a finite limit and a power law
     /// towards an infinite one both become exponential decay.
-    fn tail(&self, f: &impl Fn(f64) -> f64, start: f64, end: f64, width: f64, floor: f64) -> f64 {
+    fn tail(&self, f: &dyn Fn(f64) -> f64, start: f64, end: f64, width: f64, floor: f64) -> f64 {
         let way = (end - start).abs();
         let sign = if end < start { -1.0 } else { 1.0 };
         let g = |s: f64| {
@@ -136,18 +147,11 @@ impl Pieces {
     }
 
     /// Gauss-Legendre on the interval and on its halves, halved again until they agree.
-    fn adaptive(&self, f: &impl Fn(f64) -> f64, a: f64, b: f64, floor: f64) -> f64 {
+    fn adaptive(&self, f: &dyn Fn(f64) -> f64, a: f64, b: f64, floor: f64) -> f64 {
         self.halve(f, (a, b), self.gauss(f, a, b), floor.max(f64::MIN_POSITIVE), DEPTH)
     }
 
-    fn halve(
-        &self,
-        f: &impl Fn(f64) -> f64,
-        (a, b): (f64, f64),
-        whole: f64,
-        floor: f64,
-        depth: usize,
-    ) -> f64 {
+    fn halve(&self, f: &dyn Fn(f64) -> f64, (a, b): (f64, f64), whole: f64, floor: f64, depth: usize) -> f64 {
         let middle = a + (b - a) / 2.0;
         let (left, right) = (self.gauss(f, a, middle), self.gauss(f, middle, b));
         let sum = left + right;
@@ -163,7 +167,7 @@ impl Pieces {
             + self.halve(f, (middle, b), right, floor, depth - 1)
     }
 
-    fn gauss(&self, f: &impl Fn(f64) -> f64, a: f64, b: f64) -> f64 {
+    fn gauss(&self, f: &dyn Fn(f64) -> f64, a: f64, b: f64) -> f64 {
         let (half, middle) = ((b - a) / 2.0, a + (b - a) / 2.0);
         half * self.rule.iter().map(|(x, w)| w * f(middle + half * x)).sum::<f64>()
     }

@@ -235,7 +235,11 @@ fn transformed_distributions() {
     }
     let tape = Tape::<f64>::new();
     let rows = DiagonalNormal::new(tape.column(&[0.0]), tape.column(&[1.0]));
-    assert_eq!(Transformed::new(rows, Exp, Support::StrictlyPositive).shape(), (0, 0));
+    let moved = Transformed::new(rows, Exp, Support::StrictlyPositive);
+    assert_eq!((moved.event(), moved.shape()), (Event::Row, (1, 1)));
+    let pair = tape.constant(&DMatrix::from_column_slice(2, 1, &[0.3, 2.0]));
+    let want = [0.3, 2.0].map(|x| LogNormal::<f64>::new(0.0, 1.0).log_prob(x));
+    assert!(moved.log_prob(pair).value().iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-14));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The families beside those of `laws` and `conformance`: against the tables, and the laws.
 
-use crate::common::{cdf, density, entropy, families, kl_pairs, moments, number};
+use crate::common::{
+    Jet, Named, cdf, density, entropy, expand, families, kl_pairs, moments, number, points, slopes,
+};
 use probity_distributions::laws::*;
 use probity_distributions::*;
 
@@ -24,10 +26,10 @@ pub(crate) fn entropy_if_given<F: Family>(
     parameters: &[f64],
     to: &mut crate::common::Comparison,
 ) where
-    F::Of<crate::common::Jet>: Entropy<crate::common::Jet>,
+    F::Of<Jet>: Entropy<Jet>,
 {
     match number(case, "entropy") {
-        Some(0.0) => assert!(F::with(&crate::common::jets(parameters)).entropy().re.re.abs() < 1e-15),
+        Some(0.0) => assert!(F::with(&jets(parameters)).entropy().re.re.abs() < 1e-15),
         Some(_) => entropy::<F>(case, parameters, to),
         None => {}
     }
@@ -39,26 +41,30 @@ pub(crate) fn counts<F: Family>(
     parameters: &[f64],
     to: &mut crate::common::Comparison,
 ) where
-    F::Of<crate::common::Jet>: Cdf<crate::common::Jet>,
+    F::Of<Jet>: Cdf<Jet>,
 {
-    for point in case["points"].as_array().unwrap() {
-        let at: Vec<f64> = number(point, "x").into_iter().chain(parameters.iter().copied()).collect();
-        let a = crate::common::jets(&at);
-        let (d, x) = (F::with(&a[1..]), a[0]);
+    let log_prob = |a: &[Jet]| F::with(&a[1..]).log_prob(a[0]);
+    let tails: [Named; 2] = [("cdf", |a| F::with(&a[1..]).cdf(a[0])), ("sf", |a| F::with(&a[1..]).sf(a[0]))];
+    points(case, parameters, |point, at| {
         // A count is exact: only the parameters are rounded.
-        let got = d.log_prob(x);
-        to.value("log_prob", &at, got, number(point, "log_prob").unwrap());
+        let got = expand(&log_prob, at);
+        to.value("log_prob", at, &got, number(point, "log_prob").unwrap());
         for (i, name) in F::PARAMETERS.iter().enumerate() {
             if let Some(want) = number(&point["d_params"], name) {
-                to.slope("d_params", &at, got, i + 1, want);
+                to.slope("d_params", at, &got, i + 1, want);
             }
         }
-        for (what, got) in [("cdf", d.cdf(x)), ("sf", d.sf(x))] {
+        for (what, tail) in &tails {
             if let Some(want) = number(point, what) {
-                to.value(what, &at, got, want);
+                to.value(what, at, &slopes(tail, at), want);
             }
         }
-    }
+    });
+}
+
+/// Numbers that do not move.
+fn jets(x: &[f64]) -> Vec<Jet> {
+    x.iter().map(|x| Jet::from(*x)).collect()
 }
 
 kl_pairs! {

@@ -4,8 +4,50 @@ use probity_distributions::laws::Family;
 use probity_distributions::{Cdf, Distribution, Entropy, KlDivergence, Moments};
 use serde_json::Value as Json;
 
-/// A number with first and second derivatives along up to six arguments.
-pub type Jet = probity_autodiff::Dual<probity_autodiff::Dual<f64, 6>, 6>;
+/// A number with its derivatives along two directions, and the second one along both.
+///
+/// (One for all directions at once, with up to 49 numbers, made every formula ten times as long to
+/// compile, for a hundred families and pairs.)
+pub type Jet = probity_autodiff::Dual<probity_autodiff::Dual<f64, 1>, 1>;
+
+/// A function with its name.
+pub type Named = (&'static str, fn(&[Jet]) -> Jet);
+
+/// The value of a function, its derivatives, and the second ones (none if they were not asked for).
+#[derive(Debug)]
+pub struct Expansion {
+    pub value: f64,
+    pub slopes: Vec<f64>,
+    pub bends: Vec<Vec<f64>>,
+}
+
+/// The function at `at`, with its arguments moved along `i` and along `j`.
+fn along(f: &dyn Fn(&[Jet]) -> Jet, at: &[f64], i: usize, j: usize) -> Jet {
+    let one = |here: bool| f64::from(u8::from(here));
+    let argument = |(k, &x): (usize, &f64)| {
+        let mut inner = probity_autodiff::Dual::constant(x);
+        inner.du = [one(k == j)];
+        let mut outer = Jet::constant(inner);
+        outer.du = [probity_autodiff::Dual::constant(one(k == i))];
+        outer
+    };
+    f(&at.iter().enumerate().map(argument).collect::<Vec<_>>())
+}
+
+/// With first derivatives.
+pub fn slopes(f: &dyn Fn(&[Jet]) -> Jet, at: &[f64]) -> Expansion {
+    let parts: Vec<Jet> = (0..at.len().max(1)).map(|i| along(f, at, i, i)).collect();
+    let slopes = parts.iter().take(at.len()).map(|part| part.du[0].re).collect();
+    Expansion { value: parts[0].re.re, slopes, bends: Vec::new() }
+}
+
+/// With first and second derivatives.
+pub fn expand(f: &dyn Fn(&[Jet]) -> Jet, at: &[f64]) -> Expansion {
+    let mut all = slopes(f, at);
+    all.bends =
+        (0..at.len()).map(|i| (0..at.len()).map(|j| along(f, at, i, j).du[0].du[0]).collect()).collect();
+    all
+}
 
 /// A JSON file of the reference data; `None`, with a message, where there are no such data.
 pub fn data(path: &str) -> Option<Json> {
@@ -32,12 +74,6 @@ pub fn numbers(row: &Json, names: &[&str]) -> Vec<f64> {
     names.iter().map(|n| number(row, n).unwrap_or_else(|| panic!("no {n} in {row}"))).collect()
 }
 
-/// Numbers as independent variables.
-pub fn jets(x: &[f64]) -> Vec<Jet> {
-    let variable = |(i, &x)| Jet::variable(probity_autodiff::Dual::variable(x, i), i);
-    x.iter().enumerate().map(variable).collect()
-}
-
 /// Comparisons with a table: the worst of every kind, and the failures.
 pub struct Comparison {
     name: String,
@@ -53,17 +89,17 @@ impl Comparison {
 
     /// A value may be wrong by `bound eps (|f| + Σ |xᵢ ∂ᵢf|)`: to first order, what rounding the
     /// arguments `at` does to it. Results below the normal range count as 0.
-    pub fn value(&mut self, what: &'static str, at: &[f64], got: Jet, want: f64) {
-        let moved: f64 = at.iter().zip(got.du).map(|(x, d)| (x * d.re).abs()).sum();
-        self.number(what, at, got.re.re, want, want.abs() + moved);
+    pub fn value(&mut self, what: &'static str, at: &[f64], got: &Expansion, want: f64) {
+        let moved: f64 = at.iter().zip(&got.slopes).map(|(x, d)| (x * d).abs()).sum();
+        self.number(what, at, got.value, want, want.abs() + moved);
     }
 
     /// The derivative along argument `i`, likewise; second derivatives that overflow (as 1/x² does)
     /// give no room.
-    pub fn slope(&mut self, what: &'static str, at: &[f64], got: Jet, i: usize, want: f64) {
-        let slope = got.du[i];
-        let moved: f64 = at.iter().zip(slope.du).map(|(x, d)| (x * d).abs()).filter(|m| m.is_finite()).sum();
-        self.number(what, at, slope.re, want, want.abs() + moved);
+    pub fn slope(&mut self, what: &'static str, at: &[f64], got: &Expansion, i: usize, want: f64) {
+        let moved = at.iter().zip(&got.bends[i]).map(|(x, d)| (x * d).abs());
+        let moved: f64 = moved.filter(|m| m.is_finite()).sum();
+        self.number(what, at, got.slopes[i], want, want.abs() + moved);
     }
 
     fn number(&mut self, what: &'static str, at: &[f64], got: f64, want: f64, scale: f64) {
@@ -106,24 +142,25 @@ pub fn distribution<F: Family>(file: &str, bound: f64, checks: &[Check]) {
     }
 }
 
-/// Calls `f` with every point `x`, the arguments (`x` and the parameters) and their jets.
-fn points(case: &Json, parameters: &[f64], mut f: impl FnMut(&Json, &[f64], &[Jet])) {
+/// Calls `f` with every point, and the arguments: `x` and the parameters.
+pub fn points(case: &Json, parameters: &[f64], mut f: impl FnMut(&Json, &[f64])) {
     for point in case["points"].as_array().unwrap() {
         let at: Vec<f64> = number(point, "x").into_iter().chain(parameters.iter().copied()).collect();
-        f(point, &at, &jets(&at));
+        f(point, &at);
     }
 }
 
-/// `log_prob` and its derivatives.
+/// `log_prob` and its derivatives, where the table has them.
 pub fn density<F: Family>(case: &Json, parameters: &[f64], to: &mut Comparison) {
-    points(case, parameters, |point, at, a| {
-        let got = F::with(&a[1..]).log_prob(a[0]);
-        to.value("log_prob", at, got, number(point, "log_prob").unwrap());
+    let log_prob = |a: &[Jet]| F::with(&a[1..]).log_prob(a[0]);
+    points(case, parameters, |point, at| {
+        let got = expand(&log_prob, at);
+        to.value("log_prob", at, &got, number(point, "log_prob").unwrap());
         if let Some(want) = number(point, "d_x") {
-            to.slope("d_x", at, got, 0, want);
+            to.slope("d_x", at, &got, 0, want);
         }
         for (i, want) in numbers(&point["d_params"], F::PARAMETERS).into_iter().enumerate() {
-            to.slope("d_params", at, got, i + 1, want);
+            to.slope("d_params", at, &got, i + 1, want);
         }
     });
 }
@@ -133,18 +170,21 @@ pub fn cdf<F: Family>(case: &Json, parameters: &[f64], to: &mut Comparison)
 where
     F::Of<Jet>: Cdf<Jet>,
 {
-    points(case, parameters, |point, at, a| {
-        let (d, x) = (F::with(&a[1..]), a[0]);
-        for (what, got) in
-            [("cdf", d.cdf(x)), ("sf", d.sf(x)), ("log_cdf", d.log_cdf(x)), ("log_sf", d.log_sf(x))]
-        {
-            to.value(what, at, got, number(point, what).unwrap());
+    let tails: [Named; 4] = [
+        ("cdf", |a| F::with(&a[1..]).cdf(a[0])),
+        ("sf", |a| F::with(&a[1..]).sf(a[0])),
+        ("log_cdf", |a| F::with(&a[1..]).log_cdf(a[0])),
+        ("log_sf", |a| F::with(&a[1..]).log_sf(a[0])),
+    ];
+    points(case, parameters, |point, at| {
+        for (what, tail) in &tails {
+            to.value(what, at, &slopes(tail, at), number(point, what).unwrap());
         }
     });
     for row in case["icdf"].as_array().unwrap() {
         let at: Vec<f64> = number(row, "p").into_iter().chain(parameters.iter().copied()).collect();
-        let a = jets(&at);
-        to.value("icdf", &at, F::with(&a[1..]).quantile(a[0]), number(row, "x").unwrap());
+        let quantile = slopes(&|a| F::with(&a[1..]).quantile(a[0]), &at);
+        to.value("icdf", &at, &quantile, number(row, "x").unwrap());
     }
 }
 
@@ -153,9 +193,10 @@ pub fn moments<F: Family>(case: &Json, parameters: &[f64], to: &mut Comparison)
 where
     F::Of<Jet>: Moments<Jet>,
 {
-    let d = F::with(&jets(parameters));
-    to.value("mean", parameters, d.mean(), number(case, "mean").unwrap());
-    to.value("variance", parameters, d.variance(), number(case, "variance").unwrap());
+    let mean = slopes(&|p| F::with(p).mean(), parameters);
+    to.value("mean", parameters, &mean, number(case, "mean").unwrap());
+    let variance = slopes(&|p| F::with(p).variance(), parameters);
+    to.value("variance", parameters, &variance, number(case, "variance").unwrap());
 }
 
 /// `entropy`.
@@ -163,7 +204,8 @@ pub fn entropy<F: Family>(case: &Json, parameters: &[f64], to: &mut Comparison)
 where
     F::Of<Jet>: Entropy<Jet>,
 {
-    to.value("entropy", parameters, F::with(&jets(parameters)).entropy(), number(case, "entropy").unwrap());
+    let got = slopes(&|p| F::with(p).entropy(), parameters);
+    to.value("entropy", parameters, &got, number(case, "entropy").unwrap());
 }
 
 /// Compares the KL divergence of a pair of families, and its gradient, with the table
@@ -180,14 +222,13 @@ where
     for row in rows.iter().filter(|r| r["p"] == Q::NAME && r["q"] == P::NAME) {
         let mut at = numbers(&row["p_params"], Q::PARAMETERS);
         at.extend(numbers(&row["q_params"], P::PARAMETERS));
-        let a = jets(&at);
-        let got = Q::with(&a[..n]).kl(&P::with(&a[n..]));
-        comparison.value("kl", &at, got, number(row, "kl").unwrap());
+        let got = expand(&|a| Q::with(&a[..n]).kl(&P::with(&a[n..])), &at);
+        comparison.value("kl", &at, &got, number(row, "kl").unwrap());
         let names = Q::PARAMETERS.iter().map(|name| &row["grad_p"][name]);
         let wants = names.chain(P::PARAMETERS.iter().map(|name| &row["grad_q"][name]));
         for (i, want) in wants.enumerate() {
             if let Some(want) = want.as_f64() {
-                comparison.slope("gradient", &at, got, i, want);
+                comparison.slope("gradient", &at, &got, i, want);
             }
         }
     }

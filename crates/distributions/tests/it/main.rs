@@ -1,5 +1,8 @@
 //! The tests of this crate in one binary: a module a file.
 
+// The list of all families is gone through by macros, one after the other.
+#![recursion_limit = "256"]
+
 mod bijectors;
 mod catalogue;
 mod catalogue_page;
@@ -13,6 +16,7 @@ mod extreme_values;
 mod extremes;
 mod fields;
 mod flat;
+mod flows;
 mod gaussian;
 mod kl_bounded;
 mod kl_edges;
@@ -22,6 +26,7 @@ mod laws;
 mod laws_discrete;
 mod laws_fail;
 mod laws_more;
+mod members;
 mod multivariate;
 mod rand_draws;
 mod scalar_edges;
@@ -31,3 +36,4 @@ mod scalar_laws_more;
 mod scalar_laws_tails;
 mod scalar_limits;
 mod scale_mixture;
+mod traps;

@@ -1,7 +1,10 @@
 //! More families of numbers: against the tables.
 
 use crate::catalogue::entropy_if_given;
-use crate::common::{Comparison, cdf, data, density, entropy, families, jets, kl_pairs, moments, number};
+use crate::common::{
+    Comparison, Jet, Named, cdf, data, density, entropy, expand, families, kl_pairs, moments, number, points,
+    slopes,
+};
 use probity_autodiff::Dual;
 use probity_distributions::laws::Family;
 use probity_distributions::*;
@@ -31,41 +34,40 @@ kl_pairs! {
 /// The tails around the mode, where ours begin at -π: at location 0 they are the same.
 fn tails_of_angles<F: Family>(case: &serde_json::Value, parameters: &[f64], to: &mut Comparison) {
     assert_eq!(F::NAME, VonMises::<f64>::NAME);
+    let tails: [Named; 4] = [
+        ("cdf", |a| VonMises::new(0.0, a[1]).cdf(a[0])),
+        ("sf", |a| VonMises::new(0.0, a[1]).sf(a[0])),
+        ("log_cdf", |a| VonMises::new(0.0, a[1]).log_cdf(a[0])),
+        ("log_sf", |a| VonMises::new(0.0, a[1]).log_sf(a[0])),
+    ];
     for point in case["points"].as_array().unwrap() {
         let at = [number(point, "x").unwrap() - parameters[0], parameters[1]];
-        let a = jets(&at);
-        let d = VonMises::new(0.0, a[1]);
-        for (what, got) in [
-            ("cdf", d.cdf(a[0])),
-            ("sf", d.sf(a[0])),
-            ("log_cdf", d.log_cdf(a[0])),
-            ("log_sf", d.log_sf(a[0])),
-        ] {
+        for (what, tail) in &tails {
+            let got = slopes(tail, &at);
             // The table's two logarithms far out at a concentration of 1e4 are off by 1e-3: see
             // `scalar_laws::von_mises` for the value.
-            if at[1] == 1e4 && at[0].abs() > 1.0 && got.re.re < -1.0 {
+            if at[1] == 1e4 && at[0].abs() > 1.0 && got.value < -1.0 {
                 continue;
             }
             // The point itself was rounded, in units of the location.
             let room = [at[0].abs() + parameters[0].abs(), at[1]];
-            to.value(what, &room, got, number(point, what).unwrap());
+            to.value(what, &room, &got, number(point, what).unwrap());
         }
     }
 }
 
 /// `log_prob` of counts, and its derivatives.
 fn masses<F: Family>(case: &serde_json::Value, parameters: &[f64], to: &mut Comparison) {
-    for point in case["points"].as_array().unwrap() {
-        let at: Vec<f64> = number(point, "x").into_iter().chain(parameters.iter().copied()).collect();
-        let a = jets(&at);
-        let got = F::with(&a[1..]).log_prob(a[0]);
-        to.value("log_prob", &at, got, number(point, "log_prob").unwrap());
+    let log_prob = |a: &[Jet]| F::with(&a[1..]).log_prob(a[0]);
+    points(case, parameters, |point, at| {
+        let got = expand(&log_prob, at);
+        to.value("log_prob", at, &got, number(point, "log_prob").unwrap());
         for (i, name) in F::PARAMETERS.iter().enumerate() {
             if let Some(want) = number(&point["d_params"], name) {
-                to.slope("d_params", &at, got, i + 1, want);
+                to.slope("d_params", at, &got, i + 1, want);
             }
         }
-    }
+    });
 }
 
 /// A draw at location 0 moves as the quantile of its probability does. Rows above 0 are those below

@@ -1,7 +1,7 @@
 //! Still more families of numbers: the laws, and single values.
 
 use crate::catalogue::{continuous_laws, unconstrained_density_matches};
-use crate::common::{Comparison, data, jets, number};
+use crate::common::{Comparison, data, expand, number};
 use probity_autodiff::nalgebra::{DMatrix, dmatrix};
 use probity_autodiff::{Tape, Var, check_gradient};
 use probity_distributions::laws::*;
@@ -214,12 +214,11 @@ fn divergences_of_continuous_bernoulli_are_those_of_the_table() {
     let name = "ContinuousBernoulli";
     for row in table["rows"].as_array().unwrap().iter().filter(|r| r["p"] == name && r["q"] == name) {
         let at = [&row["p_params"], &row["q_params"]].map(|p| number(p, "probs").unwrap());
-        let a = jets(&at);
-        let kl = ContinuousBernoulli::new(a[0]).kl(&ContinuousBernoulli::new(a[1]));
-        to.value("kl", &at, kl, number(row, "kl").unwrap());
+        let kl = expand(&|a| ContinuousBernoulli::new(a[0]).kl(&ContinuousBernoulli::new(a[1])), &at);
+        to.value("kl", &at, &kl, number(row, "kl").unwrap());
         for (i, side) in ["grad_p", "grad_q"].iter().enumerate() {
             if let Some(want) = number(&row[side], "probs") {
-                to.slope("gradient", &at, kl, i, want);
+                to.slope("gradient", &at, &kl, i, want);
             }
         }
     }

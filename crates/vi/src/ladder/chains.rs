@@ -113,7 +113,7 @@ pub(super) fn run(
             Err(_) if ladder.is_late() => break,
             done => done?,
         };
-        samples.chains.iter_mut().try_for_each(|chain| evaluator.to_answer(&mut chain.draws))?;
+        samples.chains.iter_mut().try_for_each(|chain| evaluator.map_to_answer(&mut chain.draws))?;
         evaluator.evaluations += samples.gradients();
         let cost = evaluator.evaluations - before;
         let verdict = grade(&samples, quantities);

@@ -19,7 +19,9 @@ pub(crate) struct Evaluator<'a> {
 }
 
 /// Maps points in place, d numbers each.
-struct Map<'a>(Box<dyn FnMut(&mut [f64]) -> Result + 'a>);
+type MapInPlace<'a> = dyn FnMut(&mut [f64]) -> Result + 'a;
+
+struct Map<'a>(Box<MapInPlace<'a>>);
 
 impl fmt::Debug for Map<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,7 +48,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Points in the coordinates of the answer.
-    pub(crate) fn to_answer(&mut self, points: &mut [f64]) -> Result {
+    pub(crate) fn map_to_answer(&mut self, points: &mut [f64]) -> Result {
         self.map.as_mut().map_or(Ok(()), |map| (map.0)(points))
     }
 

@@ -250,7 +250,7 @@ impl Ladder {
         }
         let gaussian = weighted.gaussians[0].clone();
         let (k_hat, evaluations) = (weighted.psis.k_hat, evaluator.evaluations);
-        evaluator.to_answer(&mut points)?;
+        evaluator.map_to_answer(&mut points)?;
         let weighted_answer =
             Answer { gaussian, points, stands: Stands::Weighted, verdict, k_hat, evaluations };
         if weighted_answer.verdict.grade() == Grade::A {

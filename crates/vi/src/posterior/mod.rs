@@ -267,7 +267,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     /// transitions of Hamiltonian Monte Carlo on the posterior given all data, in the metric of the
     /// guide. Draws of the posterior would stay draws of the posterior; where their means or
     /// standard deviations move, the guide is wrong there, and grades say how far
-    /// ([`What::Drift`](crate::What::Drift)). Point parameters stand where the fit has them.
+    /// ([`What::Drift`](crate::verdict::What::Drift)). Point parameters stand where the fit has them.
     ///
     /// A fit by stochastic gradients makes this check by itself where that costs little against
     /// its steps. The kernel takes about 13 gradients for every draw; errors of what it finds

@@ -46,7 +46,7 @@ pub(crate) struct Outcome {
 pub(crate) type Watch<'a> = dyn FnMut(usize, f64, f64) -> bool + 'a;
 
 /// An ascent that does not converge ends after so many times the gradients that are allowed.
-const SPENT: usize = 4;
+const SPENT: usize = 12;
 /// The fewest pairs of draws.
 const FEWEST_PAIRS: usize = 16;
 

@@ -66,6 +66,8 @@ probity_autodiff::precompiled! {
             None => None,
         };
         let sampled = if fit.could_sample(&found) { fit.sampled(model, &found, &mut state, key)? } else { None };
+        // What was tried in vain has had its part of the time.
+        fit.time_limit = fit.time_limit.map(|limit| limit.saturating_sub(start.elapsed()));
         let taken = match (&solved, &sampled) {
             (Some(solved), _) => Ok((solved.outcome.iterations, solved.stopped)),
             (None, Some(sampled)) => Ok((sampled.corrected.len(), Stopped::AllSteps)),

@@ -52,7 +52,7 @@ impl ScaleMap for SoftplusScale {
 pub struct ExpScale;
 
 impl ScaleMap for ExpScale {
-    gaussians_here!(ExpScale, f64);
+    gaussians_here!(ExpScale);
 
     #[inline(always)]
     fn exponential<R: Real>(rho: R) -> R {

@@ -78,19 +78,33 @@ impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Loops<T> for Comp
     }
     fn with_forward_room(&self, pass: &mut dyn FnMut(ForwardRoom<'_, T>)) {
         const { assert!(N <= MAX_ARGS, "a formula has at most 32 arguments") };
-        let Aligned(x) = &mut Aligned([[T::default(); BLOCK]; N]);
-        let Aligned(y) = &mut Aligned([[T::default(); BLOCK]; M]);
-        pass(ForwardRoom { x, y });
+        forward_room::<T, N, M>(pass);
     }
     fn with_backward_room(&self, pass: &mut dyn FnMut(BackwardRoom<'_, T>)) {
-        let Aligned(x) = &mut Aligned([[T::default(); BLOCK]; N]);
-        let Aligned(g) = &mut Aligned([[T::default(); BLOCK]; M]);
-        let Aligned(p) = &mut Aligned([[T::default(); BLOCK]; N]);
-        pass(BackwardRoom { x, g, p, sums: &mut [Lanes::new(); N], rows: &mut [Lanes::new(); N] });
+        backward_room::<T, N, M>(pass);
     }
     fn with_chunk_sums(&self, pass: &mut dyn FnMut(&mut [T])) {
-        pass([[T::default(); N]; MAX_CHUNKS].as_flattened_mut());
+        chunk_sums::<T, N>(pass);
     }
+}
+
+// Not compiled for every formula.
+
+fn forward_room<T: Scalar, const N: usize, const M: usize>(pass: &mut dyn FnMut(ForwardRoom<'_, T>)) {
+    let Aligned(x) = &mut Aligned([[T::default(); BLOCK]; N]);
+    let Aligned(y) = &mut Aligned([[T::default(); BLOCK]; M]);
+    pass(ForwardRoom { x, y });
+}
+
+fn backward_room<T: Scalar, const N: usize, const M: usize>(pass: &mut dyn FnMut(BackwardRoom<'_, T>)) {
+    let Aligned(x) = &mut Aligned([[T::default(); BLOCK]; N]);
+    let Aligned(g) = &mut Aligned([[T::default(); BLOCK]; M]);
+    let Aligned(p) = &mut Aligned([[T::default(); BLOCK]; N]);
+    pass(BackwardRoom { x, g, p, sums: &mut [Lanes::new(); N], rows: &mut [Lanes::new(); N] });
+}
+
+fn chunk_sums<T: Scalar, const N: usize>(pass: &mut dyn FnMut(&mut [T])) {
+    pass([[T::default(); N]; MAX_CHUNKS].as_flattened_mut());
 }
 
 /// The passes give as many blocks as the formula has arguments and results.

@@ -4,20 +4,22 @@ use super::parallel::{PIECE, SharedMut, for_each_chunk};
 use crate::real::{Real, Scalar};
 use crate::simd::{Kernel, dispatch};
 
-/// The Euclidean norm. Squares are summed in the precision of the numbers by parts, and these in
-/// `f64`, in an order that does not depend on the number of threads.
-pub fn norm<T: Scalar>(x: &[T]) -> f64 {
-    /// Parts whose sums stand in an array on the stack.
-    const PARTS: usize = 64;
-    let size = x.len().div_ceil(PARTS).max(PIECE);
-    let mut sums = [0.0; PARTS];
-    let out = SharedMut::new(&mut sums);
-    for_each_chunk(x.len().div_ceil(size), |i| {
-        let part = &x[i * size..x.len().min((i + 1) * size)];
-        // SAFETY: every part writes its own place.
-        unsafe { out.set(i, squares(part)) };
-    });
-    sums.iter().sum::<f64>().sqrt()
+crate::precompiled! {
+    /// The Euclidean norm. Squares are summed in the precision of the numbers by parts, and these in
+    /// `f64`, in an order that does not depend on the number of threads.
+    pub fn norm<T>(x: &'a [T]) -> f64 {
+        /// Parts whose sums stand in an array on the stack.
+        const PARTS: usize = 64;
+        let size = x.len().div_ceil(PARTS).max(PIECE);
+        let mut sums = [0.0; PARTS];
+        let out = SharedMut::new(&mut sums);
+        for_each_chunk(x.len().div_ceil(size), |i| {
+            let part = &x[i * size..x.len().min((i + 1) * size)];
+            // SAFETY: every part writes its own place.
+            unsafe { out.set(i, squares(part)) };
+        });
+        sums.iter().sum::<f64>().sqrt()
+    }
 }
 
 /// `Σ x²`.

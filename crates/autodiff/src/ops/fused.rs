@@ -88,6 +88,13 @@ struct How {
     single: bool,
 }
 
+impl How {
+    /// The shape of what is made, if it is one matrix.
+    fn result(&self) -> (usize, usize) {
+        if self.kept { self.shape } else { (1, 1) }
+    }
+}
+
 /// How a matrix is stretched to the shape of the result.
 enum Stretch {
     None,
@@ -124,16 +131,11 @@ where
     }
 
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
-        let mut inputs = [Input::Scalar(T::default()); N];
-        forward(&self.body, &self.sources, self.how, &mut inputs, x, y);
+        forward_of(&self.body, &self.sources, self.how, x, y);
     }
 
     fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        let (mut inputs, mut dest) = ([Input::Scalar(T::default()); N], [Dest::Nothing; N]);
-        let (mut scalars, mut sums) = ([None; N], [T::default(); N]);
-        let (inputs, dest, scalars, sums) = (&mut inputs, &mut dest, &mut scalars, &mut sums);
-        let room = Room { inputs, dest, scalars, sums };
-        backward(&self.body, &self.sources, self.how, room, x, g, dx);
+        backward_of(&self.body, &self.sources, self.how, x, g, dx);
     }
 
     fn fast(&self) -> Option<&dyn FastOp<T>> {
@@ -147,22 +149,65 @@ where
     T: Scalar,
 {
     fn forward_lanes(&self, x: &Inputs<'_, T>, y: &mut [T]) {
-        let (mut inputs, mut places) = ([Input::Scalar(T::default()); N], [InLanes::Scalar; N]);
-        if !forward_lanes(&self.body, &self.sources, self.how, (&mut inputs, &mut places), x, y) {
-            forward_by_lane(self, x, y);
+        if !forward_lanes_of(&self.body, &self.sources, self.how, x, y) {
+            forward_by_lane(self as &dyn Op<T>, x, y);
         }
     }
 
     fn backward_lanes(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        let (mut inputs, mut dest) = ([Input::Scalar(T::default()); N], [Dest::Nothing; N]);
-        let (mut scalars, mut sums) = ([None; N], [T::default(); N]);
-        let (inputs, dest, scalars, sums) = (&mut inputs, &mut dest, &mut scalars, &mut sums);
-        let room = Room { inputs, dest, scalars, sums };
-        let mut places = [InLanes::Scalar; N];
-        if !backward_lanes(&self.body, &self.sources, self.how, (room, &mut places), x, g, dx) {
-            backward_by_lane(self, x, y, g, dx);
+        if !backward_lanes_of(&self.body, &self.sources, self.how, x, g, dx) {
+            backward_by_lane(self as &dyn Op<T>, x, y, g, dx);
         }
     }
+}
+
+// Memory for the functions below, which are compiled once for any number of arguments.
+
+fn forward_of<T: Scalar, const N: usize>(
+    body: &dyn Loops<T>,
+    sources: &[Source<T>; N],
+    how: How,
+    x: &Inputs<'_, T>,
+    y: &mut [T],
+) {
+    forward(body, sources, how, &mut [Input::Scalar(T::default()); N], x, y);
+}
+
+fn forward_lanes_of<T: Scalar, const N: usize>(
+    body: &dyn Loops<T>,
+    sources: &[Source<T>; N],
+    how: How,
+    x: &Inputs<'_, T>,
+    y: &mut [T],
+) -> bool {
+    let room = (&mut [Input::Scalar(T::default()); N][..], &mut [InLanes::Scalar; N][..]);
+    forward_lanes(body, sources, how, room, x, y)
+}
+
+fn backward_of<T: Scalar, const N: usize>(
+    body: &dyn Loops<T>,
+    sources: &[Source<T>; N],
+    how: How,
+    x: &Inputs<'_, T>,
+    g: &[T],
+    dx: &mut Adjoints<'_, T>,
+) {
+    let (inputs, dest) = (&mut [Input::Scalar(T::default()); N], &mut [Dest::Nothing; N]);
+    let room = Room { inputs, dest, scalars: &mut [None; N], sums: &mut [T::default(); N] };
+    backward(body, sources, how, room, x, g, dx);
+}
+
+fn backward_lanes_of<T: Scalar, const N: usize>(
+    body: &dyn Loops<T>,
+    sources: &[Source<T>; N],
+    how: How,
+    x: &Inputs<'_, T>,
+    g: &[T],
+    dx: &mut Adjoints<'_, T>,
+) -> bool {
+    let (inputs, dest) = (&mut [Input::Scalar(T::default()); N], &mut [Dest::Nothing; N]);
+    let room = Room { inputs, dest, scalars: &mut [None; N], sums: &mut [T::default(); N] };
+    backward_lanes(body, sources, how, (room, &mut [InLanes::Scalar; N]), x, g, dx)
 }
 
 fn set_inputs<'a, T: Scalar>(

@@ -6,7 +6,7 @@ use crate::compiled_here;
 use crate::formula::Formula;
 use crate::kernel::SharedMut;
 use crate::kernel::gaussian::{
-    Backward, Gaussians, Output, Prior, Sample, SavedValues, Scale, Variance, backward, forward,
+    Backward, Gaussians, Output, Prior, Sample, SavedValues, Scale, backward, forward,
 };
 use crate::random::Key;
 use crate::real::{Real, Scalar};
@@ -20,12 +20,13 @@ use std::sync::Arc;
 /// the backward pass.
 #[derive(Clone, Copy, Debug)]
 struct GaussianAndKl<S, O> {
+    output: O,
     prior: Prior,
     key: Key,
     saved: Saved,
     /// Whether the noise is saved in a donated buffer.
     donated: bool,
-    of_type: PhantomData<(S, O)>,
+    of_type: PhantomData<S>,
 }
 
 /// The derivatives of up to this many Gaussians are saved for the backward pass. They are in a
@@ -34,7 +35,7 @@ const MOST_SAVED_SLOPES: usize = 1 << 17;
 
 impl<S: ScaleMap, O: Output, T: Scalar> Op<T> for GaussianAndKl<S, O> {
     fn name(&self) -> &'static str {
-        if O::NOISY { "sample + KL" } else { "variance + KL" }
+        if O::NOISY { "sample + KL" } else { "scale + KL" }
     }
 
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
@@ -42,7 +43,7 @@ impl<S: ScaleMap, O: Output, T: Scalar> Op<T> for GaussianAndKl<S, O> {
         let (values, kl, saved) = split_mut(self.saved, y);
         let donated = if self.donated { x.donated() } else { None };
         let saved = donated.map_or(saved.map(SharedMut::new), SavedValues::Noise);
-        *kl = forward::<S, O, T>(of, values, saved);
+        *kl = forward::<S, O, T>(self.output, of, values, saved);
     }
 
     fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
@@ -51,7 +52,7 @@ impl<S: ScaleMap, O: Output, T: Scalar> Op<T> for GaussianAndKl<S, O> {
         let (saved, donated) = (split(self.saved, y), dx.donated());
         let of = Backward { prior, loc, rho, saved, values: &g[..n], kl: g[n], donated };
         let to = [dx.shared(0), dx.shared(1)];
-        backward::<S, O, T>(of, to, &[dx.range_update(0), dx.range_update(1)]);
+        backward::<S, O, T>(self.output, of, to, &[dx.range_update(0), dx.range_update(1)]);
     }
 }
 
@@ -92,7 +93,7 @@ struct ScaledNoise;
 impl Formula<3> for ScaledNoise {
     #[inline(always)]
     fn eval<R: Real>(&self, [loc, scale, noise]: [R; 3]) -> R {
-        Sample::value(loc, scale, noise)
+        Sample.value(loc, scale, noise)
     }
     fn name(&self) -> &'static str {
         "sample"
@@ -102,12 +103,15 @@ impl Formula<3> for ScaledNoise {
 
 /// The values as a formula, for parameters that themselves differ from lane to lane.
 #[derive(Clone, Copy, Debug)]
-struct Value<S, O>(PhantomData<(S, O)>);
+struct Value<S, O> {
+    output: O,
+    of_type: PhantomData<S>,
+}
 
 impl<S: ScaleMap, O: Output> Formula<2> for Value<S, O> {
     #[inline(always)]
     fn eval<R: Real>(&self, [loc, rho]: [R; 2]) -> R {
-        O::value(loc, S::scale(rho), R::zero())
+        self.output.value(loc, S::scale(rho), R::zero())
     }
     fn name(&self) -> &'static str {
         "scale"
@@ -162,9 +166,9 @@ pub(crate) fn record_gaussian<S: ScaleMap, T: Scalar>(
         GaussianOp::One(keep, (loc_of_prior, scale), key) => {
             let prior = Prior { loc: loc_of_prior, scale };
             match keep {
-                Keep::Draw => tape.gaussian::<S, Sample>(loc, rho, prior, key),
-                Keep::Scale => tape.gaussian::<S, Scale>(loc, rho, prior, key),
-                Keep::Variance => tape.gaussian::<S, Variance>(loc, rho, prior, key),
+                Keep::Draw => tape.gaussian::<S, _>(Sample, loc, rho, prior, key),
+                Keep::Scale => tape.gaussian::<S, _>(Scale::Plain, loc, rho, prior, key),
+                Keep::Variance => tape.gaussian::<S, _>(Scale::Squared, loc, rho, prior, key),
             }
         }
     };
@@ -172,23 +176,16 @@ pub(crate) fn record_gaussian<S: ScaleMap, T: Scalar>(
     (node(kept), node(kl))
 }
 
-/// Overrides [`ScaleMap::record`], so that the operations are compiled here; with `f64`, only those
-/// on `f64`.
+/// Overrides [`ScaleMap::record`], so that the operations are compiled here.
 macro_rules! gaussians_here {
     ($scale:ty) => {
-        $crate::ops::gaussians_here!($scale, never);
-    };
-    ($scale:ty, f64) => {
-        $crate::ops::gaussians_here!($scale, always);
-    };
-    ($scale:ty, $f32:ident) => {
         #[track_caller]
         fn record<T: $crate::Scalar>(
             op: $crate::ops::GaussianOp,
             tape: &$crate::Tape<T>,
             args: [$crate::Var<'_, T>; 2],
         ) -> (u32, u32) {
-            $crate::precompiled! { @f32 $f32;
+            $crate::precompiled! {
                 fn here<T>(
                     op: $crate::ops::GaussianOp,
                     tape: &'a $crate::Tape<T>,
@@ -208,6 +205,7 @@ impl<T: Scalar> Tape<T> {
     #[track_caller]
     fn gaussian<'t, S: ScaleMap, O: Output>(
         &'t self,
+        output: O,
         loc: Var<'t, T>,
         rho: Var<'t, T>,
         prior: Prior,
@@ -215,15 +213,16 @@ impl<T: Scalar> Tape<T> {
     ) -> (Var<'t, T>, Var<'t, T>) {
         let shape = loc.shape();
         if loc.is_per_lane() || rho.is_per_lane() {
-            let prior = Divergence::<S> { prior, of_type: PhantomData };
-            return (Var::map(Value::<S, O>(PhantomData), [loc, rho]), Var::map_sum(prior, [loc, rho]));
+            let value = Value::<S, O> { output, of_type: PhantomData };
+            let divergence = Divergence::<S> { prior, of_type: PhantomData };
+            return (Var::map(value, [loc, rho]), Var::map_sum(divergence, [loc, rho]));
         }
         let key = self.lane_key(key, 0);
         let n = shape.0 * shape.1;
         let few = n <= MOST_SAVED_SLOPES;
         let saved = saved_arrays(n, if few { 2 } else { usize::from(O::NOISY) });
         let donated = O::NOISY && !few && self.donates(loc, rho);
-        let op = GaussianAndKl::<S, O> { prior, key, saved, donated, of_type: PhantomData };
+        let op = GaussianAndKl::<S, O> { output, prior, key, saved, donated, of_type: PhantomData };
         let outputs = [shape, (1, 1)].into_iter();
         let first = self.record_outputs(op, &[loc, rho], shape, outputs, saved);
         if donated {

@@ -94,7 +94,7 @@ impl<S: ScaleMap, T: Scalar> Op<T> for SitesAndKl<S> {
             let part = |k| &x.get(k)[range.clone()];
             let of = Gaussians { loc: part(0), rho: part(1), prior, key: None };
             let saved = SavedValues::Slopes(&mut noise[range.clone()], &mut slopes[range.clone()]);
-            sum += forward::<S, Sample, T>(of, &mut values[range], saved.map(SharedMut::new)).num();
+            sum += forward::<S, Sample, T>(Sample, of, &mut values[range], saved.map(SharedMut::new)).num();
         }
         *kl = T::from_num(sum);
     }
@@ -119,7 +119,7 @@ impl<S: ScaleMap, T: Scalar> Op<T> for SitesAndKl<S> {
                 donated: [false; 2],
             };
             let to = to.map(|to| to.map(|(to, overwrite)| (to.part(range.clone()), overwrite)));
-            backward::<S, Sample, T>(of, to, &updates);
+            backward::<S, Sample, T>(Sample, of, to, &updates);
         }
     }
 }

@@ -12,7 +12,7 @@ const LONG: usize = 1 << 16;
 const PIECE: usize = 1 << 14;
 
 /// Which of the two streams; a type, so that the block function is inlined into the kernel.
-trait Stream {
+pub(super) trait Stream {
     /// Of which the first `n` elements are wanted.
     fn block<T: Noise>(key: Key, block: u64, n: usize) -> [T; BLOCK];
     /// Two blocks, if both at once take less time.
@@ -20,8 +20,10 @@ trait Stream {
     fn pair<T: Noise>(_: [(Key, u64); 2]) -> Option<[[T; BLOCK]; 2]> {
         None
     }
+    /// Fills parts of streams.
+    fn fill<'a, T: Noise + 'a>(parts: &mut dyn Iterator<Item = Part<'a, T>>);
 }
-struct Normal;
+pub(super) struct Normal;
 impl Stream for Normal {
     #[inline(always)]
     fn block<T: Noise>(key: Key, block: u64, n: usize) -> [T; BLOCK] {
@@ -31,17 +33,24 @@ impl Stream for Normal {
     fn pair<T: Noise>(blocks: [(Key, u64); 2]) -> Option<[[T; BLOCK]; 2]> {
         T::normal_pair(blocks)
     }
+    fn fill<'a, T: Noise + 'a>(parts: &mut dyn Iterator<Item = Part<'a, T>>) {
+        T::fill_normals(parts);
+    }
 }
-struct Uniform;
+pub(super) struct Uniform;
 impl Stream for Uniform {
     #[inline(always)]
     fn block<T: Noise>(key: Key, block: u64, _: usize) -> [T; BLOCK] {
         T::uniform_block(key, block)
     }
+    fn fill<'a, T: Noise + 'a>(parts: &mut dyn Iterator<Item = Part<'a, T>>) {
+        T::fill_uniforms(parts);
+    }
 }
 
 /// What is wanted of a stream: the elements from `start` on.
-struct Part<'a, T> {
+#[derive(Debug)]
+pub struct Part<'a, T> {
     key: Key,
     start: u64,
     to: &'a mut [T],
@@ -144,13 +153,17 @@ impl<'a, S: Stream, T: Noise + 'a, P: Iterator<Item = Part<'a, T>>> Kernel for F
 
 fn fill<S: Stream, T: Noise>(key: Key, start: u64, out: &mut [T]) {
     let run = |start, to: &mut [T]| {
-        let parts = std::iter::once(Part { key, start, to });
-        dispatch(Fill { parts, stream: PhantomData::<S> });
+        S::fill(&mut std::iter::once(Part { key, start, to }));
     };
     if out.len() <= LONG {
         return run(start, out);
     }
     in_parts(out, PIECE, |piece, at| run(start.wrapping_add(at as u64), piece));
+}
+
+/// Fills the parts. For any iterator, so that it is compiled once for every type of numbers.
+pub(super) fn fill_parts<'a, S: Stream, T: Noise + 'a>(parts: &mut dyn Iterator<Item = Part<'a, T>>) {
+    dispatch(Fill { parts, stream: PhantomData::<S> });
 }
 
 /// Fills the slice with the beginnings of several keys' streams of standard normal numbers, one
@@ -160,12 +173,12 @@ fn fill<S: Stream, T: Noise>(key: Key, start: u64, out: &mut [T]) {
 /// # Panics
 /// If the slice is shorter than their sum.
 pub(crate) fn fill_normals<T: Noise>(streams: impl Iterator<Item = (Key, usize)>, mut out: &mut [T]) {
-    let parts = streams.map(|(key, n)| {
+    let mut parts = streams.map(|(key, n)| {
         let (to, rest) = std::mem::take(&mut out).split_at_mut(n);
         out = rest;
         Part { key, start: 0, to }
     });
-    dispatch(Fill { parts, stream: PhantomData::<Normal> });
+    Normal::fill(&mut parts);
 }
 
 /// Writes elements `start, start + 1, …` of the key's stream of standard normal numbers.

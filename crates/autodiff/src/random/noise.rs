@@ -1,5 +1,6 @@
 //! [`Noise`]: elements that can be drawn by address.
 
+use super::fill::{Normal, Part, Uniform, fill_parts};
 use super::normal::{BLOCK, normal_pair_f32, normal_parts_f64};
 use super::{Key, normal_block_f32, normal_block_f64, uniform_block_f32, uniform_block_f64};
 use crate::real::{Dual, F32, Real};
@@ -30,9 +31,46 @@ pub trait Noise: Copy + Default + Send + Sync {
         let _ = blocks;
         None
     }
+    /// Fills parts of streams of normal numbers.
+    #[doc(hidden)]
+    fn fill_normals<'a>(parts: &mut dyn Iterator<Item = Part<'a, Self>>)
+    where
+        Self: 'a,
+    {
+        fill_parts::<Normal, Self>(parts);
+    }
+    /// Fills parts of streams of uniform numbers.
+    #[doc(hidden)]
+    fn fill_uniforms<'a>(parts: &mut dyn Iterator<Item = Part<'a, Self>>)
+    where
+        Self: 'a,
+    {
+        fill_parts::<Uniform, Self>(parts);
+    }
+}
+
+/// The loops over streams of floats are compiled here, not where they are used.
+macro_rules! compiled_here {
+    () => {
+        #[inline(never)]
+        fn fill_normals<'a>(parts: &mut dyn Iterator<Item = Part<'a, Self>>)
+        where
+            Self: 'a,
+        {
+            fill_parts::<Normal, Self>(parts);
+        }
+        #[inline(never)]
+        fn fill_uniforms<'a>(parts: &mut dyn Iterator<Item = Part<'a, Self>>)
+        where
+            Self: 'a,
+        {
+            fill_parts::<Uniform, Self>(parts);
+        }
+    };
 }
 
 impl Noise for f32 {
+    compiled_here!();
     #[inline(always)]
     fn normal_block(key: Key, block: u64) -> [f32; BLOCK] {
         normal_block_f32(key, block)
@@ -48,6 +86,7 @@ impl Noise for f32 {
 }
 
 impl Noise for f64 {
+    compiled_here!();
     #[inline(always)]
     fn normal_block(key: Key, block: u64) -> [f64; BLOCK] {
         normal_block_f64(key, block)

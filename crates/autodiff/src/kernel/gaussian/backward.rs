@@ -32,9 +32,9 @@ pub(crate) struct Backward<'a, T> {
 
 impl<'a, T: Scalar> Backward<'a, T> {
     /// The derivatives by scale parameters are computed from these numbers.
-    fn with<D, O>(self, numbers: [&'a [T]; 2]) -> Terms<'a, D, O, T> {
+    fn with<D, O>(self, output: O, numbers: [&'a [T]; 2]) -> Terms<'a, D, O, T> {
         let Backward { prior, loc, values, kl, donated, .. } = self;
-        Terms { prior, loc, numbers, values, kl, donated, of_type: PhantomData }
+        Terms { output, prior, loc, numbers, values, kl, donated, of_type: PhantomData }
     }
 }
 
@@ -44,14 +44,15 @@ pub(crate) type To<T> = Option<(SharedMut<T>, bool)>;
 /// Adds the gradients of locations and scale parameters. A parameter with an update is then
 /// complete, and is updated.
 pub(crate) fn backward<S: ScaleMap, O: Output, T: Scalar>(
+    output: O,
     of: Backward<'_, T>,
     to: [To<T>; 2],
     updates: &[Option<RangeUpdate<'_, T>>; 2],
 ) {
     match of.saved {
-        SavedValues::Slopes(value, kl) => go(of.with::<SavedSlopes, O>([value, kl]), to, updates),
-        SavedValues::Noise(noise) => go(of.with::<Recomputed<S>, O>([of.rho, noise]), to, updates),
-        SavedValues::Nothing => go(of.with::<Recomputed<S>, O>([of.rho; 2]), to, updates),
+        SavedValues::Slopes(value, kl) => go(of.with::<SavedSlopes, O>(output, [value, kl]), to, updates),
+        SavedValues::Noise(noise) => go(of.with::<Recomputed<S>, O>(output, [of.rho, noise]), to, updates),
+        SavedValues::Nothing => go(of.with::<Recomputed<S>, O>(output, [of.rho; 2]), to, updates),
     }
 }
 
@@ -125,7 +126,7 @@ trait ScaleSlopes<O>: Copy + Send + Sync {
     const EXPONENTIAL: bool;
     /// That exponential, from the first number.
     fn exponential<R: Real>(first: R) -> R;
-    fn slopes<R: Real>(numbers: [R; 2], exponential: R, prior: Prior) -> (R, R);
+    fn slopes<R: Real>(output: O, numbers: [R; 2], exponential: R, prior: Prior) -> (R, R);
 }
 
 /// The forward pass has saved them.
@@ -141,7 +142,7 @@ impl<O: Output> ScaleSlopes<O> for SavedSlopes {
     }
 
     #[inline(always)]
-    fn slopes<R: Real>([value, kl]: [R; 2], _: R, _: Prior) -> (R, R) {
+    fn slopes<R: Real>(_: O, [value, kl]: [R; 2], _: R, _: Prior) -> (R, R) {
         (value, kl)
     }
 }
@@ -159,21 +160,22 @@ impl<S: ScaleMap, O: Output> ScaleSlopes<O> for Recomputed<S> {
     }
 
     #[inline(always)]
-    fn slopes<R: Real>([rho, noise]: [R; 2], exponential: R, prior: Prior) -> (R, R) {
-        d_rho::<O, R>(S::with_slopes(rho, exponential), noise, prior.precision())
+    fn slopes<R: Real>(output: O, [rho, noise]: [R; 2], exponential: R, prior: Prior) -> (R, R) {
+        d_rho(output, S::with_slopes(rho, exponential), noise, prior.precision())
     }
 }
 
 /// As [`Backward`], with the numbers that derivatives by scale parameters come from.
 #[derive(Clone, Copy)]
 struct Terms<'a, D, O, T> {
+    output: O,
     prior: Prior,
     loc: &'a [T],
     numbers: [&'a [T]; 2],
     values: &'a [T],
     kl: T,
     donated: [bool; 2],
-    of_type: PhantomData<(D, O)>,
+    of_type: PhantomData<D>,
 }
 
 impl<D: ScaleSlopes<O>, O: Output, T: Scalar> Terms<'_, D, O, T> {
@@ -210,7 +212,8 @@ impl<D: ScaleSlopes<O>, O: Output, T: Scalar> Terms<'_, D, O, T> {
         for e in 0..n {
             let (loc, value) = (loc[e].num(), values[e].num());
             let exponential = if D::EXPONENTIAL { to_rho[e].num() } else { T::Num::zero() };
-            let (d_value, d_kl) = D::slopes([first[e].num(), second[e].num()], exponential, prior);
+            let (d_value, d_kl) =
+                D::slopes(self.output, [first[e].num(), second[e].num()], exponential, prior);
             let d_loc = if O::NOISY { value } else { T::Num::zero() };
             to_loc[e] = T::from_num(d_loc + kl * ((loc - prior.loc) * precision));
             to_rho[e] = T::from_num(value * d_value + kl * d_kl);

@@ -34,9 +34,9 @@ use std::ops::Range;
 pub(crate) trait Output: Copy + Debug + Send + Sync + 'static {
     /// Whether it is a draw around the location; otherwise it does not depend on that.
     const NOISY: bool;
-    fn value<R: Real>(loc: R, scale: R, noise: R) -> R;
+    fn value<R: Real>(self, loc: R, scale: R, noise: R) -> R;
     /// The derivative by the scale.
-    fn d_scale<R: Real>(scale: R, noise: R) -> R;
+    fn d_scale<R: Real>(self, scale: R, noise: R) -> R;
 }
 
 /// `loc + scale ε`.
@@ -45,42 +45,36 @@ pub(crate) struct Sample;
 impl Output for Sample {
     const NOISY: bool = true;
     #[inline(always)]
-    fn value<R: Real>(loc: R, scale: R, noise: R) -> R {
+    fn value<R: Real>(self, loc: R, scale: R, noise: R) -> R {
         loc + scale * noise
     }
     #[inline(always)]
-    fn d_scale<R: Real>(_: R, noise: R) -> R {
+    fn d_scale<R: Real>(self, _: R, noise: R) -> R {
         noise
     }
 }
 
-/// `scale²`.
+/// The scale, or its square. One type for both: a loop over Gaussians is long to compile.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Variance;
-impl Output for Variance {
-    const NOISY: bool = false;
-    #[inline(always)]
-    fn value<R: Real>(_: R, scale: R, _: R) -> R {
-        scale * scale
-    }
-    #[inline(always)]
-    fn d_scale<R: Real>(scale: R, _: R) -> R {
-        scale * 2.0
-    }
+pub(crate) enum Scale {
+    Plain,
+    Squared,
 }
-
-/// The scale itself.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Scale;
 impl Output for Scale {
     const NOISY: bool = false;
     #[inline(always)]
-    fn value<R: Real>(_: R, scale: R, _: R) -> R {
-        scale
+    fn value<R: Real>(self, _: R, scale: R, _: R) -> R {
+        match self {
+            Scale::Plain => scale,
+            Scale::Squared => scale * scale,
+        }
     }
     #[inline(always)]
-    fn d_scale<R: Real>(_: R, _: R) -> R {
-        R::one()
+    fn d_scale<R: Real>(self, scale: R, _: R) -> R {
+        match self {
+            Scale::Plain => R::one(),
+            Scale::Squared => scale * 2.0,
+        }
     }
 }
 
@@ -140,8 +134,13 @@ impl<A> SavedValues<A> {
 /// The derivatives by a scale parameter, of the output and of the divergence, from the scale with
 /// its own two derivatives.
 #[inline(always)]
-fn d_rho<O: Output, R: Real>([scale, slope, log_slope]: [R; 3], noise: R, precision: f64) -> (R, R) {
-    (O::d_scale(scale, noise) * slope, scale * precision * slope - log_slope)
+fn d_rho<O: Output, R: Real>(
+    output: O,
+    [scale, slope, log_slope]: [R; 3],
+    noise: R,
+    precision: f64,
+) -> (R, R) {
+    (output.d_scale(scale, noise) * slope, scale * precision * slope - log_slope)
 }
 
 /// Entries that are worked on at once: their noise, and what is summed, stay in the first cache.
@@ -157,6 +156,7 @@ const STRIP: usize = 128;
 /// key, the noise is there already, in place of the first derivatives. Returns the sum of the
 /// divergences.
 pub(crate) fn forward<S: ScaleMap, O: Output, T: Scalar>(
+    output: O,
     of: Gaussians<'_, T>,
     outputs: &mut [T],
     saved: SavedValues<SharedMut<T>>,
@@ -183,14 +183,15 @@ pub(crate) fn forward<S: ScaleMap, O: Output, T: Scalar>(
                     fill_normal(key, at as u64, first);
                 }
                 dispatch(Forward {
+                    output,
                     prior: of.prior,
                     x: [&of.loc[at..at + n], &of.rho[at..at + n]],
                     outputs,
                     saved: (first, second),
                     scratch: [&mut *squares, &mut *ratios],
-                    sum: &mut sum,
-                    of_type: PhantomData::<(S, O)>,
+                    of_type: PhantomData::<S>,
                 });
+                add_divergences(&squares[..n], &ratios[..n], &mut sum);
             }
         });
         // SAFETY: every chunk writes its own place.
@@ -206,15 +207,16 @@ fn pieces(chunk: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
 }
 
 struct Forward<'a, S, O, T: Scalar> {
+    output: O,
     prior: Prior,
     /// Locations, scale parameters.
     x: [&'a [T]; 2],
     outputs: &'a mut [T],
     /// The noise, which the first derivatives replace if there is a place for the second.
     saved: (&'a mut [T], Option<&'a mut [T]>),
+    /// Of the divergences: the terms that are added as they are, and what enters by its logarithm.
     scratch: [&'a mut [T; PIECE]; 2],
-    sum: &'a mut Lanes<T::Num>,
-    of_type: PhantomData<(S, O)>,
+    of_type: PhantomData<S>,
 }
 
 impl<S: ScaleMap, O: Output, T: Scalar> Forward<'_, S, O, T> {
@@ -227,9 +229,18 @@ impl<S: ScaleMap, O: Output, T: Scalar> Forward<'_, S, O, T> {
         let first = if O::NOISY || second.is_some() { &mut first[strip.clone()] } else { &mut [] };
         match second {
             Some(second) => {
-                forward_loop::<S, O, T, true>(self.prior, x, outputs, [first, &mut second[strip]], sums);
+                forward_loop::<S, O, T, true>(
+                    self.output,
+                    self.prior,
+                    x,
+                    outputs,
+                    [first, &mut second[strip]],
+                    sums,
+                );
             }
-            None => forward_loop::<S, O, T, false>(self.prior, x, outputs, [first, &mut []], sums),
+            None => {
+                forward_loop::<S, O, T, false>(self.output, self.prior, x, outputs, [first, &mut []], sums)
+            }
         }
     }
 }
@@ -246,9 +257,24 @@ impl<S: ScaleMap, O: Output, T: Scalar> Kernel for Forward<'_, S, O, T> {
             self.strip(at..at + STRIP);
         }
         self.strip(whole..n);
-        let [squares, ratios] = self.scratch;
-        self.sum.add_all(&squares[..n]);
-        let (blocks, rest) = ratios[..n].as_chunks::<BLOCK>();
+    }
+}
+
+/// Adds the divergences, from the parts that [`Forward`] left. A pass of its own, compiled for no
+/// scale and no output.
+struct AddDivergences<'a, T: Scalar> {
+    squares: &'a [T],
+    ratios: &'a [T],
+    sum: &'a mut Lanes<T::Num>,
+}
+
+impl<T: Scalar> Kernel for AddDivergences<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.sum.add_all(self.squares);
+        let (blocks, rest) = self.ratios.as_chunks::<BLOCK>();
         for block in blocks {
             self.sum.add_lanes(&minus_logs(block));
         }
@@ -257,6 +283,12 @@ impl<S: ScaleMap, O: Output, T: Scalar> Kernel for Forward<'_, S, O, T> {
             block.iter_mut().zip(rest).for_each(|(to, x)| *to = *x);
             self.sum.add_lanes(&minus_logs(&block));
         }
+    }
+}
+
+crate::precompiled! {
+    fn add_divergences<T>(squares: &'a [T], ratios: &'a [T], sum: &'a mut Lanes<T::Num>) -> () {
+        dispatch(AddDivergences { squares, ratios, sum });
     }
 }
 
@@ -286,6 +318,7 @@ fn minus_logs<T: Scalar>(x: &[T; BLOCK]) -> [T::Num; LANES] {
 /// LLVM must vectorise these loops and those of the backward pass.
 #[inline(always)]
 fn forward_loop<S: ScaleMap, O: Output, T: Scalar, const SLOPES: bool>(
+    output: O,
     prior: Prior,
     [loc, rho]: [&[T]; 2],
     outputs: &mut [T],
@@ -304,11 +337,11 @@ fn forward_loop<S: ScaleMap, O: Output, T: Scalar, const SLOPES: bool>(
         let (loc, scale) = (loc[e].num(), S::with_slopes(rho[e].num(), ratios[e].num()));
         let noise = if O::NOISY { first[e].num() } else { T::Num::zero() };
         let (shift, ratio) = ((loc - prior.loc) * inverse, scale[0] * inverse);
-        outputs[e] = T::from_num(O::value(loc, scale[0], noise));
+        outputs[e] = T::from_num(output.value(loc, scale[0], noise));
         squares[e] = T::from_num((shift * shift + ratio * ratio - 1.0) * 0.5);
         ratios[e] = T::from_num(ratio);
         if SLOPES {
-            let (of_output, of_kl) = d_rho::<O, T::Num>(scale, noise, precision);
+            let (of_output, of_kl) = d_rho(output, scale, noise, precision);
             first[e] = T::from_num(of_output);
             second[e] = T::from_num(of_kl);
         }

@@ -3,6 +3,7 @@
 use super::super::scratch::Scratch;
 use super::corner;
 use super::pack;
+use super::passes::Passes;
 use super::tile::{Ahead, End, Panel, Target, round};
 use super::vector::Vector;
 use super::view::{Columns, View};
@@ -12,8 +13,6 @@ use super::view::{Columns, View};
 const DEPTH: usize = 256;
 /// Columns of a block: with this depth, half a MiB of `f32` in the second-level cache.
 const COLUMNS: usize = 512;
-/// Vectors of rows in a panel.
-const ROWS: usize = 3;
 /// A panel that meets this many columns is copied first, so that it lies in one piece.
 const OFTEN: usize = 64;
 /// A block of more bytes than this is not in the first-level cache when a panel comes to it.
@@ -54,7 +53,7 @@ impl Parts {
 /// # Safety
 /// `V`'s contract; the views have these sizes, and nothing else uses `c`.
 #[inline(always)]
-pub(super) unsafe fn product<V: Vector>(
+pub(super) unsafe fn product<V: Passes>(
     (m, k, n): (usize, usize, usize),
     a: View<V::Num>,
     b: View<V::Num>,
@@ -62,7 +61,7 @@ pub(super) unsafe fn product<V: Vector>(
     scratch: &mut Scratch,
 ) {
     let (columns, depths) = (Parts::of(n, COLUMNS), Parts::of(k, DEPTH));
-    let panels = Parts::of(m.div_ceil(V::LEN), ROWS);
+    let panels = Parts::of(m.div_ceil(V::LEN), V::ROWS);
     // The tiles with a few rows have at most two whole vectors, which are better than one.
     let few = corner::fits::<V>(m.div_ceil(V::LEN), (m - 1) % V::LEN + 1);
     for jc in 0..columns.count {
@@ -87,19 +86,12 @@ pub(super) unsafe fn product<V: Vector>(
                     macro_rules! times {
                         ($cut:literal) => {{
                             let panel = Panel::<V, $cut> { a: a.start, column: a.column, depth, last };
-                            match vectors {
-                                1 => times::<V, 1, $cut>(panel, b, n, c),
-                                2 => times::<V, 2, $cut>(panel, b, n, c),
-                                _ => times::<V, 3, $cut>(panel, b, n, c),
-                            }
+                            V::times(vectors, panel, b, n, c);
                         }};
                     }
                     if V::LANE > 0 && corner::fits::<V>(vectors, rows - (vectors - 1) * V::LEN) {
                         let panel = Panel::<V, true> { a: a.start, column: a.column, depth, last };
-                        match vectors {
-                            2 => times_few::<V, 1>(panel, b, n, c),
-                            _ => times_few::<V, 2>(panel, b, n, c),
-                        }
+                        V::times_few(vectors - 1, panel, b, n, c);
                     } else if V::FREE_MASKS || rows < vectors * V::LEN {
                         times!(true);
                     } else {
@@ -116,7 +108,7 @@ pub(super) unsafe fn product<V: Vector>(
 /// # Safety
 /// As for [`Panel::tile`], with `n` columns.
 #[inline(always)]
-unsafe fn times<V: Vector, const R: usize, const CUT: bool>(
+pub(super) unsafe fn times<V: Vector, const R: usize, const CUT: bool>(
     panel: Panel<V, CUT>,
     b: View<V::Num>,
     n: usize,
@@ -157,7 +149,7 @@ unsafe fn times<V: Vector, const R: usize, const CUT: bool>(
 /// # Safety
 /// As for [`times`].
 #[inline(always)]
-unsafe fn times_few<V: Vector, const R: usize>(
+pub(super) unsafe fn times_few<V: Vector, const R: usize>(
     panel: Panel<V, true>,
     b: View<V::Num>,
     n: usize,
@@ -239,10 +231,10 @@ pub(super) unsafe fn few_columns<V: Vector>(
                     }};
                 }
                 match vectors {
+                    4..=7 if V::ROWS == 3 => rows!(4),
+                    8.. if V::ROWS == 3 => rows!(8),
                     1 => rows!(1),
-                    2 | 3 => rows!(2),
-                    4..=7 => rows!(4),
-                    _ => rows!(8),
+                    _ => rows!(2),
                 }
             }
         }

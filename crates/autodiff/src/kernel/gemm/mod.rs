@@ -17,6 +17,7 @@ mod dot;
 #[cfg(test)]
 mod measure;
 mod pack;
+mod passes;
 mod relu_column;
 #[cfg(test)]
 mod tests;
@@ -31,12 +32,13 @@ use super::spin_wait::{join, share};
 use crate::real::{Real, Scalar};
 use crate::simd::Isa;
 use num_traits::Zero;
+use passes::Passes;
 use relu_column::MaskedColumns;
 pub(crate) use relu_column::{Masked, ToColumn, backward_column};
 use std::any::TypeId;
 use std::cell::RefCell;
 use tile::{End, Target};
-use vector::{Portable, Vector};
+use vector::Portable;
 use view::View;
 
 thread_local! {
@@ -321,15 +323,15 @@ impl<T: Copy> Product<T> {
     /// # Safety
     /// As for `shared`, and `V`'s contract.
     #[inline(always)]
-    unsafe fn on<V: Vector<Num = T>, const SUMS: usize>(self, scratch: &mut Scratch) {
+    unsafe fn on<V: Passes<Num = T>, const SUMS: usize>(self, scratch: &mut Scratch) {
         // SAFETY: the caller's contract; the views are as the algorithm demands, by
         // `Algorithm::of`.
         unsafe {
             let (m, k, n) = self.sizes;
             // Rows that are done entry by entry, from the last one on.
             let dots = match self.algorithm {
-                Algorithm::Outer => return blocks::outer::<V>((m, n), self.a, self.b, self.c),
-                Algorithm::FewColumns => return blocks::few_columns::<V>((m, k, n), self.a, self.b, self.c),
+                Algorithm::Outer => return V::outer((m, n), self.a, self.b, self.c),
+                Algorithm::FewColumns => return V::few_columns((m, k, n), self.a, self.b, self.c),
                 Algorithm::Dots => m,
                 Algorithm::BlocksAndDots => Self::left_rows(m),
                 Algorithm::Blocks => 0,
@@ -340,7 +342,7 @@ impl<T: Copy> Product<T> {
             }
             if dots > 0 {
                 let (a, c) = (self.a.from(whole, 0), self.c.from(whole, 0));
-                dot::dots::<V, SUMS>((dots, k, n), a, self.b, c);
+                V::dots((dots, k, n), a, self.b, c);
             }
         }
     }

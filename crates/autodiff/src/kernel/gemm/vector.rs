@@ -24,7 +24,9 @@ pub(super) trait Vector: Copy {
     /// Selects the first entries of a vector.
     type Mask: Copy;
     const LEN: usize;
-    /// Columns of a tile: with three vectors of rows, its sums fill the registers, of which a few
+    /// Vectors of rows of a tile, at most three.
+    const ROWS: usize = 3;
+    /// Columns of a tile: with [`ROWS`](Vector::ROWS) vectors of rows, its sums fill the registers, of which a few
     /// are left over for what is loaded. (If exactly as many are left as are needed, LLVM moves the
     /// sums to and fro.)
     const COLUMNS: usize;
@@ -85,7 +87,8 @@ pub(super) trait Vector: Copy {
     }
 }
 
-/// Four numbers in an array, for targets without a form of their own.
+/// Four numbers in an array, for targets without a form of their own. Those have 32 registers; on
+/// x86-64 it serves processors without AVX2, which have 16.
 #[derive(Clone, Copy)]
 pub(super) struct Portable<T>([T; 4]);
 
@@ -96,11 +99,11 @@ macro_rules! portable {
             type Mask = usize;
             const LEN: usize = 4;
             const LOWEST: $num = <$num>::NEG_INFINITY;
+            const ROWS: usize = if cfg!(target_arch = "x86_64") { 1 } else { 3 };
             const COLUMNS: usize = 4;
             const FREE_MASKS: bool = false;
             const DOTS: usize = 2;
             const SQUARE: usize = 1;
-
             #[inline(always)]
             unsafe fn zero() -> Self {
                 Portable([0.0; 4])

@@ -93,41 +93,23 @@ precompiled! {
     }
 }
 
+/// Records a formula: its entries, or the sum of its results.
 #[track_caller]
 fn record<'t, B, T, const N: usize, const M: usize>(
     tape: &'t Tape<T>,
     body: B,
     args: [Arg<'t, T>; N],
     least: (usize, usize),
-    (kept, summed): (bool, bool),
-) -> (Var<'t, T>, Var<'t, T>)
+    sum: bool,
+) -> u32
 where
     B: Body<N, M> + Debug + 'static,
     T: Scalar,
 {
     let (mut nodes, mut sources) = ([Var::constant(T::default()); N], [Source::Constant(T::default()); N]);
     let (shape, count) = arguments(tape, &|| body.name(), &args, least, &mut nodes, &mut sources);
-    let nodes = &nodes[..count];
-    let one = |kept| {
-        let (rows, cols) = if kept { shape } else { (1, 1) };
-        let how = How { shape, kept, summed: !kept, single: M == 1 };
-        tape.record(Fused { body: Compiled(body), sources, how }, nodes, rows, cols)
-    };
-    match (kept, summed) {
-        // Operations with several outputs have no lanes.
-        (true, true) if nodes.iter().any(|x| x.is_per_lane()) => (one(true), one(false)),
-        (true, true) => {
-            let how = How { shape, kept, summed, single: M == 1 };
-            let op = Fused { body: Compiled(body), sources, how };
-            let saved = Saved { outputs: shape.0 * shape.1 + 1, arrays: 0, len: 0 };
-            let first = tape.record_outputs(op, nodes, shape, [shape, (1, 1)].into_iter(), saved);
-            (Var::node(tape, first), Var::node(tape, first + 1))
-        }
-        _ => {
-            let result = one(kept);
-            (result, result)
-        }
-    }
+    let how = How { shape, kept: !sum, summed: sum, single: M == 1 };
+    tape.record_node(Fused { body: Compiled(body), sources, how }, &nodes[..count], how.result())
 }
 
 /// The number of the node of a formula, or of its sum.
@@ -140,7 +122,7 @@ pub fn record_formula<F: Formula<N>, T: Scalar, const N: usize>(
     least: (usize, usize),
     sum: bool,
 ) -> u32 {
-    record(tape, One(f), args, least, (!sum, sum)).0.on(tape).unwrap_or_default()
+    record(tape, One(f), args, least, sum)
 }
 
 /// A formula of matrices; of constants only, its value is a constant and needs no tape.
@@ -206,6 +188,25 @@ impl<T: Scalar> Tape<T> {
         args: [Arg<'t, T>; N],
         least: (usize, usize),
     ) -> (Var<'t, T>, Var<'t, T>) {
-        record(self, Two(f), args, least, (true, true))
+        let (mut nodes, mut sources) =
+            ([Var::constant(T::default()); N], [Source::Constant(T::default()); N]);
+        let (shape, count) = arguments(self, &|| f.name(), &args, least, &mut nodes, &mut sources);
+        let nodes = &nodes[..count];
+        let body = Compiled(Two(f));
+        let (kept, summed) = if nodes.iter().any(|x| x.is_per_lane()) {
+            // Operations with several outputs have no lanes.
+            let one = |kept| {
+                let how = How { shape, kept, summed: !kept, single: false };
+                self.record_node(Fused { body, sources, how }, nodes, how.result())
+            };
+            (one(true), one(false))
+        } else {
+            let how = How { shape, kept: true, summed: true, single: false };
+            let saved = Saved { outputs: shape.0 * shape.1 + 1, arrays: 0, len: 0 };
+            let outputs = [shape, (1, 1)].into_iter();
+            let first = self.record_outputs(Fused { body, sources, how }, nodes, shape, outputs, saved);
+            (first, first + 1)
+        };
+        (Var::node(self, kept), Var::node(self, summed))
     }
 }

@@ -142,18 +142,22 @@ fn variance<R: Real>(n: R, a: R, b: R) -> R {
     n * (a / sum) * (b / sum) * ((sum + n) / (sum + 1.0))
 }
 
-/// By its sum.
-fn entropy<R: Real>(n: R, a: R, b: R) -> R {
+/// The mean of a function of the count, by its sum.
+pub(super) fn expectation<R: Real>(n: R, a: R, b: R, f: impl Fn(R) -> R) -> R {
     let (n, a, b) = (binomial::trials(n), positive_or_nan(a), positive_or_nan(b));
     let mut sum = n * 0.0 + a * 0.0 + b * 0.0;
     let mut k = if sum.re().is_nan() { f64::INFINITY } else { 0.0 };
     while k <= n.re() {
         let log = log_mass(R::of(k), n, a, b);
         // A mass that underflows adds nothing.
-        sum -= if log < -700.0 { R::zero() } else { log.exp() * log };
+        sum += if log < -700.0 { R::zero() } else { log.exp() * f(R::of(k)) };
         k += 1.0;
     }
     sum
+}
+
+fn entropy<R: Real>(n: R, a: R, b: R) -> R {
+    expectation(n, a, b, |k| -log_mass(k, binomial::trials(n), positive_or_nan(a), positive_or_nan(b)))
 }
 
 capabilities!(BetaBinomial { total_count: whole, concentration1: positive, concentration0: positive }:

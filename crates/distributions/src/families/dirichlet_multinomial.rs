@@ -2,13 +2,14 @@
 //!
 //! Elsewhere: Pyro, NumPyro, TFP, PyMC.
 
+use super::beta_binomial;
 use super::multinomial::draw;
 use super::poisson::{is_count, no_mass};
 use super::{Dirichlet, positive_or_nan};
-use crate::distribution::{Distribution, Event, Moments, Sample};
+use crate::distribution::{Distribution, Entropy, Event, Moments, Sample};
 use crate::error::{ParameterError, positive, require};
 use crate::support::Support;
-use probity_autodiff::{Axis, Key, Scalar, Tape, Terms, Value, Var, formula};
+use probity_autodiff::{Axis, Formula, Key, Real, Scalar, Tape, Terms, Value, Var, formula};
 
 /// `P(k) = n B(A, n) / Π kⱼ B(aⱼ, kⱼ)` over the counts that are not 0, with `n` the total count,
 /// `a` the concentration and `A` its sum, on rows of counts that add up to `n`: Multinomial counts
@@ -28,6 +29,38 @@ impl<V: Value> DirichletMultinomial<V> {
     /// With this number of trials and these concentrations.
     pub fn new(total_count: impl Into<V>, concentration: impl Into<V>) -> Self {
         Self { total_count: total_count.into(), concentration: concentration.into() }
+    }
+}
+
+/// `ln k B(a, k)`, the part of a count in minus the log mass.
+#[inline]
+fn count_term<R: Real>(k: R, a: R) -> R {
+    if k == 0.0 { a * 0.0 } else { k.ln() + a.ln_beta(k) }
+}
+
+/// The mean of a count's part, by the sum over its Beta-binomial distribution.
+#[derive(Clone, Copy, Debug)]
+struct MeanTerm;
+impl Formula<3> for MeanTerm {
+    #[inline]
+    fn eval<R: Real>(&self, [n, a, total]: [R; 3]) -> R {
+        let (n, a) = (R::of(n.re()), positive_or_nan(a));
+        let rest = total - a;
+        if n == 0.0 || rest == 0.0 {
+            // The only outcome takes all.
+            return count_term(n, a);
+        }
+        beta_binomial::expectation(n, a, rest, |k| count_term(k, a))
+    }
+}
+
+/// By the sums over the counts of each outcome.
+impl<'t, T: Scalar> Entropy<Var<'t, T>> for DirichletMultinomial<Var<'t, T>> {
+    fn entropy(&self) -> Var<'t, T> {
+        let total = self.concentration.sum_axis(Axis::Cols);
+        let each = Var::map(MeanTerm, [self.total_count, self.concentration, total]).sum_axis(Axis::Cols);
+        let f = formula!(|each, n, total| each - count_term(R::of(n.re()), total));
+        Var::map(f, [each, self.total_count, total])
     }
 }
 
@@ -54,16 +87,9 @@ impl<'t, T: Scalar> Distribution<Var<'t, T>> for DirichletMultinomial<Var<'t, T>
     /// `-∞` for rows that do not add up to the total count.
     #[track_caller]
     fn log_prob_terms(&self, x: Var<'t, T>, terms: Terms) -> Var<'t, T> {
-        // ln k B(a, k).
         let each = formula!(|k, a| {
             let (k, a) = (R::of(k.re()), positive_or_nan(a));
-            if !is_count(k) {
-                -no_mass(k, a * 0.0)
-            } else if k == 0.0 {
-                a * 0.0
-            } else {
-                k.ln() + a.ln_beta(k)
-            }
+            if is_count(k) { count_term(k, a) } else { -no_mass(k, a * 0.0) }
         });
         let each = Var::map(each, [x, self.concentration]).sum_axis(Axis::Cols);
         let f = formula!(|each, n, total, sum| {

@@ -2,13 +2,15 @@
 //!
 //! Elsewhere: NumPyro r.
 
-use super::linear::{log_det, lower_triangle, with_factor};
+use super::linear::{log_det, lower_triangle, over_halves, with_factor};
 use super::wishart::{LogNormaliser, ValidDf, bartlett, check, wishart_kl};
-use crate::distribution::{Distribution, Event, Moments, Reparameterized, Sample};
+use crate::distribution::{Distribution, Entropy, Event, Moments, Reparameterized, Sample};
 use crate::error::ParameterError;
 use crate::kl::{KlDivergence, KlMethod};
 use crate::support::Support;
-use probity_autodiff::{Key, Scalar, Tape, Terms, Var, formula};
+use probity_autodiff::math::gamma::multigammaln;
+use probity_autodiff::{Formula, Key, Real, Scalar, Tape, Terms, Var, formula};
+use std::f64::consts::LN_2;
 
 /// `p(X) ∝ det X^(-(df + d + 1)/2) exp(-½ tr Ψ X⁻¹)` with `Ψ = L Lᵀ`: the inverse of a Wishart
 /// matrix with scale `Ψ⁻¹`, and the conjugate prior of a covariance.
@@ -112,6 +114,31 @@ impl<'t, T: Scalar> Moments<Var<'t, T>> for InverseWishart<Var<'t, T>> {
         let (scale, d) = (self.scale_tril.matmul_tr(self.scale_tril), self.scale_tril.nrows() as f64);
         let diagonal = scale.diagonal();
         Var::map(f, [scale, diagonal, diagonal.transpose(), self.df(), Var::from(d)])
+    }
+}
+
+/// Of the degrees of freedom and the logarithm of the factor's determinant.
+#[derive(Clone, Copy, Debug)]
+struct InverseWishartEntropy {
+    dimension: usize,
+}
+impl Formula<2> for InverseWishartEntropy {
+    #[inline]
+    fn eval<R: Real>(&self, [df, log_scale]: [R; 2]) -> R {
+        let d = self.dimension as f64;
+        let half = df * 0.5;
+        let slopes = over_halves(half, self.dimension, |a| a.digamma());
+        log_scale * (d + 1.0) + multigammaln(half, self.dimension) - (df + d + 1.0) * 0.5 * slopes + half * d
+            - 0.5 * d * (d + 1.0) * LN_2
+    }
+}
+
+/// That of the inverse, a Wishart matrix, less `(d + 1)` times the mean logarithm of its determinant:
+/// the Jacobian of the inversion.
+impl<'t, T: Scalar> Entropy<Var<'t, T>> for InverseWishart<Var<'t, T>> {
+    fn entropy(&self) -> Var<'t, T> {
+        let dimension = self.scale_tril.nrows();
+        Var::map(InverseWishartEntropy { dimension }, [self.df(), log_det(self.scale_tril)])
     }
 }
 

@@ -3,9 +3,10 @@
 //! Elsewhere: torch, Pyro, NumPyro r, TFP, PyMC.
 
 use super::{Beta, positive_or_nan};
-use crate::distribution::{Distribution, Event, Reparameterized, Sample};
+use crate::distribution::{Distribution, Entropy, Event, Reparameterized, Sample};
 use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod};
+use crate::special::mean_log_of_beta;
 use crate::support::Support;
 use probity_autodiff::{Arg, Formula, Key, Real, Scalar, Tape, Terms, Value, Var, formula};
 
@@ -126,6 +127,32 @@ impl<'t, T: Scalar> Sample<Var<'t, T>> for LkjCholesky<Var<'t, T>> {
     }
 }
 impl<'t, T: Scalar> Reparameterized<Var<'t, T>> for LkjCholesky<Var<'t, T>> {}
+
+/// The normaliser less the mean of the diagonal's part, whose squares have Beta distributions.
+#[derive(Clone, Copy, Debug)]
+struct LkjEntropy {
+    dimension: usize,
+}
+impl Formula<1> for LkjEntropy {
+    #[inline]
+    fn eval<R: Real>(&self, [concentration]: [R; 1]) -> R {
+        let d = self.dimension;
+        let rows = (2..=d).fold(R::zero(), |sum, i| {
+            let left = (d - i) as f64;
+            let rest = positive_or_nan(concentration) + left * 0.5;
+            // Half the mean of ln Lᵢᵢ², times the power of Lᵢᵢ.
+            let power = positive_or_nan(concentration) * 2.0 + (left - 2.0);
+            sum + power * mean_log_of_beta(rest, R::of((i - 1) as f64 * 0.5)) * 0.5
+        });
+        LogNormaliser { dimension: d }.eval([concentration]) - rows
+    }
+}
+
+impl<'t, T: Scalar> Entropy<Var<'t, T>> for LkjCholesky<Var<'t, T>> {
+    fn entropy(&self) -> Var<'t, T> {
+        Var::map(LkjEntropy { dimension: self.dimension }, [self.concentration])
+    }
+}
 
 impl<'t, T: Scalar> KlDivergence<LkjCholesky<Var<'t, T>>> for LkjCholesky<Var<'t, T>> {
     type Value = Var<'t, T>;

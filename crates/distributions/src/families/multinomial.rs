@@ -2,10 +2,11 @@
 //!
 //! Elsewhere: torch e, Pyro e, NumPyro, TFP, PyMC.
 
-use super::binomial::quantile as binomial_quantile;
+use super::binomial::{self, quantile as binomial_quantile};
 use super::poisson::{is_count, no_mass};
-use crate::distribution::{Distribution, Event, Moments, Sample};
+use crate::distribution::{Distribution, Entropy, Event, Moments, Sample};
 use crate::error::{ParameterError, require};
+use crate::special::sum_of_counts;
 use crate::support::Support;
 use probity_autodiff::math::gamma_inc::log_density;
 use probity_autodiff::{Axis, Formula, Key, Real, Scalar, Tape, Terms, Value, Var, formula};
@@ -148,6 +149,42 @@ impl<'t, T: Scalar> Moments<Var<'t, T>> for Multinomial<Var<'t, T>> {
     fn variance(&self) -> Var<'t, T> {
         let f = formula!(|n, log_p| n * log_p.exp() * -log_p.exp_m1());
         Var::map(f, [self.total_count, self.logits.log_softmax()])
+    }
+}
+
+/// The mean of a count's Poisson term, see [`MultinomialTerm`], as a sum over its Binomial
+/// distribution.
+#[derive(Clone, Copy, Debug)]
+struct MeanTerm;
+impl Formula<2> for MeanTerm {
+    #[inline]
+    fn eval<R: Real>(&self, [n, log_p]: [R; 2]) -> R {
+        let n = binomial::trials(n);
+        if n == 0.0 || log_p == f64::NEG_INFINITY {
+            return log_p.exp() * 0.0;
+        }
+        let log_rate = n.ln() + log_p;
+        if log_p == 0.0 {
+            return log_poisson(n, log_rate);
+        }
+        let logit = log_p - (-log_p.exp_m1()).ln();
+        sum_of_counts(binomial::size(n.re(), logit.re()), n.re(), |k| {
+            let log = binomial::log_mass(k, n, logit);
+            // A mass that underflows adds nothing.
+            if log < -700.0 { R::zero() } else { log.exp() * log_poisson(k, log_rate) }
+        })
+    }
+}
+
+/// By the sums over the counts of each outcome, which are Binomial.
+impl<'t, T: Scalar> Entropy<Var<'t, T>> for Multinomial<Var<'t, T>> {
+    fn entropy(&self) -> Var<'t, T> {
+        let each = Var::map(MeanTerm, [self.total_count, self.logits.log_softmax()]).sum_axis(Axis::Cols);
+        let f = formula!(|each, n| {
+            let n = R::of(n.re());
+            if n == 0.0 { each * 0.0 } else { log_poisson(n, n.ln()) - each }
+        });
+        Var::map(f, [each, self.total_count])
     }
 }
 

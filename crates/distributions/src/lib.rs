@@ -32,6 +32,7 @@ pub mod laws;
 mod lift;
 pub mod quadrature;
 mod random;
+mod root_of_cdf;
 mod shaped;
 mod special;
 mod support;

@@ -111,11 +111,27 @@ impl Formula<3> for LogGammaDraw {
     }
 }
 
-impl<'t, T: Scalar> Sample<Var<'t, T>> for Dirichlet<Var<'t, T>> {
-    fn sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Var<'t, T> {
+impl<'t, T: Scalar> Dirichlet<Var<'t, T>> {
+    /// The logarithms of the draw with the same key, with exact pathwise gradients. Of tiny
+    /// concentrations most entries of a draw are less than any number but 0; their logarithms are
+    /// ordinary numbers.
+    ///
+    /// *Shape*: that of [`sample_shaped`](Sample::sample_shaped).
+    pub fn sample_log(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Var<'t, T> {
+        self.log_gammas(tape, key, least).log_softmax()
+    }
+
+    /// The logarithms of independent draws from Gamma(aₖ, 1).
+    fn log_gammas(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Var<'t, T> {
         let (u, v) = key.split();
         let args = [Draw::Value(self.concentration), Draw::Uniform(u), Draw::Uniform(v)];
-        Var::draw(tape, LogGammaDraw, args, least).softmax()
+        Var::draw(tape, LogGammaDraw, args, least)
+    }
+}
+
+impl<'t, T: Scalar> Sample<Var<'t, T>> for Dirichlet<Var<'t, T>> {
+    fn sample_shaped(&self, tape: &'t Tape<T>, key: Key, least: (usize, usize)) -> Var<'t, T> {
+        self.log_gammas(tape, key, least).softmax()
     }
 }
 impl<'t, T: Scalar> Reparameterized<Var<'t, T>> for Dirichlet<Var<'t, T>> {}

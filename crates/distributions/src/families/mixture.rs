@@ -6,6 +6,7 @@ use super::{Categorical, Normal};
 use crate::distribution::{Cdf, Distribution, Entropy, Event, Moments, Sample};
 use crate::error::ParameterError;
 use crate::lift::GAUSS;
+use crate::root_of_cdf::quantile_between;
 use crate::support::Support;
 use probity_autodiff::{Axis, Key, Scalar, Tape, Terms, Var, formula};
 
@@ -143,62 +144,13 @@ impl<'t, T: Scalar, D: Cdf<Var<'t, T>>> Cdf<Var<'t, T>> for Mixture<Var<'t, T>, 
         let ends = self.components.quantile(p) + self.logits * 0.0;
         let Some(tape) = ends.tape() else { return ends };
         let (n, k) = ends.shape();
-        let given: Vec<f64> = p.read(|p| p.iter().map(|p| p.to_f64()).collect());
-        let goal: Vec<f64> = (0..n).map(|i| given[if given.len() == 1 { 0 } else { i }]).collect();
         let end = |most: fn(f64, f64) -> f64| -> Vec<f64> {
             let row =
                 |x: &[T], i: usize| (0..k).map(|j| x[i + j * n].to_f64()).reduce(most).unwrap_or(f64::NAN);
             ends.read(|x| (0..n).map(|i| row(x, i)).collect())
         };
-        let (mut low, mut high) = (end(f64::min), end(f64::max));
-        let discrete = self.components.support().is_discrete();
-        let middle = |(a, b): (&f64, &f64)| if a == b { *a } else { a + 0.5 * (b - a) };
-        let mut x: Vec<f64> = low.iter().zip(&high).map(middle).collect();
-        let of = |x: Var<'t, T>| -> Vec<f64> { x.read(|x| x.iter().map(|x| x.to_f64()).collect()) };
-        for step in 0..200 {
-            if discrete {
-                x.iter_mut().for_each(|x| *x = x.floor());
-            }
-            let at = tape.column(&x.iter().map(|x| T::from_f64(*x)).collect::<Vec<T>>());
-            let (below, above, log_p) = (of(self.cdf(at)), of(self.sf(at)), of(self.log_prob(at)));
-            let mut moving = false;
-            for i in 0..n {
-                // By the smaller tail.
-                let miss = if goal[i] < 0.5 { below[i] - goal[i] } else { (1.0 - goal[i]) - above[i] };
-                if miss.is_nan() || low[i] >= high[i] || (miss == 0.0 && !discrete) {
-                    continue;
-                }
-                if discrete {
-                    // The first count at which the distribution function reaches the goal.
-                    let found = below[i] >= goal[i];
-                    (low[i], high[i]) = if found { (low[i], x[i]) } else { (x[i] + 1.0, high[i]) };
-                    x[i] = (low[i] + 0.5 * (high[i] - low[i])).floor();
-                    moving |= low[i] < high[i];
-                    continue;
-                }
-                (low[i], high[i]) = if miss < 0.0 { (x[i], high[i]) } else { (low[i], x[i]) };
-                let newton = x[i] - miss / log_p[i].exp();
-                let inside = newton > low[i] && newton < high[i] && step % 4 != 3;
-                let next = if inside { newton } else { low[i] + 0.5 * (high[i] - low[i]) };
-                moving |= (next - x[i]).abs() > 2.0 * f64::EPSILON * next.abs();
-                x[i] = next;
-            }
-            if !moving {
-                break;
-            }
-        }
-        let at = tape.column(&x.iter().map(|x| T::from_f64(*x)).collect::<Vec<T>>());
-        if discrete {
-            return at;
-        }
-        let f = formula!(|x, below, above, p, log_p| {
-            let density = R::of(log_p.re()).exp();
-            let moved = if below < above { below - below.re() } else { -(above - above.re()) };
-            // An end of the support has no density and no slope.
-            let slope = (moved - (p - p.re())) / density;
-            if density > 0.0 { x - slope } else { x }
-        });
-        Var::map(f, [at, self.cdf(at), self.sf(at), p, self.log_prob(at).detach()])
+        let column = |x: Vec<f64>| tape.column(&x.into_iter().map(T::from_f64).collect::<Vec<T>>());
+        quantile_between(self, p, [column(end(f64::min)), column(end(f64::max))])
     }
 }
 

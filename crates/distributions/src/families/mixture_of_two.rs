@@ -3,8 +3,9 @@
 //! Elsewhere: NumPyro c, TFP c, PyMC.
 
 use super::{Laplace, Normal, common_shape, probability};
-use crate::distribution::{Distribution, Event, Moments, Sample};
+use crate::distribution::{Cdf, Distribution, Event, Moments, Sample};
 use crate::error::{ParameterError, require};
+use crate::root_of_cdf::quantile_between;
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 
@@ -59,6 +60,11 @@ impl Formula<3> for LogMixture {
             first.log_add_exp(second)
         }
     }
+}
+
+/// Of the weight and what is mixed.
+fn weighted() -> impl Formula<3> {
+    formula!(|w, a, b| probability(w) * a + (-w + 1.0) * b)
 }
 
 impl<V: Value, A: Distribution<V>, B: Distribution<V>> Distribution<V> for MixtureOfTwo<V, A, B> {
@@ -136,10 +142,32 @@ impl<V: Value, A: Sample<V>, B: Sample<V>> Sample<V> for MixtureOfTwo<V, A, B> {
     }
 }
 
+impl<V: Value, A: Cdf<V>, B: Cdf<V>> Cdf<V> for MixtureOfTwo<V, A, B> {
+    fn cdf(&self, x: V) -> V {
+        V::apply(weighted(), [self.weight, self.first.cdf(x), self.second.cdf(x)])
+    }
+    fn sf(&self, x: V) -> V {
+        V::apply(weighted(), [self.weight, self.first.sf(x), self.second.sf(x)])
+    }
+    fn log_cdf(&self, x: V) -> V {
+        V::apply(LogMixture, [self.first.log_cdf(x), self.second.log_cdf(x), self.weight])
+    }
+    fn log_sf(&self, x: V) -> V {
+        V::apply(LogMixture, [self.first.log_sf(x), self.second.log_sf(x), self.weight])
+    }
+    /// Between the quantiles of both.
+    fn quantile(&self, p: V) -> V {
+        let (a, b) = (self.first.quantile(p), self.second.quantile(p));
+        let least = formula!(|a, b, w| R::of(probability(w).re() * 0.0 + if a < b { a.re() } else { b.re() }));
+        let most = formula!(|a, b, w| R::of(probability(w).re() * 0.0 + if a < b { b.re() } else { a.re() }));
+        let ends = [V::apply(least, [a, b, self.weight]), V::apply(most, [a, b, self.weight])];
+        quantile_between(self, p, ends)
+    }
+}
+
 impl<V: Value, A: Moments<V>, B: Moments<V>> Moments<V> for MixtureOfTwo<V, A, B> {
     fn mean(&self) -> V {
-        let f = formula!(|w, a, b| probability(w) * a + (-w + 1.0) * b);
-        V::apply(f, [self.weight, self.first.mean(), self.second.mean()])
+        V::apply(weighted(), [self.weight, self.first.mean(), self.second.mean()])
     }
     fn variance(&self) -> V {
         let f = formula!(|w, a, b, v, u| {

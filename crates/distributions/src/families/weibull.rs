@@ -2,11 +2,13 @@
 //!
 //! Elsewhere: torch cqer, Pyro cqer, NumPyro cer, TFP cqer, PyMC cq.
 
+use super::extreme_value::log_spread_over;
 use super::gumbel::{EULER, NormalGumbelKl, extreme_kl};
 use super::{clamped, common_shape, infinite, ln_ratio, overflown, positive_or_nan, probability};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod};
+use crate::lift::exp_m1_over;
 use crate::random::{exponential, rand_draws};
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
@@ -136,9 +138,13 @@ impl<V: Value> Moments<V> for Weibull<V> {
             let (scale, step) = (positive_or_nan(scale), positive_or_nan(k).recip());
             let (one, two) = ((step + 1.0).lgamma(), (step * 2.0 + 1.0).lgamma());
             let mean = scale * one.exp();
-            let gap = two - one * 2.0;
-            // Where it is large the product would overflow first.
-            if gap < 1.0 { mean * mean * gap.exp_m1() } else { scale * scale * two.exp() - mean * mean }
+            // Where the logarithm is large, the product would overflow first.
+            if two - one * 2.0 < 1.0 {
+                let size = mean * step;
+                size * (size * log_spread_over(-step) * exp_m1_over(log_spread_over(-step) * step * step))
+            } else {
+                scale * scale * two.exp() - mean * mean
+            }
         }))
     }
 }

@@ -27,6 +27,7 @@ mod kl;
 mod matrix;
 mod pieces;
 mod sample;
+mod single;
 
 pub use bijector::{
     bijector_inverts, bijector_log_det_matches, bijector_of_rows_inverts, bijector_of_rows_log_det_matches,
@@ -55,6 +56,9 @@ pub use matrix::{
 };
 pub(crate) use pieces::Pieces;
 pub use sample::{samples_follow_cdf, samples_match_moments};
+pub use single::{
+    single_precision_cdf_matches, single_precision_entropy_matches, single_precision_moments_match,
+};
 
 use crate::distribution::Distribution;
 use probity_autodiff::Value;

@@ -5,7 +5,7 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::fill_normal;
 use probity_autodiff::{Axis, Key, Tape, Terms, Value, formula};
 use probity_distributions::{
-    Constraint, Dirichlet, Distribution, Entropy, KlDivergence, Moments, Normal, Sample, Support,
+    Constraint, Dirichlet, Distribution, Entropy, Estimate, KlDivergence, Moments, Normal, Sample, Support,
 };
 
 type Var<'t> = probity_autodiff::Var<'t, f64>;
@@ -248,5 +248,38 @@ fn dirichlet_draws_sum_to_one() {
             assert!((-log_prob.mean() - entropy).abs() < 6.0 * error, "{} {entropy}", -log_prob.mean());
         }
         assert_eq!(of_rows.kl(&of_rows).item(), 0.0);
+    }
+}
+
+/// Draws of tiny concentrations by their logarithms: none is lost, each mean is that of a Gamma
+/// variable's logarithm, and the derivative of that mean is the trigamma function.
+#[test]
+fn dirichlet_draws_of_tiny_concentrations_have_logarithms() {
+    let n = 4000;
+    for a in [1e-3, 1e-2] {
+        let tape = Tape::<f64>::new();
+        let concentration = tape.variable(&DMatrix::from_row_slice(1, 2, &[a, a]));
+        let d = Dirichlet::new(concentration);
+        let logs = d.sample_log(&tape, Key::new(5), (n, 1));
+        let x = logs.value();
+        let draws = d.sample_shaped(&tape, Key::new(5), (n, 1)).value();
+        for i in 0..n {
+            assert!(x[(i, 0)].is_finite() && x[(i, 1)].is_finite());
+            // The larger entry is 1, within its precision.
+            assert!((x[(i, 0)].exp() + x[(i, 1)].exp() - 1.0).abs() < 1e-12);
+            assert!((x[(i, 0)].exp() - draws[(i, 0)]).abs() < 1e-14);
+        }
+        // Of the smaller of two entries, half are below the smallest number.
+        let lost = draws.iter().filter(|x| **x == 0.0).count();
+        assert!((lost > n / 4) == (a < 5e-3), "{lost} entries underflow");
+        // The difference of the logarithms is that of two Gamma variables: mean 0, variance
+        // 2 ψ'(a) ≈ 2 / a². The fourth moment is below 6 squares of the variance.
+        let gap = Estimate::of((0..n).map(|i| x[(i, 0)] - x[(i, 1)]));
+        assert!(gap.value.abs() < 6.0 * gap.standard_error, "{gap}");
+        let squares = Estimate::of((0..n).map(|i| (x[(i, 0)] - x[(i, 1)]).powi(2)));
+        let want = 2.0 / (a * a) + 2.0 * std::f64::consts::PI.powi(2) / 6.0;
+        assert!((squares.value - want).abs() < 6.0 * squares.standard_error, "{squares} {want}");
+        let slopes = tape.backward(logs.sum()).wrt(concentration);
+        assert!(slopes.iter().all(|s| s.is_finite() && *s != 0.0), "{slopes}");
     }
 }

@@ -8,6 +8,7 @@ use probity_distributions::*;
 use std::marker::PhantomData;
 
 type Single = probity_autodiff::Dual<f64, 1>;
+type SinglePrecision = probity_autodiff::Dual<probity_autodiff::F32, 1>;
 
 /// Laws that ask for a capability: a method of `Laws<D>` where it is there, else one of `&Laws<D>`
 /// that does nothing. (A call through a reference finds the first before the second.)
@@ -87,6 +88,23 @@ law!(HasEntropy, NoEntropy, of_entropy, [F: Entropy<f64> + Sample<f64>], |d| {
     if !left_out(F::NAME, "entropy") {
         entropy_matches_density(d).unwrap();
     }
+});
+law!(HasSingleCdf, NoSingleCdf, of_single_cdf, [
+    F: Sample<f64>, F::Of<f64>: Cdf<f64>, F::Of<SinglePrecision>: Cdf<SinglePrecision>
+], |d| {
+    for i in 0..4 {
+        single_precision_cdf_matches(d, d.sample((), Key::new(11).fold_in(i))).unwrap();
+    }
+});
+law!(HasSingleMoments, NoSingleMoments, of_single_moments, [
+    F::Of<f64>: Moments<f64>, F::Of<SinglePrecision>: Moments<SinglePrecision>
+], |d| {
+    single_precision_moments_match(d).unwrap();
+});
+law!(HasSingleEntropy, NoSingleEntropy, of_single_entropy, [
+    F::Of<f64>: Entropy<f64>, F::Of<SinglePrecision>: Entropy<SinglePrecision>
+], |d| {
+    single_precision_entropy_matches(d).unwrap();
 });
 law!(HasDraws, NoDraws, of_draws, [
     F::Of<f64>: Cdf<f64> + Sample<f64>, F::Of<Single>: Reparameterized<Single>,
@@ -198,6 +216,9 @@ macro_rules! tests {
                 laws.of_cdf(d);
                 laws.of_moments(d);
                 laws.of_entropy(d);
+                laws.of_single_cdf(d);
+                laws.of_single_moments(d);
+                laws.of_single_entropy(d);
                 laws.of_draws(d);
                 laws.of_kl(d);
             }

@@ -236,20 +236,42 @@ def logistic():
     train(start_sites(slope=columns, mean=1, spread=1, z=groups), loss, 0.05)
 
 
-# Log density, and which of value and parameters are positive.
+# Log density, and what value and parameters are made of standard normal numbers.
+REAL, POSITIVE, UNIT = (lambda z: z), (lambda z: 0.5 + z * z), jax.nn.sigmoid
+
+
+def weibull(x, k, scale):
+    z = jnp.log(x / scale)
+    return jnp.log(k / scale) + (k - 1) * z - jnp.exp(k * z)
+
+
+def gumbel(x, loc, scale):
+    z = (x - loc) / scale
+    return -z - jnp.exp(-z) - jnp.log(scale)
+
+
+def inverse_gamma(x, a, b):
+    return a * jnp.log(b) - jax.scipy.special.gammaln(a) - (a + 1) * jnp.log(x) - b / x
+
+
 FAMILIES = {
-    "normal": (lambda x, loc, scale: stats.norm.logpdf(x, loc, scale), (False, False, True)),
-    "log-normal": (lambda x, loc, scale: stats.norm.logpdf(jnp.log(x), loc, scale) - jnp.log(x), (True, False, True)),
-    "student-t": (lambda x, df, loc, scale: stats.t.logpdf(x, df, loc, scale), (False, True, False, True)),
-    "gamma": (lambda x, a, rate: stats.gamma.logpdf(x, a, scale=1 / rate), (True, True, True)),
-    "laplace": (lambda x, loc, scale: stats.laplace.logpdf(x, loc, scale), (False, False, True)),
+    "normal": (stats.norm.logpdf, (REAL, REAL, POSITIVE)),
+    "log-normal": (lambda x, loc, scale: stats.norm.logpdf(jnp.log(x), loc, scale) - jnp.log(x), (POSITIVE, REAL, POSITIVE)),
+    "student-t": (stats.t.logpdf, (REAL, POSITIVE, REAL, POSITIVE)),
+    "gamma": (lambda x, a, rate: stats.gamma.logpdf(x, a, scale=1 / rate), (POSITIVE, POSITIVE, POSITIVE)),
+    "laplace": (stats.laplace.logpdf, (REAL, REAL, POSITIVE)),
+    "beta": (stats.beta.logpdf, (UNIT, POSITIVE, POSITIVE)),
+    "inverse-gamma": (inverse_gamma, (POSITIVE, POSITIVE, POSITIVE)),
+    "weibull": (weibull, (POSITIVE, POSITIVE, POSITIVE)),
+    "cauchy": (stats.cauchy.logpdf, (REAL, REAL, POSITIVE)),
+    "gumbel": (gumbel, (REAL, REAL, POSITIVE)),
 }
 
 
 def density():
-    log_prob, positive = FAMILIES[work["family"]]
-    draws = [jax.random.normal(k, (work["entries"],)) for k in jax.random.split(DATA, len(positive))]
-    columns = [0.5 + x * x if p else x for x, p in zip(draws, positive)]
+    log_prob, ranges = FAMILIES[work["family"]]
+    draws = [jax.random.normal(k, (work["entries"],)) for k in jax.random.split(DATA, len(ranges))]
+    columns = [of(x) for x, of in zip(draws, ranges)]
     numbers = tuple(range(len(columns)))
     once = jax.jit(jax.value_and_grad(lambda *a: jnp.sum(log_prob(*a)), argnums=numbers))
 

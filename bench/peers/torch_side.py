@@ -208,20 +208,25 @@ def logistic():
     train([p for site in sites for p in site], loss, 0.05)
 
 
-# The family of its parameters, and which of value and parameters are positive.
+# The family of its parameters, and what value and parameters are made of standard normal numbers.
+REAL, POSITIVE, UNIT = (lambda z: z), (lambda z: 0.5 + z * z), torch.sigmoid
 FAMILIES = {
-    "normal": (dist.Normal, (False, False, True)),
-    "log-normal": (dist.LogNormal, (True, False, True)),
-    "student-t": (dist.StudentT, (False, True, False, True)),
-    "gamma": (dist.Gamma, (True, True, True)),
-    "laplace": (dist.Laplace, (False, False, True)),
+    "normal": (dist.Normal, (REAL, REAL, POSITIVE)),
+    "log-normal": (dist.LogNormal, (POSITIVE, REAL, POSITIVE)),
+    "student-t": (dist.StudentT, (REAL, POSITIVE, REAL, POSITIVE)),
+    "gamma": (dist.Gamma, (POSITIVE, POSITIVE, POSITIVE)),
+    "laplace": (dist.Laplace, (REAL, REAL, POSITIVE)),
+    "beta": (dist.Beta, (UNIT, POSITIVE, POSITIVE)),
+    "inverse-gamma": (dist.InverseGamma, (POSITIVE, POSITIVE, POSITIVE)),
+    "weibull": (lambda k, scale, **o: dist.Weibull(scale, k, **o), (POSITIVE, POSITIVE, POSITIVE)),
+    "cauchy": (dist.Cauchy, (REAL, REAL, POSITIVE)),
+    "gumbel": (dist.Gumbel, (REAL, REAL, POSITIVE)),
 }
 
 
 def density():
-    family, positive = FAMILIES[work["family"]]
-    draws = [torch.randn(work["entries"]) for _ in positive]
-    columns = [(0.5 + x * x if p else x).requires_grad_() for x, p in zip(draws, positive)]
+    family, ranges = FAMILIES[work["family"]]
+    columns = [of(torch.randn(work["entries"])).requires_grad_() for of in ranges]
 
     def step():
         for column in columns:

@@ -5,7 +5,9 @@ use crate::meter::Meter;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::fill_normal;
 use probity_autodiff::{ParamId, Params, Tape, Var};
-use probity_distributions::{Distribution, Gamma, Laplace, LogNormal, Normal, StudentT};
+use probity_distributions::{
+    Beta, Cauchy, Distribution, Gamma, Gumbel, InverseGamma, Laplace, LogNormal, Normal, StudentT, Weibull,
+};
 use serde::Deserialize;
 use std::hint::black_box;
 
@@ -23,7 +25,29 @@ pub enum Family {
     Gamma,
     /// Value, loc, scale.
     Laplace,
+    /// Value, both concentrations.
+    Beta,
+    /// Value, concentration, scale.
+    InverseGamma,
+    /// Value, concentration, scale.
+    Weibull,
+    /// Value, loc, scale.
+    Cauchy,
+    /// Value, loc, scale.
+    Gumbel,
 }
+
+/// What the numbers of a column are made of standard normal ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// The numbers themselves.
+    Real,
+    /// `½ + z²`: from ½ to about 10, where positive parameters are.
+    Positive,
+    /// `1 / (1 + e⁻ᶻ)`.
+    Unit,
+}
+use Range::{Positive, Real, Unit};
 
 /// Every entry has its own value and its own parameters; single precision.
 #[derive(Clone, Debug, Deserialize)]
@@ -35,13 +59,19 @@ pub struct Density {
 }
 
 impl Family {
-    /// The columns that it takes, and for each whether it must be positive.
-    pub fn arguments(self) -> &'static [(&'static str, bool)] {
+    /// The columns that it takes.
+    pub fn arguments(self) -> &'static [(&'static str, Range)] {
         match self {
-            Family::Normal | Family::Laplace => &[("value", false), ("loc", false), ("scale", true)],
-            Family::LogNormal => &[("value", true), ("loc", false), ("scale", true)],
-            Family::StudentT => &[("value", false), ("df", true), ("loc", false), ("scale", true)],
-            Family::Gamma => &[("value", true), ("concentration", true), ("rate", true)],
+            Family::Normal | Family::Laplace | Family::Cauchy | Family::Gumbel => {
+                &[("value", Real), ("loc", Real), ("scale", Positive)]
+            }
+            Family::LogNormal => &[("value", Positive), ("loc", Real), ("scale", Positive)],
+            Family::StudentT => &[("value", Real), ("df", Positive), ("loc", Real), ("scale", Positive)],
+            Family::Gamma => &[("value", Positive), ("concentration", Positive), ("rate", Positive)],
+            Family::Beta => &[("value", Unit), ("concentration1", Positive), ("concentration0", Positive)],
+            Family::InverseGamma | Family::Weibull => {
+                &[("value", Positive), ("concentration", Positive), ("scale", Positive)]
+            }
         }
     }
 
@@ -52,6 +82,11 @@ impl Family {
             Family::StudentT => StudentT::new(arg(1), arg(2), arg(3)).log_prob_sum(arg(0)),
             Family::Gamma => Gamma::new(arg(1), arg(2)).log_prob_sum(arg(0)),
             Family::Laplace => Laplace::new(arg(1), arg(2)).log_prob_sum(arg(0)),
+            Family::Beta => Beta::new(arg(1), arg(2)).log_prob_sum(arg(0)),
+            Family::InverseGamma => InverseGamma::new(arg(1), arg(2)).log_prob_sum(arg(0)),
+            Family::Weibull => Weibull::new(arg(1), arg(2)).log_prob_sum(arg(0)),
+            Family::Cauchy => Cauchy::new(arg(1), arg(2)).log_prob_sum(arg(0)),
+            Family::Gumbel => Gumbel::new(arg(1), arg(2)).log_prob_sum(arg(0)),
         }
     }
 }
@@ -63,13 +98,16 @@ impl Density {
             .family
             .arguments()
             .iter()
-            .map(|(name, positive)| {
+            .map(|(name, range)| {
                 let mut x = DMatrix::zeros(self.entries, 1);
                 fill_normal(key(name), 0, x.as_mut_slice());
-                // Between 0.5 and about 10, where such parameters are.
-                if *positive {
-                    x.apply(|x: &mut f32| *x = 0.5 + *x * *x);
-                }
+                x.apply(|x: &mut f32| {
+                    *x = match range {
+                        Real => *x,
+                        Positive => 0.5 + *x * *x,
+                        Unit => 1.0 / (1.0 + (-*x).exp()),
+                    }
+                });
                 params.add(*name, &x)
             })
             .collect();

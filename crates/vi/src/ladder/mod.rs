@@ -236,18 +236,7 @@ impl Ladder {
         // A solution that went astray is no metric.
         let best = if best.cholesky().is_ok() { best } else { start };
         let gaussians = modes::find(evaluator, best, start, self.budget / 16, key.fold_in_str("modes"))?;
-        let mut weighted = weigh::weigh(evaluator, gaussians, key.fold_in_str("weigh"))?;
-        if weighted.gaussians.len() == 1 && Grade::A < What::ParetoK.grade(weighted.psis.k_hat) {
-            // One Gaussian that lies across several modes.
-            let key = key.fold_in_str("within");
-            let modes = modes::within(evaluator, best, self.budget / 16, key)?;
-            if !modes.is_empty() {
-                let apart = weigh::weigh(evaluator, modes, key)?;
-                if apart.psis.k_hat < weighted.psis.k_hat {
-                    weighted = apart;
-                }
-            }
-        }
+        let weighted = weigh::weigh(evaluator, gaussians, key.fold_in_str("weigh"))?;
         let mut verdict = Verdict::new(quantities.iter().map(|q| q.name.clone()));
         verdict.check(What::ParetoK, weighted.psis.k_hat);
         verdict.check(What::WeightedDraws, weighted.psis.ess);

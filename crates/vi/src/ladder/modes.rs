@@ -19,8 +19,6 @@ const CLIMBS: usize = 24;
 const AFAR: [f64; 4] = [5.0, 10.0, 20.0, 40.0];
 /// Places at draws of the start's spread, and twice that.
 const STARTS: usize = 16;
-/// Climbs from draws of the best Gaussian.
-const WITHIN: usize = 16;
 
 /// The best Gaussians of the modes that climbs from afar end in; `best` first.
 ///
@@ -34,7 +32,7 @@ pub(super) fn find(
     budget: usize,
     key: Key,
 ) -> Result<Vec<Gaussian>> {
-    let found = vec![best.clone()];
+    let mut found = vec![best.clone()];
     let Ok(factor) = best.cholesky() else { return Ok(found) };
     let d = best.dim();
     let home = 3.0 + 0.5 * (d as f64).sqrt();
@@ -69,53 +67,6 @@ pub(super) fn find(
         }
         ends.push((mode, value));
     }
-    solve_each(evaluator, &whitened, best, (ends, budget), found, key)
-}
-
-/// The best Gaussians of the modes in which climbs from draws of the best Gaussian end, if they end
-/// in more than one: it lies across them then, and no climb from afar tells.
-pub(super) fn within(
-    evaluator: &mut Evaluator<'_>,
-    best: &Gaussian,
-    budget: usize,
-    key: Key,
-) -> Result<Vec<Gaussian>> {
-    let Ok(factor) = best.cholesky() else { return Ok(Vec::new()) };
-    let d = best.dim();
-    let target = evaluator.target().clone();
-    let mut whitened = Whitened::new(target, best.mean.as_slice(), factor);
-    let lbfgs = Lbfgs::new().iterations(60).tolerance(1e-3);
-    let mut ends: Vec<(Vec<f64>, f64)> = Vec::new();
-    for i in 0..WITHIN {
-        let mut z = vec![0.0; d];
-        fill_normal(key.fold_in_str("within").fold_in(i as u64), 0, &mut z);
-        let Ok(path) = lbfgs.run(&mut whitened, &z) else { continue };
-        evaluator.evaluations += path.evaluations;
-        let (mode, value) = (path.mode(), path.values[path.len() - 1]);
-        let known = ends.iter().any(|(other, _)| distance(other, mode) < 0.5);
-        // A climb that goes on for ever, as in the neck of a funnel, has found no mode.
-        if path.ended != Ended::Iterations && value.is_finite() && !known {
-            ends.push((mode.to_vec(), value));
-        }
-    }
-    if ends.len() < 2 {
-        return Ok(Vec::new());
-    }
-    let narrow = Gaussian { mean: best.mean.clone(), factor: &best.factor * 0.1 };
-    let found = solve_each(evaluator, &whitened, &narrow, (ends, budget), Vec::new(), key)?;
-    Ok(if found.len() > 1 { found } else { Vec::new() })
-}
-
-/// The best Gaussians that are found from these modes, given with their densities, and are none of
-/// those known. Solutions begin with the width of `like`.
-fn solve_each(
-    evaluator: &mut Evaluator<'_>,
-    whitened: &Whitened<'_>,
-    like: &Gaussian,
-    (mut ends, budget): (Vec<(Vec<f64>, f64)>, usize),
-    mut found: Vec<Gaussian>,
-    key: Key,
-) -> Result<Vec<Gaussian>> {
     // The highest first: they are the likeliest to have mass.
     ends.sort_by(|a, b| b.1.total_cmp(&a.1));
     let before = evaluator.evaluations;
@@ -125,8 +76,8 @@ fn solve_each(
         }
         let mut u = mode;
         whitened.factor.unwhiten(&mut u);
-        let mean = DVector::from_column_slice(&whitened.mean) + DVector::from_vec(u);
-        let begin = Gaussian { mean, factor: like.factor.clone() };
+        let mean = &best.mean + DVector::from_vec(u);
+        let begin = Gaussian { mean, factor: best.factor.clone() };
         let settings =
             Settings { covariance: Covariance::Full, tolerance: 0.2, gradients: budget / 4, deadline: None };
         let mut evaluate = |u: &[f64], values: &mut [f64], to: &mut [f64]| evaluator.gradients(u, values, to);

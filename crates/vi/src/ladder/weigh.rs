@@ -2,7 +2,7 @@
 
 use super::proposal::{Draws, Proposal};
 use super::{Evaluator, Quantity};
-use crate::diagnostics::{Psis, psis};
+use crate::diagnostics::{Psis, log_sum_exp, psis};
 use crate::error::Result;
 use crate::gaussian::Gaussian;
 use probity_autodiff::Key;
@@ -72,12 +72,43 @@ pub(super) fn weigh(
         let more = want - draws.log_q.len();
         let (rest, others) = round(&gaussians, &shares, more, key.fold_in(1), evaluator)?;
         draws.points.extend(rest.points);
+        draws.component.extend(rest.component);
         ratios.extend(others);
     } else if ratios.is_empty() {
         (draws, ratios) = round(&gaussians, &shares, FIRST, key.fold_in(1), evaluator)?;
     }
-    smoothed = psis(&ratios, 1.0);
+    smoothed = by_component(&ratios, &draws.component, gaussians.len());
     Ok(Weighted { dim, gaussians, points: draws.points, log_ratios: ratios, psis: smoothed })
+}
+
+/// Ratios smoothed component by component, on a common scale; k̂ is the largest one. Where the
+/// Gaussian of a mode with few draws is somewhat too narrow, its ratios stand apart from those of
+/// the others, and would look like a tail that is none.
+fn by_component(ratios: &[f64], component: &[usize], components: usize) -> Psis {
+    if components == 1 {
+        return psis(ratios, 1.0);
+    }
+    let mut all = Psis { k_hat: f64::NEG_INFINITY, log_weights: vec![f64::NAN; ratios.len()], ess: f64::NAN };
+    for k in 0..components {
+        let own: Vec<usize> = (0..ratios.len()).filter(|i| component[*i] == k).collect();
+        let of_own: Vec<f64> = own.iter().map(|i| ratios[*i]).collect();
+        if of_own.iter().all(|ratio| *ratio == f64::NEG_INFINITY) {
+            own.iter().for_each(|i| all.log_weights[*i] = f64::NEG_INFINITY);
+            continue;
+        }
+        let smoothed = psis(&of_own, 1.0);
+        // The smallest ratio is in no tail, and tells by what the others were divided.
+        let finite = (0..own.len()).filter(|j| of_own[*j].is_finite());
+        let lowest = finite.min_by(|a, b| of_own[*a].total_cmp(&of_own[*b]));
+        let scale = lowest.map_or(f64::NAN, |j| of_own[j] - smoothed.log_weights[j]);
+        own.iter().zip(&smoothed.log_weights).for_each(|(i, w)| all.log_weights[*i] = w + scale);
+        let nan = all.k_hat.is_nan() || smoothed.k_hat.is_nan();
+        all.k_hat = if nan { f64::NAN } else { all.k_hat.max(smoothed.k_hat) };
+    }
+    let total = log_sum_exp(all.log_weights.iter().copied());
+    all.log_weights.iter_mut().for_each(|w| *w -= total);
+    all.ess = 1.0 / all.log_weights.iter().map(|w| (2.0 * w).exp()).sum::<f64>();
+    all
 }
 
 /// The Gaussians that have a share of the mass. Weights of a bad proposal say little of masses: a
@@ -167,6 +198,44 @@ impl Weighted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::LogDensity;
+
+    /// Two far modes, the Gaussian of the smaller one a tenth too narrow: all ratios are bounded, but
+    /// those of a few draws stand apart from the others.
+    #[test]
+    fn a_far_mode_of_little_mass_is_no_tail() {
+        let at = |x: f64, scale: f64| Gaussian::diagonal(&[x; 2], &[scale; 2]);
+        let target = LogDensity::new(2, |u: &[f64], gradient: &mut [f64]| {
+            let log = |at: f64, mass: f64| mass.ln() - u.iter().map(|u| 0.5 * (u - at).powi(2)).sum::<f64>();
+            // Weights need no gradient.
+            gradient.fill(0.0);
+            log_sum_exp([log(0.0, 0.1), log(5.7, 0.9)].into_iter())
+        });
+        for seed in 0..40 {
+            let mut evaluator = Evaluator::new(&target);
+            let both = vec![at(0.0, 0.9), at(5.7, 1.0)];
+            let weighted = weigh(&mut evaluator, both, Key::new(seed)).unwrap();
+            assert!(weighted.psis.is_reliable(), "{seed}: {}", weighted.psis.k_hat);
+            let first = weighted.points.iter().step_by(2).map(|u| f64::from(u8::from(*u < 2.85)));
+            let mass = weighted.psis.mean(&first.collect::<Vec<_>>());
+            // Six standard errors of 2000 draws; strata make them smaller.
+            assert!((mass - 0.1).abs() < 6.0 * (0.09_f64 / 2000.0).sqrt(), "{seed}: {mass}");
+        }
+    }
+
+    /// A mode without mass has no weight, and a NaN shows.
+    #[test]
+    fn components_without_density_have_no_weight() {
+        let ratios: Vec<f64> = (0..4000).map(|i| -(f64::from(i % 1000) * 1e-3).powi(2)).collect();
+        let component: Vec<usize> = (0..4000).map(|i| usize::from(i >= 100)).collect();
+        let mut none = ratios;
+        none[..100].fill(f64::NEG_INFINITY);
+        let rest = by_component(&none, &component, 2);
+        assert!(rest.k_hat < 0.5 && rest.weights()[50] == 0.0 && rest.ess > 3000.0, "{}", rest.k_hat);
+        assert!((rest.weights().iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        none[7] = f64::NAN;
+        assert!(by_component(&none, &component, 2).k_hat.is_nan());
+    }
 
     /// Weights that give all mass to a place far below another leave the other.
     #[test]

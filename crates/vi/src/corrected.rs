@@ -1,6 +1,6 @@
 //! Draws that stand in the place of those of a guide.
 
-use crate::guide::Joint;
+use crate::guide::Draw;
 use crate::ladder::Stands;
 use probity_autodiff::{Scalar, Tape};
 use serde::{Deserialize, Serialize};
@@ -35,10 +35,11 @@ impl Corrected {
     }
 
     /// Draw `i` on a tape.
-    pub(crate) fn joint<'t, T: Scalar>(&self, tape: &'t Tape<T>, i: usize) -> Joint<'t, T> {
+    pub(crate) fn draw<'t, T: Scalar>(&self, tape: &'t Tape<T>, i: usize) -> Draw<'t, T> {
         let point = self.point(i);
         let fill = |u: &mut [T]| u.iter_mut().zip(point).for_each(|(u, x)| *u = T::from_f64(*x));
-        let entropy = tape.constant_with(1, 1, |x| x.fill(T::from_f64(0.0)));
-        Joint { u: tape.constant_with(self.dim, 1, fill), entropy }
+        // Of draws that are not the guide's nothing is known but that they are draws.
+        let log_q = tape.constant_with(1, 1, |x| x.fill(T::from_f64(f64::NAN)));
+        Draw::joint(tape.constant_with(self.dim, 1, fill), log_q)
     }
 }

@@ -102,6 +102,21 @@ pub enum Error {
         /// What differs.
         problem: String,
     },
+    /// The log joint density does not bend down from its mode, and a Laplace approximation has no
+    /// covariance there.
+    #[error(
+        "site {site:?}, number {entry}: the Hessian of the log joint density is not negative definite at the mode that was found (least \
+         curvature {curvature:.1e} of that along single numbers, in a direction mostly of this one); the data and the prior do not identify it, or \
+         the density rises towards a limit: give it a proper prior, or take another guide"
+    )]
+    NotConcave {
+        /// The site that the flattest direction goes along most.
+        site: String,
+        /// The unconstrained number of it, counted column by column.
+        entry: usize,
+        /// The smallest eigenvalue of the negative Hessian in units of its diagonal.
+        curvature: f64,
+    },
     /// A posterior was asked for whose verdict is C.
     #[error("the fit is not to be trusted\n{why}")]
     NotTrusted {
@@ -125,6 +140,17 @@ pub enum Error {
     )]
     NotSampled {
         /// The site.
+        site: String,
+        /// The family.
+        family: &'static str,
+    },
+    /// A guide draws from a family whose draws have no gradient with respect to its parameters.
+    #[error(
+        "site {site:?}: draws of {family} have no pathwise gradient, so that the parameters of a guide could not be fitted; take a family that \
+         has one, such as Normal, LogNormal or Gamma"
+    )]
+    NoPathwiseGradient {
+        /// The site of the guide.
         site: String,
         /// The family.
         family: &'static str,

@@ -34,7 +34,7 @@
 //! * A fit: [`fit()`] without settings, [`Fit`] with them; [`optim`] has optimisers and schedules,
 //!   [`KlWeight`] warm-up and tempering, [`Estimator`] the ways to draw a linear map; an
 //!   [`Observer`] watches and may stop.
-//! * A guide: [`MeanField`], or any [`Guide`].
+//! * A guide: [`MeanField`], or any [`Guide`] (a setting, which [`BoundGuide`] is to one model).
 //! * The result: [`Posterior`] with its [`Report`], [`Draws`] and [`Summary`].
 //! * Whether to believe it: [`Posterior::verdict`], [`Posterior::trusted`], the checks in
 //!   [`verdict`], and how the answer is found, also for a target of one's own: [`ladder`].
@@ -89,7 +89,10 @@ pub use elbo::Elbo;
 pub use error::{Error, Result};
 pub use fit::{Fit, fit};
 pub use gaussian::{Covariance, Gaussian};
-pub use guide::{Guide, Joint, Marginal, ScaleForm};
+pub use guide::{
+    BoundGuide, Direct, Draw, DrawContext, Guide, GuideStart, Joint, Marginal, Marginals, ScaleForm,
+    Segments, Stratum,
+};
 pub use guides::*;
 pub use kl_weight::KlWeight;
 pub use layout::{Init, Layout, ScaleStart, Site, SiteKind, Start, Transform};

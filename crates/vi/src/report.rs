@@ -37,6 +37,8 @@ pub enum Method {
     Stochastic,
     /// By Newton steps on the ELBO with fixed draws, all data at once.
     Solved,
+    /// By a climb to the mode of the log joint density.
+    Climbed,
     /// Not at all: draws of a sampler stand, and the guide has their means and standard deviations.
     Sampled,
 }
@@ -93,6 +95,10 @@ pub struct Report {
     /// Which draws stand for the posterior.
     #[serde(default)]
     pub stands: Stands,
+    /// Whether the guide is a point, or one of some sites: there is no uncertainty of these, and no
+    /// ELBO.
+    #[serde(default)]
+    pub point: bool,
     /// The seed.
     pub seed: u64,
     /// Rows per step, if not all.
@@ -168,15 +174,28 @@ impl fmt::Display for Report {
             Method::Stochastic => "steps of",
             Method::Solved => "Newton steps on up to",
             Method::Sampled => "draws of",
+            Method::Climbed => "steps to the mode",
         };
         let (steps, draws, gradients) = (self.steps, self.draws, self.gradients);
         if self.method == Method::Sampled {
             writeln!(f, "{steps} {kind} {draws} chains, {gradients} gradients in {:.2} s", self.seconds)?;
+        } else if self.method == Method::Climbed {
+            writeln!(
+                f,
+                "{}, {steps} {kind}, {gradients} gradients in {:.2} s ({end})",
+                self.guide, self.seconds
+            )?;
         } else {
             writeln!(
                 f,
                 "{}, {steps} {kind} {draws} draws, {gradients} gradients in {:.2} s ({end})",
                 self.guide, self.seconds
+            )?;
+        }
+        if self.point {
+            writeln!(
+                f,
+                "a point has NO uncertainty: draws show none, or none of some sites, and there is no ELBO"
             )?;
         }
         if let Some(movement) = self.movement.filter(|m| m.is_finite() && self.stopped != Stopped::Stationary)

@@ -2,7 +2,7 @@
 
 use crate::corrected::Corrected;
 use crate::error::{Error, Result};
-use crate::guide::Guide;
+use crate::guide::{Guide, Segments};
 use crate::guides::MeanField;
 use crate::hmc::Runs;
 use crate::kl_weight::KlWeight;
@@ -78,14 +78,14 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         order.shuffle(&mut key.fold_in_str("order").rng());
         let points: Vec<f64> = order.iter().flat_map(|i| &points[i * d..(i + 1) * d]).copied().collect();
         let (means, sds) = moments(&points, d);
-        let (mut guide, mut params) = (MeanField::new(), Params::new());
-        guide.init(&layout, &mut params, key)?;
+        let mut params = Params::new();
+        let guide = MeanField::new().bound(&layout, &mut Segments::of_a_fit(&mut params, key))?;
         if points.iter().any(|x| !x.is_finite()) {
             return Err(Error::Setting { setting: "draws", problem: "a number is not finite".into() });
         }
-        guide.assign_moments(&means, &sds, &layout, &mut params);
+        guide.assign_moments(&means, &sds, &mut params);
         let report = Report {
-            guide: Guide::<T>::name(&guide).into(),
+            guide: Guide::<T>::name(&MeanField::new()),
             method: Method::Sampled,
             steps: n,
             stopped: Stopped::AllSteps,
@@ -97,6 +97,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
             k_hat: None,
             non_centred: Vec::new(),
             stands,
+            point: false,
             seed,
             minibatch: None,
             shuffled: true,

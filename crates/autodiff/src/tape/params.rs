@@ -92,7 +92,7 @@ impl<T: Scalar> Tape<T> {
     }
 
     /// Several neighbouring segments of the bound parameters, from `first` to `last`, as one
-    /// column.
+    /// column. The same range gives the same node.
     ///
     /// # Panics
     /// If the parameters are not bound to this tape, or a segment was used by itself (or with
@@ -103,6 +103,13 @@ impl<T: Scalar> Tape<T> {
         inner.assert_bound(params);
         let offset = params.segment(first).offset;
         let n = params.segment(last).range().end - offset;
+        if let Some(node) = inner.params.nodes[first.index()]
+            && inner.params.nodes[first.index()..=last.index()].iter().all(|n| *n == Some(node))
+            && inner.nodes[node as usize].shape() == (n, 1)
+        {
+            drop(inner);
+            return Var::node(self, node);
+        }
         let node = inner.push((n, 1), Place::Params(offset), Grad::Params(offset));
         for used in &mut inner.params.nodes[first.index()..=last.index()] {
             assert!(used.is_none(), "param_range: a segment has been used by itself");

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fit::Fit;
-use crate::guide::Guide;
+use crate::guide::{Guide, Segments};
 use crate::guides::MeanField;
 use crate::layout::Init;
 use crate::scope::{Scope, discover};
@@ -21,14 +21,17 @@ fn batches(rows: usize, how: Option<Minibatches>, steps: usize, key: Key) -> Vec
         s.plate("rows", rows, |s, b| s.observe("y", Normal::new(b.rows(&x).matmul(w), 0.5), b.rows(&y)))
     };
     let found = discover(&model, Key::new(0)).unwrap();
-    let (mut guide, mut params) = (MeanField::new(), Params::new());
-    Guide::<f64>::init(&mut guide, &found.layout, &mut params, Key::new(1)).unwrap();
+    let mut params = Params::new();
+    let mut segments = Segments::of_a_fit(&mut params, Key::new(1));
+    let guide = MeanField::new().bind(&found.layout, &mut segments).unwrap();
     let loss = Loss { kl_weight: 1.0, scale: 1.0 };
     let mut engine = Engine::<f64>::new(&found, 1, how, Estimator::WeightSpace, key);
     (0..steps)
         .map(|step| {
-            let task =
-                Task { key: Key::new(7), ..engine.task(At { guide: &guide, params: &params, step, loss }) };
+            let task = Task {
+                key: Key::new(7),
+                ..engine.task(At { guide: guide.as_ref(), params: &params, step, loss })
+            };
             let worker = &mut engine.workers[0];
             worker.gradient(&model, &task).unwrap();
             (worker.elbo, worker.gradient.to_vec())
@@ -127,14 +130,15 @@ fn two_steps(looks: bool, estimator: Estimator, draws: usize, small: bool) -> (V
     if !small {
         found.size = usize::MAX;
     }
-    let (mut guide, mut params) = (MeanField::new(), Params::new());
-    Guide::<f64>::init(&mut guide, &found.layout, &mut params, Key::new(1)).unwrap();
+    let mut params = Params::new();
+    let mut segments = Segments::of_a_fit(&mut params, Key::new(1));
+    let guide = MeanField::new().bind(&found.layout, &mut segments).unwrap();
     params.add("shift", &DMatrix::from_element(1, 1, 0.2));
     let mut engine = Engine::<f64>::new(&found, draws, None, estimator, Key::new(2));
     let loss = Loss { kl_weight: 0.7, scale: 0.1 };
     let steps = (0..2).map(|step| {
         let (elbo, gradient) =
-            engine.step(&model, At { guide: &guide, params: &params, step, loss }).unwrap();
+            engine.step(&model, At { guide: guide.as_ref(), params: &params, step, loss }).unwrap();
         (elbo, gradient.to_vec())
     });
     let steps = steps.collect();
@@ -204,8 +208,9 @@ fn fixed_priors(together: bool, moves: usize) -> (Vec<Step>, bool) {
     if !together {
         found.together = None;
     }
-    let (mut guide, mut params) = (MeanField::new(), Params::new());
-    Guide::<f64>::init(&mut guide, &found.layout, &mut params, Key::new(1)).unwrap();
+    let mut params = Params::new();
+    let mut segments = Segments::of_a_fit(&mut params, Key::new(1));
+    let guide = MeanField::new().bind(&found.layout, &mut segments).unwrap();
     let mut engine = Engine::<f64>::new(&found, 1, None, Estimator::WeightSpace, Key::new(2));
     let loss = Loss { kl_weight: 0.7, scale: 0.1 };
     let steps = (0..3).map(|step| {
@@ -213,7 +218,7 @@ fn fixed_priors(together: bool, moves: usize) -> (Vec<Step>, bool) {
             *width.lock().unwrap() = 3.0;
         }
         let (elbo, gradient) =
-            engine.step(&model, At { guide: &guide, params: &params, step, loss }).unwrap();
+            engine.step(&model, At { guide: guide.as_ref(), params: &params, step, loss }).unwrap();
         (elbo, gradient.to_vec())
     });
     (steps.collect(), engine.workers[0].together.is_some())

@@ -2,7 +2,7 @@
 
 use super::Elbo;
 use crate::error::{Error, Result};
-use crate::guide::Guide;
+use crate::guide::{BoundGuide, DrawContext, Stratum};
 use crate::layout::Layout;
 use crate::model::Model;
 use crate::scope::{Batcher, Estimator, Mode, Run, Total, run};
@@ -46,7 +46,7 @@ pub(super) struct Worker<T: Scalar> {
 /// wanted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct At<'a, T: Scalar> {
-    pub(crate) guide: &'a dyn Guide<T>,
+    pub(crate) guide: &'a dyn BoundGuide<T>,
     pub(crate) params: &'a Params<T>,
     pub(crate) step: usize,
     pub(crate) loss: Loss,
@@ -152,8 +152,14 @@ impl<T: Scalar> Worker<T> {
             together: self.together.as_ref(),
             prefix: &mut self.prefix,
         };
-        let joint = guide.joint(&self.tape, params, key.split().1);
-        let mode = Mode::Elbo { guide, params, joint, draws };
+        let stratum = Stratum { first: self.draws.start, count: self.draws.len(), total: draws };
+        let draw = guide.draw(DrawContext {
+            tape: &self.tape,
+            params,
+            key: key.split().1,
+            stratum: Some(stratum),
+        })?;
+        let mode = Mode::Elbo { params, draw, draws };
         let out = run(model, &self.tape, &mut self.layout, mode, how)?;
         if out.priors_moved {
             self.together = None;

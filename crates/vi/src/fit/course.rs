@@ -2,28 +2,74 @@
 
 use super::Fit;
 use super::run::State;
-use super::sampled::Sampled;
-use super::solved::Solved;
 use crate::corrected::Corrected;
 use crate::elbo::Engine;
 use crate::error::Result;
-use crate::guide::Guide;
+use crate::guide::{BoundGuide, Direct};
 use crate::guides::FullRank;
-use crate::ladder::{CHAINS, Stands};
-use crate::layout::Layout;
+use crate::ladder::Stands;
+use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
 use crate::observer::{Observer, StepInfo};
 use crate::optim::OptimizerState;
-use crate::report::{Method, Report, Stopped};
+use crate::report::{Method, Narrowed, Report, Stopped};
 use crate::scope::{Minibatches, discover_start};
 use crate::stopping_rule::StoppingRule;
+use crate::verdict::Verdict;
 use probity_autodiff::{Key, Params, Scalar};
+use probity_distributions::KlMethod;
+use std::sync::Arc;
 use std::time::Instant;
+
+/// What a method of inference leaves: every one ends with this, whether it took steps or none.
+pub(super) struct Output {
+    pub(super) method: Method,
+    /// Steps that were taken; of chains, draws.
+    pub(super) steps: usize,
+    pub(super) stopped: Stopped,
+    /// Draws of a step; of a solution, those of the last round; the number of chains.
+    pub(super) draws: usize,
+    pub(super) gradients: usize,
+    pub(super) verdict: Option<Verdict>,
+    pub(super) corrected: Option<Corrected>,
+    pub(super) k_hat: Option<f64>,
+    /// The sites that the draws were found for in standardised numbers.
+    pub(super) non_centred: Vec<usize>,
+    pub(super) movement: Option<f64>,
+    pub(super) narrowed: Option<Narrowed>,
+    /// How divergences were computed, if not as the engine of steps did it.
+    pub(super) kl: Option<KlMethod>,
+}
+
+impl Output {
+    /// Without a verdict or draws of its own.
+    pub(super) fn new(
+        method: Method,
+        (steps, stopped): (usize, Stopped),
+        draws: usize,
+        gradients: usize,
+    ) -> Self {
+        Self {
+            method,
+            steps,
+            stopped,
+            draws,
+            gradients,
+            verdict: None,
+            corrected: None,
+            k_hat: None,
+            non_centred: Vec::new(),
+            movement: None,
+            narrowed: None,
+            kl: None,
+        }
+    }
+}
 
 /// All of a fit but its model.
 pub(super) struct Fitted<T: Scalar> {
     pub(super) layout: Layout,
-    pub(super) guide: Box<dyn Guide<T>>,
+    pub(super) guide: Box<dyn BoundGuide<T>>,
     pub(super) params: Params<T>,
     pub(super) corrected: Option<Corrected>,
     /// By how many draws the guide is to be checked.
@@ -46,10 +92,10 @@ probity_autodiff::precompiled! {
         let found = discover_start(model, key.fold_in_str("first run"), key.fold_in_str("start"))?;
         let whole = fit.check_minibatch(found.plates)?;
         if !fit.chosen && fit.could_solve(&found.layout) {
-            fit.guide = Box::new(FullRank::new());
+            fit.guide = Arc::new(FullRank::new());
         }
-        let params = fit.start(&found.layout, key)?;
-        let multipliers = fit.multipliers(&params);
+        let (guide, params) = fit.start(&found.layout, key)?;
+        let multipliers = fit.multipliers(guide.as_ref(), &params);
         let expected = fit.steps.unwrap_or(StoppingRule::MOST) / fit.history_every + 1;
         let minibatches = fit.minibatch.map(|size| Minibatches { size, shuffled: fit.shuffle });
         let mut state = State {
@@ -58,70 +104,60 @@ probity_autodiff::precompiled! {
             engine: Engine::new(&found, fit.draws, minibatches, fit.estimator, key.fold_in_str("fit")),
             history: Vec::with_capacity(expected.min(1 << 20)),
             optimizer_state: OptimizerState::new(fit.optimizer.as_ref(), params.len()),
+            guide,
             params,
         };
-        let covariance = fit.solves_for(&found.layout);
-        let solved = match covariance {
-            Some(c) => fit.solved(model, &found, &mut state, observers, c, key)?,
-            None => None,
+        let found_directly = match state.guide.direct() {
+            Some(Direct::BestGaussian(covariance)) if fit.could_solve(&found.layout) => {
+                fit.solved(model, &found, &mut state, observers, covariance, key)?
+            }
+            Some(Direct::Mode) if fit.could_climb(&found.layout) => {
+                Some(fit.climbed(model, &found, &mut state, false, key)?)
+            }
+            Some(Direct::Laplace) => {
+                fit.check_laplace(&found.layout)?;
+                Some(fit.climbed(model, &found, &mut state, true, key)?)
+            }
+            _ if fit.could_sample(&found) => fit.sampled(model, &found, &mut state, key)?,
+            _ => None,
         };
-        let sampled = if fit.could_sample(&found) { fit.sampled(model, &found, &mut state, key)? } else { None };
-        // What was tried in vain has had its part of the time.
-        fit.time_limit = fit.time_limit.map(|limit| limit.saturating_sub(start.elapsed()));
-        let taken = match (&solved, &sampled) {
-            (Some(solved), _) => Ok((solved.outcome.iterations, solved.stopped)),
-            (None, Some(sampled)) => Ok((sampled.corrected.len(), Stopped::AllSteps)),
-            (None, None) => fit.steps_taken(model, &mut state, observers),
+        let taken = match found_directly {
+            Some(output) => Ok(output),
+            None => {
+                // What was tried in vain has had its part of the time.
+                fit.time_limit = fit.time_limit.map(|limit| limit.saturating_sub(start.elapsed()));
+                fit.steps_taken(model, &mut state, observers)
+            }
         };
         observers.iter_mut().for_each(|o| o.done());
-        let (steps, stopped) = taken?;
+        let output = taken?;
         let mut layout = state.engine.layout().clone();
-        if let Some(solved) = &solved {
-            solved.note_methods(&mut layout);
+        if let Some(kl) = output.kl {
+            layout.sites.iter_mut().filter(|s| s.kind == SiteKind::Latent).for_each(|s| s.kl = Some(kl));
         }
         let drawn = layout.sites.iter().filter(|s| s.weights_drawn);
         let (redrawn, redrawn_for) = state.engine.redrawn();
-        let gradients = match (&solved, &sampled) {
-            (Some(solved), _) => solved.gradients,
-            (None, Some(sampled)) => sampled.gradients,
-            (None, None) => steps * fit.draws,
-        };
-        let checks = match (&solved, &sampled) {
-            // Whoever ended the fit does not wait for a check.
-            (None, None) if !matches!(stopped, Stopped::ByObserver | Stopped::TimeLimit) => {
-                fit.draws_to_check(&found, gradients)
-            }
+        // Whoever ended the fit does not wait for a check.
+        let ended = matches!(output.stopped, Stopped::ByObserver | Stopped::TimeLimit);
+        let checks = match &output.verdict {
+            None if !ended => fit.draws_to_check(&found, output.gradients),
             _ => None,
         };
-        let (method, draws) = match (&solved, &sampled) {
-            (Some(solved), _) => (Method::Solved, solved.outcome.draws),
-            (None, Some(_)) => (Method::Sampled, CHAINS),
-            (None, None) => (Method::Stochastic, fit.draws),
-        };
-        let non_centred = match (&solved, &sampled) {
-            (Some(Solved { non_centred, .. }), _) | (None, Some(Sampled { non_centred, .. })) => {
-                non_centred.iter().map(|index| layout.sites[*index].name.clone()).collect()
-            }
-            (None, None) => Vec::new(),
-        };
-        let (verdict, corrected) = match (&solved, sampled) {
-            (Some(solved), _) => (Some(solved.verdict.clone()), solved.corrected.clone()),
-            (None, Some(sampled)) => (Some(sampled.verdict), Some(sampled.corrected)),
-            (None, None) => (None, None),
-        };
+        let names = output.non_centred.iter().map(|index| layout.sites[*index].name.clone()).collect();
         let report = Report {
-            verdict,
-            k_hat: solved.as_ref().map(|s| s.k_hat),
-            non_centred,
-            stands: corrected.as_ref().map_or(Stands::Guide, |c| c.stands),
-            guide: fit.guide.name().into(),
-            method,
-            steps,
-            stopped,
-            movement: solved.as_ref().map(|s| s.outcome.moved.0.max(s.outcome.moved.1)),
-            narrowed: solved.as_ref().and_then(|s| s.narrowed(&layout)),
-            draws,
-            gradients,
+            verdict: output.verdict,
+            k_hat: output.k_hat,
+            non_centred: names,
+            stands: output.corrected.as_ref().map_or(Stands::Guide, |c| c.stands),
+            guide: fit.guide.name(),
+            method: output.method,
+            steps: output.steps,
+            stopped: output.stopped,
+            movement: output.movement,
+            narrowed: output.narrowed,
+            draws: output.draws,
+            gradients: output.gradients,
+            point: !state.guide.has_density(),
             seed: fit.seed,
             minibatch: fit.minibatch.filter(|_| !whole),
             shuffled: fit.shuffle,
@@ -136,9 +172,9 @@ probity_autodiff::precompiled! {
         };
         Ok(Fitted {
             layout,
-            guide: fit.guide,
+            guide: state.guide,
             params: state.params,
-            corrected,
+            corrected: output.corrected,
             checks,
             history: state.history,
             report,

@@ -1,6 +1,7 @@
 //! Fitting a posterior to a model: the settings, and where they lead.
 
 mod check;
+mod climbed;
 mod course;
 mod parameterisations;
 mod run;
@@ -23,6 +24,7 @@ use crate::posterior::Posterior;
 use crate::scope::Estimator;
 use course::{Fitted, fitted};
 use probity_autodiff::{Params, Scalar};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Fits a posterior, without settings, and says whether to believe it.
@@ -69,7 +71,7 @@ pub struct Fit<T: Scalar = f64> {
     steps: Option<usize>,
     draws: usize,
     seed: u64,
-    guide: Box<dyn Guide<T>>,
+    guide: Arc<dyn Guide<T>>,
     /// Whether the guide was chosen by the user.
     chosen: bool,
     /// The most gradients before chains are no longer made longer.
@@ -103,7 +105,7 @@ impl<T: Scalar> Default for Fit<T> {
             steps: None,
             draws: 8,
             seed: 0,
-            guide: Box::new(MeanField::new()),
+            guide: Arc::new(MeanField::new()),
             chosen: false,
             budget: Ladder::BUDGET,
             optimizer: Box::new(Adam::new(0.05)),
@@ -159,7 +161,7 @@ impl<T: Scalar> Fit<T> {
     /// verdict says how far they are off. Default: a [full-rank Gaussian](crate::FullRank) whose
     /// draws are corrected, where the fit solves for it, and else a [`MeanField`].
     pub fn guide(mut self, guide: impl Guide<T> + 'static) -> Self {
-        self.guide = Box::new(guide);
+        self.guide = Arc::new(guide);
         self.chosen = true;
         self
     }
@@ -325,7 +327,9 @@ impl<T: Scalar> Fit<T> {
         if let Some(draws) = checks {
             posterior.set_verdict(posterior.check_by_drift(draws)?);
         }
-        posterior.estimate_elbo(elbo_draws)?;
+        if !posterior.report().point {
+            posterior.estimate_elbo(elbo_draws)?;
+        }
         Ok(posterior)
     }
 }

@@ -1,13 +1,15 @@
 //! The steps of a fit.
 
 use super::Fit;
+use super::course::Output;
 use crate::elbo::{At, Engine, Loss};
 use crate::error::{Error, Result};
+use crate::guide::{BoundGuide, Segments};
 use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
 use crate::observer::{Observer, StepInfo};
 use crate::optim::{OptimizerState, Rule, clip_norm};
-use crate::report::Stopped;
+use crate::report::{Method, Stopped};
 use crate::stopping_rule::StoppingRule;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Params, Scalar};
@@ -15,10 +17,11 @@ use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
 impl<T: Scalar> Fit<T> {
-    /// The guide's parameters and the model's own, at their start.
-    pub(super) fn start(&mut self, layout: &Layout, key: Key) -> Result<Params<T>> {
+    /// The guide, with its parameters and the model's own at their start.
+    pub(super) fn start(&self, layout: &Layout, key: Key) -> Result<(Box<dyn BoundGuide<T>>, Params<T>)> {
         let mut params = Params::new();
-        self.guide.init(layout, &mut params, key.fold_in_str("start"))?;
+        let mut segments = Segments::of_a_fit(&mut params, key.fold_in_str("start"));
+        let guide = self.guide.bind(layout, &mut segments)?;
         for (i, site) in layout.sites().iter().enumerate().filter(|(_, s)| s.kind == SiteKind::Param) {
             // The guide's names end in ".loc" and the like, and so may a parameter's.
             if params.find(&site.name).is_some() {
@@ -36,12 +39,16 @@ impl<T: Scalar> Fit<T> {
         if let Some(start) = &self.start {
             start_from(&mut params, start)?;
         }
-        Ok(params)
+        Ok((guide, params))
     }
 
     /// The rate multiplier of every range of parameters.
-    pub(super) fn multipliers(&self, params: &Params<T>) -> Vec<(Range<usize>, f64)> {
-        let scales = self.guide.scale_params();
+    pub(super) fn multipliers(
+        &self,
+        guide: &dyn BoundGuide<T>,
+        params: &Params<T>,
+    ) -> Vec<(Range<usize>, f64)> {
+        let scales = guide.scale_params();
         let mut rates: Vec<(Range<usize>, f64)> = Vec::new();
         for (i, segment) in params.segments().iter().enumerate() {
             let is_scale = scales.iter().any(|s| s.index() == i);
@@ -59,9 +66,24 @@ impl<T: Scalar> Fit<T> {
         model: &(dyn Model<T> + Sync),
         state: &mut State<T>,
         observers: &mut [&mut dyn Observer],
-    ) -> Result<(usize, Stopped)> {
+    ) -> Result<Output> {
         let deadline = self.time_limit.map(|limit| Instant::now() + limit);
-        let Some(steps) = self.steps else { return self.automatic(model, state, observers, deadline) };
+        let (steps, stopped) = match self.steps {
+            Some(steps) => self.counted(steps, model, state, observers, deadline)?,
+            None => self.automatic(model, state, observers, deadline)?,
+        };
+        Ok(Output::new(Method::Stochastic, (steps, stopped), self.draws, steps * self.draws))
+    }
+
+    /// So many steps.
+    fn counted(
+        &mut self,
+        steps: usize,
+        model: &(dyn Model<T> + Sync),
+        state: &mut State<T>,
+        observers: &mut [&mut dyn Observer],
+        deadline: Option<Instant>,
+    ) -> Result<(usize, Stopped)> {
         let averaged = ((steps as f64 * self.average).ceil() as usize).min(steps);
         let mut average = Average::new(if averaged > 0 { state.params.len() } else { 0 });
         let (mut taken, mut stopped) = (steps, Stopped::AllSteps);
@@ -135,9 +157,9 @@ impl<T: Scalar> Fit<T> {
         for ((_, now), (_, multiplier)) in state.rates.iter_mut().zip(&state.multipliers) {
             *now = rate * multiplier;
         }
-        let State { engine, params, optimizer_state, rates, .. } = state;
+        let State { guide, engine, params, optimizer_state, rates, .. } = state;
         let loss = Loss { kl_weight, scale: self.loss_scale };
-        let at = At { guide: self.guide.as_ref(), params, step, loss };
+        let at = At { guide: guide.as_ref(), params, step, loss };
         let (elbo, gradient_norm, changed) =
             if engine.one_draw() && self.clip.is_none() && params.len() >= MANY {
                 // Nothing more is to be known of the gradient than a part of it at a time.
@@ -157,7 +179,7 @@ impl<T: Scalar> Fit<T> {
             return Err(engine.explain(model, at));
         }
         if let Some(stopping) = &mut stopping {
-            self.guide.units(params, &mut stopping.units);
+            guide.units(params, &mut stopping.units);
         }
         params.exchange(changed);
         if let Some(stopping) = stopping {
@@ -204,6 +226,7 @@ const MANY: usize = 1 << 12;
 
 /// What changes during a fit.
 pub(super) struct State<T: Scalar> {
+    pub(super) guide: Box<dyn BoundGuide<T>>,
     pub(super) engine: Engine<T>,
     pub(super) params: Params<T>,
     /// The optimiser's.

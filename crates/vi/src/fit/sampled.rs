@@ -1,30 +1,22 @@
 //! A fit of many coordinates by chains.
 
 use super::Fit;
+use super::course::Output;
 use super::parameterisations::{Best, best_of_both, standardised_start};
 use super::run::State;
 use super::solved::quantities;
 use crate::corrected::Corrected;
 use crate::error::Result;
-use crate::guide::Guide;
+use crate::guide::Segments;
 use crate::guides::MeanField;
-use crate::ladder::{Evaluator, Ladder, Stands, wide};
+use crate::ladder::{CHAINS, Evaluator, Ladder, Stands, wide};
 use crate::log_joint::LogJoint;
 use crate::model::{ByRef, Model};
+use crate::report::{Method, Stopped};
 use crate::sampled::moments;
 use crate::scope::Discovered;
-use crate::verdict::Verdict;
 use probity_autodiff::{Key, Scalar};
 use std::time::Instant;
-
-/// What chains leave for the report.
-pub(super) struct Sampled {
-    pub(super) verdict: Verdict,
-    pub(super) corrected: Corrected,
-    /// The sites that the draws were found for in standardised numbers.
-    pub(super) non_centred: Vec<usize>,
-    pub(super) gradients: usize,
-}
 
 impl<T: Scalar> Fit<T> {
     /// Runs the chains; the guide becomes the mean field with their means and standard deviations.
@@ -35,7 +27,7 @@ impl<T: Scalar> Fit<T> {
         found: &Discovered,
         state: &mut State<T>,
         key: Key,
-    ) -> Result<Option<Sampled>> {
+    ) -> Result<Option<Output>> {
         let joint = LogJoint::of(ByRef(model), found, key)?;
         let deadline = self.time_limit.map(|limit| Instant::now() + limit);
         let ladder = Ladder::new().budget(self.budget).deadline(deadline);
@@ -51,11 +43,12 @@ impl<T: Scalar> Fit<T> {
         let Some(Best { answer: chained, non_centred, gradients }) = best else { return Ok(None) };
         let (dim, points) = (found.layout.dim(), chained.points);
         let (mean, sd) = moments(&points, dim);
-        let mut guide = MeanField::new();
-        guide.restore(&found.layout, &state.params)?;
-        guide.assign_moments(&mean, &sd, &found.layout, &mut state.params);
-        self.guide = Box::new(guide);
+        let guide = MeanField::new().bound(&found.layout, &mut Segments::of_saved(&state.params))?;
+        guide.assign_moments(&mean, &sd, &mut state.params);
         let corrected = Corrected { dim, points, stands: Stands::Chains };
-        Ok(Some(Sampled { verdict: chained.verdict, corrected, non_centred, gradients }))
+        let steps = (corrected.len(), Stopped::AllSteps);
+        let output = Output::new(Method::Sampled, steps, CHAINS, gradients);
+        let (verdict, corrected) = (Some(chained.verdict), Some(corrected));
+        Ok(Some(Output { verdict, corrected, non_centred, ..output }))
     }
 }

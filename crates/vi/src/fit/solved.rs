@@ -1,6 +1,7 @@
 //! A fit that solves for the best Gaussian: all data, fixed draws, Newton steps.
 
 use super::Fit;
+use super::course::Output;
 use super::parameterisations::{Best, best_of_both, standardised_start};
 use super::run::{State, told};
 use crate::corrected::Corrected;
@@ -14,9 +15,8 @@ use crate::layout::{Layout, Site, SiteKind};
 use crate::log_joint::LogJoint;
 use crate::model::{ByRef, Model};
 use crate::observer::{Observer, StepInfo};
-use crate::report::{Narrowed, Stopped};
+use crate::report::{Method, Narrowed, Stopped};
 use crate::scope::{Discovered, Estimator};
-use crate::verdict::Verdict;
 use probity_autodiff::{Key, Scalar};
 use probity_distributions::KlMethod;
 use std::any::TypeId;
@@ -36,13 +36,6 @@ const LARGEST: usize = 1_000_000;
 const GRADIENTS: usize = 400_000;
 
 impl<T: Scalar> Fit<T> {
-    /// Which Gaussians to solve for, if that is what this fit does: it has all data and the true
-    /// objective, nothing was set that only makes sense for steps by stochastic gradients, and the
-    /// numbers are precise and not too many.
-    pub(super) fn solves_for(&self, layout: &Layout) -> Option<Covariance> {
-        self.guide.covariance().filter(|_| self.could_solve(layout))
-    }
-
     /// Whether this fit solves for a Gaussian, if its guide is one.
     pub(super) fn could_solve(&self, layout: &Layout) -> bool {
         (1..=MOST).contains(&layout.dim()) && self.is_exact(layout)
@@ -55,16 +48,20 @@ impl<T: Scalar> Fit<T> {
         wide && !self.chosen && found.size <= LARGEST && self.is_exact(&found.layout)
     }
 
-    /// Whether the fit has all data and the true objective in double precision, nothing was set
-    /// that only makes sense for steps by stochastic gradients, and there are no point parameters.
+    /// As [`has_all_data`](Fit::has_all_data), in double precision.
     fn is_exact(&self, layout: &Layout) -> bool {
+        self.has_all_data(layout) && TypeId::of::<T>() == TypeId::of::<f64>()
+    }
+
+    /// Whether the fit has all data and the true objective, nothing was set that only makes sense
+    /// for steps by stochastic gradients, and there are no point parameters.
+    pub(super) fn has_all_data(&self, layout: &Layout) -> bool {
         let stochastic = self.stochastic || self.steps.is_some() || self.minibatch.is_some();
         let true_objective = self.kl_weight == KlWeight::Full && self.estimator == Estimator::WeightSpace;
-        let precise = TypeId::of::<T>() == TypeId::of::<f64>();
         // A point parameter has no place in the full-rank Gaussian from which the mean field has
         // its metric.
         let points = layout.sites().iter().any(|s| s.kind == SiteKind::Param);
-        !points && !stochastic && true_objective && precise
+        !points && !stochastic && true_objective
     }
 
     /// Solves, and sets the guide. None if the density is not finite near the start.
@@ -76,7 +73,7 @@ impl<T: Scalar> Fit<T> {
         observers: &mut [&mut dyn Observer],
         covariance: Covariance,
         key: Key,
-    ) -> Result<Option<Solved>> {
+    ) -> Result<Option<Output>> {
         let moments = found.layout.start_moments(key.fold_in_str("start"))?;
         let start = Gaussian::diagonal(&moments.0, &moments.1);
         let joint = LogJoint::of(ByRef(model), found, key)?;
@@ -104,7 +101,7 @@ impl<T: Scalar> Fit<T> {
         };
         let outcome = solve_from(&mut evaluator, &start, settings, key.fold_in_str("solve"), &mut watch)?;
         let Some(outcome) = outcome else { return Ok(None) };
-        self.guide.assign(&outcome.gaussian, &found.layout, &mut state.params);
+        state.guide.assign(&outcome.gaussian, &mut state.params);
         let stopped = match &outcome {
             Outcome { at_rest: true, .. } => Stopped::Stationary,
             _ if ended => Stopped::ByObserver,
@@ -133,59 +130,36 @@ impl<T: Scalar> Fit<T> {
         let best = best_of_both(&joint, found, &ladder, climb, |answer| answer.verdict.grade())?;
         let Some(Best { answer, non_centred, gradients }) = best else { return Ok(None) };
         let stopped = if ladder.is_late() && !ended { Stopped::TimeLimit } else { stopped };
-        let (mut verdict, mut corrected) = (answer.verdict.clone(), None);
+        let (steps, draws) = ((outcome.iterations, stopped), outcome.draws);
+        let mut output = Output::new(Method::Solved, steps, draws, solving + gradients);
+        let mut verdict = answer.verdict.clone();
         if self.chosen {
             verdict.check_guide(&outcome.gaussian, &answer);
         } else {
-            corrected =
-                Some(Corrected { dim: found.layout.dim(), points: answer.points, stands: answer.stands });
+            let (dim, points, stands) = (found.layout.dim(), answer.points, answer.stands);
+            output.corrected = Some(Corrected { dim, points, stands });
         }
-        Ok(Some(Solved {
-            outcome,
-            stopped,
-            verdict,
-            corrected,
-            k_hat: answer.k_hat,
-            non_centred,
-            gradients: solving + gradients,
-        }))
+        output.verdict = Some(verdict);
+        output.k_hat = Some(answer.k_hat);
+        output.non_centred = non_centred;
+        output.movement = Some(outcome.moved.0.max(outcome.moved.1));
+        output.narrowed = narrowed(&outcome, state.engine.layout());
+        output.kl = Some(KlMethod::FixedDraws { draws });
+        Ok(Some(output))
     }
 }
 
 /// `ln √(2πe)`, the entropy of a standard normal number.
 const NORMAL_ENTROPY: f64 = 1.418_938_533_204_672_7;
 
-/// What a solution leaves for the report.
-pub(super) struct Solved {
-    pub(super) outcome: Outcome,
-    pub(super) stopped: Stopped,
-    pub(super) verdict: Verdict,
-    pub(super) corrected: Option<Corrected>,
-    pub(super) k_hat: f64,
-    /// The sites that the draws were found for in standardised numbers.
-    pub(super) non_centred: Vec<usize>,
-    /// Gradients in all.
-    pub(super) gradients: usize,
-}
-
-impl Solved {
-    /// The standard deviation of the mean field that is narrowest against the full-rank solution;
-    /// none for a solution of full rank.
-    pub(super) fn narrowed(&self, layout: &Layout) -> Option<Narrowed> {
-        let Outcome { gaussian, full, .. } = &self.outcome;
-        let ratios = gaussian.sd().component_div(&full.sd());
-        let (at, ratio) = ratios.iter().copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1))?;
-        let holds = |site: &&Site| (site.offset..site.offset + site.dim()).contains(&at);
-        let site = layout.latent().find(holds)?;
-        (gaussian != full).then(|| Narrowed { site: site.name.clone(), entry: at - site.offset, ratio })
-    }
-
-    /// Notes in the site table how divergences were computed: as averages over the fixed draws.
-    pub(super) fn note_methods(&self, layout: &mut Layout) {
-        for site in layout.sites.iter_mut().filter(|site| site.kind == SiteKind::Latent) {
-            site.kl = Some(KlMethod::FixedDraws { draws: self.outcome.draws });
-        }
-    }
+/// The standard deviation of the mean field that is narrowest against the full-rank solution; none
+/// for a solution of full rank.
+fn narrowed(Outcome { gaussian, full, .. }: &Outcome, layout: &Layout) -> Option<Narrowed> {
+    let ratios = gaussian.sd().component_div(&full.sd());
+    let (at, ratio) = ratios.iter().copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1))?;
+    let holds = |site: &&Site| (site.offset..site.offset + site.dim()).contains(&at);
+    let site = layout.latent().find(holds)?;
+    (gaussian != full).then(|| Narrowed { site: site.name.clone(), entry: at - site.offset, ratio })
 }
 
 /// The unconstrained numbers of the latent sites, named as the entries in summaries are.

@@ -11,6 +11,7 @@
 //! gradients of a Gaussian).
 
 mod ascent;
+mod curvature;
 mod draws;
 mod full_rank;
 mod mean_field;
@@ -19,13 +20,12 @@ mod solve;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use curvature::{DIFFERENCE, Peak, peak};
 pub(crate) use draws::fixed_draws;
 pub(crate) use solve::{Outcome, Settings, Watch, solve};
 
 use crate::error::Result;
-use crate::layout::Layout;
 use crate::linalg::Dense;
-use probity_autodiff::Key;
 use probity_autodiff::nalgebra::{DMatrix, DVector};
 
 /// Computes log densities and gradients: of points, one after the other, to values and gradients.
@@ -59,15 +59,6 @@ impl Gaussian {
         assert_eq!(mean.len(), sd.len(), "Gaussian: a mean and a standard deviation for every coordinate");
         let factor = DMatrix::from_diagonal(&DVector::from_column_slice(sd));
         Self { mean: DVector::from_column_slice(mean), factor }
-    }
-
-    /// Where guides start: the start of every latent site, in the order of the layout.
-    ///
-    /// # Errors
-    /// If a site's start does not fit its shape.
-    pub(crate) fn start(layout: &Layout, key: Key) -> Result<Self> {
-        let (mean, sd) = layout.start_moments(key)?;
-        Ok(Self::diagonal(&mean, &sd))
     }
 
     /// The number of coordinates, d.

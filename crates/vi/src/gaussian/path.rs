@@ -2,16 +2,15 @@
 //! the highest ELBO.
 
 use super::ascent::{Surface, damping};
+use super::curvature::{DIFFERENCE, Search};
 use super::full_rank::FullRank;
 use super::{Evaluate, Gaussian, fixed_draws};
 use crate::error::Result;
 use probity_autodiff::Key;
-use probity_autodiff::nalgebra::{DMatrix, DVector, SymmetricEigen};
+use probity_autodiff::nalgebra::{DMatrix, SymmetricEigen};
 
 /// The most Newton steps.
 const MOST_STEPS: usize = 100;
-/// The step of the differences, in units of the factor.
-const DIFFERENCE: f64 = 1e-3;
 /// A path ends when the ELBO has stayed so many nats below the best for this many steps: a density
 /// may rise without bound towards points that have no mass around them.
 const BELOW: f64 = 20.0;
@@ -36,7 +35,7 @@ pub(super) fn path(
 ) -> Result<Option<Gaussian>> {
     let d = start.dim();
     let z = fixed_draws(d, 8.max(d), key);
-    let mut search = Search { evaluate };
+    let mut search = Search { evaluate, difference: DIFFERENCE };
     let mut best = None;
     let Some(mut here) = search.here(&start.mean)? else { return Ok(None) };
     let mut scale = start.sd();
@@ -98,71 +97,4 @@ pub(super) fn path(
         bend = search.scaled_hessian(&here, &mut scale)?;
     }
     Ok(best.or_else(|| Some(start.clone())))
-}
-
-struct Search<'a, 'b> {
-    evaluate: &'a mut Evaluate<'b>,
-}
-
-/// A point with its log density and gradient.
-struct Here {
-    u: DVector<f64>,
-    value: f64,
-    gradient: DVector<f64>,
-}
-
-impl Search<'_, '_> {
-    fn here(&mut self, u: &DVector<f64>) -> Result<Option<Here>> {
-        let (mut value, mut gradient) = ([0.0], DVector::zeros(u.len()));
-        (self.evaluate)(u.as_slice(), &mut value, gradient.as_mut_slice())?;
-        let finite = value[0].is_finite() && gradient.iter().all(|g| g.is_finite());
-        Ok(finite.then(|| Here { u: u.clone(), value: value[0], gradient }))
-    }
-
-    /// The negative Hessian in the coordinates `(u - mean) / scale`, by central differences. The
-    /// scales become those of the curvature along each coordinate. Where they change by much, the
-    /// differences are taken again with the new ones.
-    fn scaled_hessian(&mut self, here: &Here, scale: &mut DVector<f64>) -> Result<Option<DMatrix<f64>>> {
-        const PASSES: usize = 6;
-        for pass in 0..PASSES {
-            let Some(hessian) = self.hessian(here, scale)? else {
-                // The density may end near here: smaller differences.
-                *scale *= 0.01;
-                continue;
-            };
-            let wanted = hessian.diagonal().map(|h| {
-                let h = h.abs();
-                if h > 0.0 && h.is_finite() { 1.0 / h.sqrt() } else { 1e3 }
-            });
-            let far = wanted.iter().any(|s| !(1e-2..1e2).contains(s));
-            let step = wanted.map(|s| s.clamp(1e-6, 1e6));
-            scale.component_mul_assign(&step);
-            if !far || pass + 1 == PASSES {
-                // In the new scales.
-                let d = step.len();
-                return Ok(Some(DMatrix::from_fn(d, d, |i, j| hessian[(i, j)] * step[i] * step[j])));
-            }
-        }
-        Ok(None)
-    }
-
-    fn hessian(&mut self, here: &Here, scale: &DVector<f64>) -> Result<Option<DMatrix<f64>>> {
-        let d = scale.len();
-        let mut u = DMatrix::from_fn(d, 2 * d, |i, _| here.u[i]);
-        // What the difference is after rounding.
-        let mut width = DVector::zeros(d);
-        for j in 0..d {
-            let h = DIFFERENCE * scale[j];
-            u[(j, 2 * j)] += h;
-            u[(j, 2 * j + 1)] -= h;
-            width[j] = (u[(j, 2 * j)] - u[(j, 2 * j + 1)]) / scale[j];
-        }
-        let (mut values, mut gradients) = (vec![0.0; 2 * d], DMatrix::zeros(d, 2 * d));
-        (self.evaluate)(u.as_slice(), &mut values, gradients.as_mut_slice())?;
-        let half = DMatrix::from_fn(d, d, |i, j| {
-            (gradients[(i, 2 * j + 1)] - gradients[(i, 2 * j)]) / width[j] * scale[i]
-        });
-        let hessian = (&half + half.transpose()) / 2.0;
-        Ok(hessian.iter().all(|x| x.is_finite()).then_some(hessian))
-    }
 }

@@ -1,27 +1,24 @@
 //! Full rank: one Gaussian for all unconstrained numbers, with any covariance.
 
-use crate::error::{Error, Result};
+use super::standard_log_q;
+use crate::error::Result;
 use crate::gaussian::{Covariance, Gaussian};
-use crate::guide::{Guide, Joint, ScaleForm};
+use crate::guide::{BoundGuide, Direct, Draw, DrawContext, Guide, ScaleForm, Segments};
 use crate::layout::Layout;
-use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Adjoints, Inputs, Key, Op, ParamId, Params, Real, Scalar, Tape};
+use crate::linalg::{self, Dense};
+use probity_autodiff::{Adjoints, Inputs, Op, ParamId, Params, Scalar, Tape, Var};
+use serde::{Deserialize, Serialize};
 
 /// `q(u) = N(u; loc, L Lᵀ)` with L lower triangular: its diagonal is `softplus(rho)`, what stands
 /// below it is free.
 ///
 /// It shows every correlation, and so finds standard deviations that a mean field cannot. Its
 /// parameters are `d (d + 3) / 2` numbers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct FullRank {
     form: ScaleForm,
-    /// Locations, parameters of the diagonal, and what stands below it, row by row.
-    ids: Option<[ParamId; 3]>,
 }
-
-const NAMES: [&str; 3] = ["full_rank.loc", "full_rank.rho", "full_rank.lower"];
-/// `ln √(2πe)`, the entropy of a standard normal number.
-const NORMAL_ENTROPY: f64 = 1.418_938_533_204_672_7;
 
 impl FullRank {
     /// Uncorrelated at the start.
@@ -31,84 +28,128 @@ impl FullRank {
 }
 
 impl<T: Scalar> Guide<T> for FullRank {
-    fn name(&self) -> &'static str {
-        "full-rank Gaussian"
+    fn name(&self) -> String {
+        "full-rank Gaussian".into()
     }
 
-    fn init(&mut self, layout: &Layout, params: &mut Params<T>, key: Key) -> Result {
-        let start = Gaussian::start(layout, key)?;
-        let d = start.dim();
-        let zeros = |n: usize| DMatrix::from_element(n, 1, T::from_f64(0.0));
-        let sizes = [d, d, d * d.saturating_sub(1) / 2];
-        let mut add = |i: usize| params.add(NAMES[i], &zeros(sizes[i]));
-        self.ids = Some([add(0), add(1), add(2)]);
-        self.assign(&start, layout, params);
-        Ok(())
+    fn bind(&self, layout: &Layout, segments: &mut Segments<'_, T>) -> Result<Box<dyn BoundGuide<T>>> {
+        let direct = Direct::BestGaussian(Covariance::Full);
+        Ok(Box::new(BoundFullRank::new("full_rank", self.form, direct, layout, segments)?))
+    }
+}
+
+/// A Gaussian by the lower triangular factor of its covariance.
+#[derive(Debug)]
+pub(super) struct BoundFullRank {
+    form: ScaleForm,
+    dim: usize,
+    loc: ParamId,
+    rho: ParamId,
+    /// What stands below the diagonal, row by row.
+    lower: ParamId,
+    direct: Direct,
+}
+
+impl BoundFullRank {
+    pub(super) fn new<T: Scalar>(
+        name: &str,
+        form: ScaleForm,
+        direct: Direct,
+        layout: &Layout,
+        segments: &mut Segments<'_, T>,
+    ) -> Result<Self> {
+        let (start, dim) = (segments.start(), layout.dim());
+        let loc = segments.add(format!("{name}.loc"), (dim, 1), || start.means(layout))?;
+        let rho = || start.sds(layout).into_iter().map(|sd| form.rho(sd)).collect();
+        let rho = segments.add(format!("{name}.rho"), (dim, 1), || Ok(rho()))?;
+        let lower = segments.fill(format!("{name}.lower"), dim * dim.saturating_sub(1) / 2, 0.0)?;
+        Ok(Self { form, dim, loc, rho, lower, direct })
     }
 
-    fn restore(&mut self, layout: &Layout, params: &Params<T>) -> Result {
-        let d = layout.dim();
-        let sizes = [d, d, d * d.saturating_sub(1) / 2];
-        let find = |i: usize| {
-            let id = params.find(NAMES[i]).filter(|id| params.segment(*id).range().len() == sizes[i]);
-            id.ok_or_else(|| Error::Setting {
-                setting: "params",
-                problem: format!("there is no segment {:?} of {} numbers", NAMES[i], sizes[i]),
-            })
-        };
-        self.ids = Some([find(0)?, find(1)?, find(2)?]);
-        Ok(())
+    /// Means, diagonal and what stands below it, row by row.
+    fn numbers<T: Scalar>(&self, params: &Params<T>) -> [Vec<f64>; 3] {
+        let read = |id| params.get(id).iter().map(|x| x.to_f64()).collect::<Vec<_>>();
+        let scale = read(self.rho).into_iter().map(|rho| self.form.scale_and_unit(rho).0).collect();
+        [read(self.loc), scale, read(self.lower)]
+    }
+}
+
+impl<T: Scalar> BoundGuide<T> for BoundFullRank {
+    fn draw<'t>(&'t self, at: DrawContext<'t, T>) -> Result<Draw<'t, T>> {
+        let [loc, rho, lower] = [self.loc, self.rho, self.lower].map(|id| at.tape.param(at.params, id));
+        let scale = self.form.scale(rho);
+        let z = at.standard_normal(self.dim, at.key);
+        let u = loc + scale * z + at.tape.record(StrictlyLower, &[lower, z], self.dim, 1);
+        Ok(Draw::joint(u, standard_log_q(z, scale)))
     }
 
-    fn joint<'t>(&self, tape: &'t Tape<T>, params: &Params<T>, key: Key) -> Option<Joint<'t, T>> {
-        let [loc, rho, lower] = self.ids?.map(|id| tape.param(params, id));
-        let (scale, d) = (self.form.scale(rho), loc.shape().0);
-        let zero = tape.constant_with(d, 1, |z| z.fill(T::from_f64(0.0)));
-        let one = tape.constant_with(d, 1, |z| z.fill(T::from_f64(1.0)));
-        let z = tape.scaled_noise(zero, one, key);
-        let u = loc + scale * z + tape.record(StrictlyLower, &[lower, z], d, 1);
-        let entropy = scale.ln().sum() + d as f64 * NORMAL_ENTROPY;
-        Some(Joint { u, entropy })
+    fn log_prob<'t>(
+        &'t self,
+        tape: &'t Tape<T>,
+        params: &'t Params<T>,
+        u: Var<'t, T>,
+    ) -> Result<Option<Var<'t, T>>> {
+        let [loc, rho, lower] = [self.loc, self.rho, self.lower].map(|id| tape.param(params, id));
+        let (scale, d) = (self.form.scale(rho), self.dim);
+        let identity = tape.constant_with(d, d, |x| {
+            x.iter_mut()
+                .enumerate()
+                .for_each(|(i, x)| *x = T::from_f64(f64::from(u8::from(i % (d + 1) == 0))));
+        });
+        let mut factor = identity * scale;
+        if d > 1 {
+            factor = factor + lower.unpack_lower(d, true);
+        }
+        Ok(Some(standard_log_q(factor.solve_lower(u - loc), scale)))
     }
 
-    fn covariance(&self) -> Option<Covariance> {
-        Some(Covariance::Full)
+    fn direct(&self) -> Option<Direct> {
+        Some(self.direct)
     }
 
-    fn assign(&self, gaussian: &Gaussian, _: &Layout, params: &mut Params<T>) {
-        let Some(ids) = self.ids else { return };
+    fn assign(&self, gaussian: &Gaussian, params: &mut Params<T>) {
         // factor factorᵀ = (QR)ᵀ(QR) = Rᵀ R, of the transposed factor.
         let r = gaussian.factor.transpose().qr().r();
-        let d = gaussian.dim();
-        let [loc, rho, lower] = ids.map(|id| params.segment(id).range());
+        let [loc, rho, lower] = [self.loc, self.rho, self.lower].map(|id| params.segment(id).range());
         let x = params.as_mut_slice();
-        for i in 0..d {
+        for i in 0..self.dim {
             let sign = if r[(i, i)] < 0.0 { -1.0 } else { 1.0 };
             x[loc.start + i] = T::from_f64(gaussian.mean[i]);
             x[rho.start + i] = T::from_f64(self.form.rho(r[(i, i)] * sign));
-            for k in i + 1..d {
+            for k in i + 1..self.dim {
                 x[lower.start + k * (k - 1) / 2 + i] = T::from_f64(r[(i, k)] * sign);
             }
         }
     }
 
+    fn gaussian(&self, params: &Params<T>) -> Option<(Vec<f64>, linalg::Covariance)> {
+        let ([mean, scale, below], d) = (self.numbers(params), self.dim);
+        let mut lower = vec![0.0; d * d];
+        for i in 0..d {
+            lower[i * (d + 1)] = scale[i];
+            for j in 0..i {
+                lower[i + j * d] = below[i * (i - 1) / 2 + j];
+            }
+        }
+        Some((mean, linalg::Covariance::Dense(Dense::from_lower(d, lower).ok()?)))
+    }
+
     fn units(&self, params: &Params<T>, units: &mut [f64]) {
-        let Some(ids) = self.ids else { return };
-        let [loc, rho, lower] = ids.map(|id| params.segment(id).range());
+        let [loc, rho, lower] = [self.loc, self.rho, self.lower].map(|id| params.segment(id).range());
         let x = params.as_slice();
-        let scale = |i: usize| x[rho.start + i].to_f64();
         for (i, l) in loc.clone().enumerate() {
+            let (scale, unit) = self.form.scale_and_unit(x[rho.start + i].to_f64());
             let row = lower.start + i * i.saturating_sub(1) / 2;
             let below = x[row..row + i].iter().map(|l| l.to_f64().powi(2)).sum::<f64>();
-            let sd = (scale(i).softplus().powi(2) + below).sqrt();
+            let sd = (scale.powi(2) + below).sqrt();
             units[l] = sd;
-            units[rho.start + i] = scale(i).softplus() / scale(i).sigmoid();
+            units[rho.start + i] = unit;
             units[row..row + i].fill(sd);
         }
     }
 
     fn scale_params(&self) -> Vec<ParamId> {
-        self.ids.map_or(Vec::new(), |[_, rho, lower]| vec![rho, lower])
+        vec![self.rho, self.lower]
     }
 }
 

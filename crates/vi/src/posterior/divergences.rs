@@ -2,6 +2,7 @@
 
 use super::fitted::Fitted;
 use crate::error::{Error, Result};
+use crate::guide::Draw;
 use crate::model::Model;
 use crate::scope::{Mode, Run, run};
 use serde::{Deserialize, Serialize};
@@ -38,7 +39,8 @@ probity_autodiff::precompiled! {
     ) -> Result<Vec<SiteDivergence>> {
         let all = fitted.collect(n, fitted.key.fold_in_str("divergences"), |tape, layout, prefix, _, key| {
             tape.bind(fitted.params);
-            let mode = Mode::Elbo { guide: fitted.guide, params: fitted.params, joint: None, draws: n };
+            let draw = Draw { joint: None, ..fitted.draw(tape, key)? };
+            let mode = Mode::Elbo { params: fitted.params, draw, draws: n };
             let mut how = Run::new(key, prefix);
             how.measuring = true;
             Ok(run(model, tape, layout, mode, how)?.measured.unwrap_or_default())

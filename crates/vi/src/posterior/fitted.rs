@@ -4,7 +4,7 @@ use crate::corrected::Corrected;
 use crate::draws::{Draws, SiteDraws};
 use crate::elbo::Elbo;
 use crate::error::{Error, Result};
-use crate::guide::Guide;
+use crate::guide::{BoundGuide, Draw, DrawContext};
 use crate::layout::Layout;
 use crate::model::Model;
 use crate::scope::{Mode, Run, run};
@@ -15,13 +15,28 @@ use rayon::prelude::*;
 #[derive(Clone, Copy)]
 pub(super) struct Fitted<'a, T: Scalar> {
     pub(super) layout: &'a Layout,
-    pub(super) guide: &'a dyn Guide<T>,
+    pub(super) guide: &'a dyn BoundGuide<T>,
     pub(super) params: &'a Params<T>,
     pub(super) corrected: Option<&'a Corrected>,
     pub(super) key: Key,
 }
 
-impl<T: Scalar> Fitted<'_, T> {
+impl<'a, T: Scalar> Fitted<'a, T> {
+    /// A draw of the guide, on a tape to which the parameters are bound.
+    pub(super) fn draw<'t>(&self, tape: &'t Tape<T>, key: Key) -> Result<Draw<'t, T>>
+    where
+        'a: 't,
+    {
+        self.guide.draw(DrawContext::new(tape, self.params, key.split().1))
+    }
+
+    /// Whether all sites are drawn at once, so that every draw has a log density.
+    pub(super) fn draws_jointly(&self) -> Result<bool> {
+        let tape = Tape::new();
+        tape.bind(self.params);
+        Ok(self.draw(&tape, self.key)?.marginals.is_none())
+    }
+
     /// `f` for the keys of `n` draws, on several threads, each with its own tape; the results in
     /// order. A draw at which the arithmetic of the model fails is drawn anew, as in a fit.
     pub(super) fn collect<O: Send>(
@@ -70,11 +85,11 @@ probity_autodiff::precompiled! {
         let key = fitted.key.fold_in_str("draws");
         let all = fitted.collect(n, key, |tape, layout, prefix, i, key| {
             tape.bind(fitted.params);
-            let joint = match fitted.corrected {
-                Some(corrected) => Some(corrected.joint(tape, i)),
-                None => fitted.guide.joint(tape, fitted.params, key.split().1),
+            let draw = match fitted.corrected {
+                Some(corrected) => corrected.draw(tape, i),
+                None => fitted.draw(tape, key)?,
             };
-            let mode = Mode::Predict { guide: fitted.guide, params: fitted.params, joint };
+            let mode = Mode::Predict { params: fitted.params, draw };
             let mut how = Run::new(key, prefix);
             how.collecting = true;
             let out = run(model, tape, layout, mode, how)?;
@@ -111,8 +126,7 @@ probity_autodiff::precompiled! {
         let key = fitted.key.fold_in_str("elbo");
         fitted.collect(n, key, |tape, layout, prefix, _, key| {
             tape.bind(fitted.params);
-            let joint = fitted.guide.joint(tape, fitted.params, key.split().1);
-            let mode = Mode::Elbo { guide: fitted.guide, params: fitted.params, joint, draws: n };
+            let mode = Mode::Elbo { params: fitted.params, draw: fitted.draw(tape, key)?, draws: n };
             let out = run(model, tape, layout, mode, Run::new(key, prefix))?;
             Ok(Elbo { log_likelihood: out.log_likelihood.mean(), kl: out.kl.mean() }.value())
         })

@@ -6,10 +6,11 @@ mod witness;
 
 use crate::comparison::NutsCheck;
 use crate::corrected::Corrected;
+use crate::diagnostics::psis;
 use crate::draws::Draws;
 use crate::elbo::tail_shape;
 use crate::error::{Error, Result};
-use crate::guide::Guide;
+use crate::guide::{BoundGuide, Guide, Segments};
 use crate::ladder::Stands;
 use crate::layout::{FindShaped, Layout, SiteKind};
 use crate::model::Model;
@@ -32,7 +33,7 @@ pub(crate) use witness::gradients_of_a_draw;
 pub struct Posterior<M, T: Scalar = f64> {
     model: M,
     layout: Layout,
-    guide: Box<dyn Guide<T>>,
+    guide: Box<dyn BoundGuide<T>>,
     params: Params<T>,
     corrected: Option<Corrected>,
     history: Vec<StepInfo>,
@@ -44,7 +45,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     pub(crate) fn new(
         model: M,
         layout: Layout,
-        guide: Box<dyn Guide<T>>,
+        guide: Box<dyn BoundGuide<T>>,
         params: Params<T>,
         history: Vec<StepInfo>,
         report: Report,
@@ -65,7 +66,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     pub fn restore(
         model: M,
         layout: Layout,
-        mut guide: impl Guide<T> + 'static,
+        guide: impl Guide<T>,
         params: Params<T>,
         report: Report,
     ) -> Result<Self> {
@@ -81,8 +82,14 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         if let Some(i) = params.as_slice().iter().position(|p| !p.to_f64().is_finite()) {
             return unfit("params", format!("value {i} is {}", params.as_slice()[i].to_f64()));
         }
-        guide.restore(&layout, &params)?;
-        Ok(Self::new(model, layout, Box::new(guide), params, Vec::new(), report, key))
+        let mut segments = Segments::of_saved(&params);
+        let guide = guide.bind(&layout, &mut segments)?;
+        let own = layout.sites.iter().filter(|s| s.kind == SiteKind::Param).count();
+        let (have, used) = (params.segments().len(), segments.count() + own);
+        if have != used {
+            return unfit("params", format!("there are {have} segments, the sites have {used}"));
+        }
+        Ok(Self::new(model, layout, guide, params, Vec::new(), report, key))
     }
 
     pub(crate) fn set_verdict(&mut self, verdict: Verdict) {
@@ -227,6 +234,10 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     pub(crate) fn estimate_elbo(&mut self, n: usize) -> Result {
         if n > 0 {
             let terms = self.elbo_terms(n)?;
+            // Of a joint draw the term of the ELBO is the logarithm of its importance weight.
+            if self.report.k_hat.is_none() && self.fitted().draws_jointly()? {
+                self.report.k_hat = Some(psis(&terms, 1.0).k_hat);
+            }
             self.report.elbo_tail = tail_shape(&terms);
             self.report.elbo = Some(Estimate::of(terms));
         }

@@ -4,16 +4,18 @@ use super::fitted::Fitted;
 use crate::diagnostics::{mean, variance};
 use crate::error::Result;
 use crate::fit::quantities;
-use crate::guide::Marginal;
+use crate::gaussian::{DIFFERENCE, Gaussian, Peak, peak};
+use crate::guide::{Direct, DrawContext};
 use crate::hmc::{Hmc, Moved};
 use crate::ladder::{DEPTH, grade, seed_of};
-use crate::linalg::Covariance;
+use crate::linalg::{Covariance, Factor};
 use crate::log_joint::LogJoint;
 use crate::model::{ByRef, Model};
 use crate::nuts::{MetricKind, Nuts};
 use crate::scope::discover;
-use crate::target::AnyTarget;
+use crate::target::{AnyTarget, Target};
 use crate::verdict::{Verdict, What};
+use probity_autodiff::nalgebra::DVector;
 use probity_autodiff::random::fill_normal;
 use probity_autodiff::{Key, Scalar, Tape};
 
@@ -70,36 +72,26 @@ struct GuideDraws {
 /// `n` draws of the guide.
 fn guide_draws<T: Scalar>(fitted: Fitted<'_, T>, n: usize, key: Key) -> Result<GuideDraws> {
     let d = fitted.layout.dim;
-    let mut tape = Tape::new();
-    tape.bind(fitted.params);
-    let is_joint = fitted.guide.joint(&tape, fitted.params, key).is_some();
-    if !is_joint {
-        let (mut mean, mut sd) = (vec![0.0; d], vec![1.0; d]);
-        for (index, site) in fitted.layout.sites.iter().enumerate() {
-            let Some(Marginal { loc, rho, form }) = fitted.guide.marginal(&tape, fitted.params, index) else {
-                continue;
-            };
-            let to = site.offset..site.offset + site.dim();
-            loc.read(|x| mean[to.clone()].iter_mut().zip(x).for_each(|(m, x)| *m = x.to_f64()));
-            form.scale(rho).read(|x| sd[to].iter_mut().zip(x).for_each(|(s, x)| *s = x.to_f64()));
-        }
+    if let Some((mean, covariance)) = fitted.guide.gaussian(fitted.params) {
         let mut points = vec![0.0; n * d];
         fill_normal(key, 0, &mut points);
         for point in points.chunks_exact_mut(d) {
-            point.iter_mut().zip(mean.iter().zip(&sd)).for_each(|(u, (m, s))| *u = m + s * *u);
+            covariance.unwhiten(point);
+            point.iter_mut().zip(&mean).for_each(|(u, m)| *u += m);
         }
-        let covariance = Covariance::diagonal(&sd.iter().map(|s| s * s).collect::<Vec<_>>())?;
+        let sd = covariance.variances().into_iter().map(f64::sqrt).collect();
         return Ok(GuideDraws { points, mean, sd, covariance });
     }
     // Moments by many more draws, which cost no gradients.
     let all = n.max(20 * d).max(4000);
     let mut points = Vec::with_capacity(all * d);
+    let mut tape = Tape::new();
     for i in 0..all {
         tape.reset();
         tape.bind(fitted.params);
-        if let Some(joint) = fitted.guide.joint(&tape, fitted.params, key.fold_in(i as u64)) {
-            joint.u.read(|u| points.extend(u.iter().map(|u| u.to_f64())));
-        }
+        let at = DrawContext::new(&tape, fitted.params, key.fold_in(i as u64));
+        let joint = fitted.guide.draw(at)?.into_joint(at)?;
+        joint.u.read(|u| points.extend(u.iter().map(|u| u.to_f64())));
     }
     let (mean, sd) = crate::sampled::moments(&points, d);
     let mut products = vec![0.0; d * d];
@@ -177,12 +169,54 @@ probity_autodiff::precompiled! {
         model: &'a (dyn Model<T> + Sync),
         draws: usize,
     ) -> Result<Verdict> {
-        let (guide, moved) = moved(fitted, model, draws)?;
         let mut verdict = Verdict::new(quantities(fitted.layout).into_iter().map(|q| q.name));
+        if !fitted.guide.has_density() {
+            verdict.check(What::Point, 0.0);
+            if let Some(off) = off_the_mean(fitted, model, draws)? {
+                verdict.check_each(What::GuideMean, &off);
+            }
+            return Ok(verdict);
+        }
+        let (guide, moved) = moved(fitted, model, draws)?;
         verdict.check(What::DriftAcceptance, moved.mean_acceptance());
         verdict.check_each(What::Drift, &drifts(&guide, &moved));
         Ok(verdict)
     }
+}
+
+/// How far a mode is from the means that the exact kernel leads to from there, in the metric of the
+/// curvature, in their standard deviations, beyond the error; none where there is no curvature, or
+/// too many numbers.
+fn off_the_mean<T: Scalar>(
+    fitted: Fitted<'_, T>,
+    model: &(dyn Model<T> + Sync),
+    draws: usize,
+) -> Result<Option<Vec<f64>>> {
+    const MOST: usize = 200;
+    let (d, key) = (fitted.layout.dim, fitted.key.fold_in_str("drift"));
+    if d > MOST || fitted.guide.direct() != Some(Direct::Mode) {
+        return Ok(None);
+    }
+    let joint = LogJoint::of(ByRef(model), &discover(model, key)?, key)?.at_params(fitted.params)?;
+    let mut target = AnyTarget::new(joint);
+    let tape = Tape::new();
+    tape.bind(fitted.params);
+    let at = DrawContext::new(&tape, fitted.params, key);
+    let mode = fitted.guide.draw(at)?.into_joint(at)?.u;
+    let mode: Vec<f64> = mode.read(|u| u.iter().map(|u| u.to_f64()).collect());
+    let mut evaluate = |u: &[f64], values: &mut [f64], to: &mut [f64]| target.gradients(u, values, to);
+    let peak = peak(&mode, DVector::from_element(d, 1.0), DIFFERENCE, &mut evaluate)?;
+    let Some(Peak { factor: Ok(factor), .. }) = peak else { return Ok(None) };
+    let gaussian = Gaussian { mean: DVector::from_column_slice(&mode), factor };
+    let metric = Covariance::Dense(gaussian.cholesky()?);
+    let seed = seed_of(key.fold_in_str("kernel"));
+    let moved = kernel(d, 1).seed(seed).transitions(4).run(&target, &mode.repeat(draws), &metric)?;
+    let of = |i: usize| {
+        let after: Vec<f64> = moved.points.iter().skip(i).step_by(d).copied().collect();
+        let (off, sd) = (mean(&after) - mode[i], variance(&after).sqrt());
+        (off.abs() / sd - ERRORS / (draws as f64).sqrt()).max(0.0)
+    };
+    Ok(Some((0..d).map(of).collect()))
 }
 
 /// How far the mean or the standard deviation of every coordinate moved, in standard deviations of

@@ -27,8 +27,8 @@ impl<'t, T: Scalar> Together<'t, T> {
         key: Key,
         sites: &'t Arc<[GaussianSite]>,
     ) -> Option<Self> {
-        let Mode::Elbo { guide, params, .. } = mode else { return None };
-        let q = guide.marginals(tape, params)?;
+        let Mode::Elbo { draw, params, .. } = mode else { return None };
+        let q = draw.marginals?.whole(tape, params)?;
         let draws = match q.form {
             ScaleForm::Softplus => tape.gaussian_sites::<SoftplusScale>(q.loc, q.rho, sites, key),
             ScaleForm::Log => tape.gaussian_sites::<ExpScale>(q.loc, q.rho, sites, key),

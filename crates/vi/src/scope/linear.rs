@@ -107,10 +107,10 @@ impl<'t, T: Scalar> Scope<'t, T> {
         let next = self.cursor;
         // For the weights and for the bias: whether there is no way round drawing them.
         let mut inexact = [false; 2];
-        if let (Mode::Elbo { guide, params, .. }, Estimator::LocalReparameterization) =
+        if let (Mode::Elbo { draw, params, .. }, Estimator::LocalReparameterization) =
             (self.mode, self.estimator)
         {
-            let marginal = |index| guide.marginal(self.tape, params, index).is_some();
+            let marginal = |index| self.marginal(draw, params, index).is_some();
             inexact = [
                 !(marginal(next) && known(&weight.1)),
                 bias.as_ref().is_some_and(|b| !(marginal(next + 1) && known(&b.1))),
@@ -171,10 +171,10 @@ impl<'t, T: Scalar> Scope<'t, T> {
         index: usize,
         prior: &D,
     ) -> Result<(Var<'t, T>, Var<'t, T>)> {
-        let Mode::Elbo { guide, params, .. } = self.mode else {
+        let Mode::Elbo { draw, params, .. } = self.mode else {
             unreachable!("only an ELBO run draws outputs")
         };
-        let Some(q) = guide.marginal(self.tape, params, index) else { unreachable!("asked before") };
+        let Some(q) = self.marginal(draw, params, index) else { unreachable!("asked before") };
         if let Some(prior) = fixed_normal(prior) {
             let (variance, kl) = match q.form {
                 ScaleForm::Softplus => self.tape.gaussian_variance::<SoftplusScale>(q.loc, q.rho, prior),

@@ -44,12 +44,13 @@ use std::sync::Arc;
 pub struct Scope<'t, T: Scalar = f64> {
     tape: &'t Tape<T>,
     mode: Mode<'t, T>,
-    /// Sites found so far (first run), or the sites that must be met again.
-    layout: &'t mut Layout,
+    /// Sites found so far (first run), or the sites that must be met again; of the caller, for the
+    /// time of the run.
+    layout: Layout,
     discovering: bool,
     /// The next site in the order of visits.
     cursor: usize,
-    prefix: &'t mut String,
+    prefix: String,
     /// The key of this run; site number i draws with `key.fold_in(i)`.
     key: Key,
     /// The plate that encloses the sites, if any.

@@ -13,7 +13,7 @@ impl<T: Scalar> Scope<'_, T> {
     /// key ([`Tape::map_noise`](probity_autodiff::Tape::map_noise)), which then differs from draw
     /// to draw, and not as a matrix of constants.
     pub fn random(&self, name: &str) -> Key {
-        self.key.fold_in_str("random").fold_in_str(self.prefix).fold_in_str(name)
+        self.key.fold_in_str("random").fold_in_str(&self.prefix).fold_in_str(name)
     }
 
     /// Whether this run is a prediction or a draw from the prior, and no part of a fit.

@@ -4,11 +4,11 @@ use super::batched_draw::{self, Together};
 use super::start::Moved;
 use super::{Batcher, Estimator, Measured, Scope};
 use crate::error::{Error, Result};
-use crate::guide::{Guide, Joint};
+use crate::guide::Draw;
 use crate::layout::Layout;
 use crate::model::Model;
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{GaussianSite, Key, Params, Scalar, Tape, Var};
+use probity_autodiff::{GaussianSite, Key, ParamId, Params, Scalar, Tape, Var};
 use std::sync::Arc;
 
 /// Where latent variables come from, and what becomes of data.
@@ -23,11 +23,15 @@ pub(crate) enum Mode<'t, T: Scalar> {
     /// the vector has the standardised numbers.
     Point { u: Var<'t, T>, starts: &'t [Option<Arc<DMatrix<T>>>], non_centred: &'t [usize] },
     /// Drawn from the guide; the terms of the ELBO are added up.
-    Elbo { guide: &'t dyn Guide<T>, params: &'t Params<T>, joint: Option<Joint<'t, T>>, draws: usize },
+    Elbo { params: &'t Params<T>, draw: Draw<'t, T>, draws: usize },
+    /// A program that is a guide: drawn from its own distributions with these parameters, or read
+    /// from a flat unconstrained vector of its own sites; the log density of the unconstrained
+    /// numbers is added up as that of a prior, and they are collected.
+    Guide { params: &'t Params<T>, ids: &'t [Option<ParamId>], at: Option<Var<'t, T>> },
     /// Drawn from the prior, data drawn from the likelihood; the log density of these is added up.
     Prior,
     /// Drawn from the guide; data drawn from the likelihood.
-    Predict { guide: &'t dyn Guide<T>, params: &'t Params<T>, joint: Option<Joint<'t, T>> },
+    Predict { params: &'t Params<T>, draw: Draw<'t, T> },
 }
 
 /// The values of named sites in one run.
@@ -105,6 +109,17 @@ pub(crate) struct Outcome<'t, T: Scalar> {
     pub priors_moved: bool,
 }
 
+impl<'t, T: Scalar> Outcome<'t, T> {
+    /// Multiplies the terms of the ELBO by the weight of the draw.
+    fn weigh(&mut self, weight: Var<'t, T>) {
+        for total in [&mut self.log_likelihood, &mut self.kl] {
+            let weighted = total.value() * weight;
+            *total = Total::default();
+            total.add(weighted, 1.0);
+        }
+    }
+}
+
 /// Data by the number of their site, in the place of the model's own.
 pub(crate) type Simulated<T> = Vec<Option<Arc<DMatrix<T>>>>;
 
@@ -117,7 +132,7 @@ pub(crate) struct Plates {
 
 /// How to run a model.
 #[derive(Debug)]
-pub(crate) struct Run<'t, T> {
+pub(crate) struct Run<'a, 't, T> {
     pub key: Key,
     pub batcher: Option<&'t mut Batcher<T>>,
     pub estimator: Estimator,
@@ -128,11 +143,11 @@ pub(crate) struct Run<'t, T> {
     /// What may be drawn together.
     pub together: Option<&'t Arc<[GaussianSite]>>,
     /// Memory for the names of enclosing scopes.
-    pub prefix: &'t mut String,
+    pub prefix: &'a mut String,
 }
 
-impl<'t, T> Run<'t, T> {
-    pub(crate) fn new(key: Key, prefix: &'t mut String) -> Self {
+impl<'a, T> Run<'a, '_, T> {
+    pub(crate) fn new(key: Key, prefix: &'a mut String) -> Self {
         Self {
             key,
             batcher: None,
@@ -151,9 +166,9 @@ probity_autodiff::precompiled! {
     pub(crate) fn run<T>(
         model: &'a dyn Model<T>,
         tape: &'b Tape<T>,
-        layout: &'b mut Layout,
+        layout: &'a mut Layout,
         mode: Mode<'b, T>,
-        run: Run<'b, T>,
+        run: Run<'a, 'b, T>,
     ) -> Result<Outcome<'b, T>> {
         let discovering = layout.sites.is_empty();
         let out = Outcome {
@@ -169,10 +184,10 @@ probity_autodiff::precompiled! {
         let mut scope = Scope {
             tape,
             mode,
-            layout,
+            layout: std::mem::take(layout),
             discovering,
             cursor: 0,
-            prefix: run.prefix,
+            prefix: std::mem::take(run.prefix),
             key: run.key,
             plate: None,
             rows: None,
@@ -188,25 +203,41 @@ probity_autodiff::precompiled! {
         if let Some(together) = &scope.together {
             scope.out.kl.add(together.kl(), 1.0);
         }
-        if let Err(error) = model.run(&mut scope) {
+        let ran = model.run(&mut scope);
+        let ended = scope.ended(ran);
+        (*layout, *run.prefix) = (scope.layout, scope.prefix);
+        ended?;
+        let mut out = scope.out;
+        out.plates = scope.plates;
+        if let Mode::Elbo { draw: Draw { joint: Some(joint), .. }, .. } = mode {
+            out.kl.add(joint.log_q, 1.0);
+            if let Some(weight) = joint.weight {
+                out.weigh(weight);
+            }
+        }
+        Ok(out)
+    }
+}
+
+impl<T: Scalar> Scope<'_, T> {
+    /// What is wrong with a run that has ended.
+    fn ended(&mut self, ran: Result) -> Result {
+        if let Err(error) = ran {
             return Err(match error {
-                Error::NotPositiveDefinite(source) => Error::Numerical { place: scope.place(), source },
+                Error::NotPositiveDefinite(source) => Error::Numerical { place: self.place(), source },
                 error => error,
             });
         }
-        if let Some(fault) = scope.fault.take() {
+        if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
-        if scope.cursor < scope.layout.sites.len() {
-            let site = scope.layout.sites[scope.cursor].name.clone();
-            return Err(Error::ModelChanged { site, problem: "it was not visited in this run".into() });
+        match self.layout.sites.get(self.cursor) {
+            None => Ok(()),
+            Some(site) => {
+                let (site, problem) = (site.name.clone(), "it was not visited in this run".into());
+                Err(Error::ModelChanged { site, problem })
+            }
         }
-        let mut out = scope.out;
-        out.plates = scope.plates;
-        if let Mode::Elbo { joint: Some(joint), .. } = mode {
-            out.kl.add(joint.entropy, -1.0);
-        }
-        Ok(out)
     }
 }
 

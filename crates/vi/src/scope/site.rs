@@ -3,11 +3,11 @@
 use super::batched_draw::{fixed_normal, has_scale};
 use super::{Data, Mode, Scope};
 use crate::error::{Error, Result};
-use crate::guide::{Marginal, ScaleForm};
+use crate::guide::{Draw, Marginal, ScaleForm};
 use crate::layout::{Init, ScaleStart, SiteKind, Start, Transform};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{
-    Arg, ExpScale, Formula, Key, Real, Scalar, ScaleMap, SoftplusScale, Terms, Value, Var, formula,
+    Arg, ExpScale, Formula, Key, Params, Real, Scalar, ScaleMap, SoftplusScale, Terms, Value, Var, formula,
 };
 use probity_distributions::{Distribution, KlMethod, Normal, Sample, Support};
 
@@ -84,26 +84,42 @@ impl<'t, T: Scalar> Scope<'t, T> {
                 self.out.log_prior.add(prior.log_prob_unconstrained(u, Terms::Sum), 1.0);
                 x
             }
-            Mode::Elbo { guide, params, joint, .. } => match self.drawn_before(index, prior) {
+            Mode::Elbo { params, draw, .. } => match self.drawn_before(index, prior) {
                 Some(value) => value,
-                None => match guide.marginal(self.tape, params, index) {
+                None => match self.marginal(draw, params, index) {
                     Some(q) => self.sample_marginal(index, q, prior),
-                    None => self.sample_joint(index, joint.map(|j| j.u), prior)?,
+                    None => self.sample_joint(index, draw.joint.map(|j| j.u), prior)?,
                 },
             },
+            Mode::Guide { at, .. } => return self.drawn_by_guide(index, at, prior),
             Mode::Prior => self.drawn_from_prior(index, prior)?,
-            Mode::Predict { guide, params, joint } => {
-                // Draws that stand for the posterior come before the guide's own.
-                let u = match (joint, guide.marginal(self.tape, params, index)) {
-                    (Some(joint), _) => self.part(joint.u, index),
-                    (None, Some(q)) => self.draw(q, index),
-                    (None, None) => return Err(no_draw(guide.name())),
+            Mode::Predict { params, draw } => {
+                let u = match (self.marginal(draw, params, index), draw.joint) {
+                    (Some(q), _) => self.draw(q, index),
+                    (None, Some(joint)) => self.part(joint.u, index),
+                    (None, None) => return Err(self.no_draw(index)),
                 };
                 prior.support().constrain(u).unwrap_or(u)
             }
         };
         self.collect(index, value);
         Ok(value)
+    }
+
+    /// The Gaussian of a site, if the guide has one.
+    pub(super) fn marginal(
+        &self,
+        draw: Draw<'t, T>,
+        params: &Params<T>,
+        index: usize,
+    ) -> Option<Marginal<'t, T>> {
+        draw.marginals?.site(self.tape, params, index)
+    }
+
+    fn no_draw(&self, index: usize) -> Error {
+        let problem =
+            format!("it has neither a marginal nor a joint draw of site {:?}", self.layout.sites[index].name);
+        Error::Setting { setting: "guide", problem }
     }
 
     /// A draw from the site's Gaussian; adds its divergence from the prior, by the best method
@@ -154,7 +170,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         u: Option<Var<'t, T>>,
         prior: &D,
     ) -> Result<Var<'t, T>> {
-        let Some(u) = u else { return Err(no_draw("this guide")) };
+        let Some(u) = u else { return Err(self.no_draw(index)) };
         let u = self.part(u, index);
         let x = prior.support().constrain(u).unwrap_or(u);
         let kl = -prior.log_prob_unconstrained(u, Terms::Sum);
@@ -185,6 +201,37 @@ impl<'t, T: Scalar> Scope<'t, T> {
     /// The key of a site's noise.
     pub(super) fn noise_key(&self, index: usize) -> Key {
         self.key.fold_in(index as u64)
+    }
+
+    /// A draw of a guide's own, or the value at a point; adds its log density, and collects the
+    /// unconstrained numbers.
+    fn drawn_by_guide<D: Distribution<Var<'t, T>>>(
+        &mut self,
+        index: usize,
+        at: Option<Var<'t, T>>,
+        prior: &D,
+    ) -> Result<Var<'t, T>> {
+        let support = prior.support();
+        let (u, x) = match at {
+            Some(point) => {
+                let u = self.part(point, index);
+                (u, support.constrain(u).unwrap_or(u))
+            }
+            None => {
+                let x = self.drawn_from_prior(index, prior)?;
+                (support.unconstrain(x).unwrap_or(x), x)
+            }
+        };
+        let log_q = prior.log_prob_unconstrained(u, Terms::Sum);
+        if at.is_none() && log_q.requires_grad() && !x.requires_grad() {
+            return Err(Error::NoPathwiseGradient {
+                site: self.layout.sites[index].name.clone(),
+                family: D::NAME,
+            });
+        }
+        self.out.log_prior.add(log_q, 1.0);
+        self.collect(index, u);
+        Ok(x)
     }
 
     /// The site's numbers of the flat unconstrained vector, in the shape that they have.
@@ -226,6 +273,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
             self.check_data(index, D::NAME, &distribution.support(), value)?;
         }
         match self.mode {
+            // A guide with data is told so before it draws.
+            Mode::Guide { .. } => {}
             Mode::Start { .. } | Mode::Predict { .. } => {
                 if self.out.collected.is_some() {
                     let key = self.key.fold_in(index as u64);
@@ -356,6 +405,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         let site = &self.layout.sites[index];
         let u = match self.mode {
             Mode::Start { .. } | Mode::Prior => None,
+            Mode::Guide { params, ids, .. } => ids[index].map(|id| self.tape.param(params, id)),
             Mode::Point { starts, .. } => starts[index].as_ref().map(|start| self.tape.share(start)),
             Mode::Elbo { params: p, .. } | Mode::Predict { params: p, .. } => {
                 p.find(&site.name).map(|id| self.tape.param(p, id))
@@ -403,8 +453,4 @@ pub(super) fn not_of<V: Value>(support: &Support<V>, (rows, cols): (usize, usize
         }
         _ => None,
     }
-}
-
-fn no_draw(guide: &str) -> Error {
-    Error::Setting { setting: "guide", problem: format!("{guide} gives neither a marginal nor a joint draw") }
 }

@@ -39,6 +39,8 @@ pub enum What {
     GuideScale,
     /// The distance of an entry's mean in the guide from the corrected one, in standard deviations.
     GuideMean,
+    /// The share of the posterior's standard deviations that a point shows: none.
+    Point,
     /// The standard error of a predictive mean over chains, in standard deviations of the
     /// prediction.
     PredictedMean,
@@ -159,6 +161,12 @@ impl What {
                 0.4,
                 "the guide has means off by {} standard deviations",
                 "the guide's family cannot show this posterior; leave the guide to the fit",
+            ),
+            What::Point => at_least(
+                0.9,
+                0.7,
+                "the guide is a point, which shows {} of the standard deviations",
+                "a mode says nothing of uncertainty, and is not the mean: take a guide with a spread, such as `Laplace`, or none",
             ),
             What::PredictedMean => at_most(
                 0.15,

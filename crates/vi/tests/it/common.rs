@@ -33,6 +33,11 @@ impl<T: Scalar> Model<T> for EightSchools {
     }
 }
 
+/// A matrix of one row.
+pub fn row(x: &[f64]) -> DMatrix<f64> {
+    DMatrix::from_row_slice(1, x.len(), x)
+}
+
 /// An r × c matrix of standard normal numbers.
 pub fn normals(seed: u64, rows: usize, cols: usize) -> DMatrix<f64> {
     let mut x = vec![0.0; rows * cols];

@@ -12,6 +12,8 @@ mod diagnostics;
 mod errors;
 mod estimators;
 mod fits;
+mod guide_fits;
+mod guides;
 mod large;
 mod linalg;
 mod numbers;

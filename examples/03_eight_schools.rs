@@ -50,10 +50,9 @@ pub fn fit_closure() -> probity::vi::Result<Posterior<impl Model + Sync>> {
 pub fn fit_struct() -> probity::vi::Result<Posterior<EightSchools>> {
     let model = EightSchools { effect: EFFECT.to_vec(), error: ERROR.to_vec() };
     Fit::new()
-        .steps(4000)
+        .steps(Steps::new(4000).schedule(Schedule::Cosine { end: 0.01 }))
         .draws(16)
         .optimizer(Adam::new(0.03))
-        .schedule(Schedule::Cosine { end: 0.01 })
         .seed(7)
         .run(model)
 }

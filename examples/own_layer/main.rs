@@ -40,10 +40,9 @@ pub fn usual() -> Network<Mlp, GaussianHead> {
 /// A fit of so many steps.
 pub fn steps(steps: usize) -> Fit<f32> {
     Fit::default()
-        .steps(steps)
+        .steps(Steps::new(steps).schedule(Schedule::HoldThenCosine { hold: 0.5, end: 0.01 }))
         .draws(4)
         .optimizer(Adam::new(0.02))
-        .schedule(Schedule::HoldThenCosine { hold: 0.5, end: 0.01 })
 }
 
 fn main() -> ExitCode {

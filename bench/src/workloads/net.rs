@@ -6,7 +6,7 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::fill_normal;
 use probity_nn::{Activation, Classification, Mlp, Noise, Regression, WeightInit};
 use probity_vi::optim::Adam;
-use probity_vi::{Estimator, Fit, KlWeight};
+use probity_vi::{Estimator, Fit};
 use serde::Deserialize;
 
 /// What the network is trained for.
@@ -72,7 +72,7 @@ impl Net {
                 let labels = uniform(self.rows, 1, "labels");
                 let labels: Vec<usize> = labels.iter().map(|u| (u * classes as f64) as usize).collect();
                 let net = Classification { net: self.mlp(), classes, standardize: false, residual: false };
-                let fit = self.fit().loss_scale(1.0 / rows).kl_weight(KlWeight::Tempered(KL));
+                let fit = self.fit().loss_scale(1.0 / rows).tempered(KL);
                 net.fit_observed(&x, &labels, fit, &mut [meter])?;
             }
         }

@@ -7,7 +7,7 @@ use crate::noise::Noise;
 use crate::prior::{Prior, PriorFamily, PriorScale};
 use crate::regression::Regression;
 use probity_vi::optim::{Adam, Schedule};
-use probity_vi::{Estimator, Fit, KlWeight};
+use probity_vi::{Estimator, Fit, Steps};
 
 /// Rows up to which a step uses all of them; more are dealt in minibatches of this size.
 const WHOLE: usize = 128;
@@ -69,11 +69,14 @@ impl Regression {
             .draws(1)
             .estimator(Estimator::LocalReparameterization)
             .optimizer(Adam::new(if whole { 0.03 } else { 0.02 }))
-            .schedule(Schedule::HoldThenCosine { hold: 0.5, end: 0.01 })
-            .kl_weight(KlWeight::WarmUp(0.3))
             .scale_rate(2.0);
-        if whole { fit.steps(5000) } else { fit.steps(10_000).minibatch(WHOLE) }
+        if whole { fit.steps(steps(5000)) } else { fit.steps(steps(10_000)).minibatch(WHOLE) }
     }
+}
+
+/// So many steps, at a rate that falls in their second half, with a warm-up of the KL.
+fn steps(count: usize) -> Steps {
+    Steps::new(count).schedule(Schedule::HoldThenCosine { hold: 0.5, end: 0.01 }).warm_up(0.3)
 }
 
 /// ReLU units and priors with unknown scales.
@@ -126,12 +129,10 @@ impl Classification {
     /// ```
     pub fn default_fit(rows: usize) -> Fit<f32> {
         let fit = Fit::<f32>::default()
-            .steps(2000)
+            .steps(steps(2000))
             .draws(1)
             .estimator(Estimator::LocalReparameterization)
             .optimizer(Adam::new(0.03))
-            .schedule(Schedule::HoldThenCosine { hold: 0.5, end: 0.01 })
-            .kl_weight(KlWeight::WarmUp(0.3))
             .scale_rate(2.0);
         if rows <= WHOLE { fit } else { fit.minibatch(WHOLE) }
     }

@@ -112,7 +112,7 @@ impl Meter {
             if share >= 0.95 {
                 advice.push(format!(
                     "{percent} % of the weights of {layer} equal their prior: the layer has learned nothing. Let the KL \
-                     rise over the first third of the steps (KlWeight::WarmUp(0.3)), draw outputs instead of weights \
+                     rise over the first third of the steps (Steps::warm_up(0.3)), draw outputs instead of weights \
                      (Estimator::LocalReparameterization), or start with smaller standard deviations"
                 ));
             } else if share >= 0.5 {

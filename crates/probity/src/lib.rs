@@ -73,7 +73,7 @@ pub mod prelude {
     pub use probity_vi::optim::{Adam, Schedule, Sgd};
     pub use probity_vi::{
         ByRef, Estimator, Fit, FullRank, Grade, KlWeight, LogJoint, MeanField, Model, Posterior, Progress,
-        Scope, Verdict, compare, fit,
+        Scope, Steps, Verdict, compare, fit, guides,
     };
 }
 

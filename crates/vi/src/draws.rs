@@ -1,5 +1,6 @@
 //! Draws of a model's sites, and their summaries.
 
+use crate::dims::{Dimension, entry_name};
 use crate::layout::SiteKind;
 use probity_autodiff::nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,9 @@ pub struct SiteDraws {
     pub kind: SiteKind,
     /// Rows and columns of one draw.
     pub shape: (usize, usize),
+    /// What its rows and columns are, if they have names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dims: Vec<Dimension>,
     /// Draw after draw, each column by column.
     #[serde(with = "probity_autodiff::serde_float")]
     pub values: Vec<f64>,
@@ -65,6 +69,17 @@ impl SiteDraws {
 
     fn size(&self) -> usize {
         self.shape.0 * self.shape.1
+    }
+
+    /// The name of entry `e`, counted column by column: `alpha[3]`, `alpha[county=Aitkin]`.
+    pub fn entry_name(&self, e: usize) -> String {
+        entry_name(&self.name, self.shape, &self.dims, e)
+    }
+
+    /// The entry of this label along the only dimension, or along the first of two (then the first
+    /// column).
+    pub fn position(&self, label: &str) -> Option<usize> {
+        self.dims.first()?.coords.iter().position(|c| c == label)
     }
 
     /// Draw number `i`.
@@ -105,15 +120,6 @@ impl SiteDraws {
             sorted.sort_by(f64::total_cmp);
             quantile_of_sorted(&sorted, p)
         })
-    }
-}
-
-/// The name of entry `e`, counted column by column, of a site.
-pub(crate) fn entry_name(site: &str, shape: (usize, usize), e: usize) -> String {
-    match shape {
-        (1, 1) => site.to_owned(),
-        (_, 1) | (1, _) => format!("{site}[{e}]"),
-        (rows, _) => format!("{site}[{}, {}]", e % rows, e / rows),
     }
 }
 
@@ -168,7 +174,7 @@ impl Draws {
         for site in self.sites.iter().filter(|s| s.kind != SiteKind::Observed) {
             let shown = site.size().min(first);
             for e in 0..shown {
-                let name = entry_name(&site.name, site.shape, e);
+                let name = site.entry_name(e);
                 let mut sorted: Vec<f64> = site.entry(e).collect();
                 let n = sorted.len() as f64;
                 let mean = sorted.iter().sum::<f64>() / n;
@@ -239,7 +245,7 @@ impl Summary {
     /// The site of a row: its name without the position of the entry.
     fn site(row: &SummaryRow) -> &str {
         if row.name.ends_with(']') {
-            row.name.rsplit_once('[').map_or(&row.name, |(site, _)| site)
+            row.name.split_once('[').map_or(&row.name, |(site, _)| site)
         } else {
             &row.name
         }

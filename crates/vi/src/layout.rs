@@ -1,5 +1,6 @@
 //! The site table: what the first run of a model found.
 
+use crate::dims::Dimension;
 use crate::error::{Error, Result};
 use probity_autodiff::random::{fill_normal, fill_uniform};
 use probity_autodiff::{Key, ParamId, Params, Real, Scalar, Segment};
@@ -117,6 +118,9 @@ pub struct Site {
     pub family: String,
     /// Rows and columns.
     pub shape: (usize, usize),
+    /// What its rows and columns are, if they have names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dims: Vec<Dimension>,
     /// From unconstrained numbers to the support.
     pub transform: Transform,
     /// The first entry in the flat unconstrained vector (latent variables only).
@@ -321,7 +325,11 @@ impl fmt::Display for Layout {
         writeln!(f, "{:width$}  kind           shape        family              KL", "site")?;
         for s in &self.sites {
             let kl = s.kl.map_or(String::new(), |k| k.to_string());
-            let shape = format!("{} × {}", s.shape.0, s.shape.1);
+            let mut shape = format!("{} × {}", s.shape.0, s.shape.1);
+            if !s.dims.is_empty() {
+                let names: Vec<_> = s.dims.iter().map(|d| d.name.as_str()).collect();
+                shape = format!("{shape} ({})", names.join(", "));
+            }
             let kind = format!("{:?}", s.kind).to_lowercase();
             writeln!(f, "{:width$}  {kind:13}  {shape:11}  {:18}  {kl}", s.name, s.family)?;
         }

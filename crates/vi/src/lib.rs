@@ -30,11 +30,13 @@
 //! # The parts
 //! * A model: [`Model`] (borrowed: [`ByRef`]), and [`Scope`] with `sample`, `observe`, `factor`,
 //!   `deterministic`, `param`, `plate`, `within`, `linear`.
-//! * Its sites: [`Layout`], [`Site`]; where a guide starts: [`Init`].
+//! * Its sites: [`Layout`], [`Site`]; where a guide starts: [`Init`]; names and labels of their
+//!   rows and columns: [`Scope::coords`], [`Scope::dims`].
 //! * A fit: [`fit()`] without settings, [`Fit`] with them; [`optim`] has optimisers and schedules,
-//!   [`KlWeight`] warm-up and tempering, [`Estimator`] the ways to draw a linear map; an
+//!   [`Steps`] what goes by their number, [`Estimator`] the ways to draw a linear map; an
 //!   [`Observer`] watches and may stop.
-//! * A guide: [`MeanField`], or any [`Guide`] (a setting, which [`BoundGuide`] is to one model).
+//! * A guide: [`MeanField`], another of [`guides`] (by this name where a family of distributions has
+//!   the same: `guides::Laplace`), or any [`Guide`] (a setting, which [`BoundGuide`] is to one model).
 //! * The result: [`Posterior`] with its [`Report`], [`Draws`] and [`Summary`].
 //! * Whether to believe it: [`Posterior::verdict`], [`Posterior::trusted`], the checks in
 //!   [`verdict`], and how the answer is found, also for a target of one's own: [`ladder`].
@@ -56,13 +58,14 @@ pub mod check;
 mod comparison;
 mod corrected;
 pub mod diagnostics;
+mod dims;
 mod draws;
 mod elbo;
 mod error;
 mod fit;
 mod gaussian;
 mod guide;
-mod guides;
+pub mod guides;
 pub mod hmc;
 mod kl_weight;
 pub mod ladder;
@@ -84,10 +87,11 @@ pub mod verdict;
 
 pub use comparison::{Compared, Comparison, Fitted, NutsCheck, compare};
 pub use corrected::Corrected;
+pub use dims::Dimension;
 pub use draws::{Draws, SiteDraws, Summary, SummaryRow};
 pub use elbo::Elbo;
 pub use error::{Error, Result};
-pub use fit::{Fit, fit};
+pub use fit::{Fit, Steps, fit};
 pub use gaussian::{Covariance, Gaussian};
 pub use guide::{
     BoundGuide, Direct, Draw, DrawContext, Guide, GuideStart, Joint, Marginal, Marginals, ScaleForm,

@@ -2,7 +2,11 @@
 
 use crate::elbo::Elbo;
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "progress")]
+use std::io::IsTerminal;
 use std::ops::ControlFlow;
+#[cfg(feature = "progress")]
+use std::sync::mpsc;
 #[cfg(feature = "progress")]
 use std::time::{Duration, Instant};
 
@@ -31,7 +35,13 @@ pub trait Observer {
     /// Called after every step.
     fn step(&mut self, info: &StepInfo) -> ControlFlow<()>;
 
-    /// Called once, after the last step.
+    /// Called when the fit begins something that is not a step and may take long, such as chains or
+    /// a check: what it is, in words for a person who waits.
+    fn stage(&mut self, what: &str) {
+        let _ = what;
+    }
+
+    /// Called once, when the fit is done or has failed.
     fn done(&mut self) {}
 }
 
@@ -42,8 +52,8 @@ impl<F: FnMut(&StepInfo) -> ControlFlow<()>> Observer for F {
 }
 
 /// A progress bar on the terminal (none where there is no terminal): the step, the ELBO, and the
-/// time left where the number of steps is known. A fit without observers shows it by itself once it
-/// has taken two seconds.
+/// time left where the number of steps is known; or what the fit is doing, and for how long, where
+/// there are no steps. A fit without observers shows it by itself once it has taken two seconds.
 #[cfg(feature = "progress")]
 #[derive(Debug)]
 pub struct Progress {
@@ -57,6 +67,54 @@ pub struct Progress {
     next: usize,
     stride: usize,
     last: Instant,
+    /// What the fit is doing, if there are no steps.
+    stage: Option<Shown>,
+}
+
+/// A line that appears after a while, also while nobody calls, until it is dropped.
+#[cfg(feature = "progress")]
+#[derive(Debug)]
+struct Shown {
+    over: Option<mpsc::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+#[cfg(feature = "progress")]
+impl Shown {
+    /// In so much time. None if there is no terminal, or no thread to be had.
+    fn after(delay: Duration, start: Instant, what: &str) -> Option<Self> {
+        if !std::io::stderr().is_terminal() {
+            return None;
+        }
+        let (over, told) = mpsc::channel();
+        let what = what.to_owned();
+        let wait = move || {
+            // Ends at once when the sender is gone.
+            if told.recv_timeout(delay) != Err(mpsc::RecvTimeoutError::Timeout) {
+                return;
+            }
+            let bar = indicatif::ProgressBar::new_spinner().with_elapsed(start.elapsed());
+            if let Ok(style) = indicatif::ProgressStyle::with_template("fitting: {msg}, {elapsed} so far") {
+                bar.set_style(style);
+            }
+            bar.set_message(what);
+            while told.recv_timeout(Duration::from_millis(500)) == Err(mpsc::RecvTimeoutError::Timeout) {
+                bar.tick();
+            }
+            bar.finish_and_clear();
+        };
+        let thread = std::thread::Builder::new().name("progress".into()).spawn(wait).ok()?;
+        Some(Self { over: Some(over), thread: Some(thread) })
+    }
+}
+
+#[cfg(feature = "progress")]
+impl Drop for Shown {
+    fn drop(&mut self) {
+        drop(self.over.take());
+        // What it shows is gone before anything else is written.
+        drop(self.thread.take().map(std::thread::JoinHandle::join));
+    }
 }
 
 #[cfg(feature = "progress")]
@@ -76,6 +134,7 @@ impl Progress {
             next: 0,
             stride: 1,
             last: now,
+            stage: None,
         }
     }
 
@@ -119,6 +178,9 @@ impl Default for Progress {
 #[cfg(feature = "progress")]
 impl Observer for Progress {
     fn step(&mut self, info: &StepInfo) -> ControlFlow<()> {
+        if info.step == 0 {
+            (self.stage, self.next) = (None, 0);
+        }
         if info.step >= self.next {
             let now = Instant::now();
             let quick = now.duration_since(self.last) < Self::PERIOD;
@@ -131,7 +193,15 @@ impl Observer for Progress {
         ControlFlow::Continue(())
     }
 
+    fn stage(&mut self, what: &str) {
+        self.stage = None;
+        self.bar.finish_and_clear();
+        self.bar = indicatif::ProgressBar::hidden();
+        self.stage = Shown::after(self.delay.saturating_sub(self.start.elapsed()), self.start, what);
+    }
+
     fn done(&mut self) {
+        self.stage = None;
         self.bar.finish_and_clear();
     }
 }

@@ -8,7 +8,7 @@ use probity_nn::{
     PriorFamily, PriorScale, Regression,
 };
 use probity_vi::optim::Adam;
-use probity_vi::{Estimator, Fit, SiteKind};
+use probity_vi::{Estimator, Fit, SiteKind, Steps};
 
 fn normals(seed: u64, rows: usize, cols: usize) -> DMatrix<f64> {
     let mut m = DMatrix::zeros(rows, cols);
@@ -84,7 +84,7 @@ fn a_learned_scale_per_output_is_the_root_mean_square_of_its_weights() {
     let mut net = Mlp::new(&[2, 3, 1], Activation::Tanh);
     let per_output = prior(PriorScale::LearnedPerOutput(0.5));
     net.layers[0] = Linear::new(2, 3).priors(per_output, per_output);
-    let fitted = Regression::new(net).fit(&x, &y, quick(4000).average(0.25)).unwrap();
+    let fitted = Regression::new(net).fit(&x, &y, quick(4000).steps(Steps::new(4000).average(0.25))).unwrap();
     let params = fitted.posterior().params();
     let names: Vec<&str> = params.segments().iter().map(|s| s.name.as_str()).collect();
     let get = |name: &str| {

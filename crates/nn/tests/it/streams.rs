@@ -7,7 +7,7 @@ use probity_autodiff::random::fill_normal;
 use probity_nn::heads::{GaussianHead, PoissonHead};
 use probity_nn::*;
 use probity_vi::optim::Adam;
-use probity_vi::{Estimator, Fit, FullRank};
+use probity_vi::{Estimator, Fit, FullRank, Steps};
 
 fn normals(seed: u64, rows: usize, cols: usize) -> DMatrix<f64> {
     let mut m = DMatrix::zeros(rows, cols);
@@ -16,8 +16,13 @@ fn normals(seed: u64, rows: usize, cols: usize) -> DMatrix<f64> {
 }
 
 fn quick(steps: usize) -> Fit<f32> {
-    let fit = Fit::default().steps(steps).draws(1).optimizer(Adam::new(0.02)).elbo_draws(0).checked(false);
-    fit.estimator(Estimator::LocalReparameterization).average(0.3)
+    let fit = Fit::default()
+        .steps(Steps::new(steps).average(0.3))
+        .draws(1)
+        .optimizer(Adam::new(0.02))
+        .elbo_draws(0)
+        .checked(false);
+    fit.estimator(Estimator::LocalReparameterization)
 }
 
 fn line(n: usize) -> (DMatrix<f64>, DMatrix<f64>) {

@@ -2,7 +2,8 @@
 //! ranks of the true values.
 
 use super::ranks::{Calibration, Ranks};
-use crate::draws::{Draws, entry_name};
+use crate::dims::entry_name;
+use crate::draws::Draws;
 use crate::error::{Error, Result};
 use crate::fit::Fit;
 use crate::layout::{Layout, SiteKind};
@@ -196,10 +197,9 @@ fn calibration(
             }
         }
     }
-    let names =
-        layout.sites().iter().filter(|site| ranked(site.kind)).flat_map(|site| {
-            (0..site.size()).map(|e| entry_name(&site.name, site.shape, e)).collect::<Vec<_>>()
-        });
+    let names = layout.sites().iter().filter(|site| ranked(site.kind)).flat_map(|site| {
+        (0..site.size()).map(|e| entry_name(&site.name, site.shape, &site.dims, e)).collect::<Vec<_>>()
+    });
     let entries = names.zip(ranks).map(|(name, ranks)| Ranks::new(name, ranks, settings.draws)).collect();
     let Sbc { replications, draws, .. } = *settings;
     Ok(Calibration { entries, replications, draws, grades, failed, failure })

@@ -3,7 +3,6 @@
 use super::Fit;
 use crate::error::{Error, Result};
 use crate::kl_weight::KlWeight;
-use crate::optim::Schedule;
 use crate::posterior::gradients_of_a_draw;
 use crate::scope::{Discovered, Plates};
 use probity_autodiff::Scalar;
@@ -47,35 +46,26 @@ impl<T: Scalar> Fit<T> {
         if self.draws == 0 {
             return bad("draws", "at least one draw per step is needed");
         }
-        if self.steps == Some(0) {
-            return bad("steps", "at least one step is needed");
+        if let Some(steps) = &self.steps {
+            steps.check()?;
+            if steps.kl_weight().is_some() && self.kl_weight != KlWeight::Full {
+                return bad("tempered", "a warm-up ends at weight 1, and not at another");
+            }
         }
         if self.minibatch == Some(0) {
             return bad("minibatch", "at least one row per step is needed");
-        }
-        if !(0.0..=1.0).contains(&self.average) {
-            return bad("average", "a fraction between 0 and 1 is needed");
         }
         if self.history_every == 0 {
             return bad("history_every", "at least 1 is needed");
         }
         let positive = |x: f64| x > 0.0 && x < f64::INFINITY;
         if !self.kl_weight.is_valid() {
-            return bad(
-                "kl_weight",
-                "a warm-up needs a fraction between 0 and 1, tempering a finite weight of 0 or more",
-            );
+            return bad("tempered", "a finite weight of 0 or more is needed");
         }
         self.optimizer.check()?;
         let rate = self.optimizer.rate();
         if !(0.0..f64::INFINITY).contains(&rate) {
             return bad("optimizer", &format!("a finite rate of 0 or more is needed, not {rate}"));
-        }
-        if !self.schedule.is_valid() {
-            return bad(
-                "schedule",
-                "factors must be 0 or more (more than 0 for Exponential), fractions between 0 and 1",
-            );
         }
         if !positive(self.scale_rate) {
             return bad("scale_rate", "a finite number greater than 0 is needed");
@@ -85,18 +75,6 @@ impl<T: Scalar> Fit<T> {
         }
         if self.clip.is_some_and(|norm| !positive(norm)) {
             return bad("clip_norm", "a finite number greater than 0 is needed");
-        }
-        if self.steps.is_none() {
-            let needs_steps = "it is a fraction of the steps, whose number must be given (Fit::steps)";
-            if matches!(self.kl_weight, KlWeight::WarmUp(_)) {
-                return bad("kl_weight", needs_steps);
-            }
-            if self.schedule != Schedule::Constant {
-                return bad("schedule", needs_steps);
-            }
-            if self.average > 0.0 {
-                return bad("average", needs_steps);
-            }
         }
         Ok(())
     }

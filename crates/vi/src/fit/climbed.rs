@@ -2,13 +2,14 @@
 
 use super::Fit;
 use super::course::Output;
-use super::run::State;
+use super::run::{State, stage};
 use crate::error::{Error, Result};
 use crate::gaussian::{DIFFERENCE, Gaussian, peak};
 use crate::ladder::Evaluator;
 use crate::layout::{Layout, Site};
 use crate::log_joint::LogJoint;
 use crate::model::{ByRef, Model};
+use crate::observer::Observer;
 use crate::optim::{Ended, Lbfgs};
 use crate::report::{Method, Stopped};
 use crate::scope::Discovered;
@@ -51,6 +52,7 @@ impl<T: Scalar> Fit<T> {
         model: &(dyn Model<T> + Sync),
         found: &Discovered,
         state: &mut State<T>,
+        observers: &mut [&mut dyn Observer],
         laplace: bool,
         key: Key,
     ) -> Result<Output> {
@@ -59,6 +61,7 @@ impl<T: Scalar> Fit<T> {
         let mut evaluator = Evaluator::new(&joint);
         let deadline = self.time_limit.map(|limit| Instant::now() + limit);
         let mut target = Until { target: evaluator.target().clone(), deadline };
+        stage(observers, "climbing to the mode");
         let path = Lbfgs::new()
             .iterations((100_000_000 / start.len().max(1)).min(10_000))
             .run(&mut target, &start)?;
@@ -73,6 +76,7 @@ impl<T: Scalar> Fit<T> {
         let mut factor = DMatrix::zeros(0, 0);
         let in_time = stopped != Stopped::TimeLimit;
         if laplace || (mode.len() <= NEWTON && in_time) {
+            stage(observers, "taking the curvature at the mode");
             let difference = if TypeId::of::<T>() == TypeId::of::<f64>() { DIFFERENCE } else { SINGLE };
             let mut evaluate =
                 |u: &[f64], values: &mut [f64], to: &mut [f64]| evaluator.gradients(u, values, to);

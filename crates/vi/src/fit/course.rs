@@ -96,7 +96,7 @@ probity_autodiff::precompiled! {
         }
         let (guide, params) = fit.start(&found.layout, key)?;
         let multipliers = fit.multipliers(guide.as_ref(), &params);
-        let expected = fit.steps.unwrap_or(StoppingRule::MOST) / fit.history_every + 1;
+        let expected = fit.steps.map_or(StoppingRule::MOST, |s| s.count()) / fit.history_every + 1;
         let minibatches = fit.minibatch.map(|size| Minibatches { size, shuffled: fit.shuffle });
         let mut state = State {
             rates: multipliers.clone(),
@@ -112,25 +112,23 @@ probity_autodiff::precompiled! {
                 fit.solved(model, &found, &mut state, observers, covariance, key)?
             }
             Some(Direct::Mode) if fit.could_climb(&found.layout) => {
-                Some(fit.climbed(model, &found, &mut state, false, key)?)
+                Some(fit.climbed(model, &found, &mut state, observers, false, key)?)
             }
             Some(Direct::Laplace) => {
                 fit.check_laplace(&found.layout)?;
-                Some(fit.climbed(model, &found, &mut state, true, key)?)
+                Some(fit.climbed(model, &found, &mut state, observers, true, key)?)
             }
-            _ if fit.could_sample(&found) => fit.sampled(model, &found, &mut state, key)?,
+            _ if fit.could_sample(&found) => fit.sampled(model, &found, &mut state, observers, key)?,
             _ => None,
         };
-        let taken = match found_directly {
-            Some(output) => Ok(output),
+        let output = match found_directly {
+            Some(output) => output,
             None => {
                 // What was tried in vain has had its part of the time.
                 fit.time_limit = fit.time_limit.map(|limit| limit.saturating_sub(start.elapsed()));
-                fit.steps_taken(model, &mut state, observers)
+                fit.steps_taken(model, &mut state, observers)?
             }
         };
-        observers.iter_mut().for_each(|o| o.done());
-        let output = taken?;
         let mut layout = state.engine.layout().clone();
         if let Some(kl) = output.kl {
             layout.sites.iter_mut().filter(|s| s.kind == SiteKind::Latent).for_each(|s| s.kl = Some(kl));
@@ -163,7 +161,7 @@ probity_autodiff::precompiled! {
             shuffled: fit.shuffle,
             estimator: fit.estimator,
             weights_drawn: drawn.map(|s| s.name.clone()).collect(),
-            kl_weight: fit.kl_weight,
+            kl_weight: fit.kl_weight(),
             redrawn,
             redrawn_for,
             seconds: start.elapsed().as_secs_f64(),

@@ -7,8 +7,10 @@ mod parameterisations;
 mod run;
 mod sampled;
 mod solved;
+mod steps;
 
 pub(crate) use solved::quantities;
+pub use steps::Steps;
 
 use crate::error::Result;
 use crate::guide::Guide;
@@ -19,7 +21,7 @@ use crate::model::Model;
 use crate::observer::Observer;
 #[cfg(feature = "progress")]
 use crate::observer::Progress;
-use crate::optim::{Adam, Optimizer, Schedule};
+use crate::optim::{Adam, Optimizer};
 use crate::posterior::Posterior;
 use crate::scope::Estimator;
 use course::{Fitted, fitted};
@@ -68,7 +70,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// decided by the progress of the ELBO.
 #[derive(Debug)]
 pub struct Fit<T: Scalar = f64> {
-    steps: Option<usize>,
+    steps: Option<Steps>,
     draws: usize,
     seed: u64,
     guide: Arc<dyn Guide<T>>,
@@ -77,14 +79,12 @@ pub struct Fit<T: Scalar = f64> {
     /// The most gradients before chains are no longer made longer.
     budget: usize,
     optimizer: Box<dyn Optimizer<T>>,
-    schedule: Schedule,
     estimator: Estimator,
     kl_weight: KlWeight,
     scale_rate: f64,
     clip: Option<f64>,
     minibatch: Option<usize>,
     shuffle: bool,
-    average: f64,
     loss_scale: f64,
     elbo_draws: usize,
     history_every: usize,
@@ -109,14 +109,12 @@ impl<T: Scalar> Default for Fit<T> {
             chosen: false,
             budget: Ladder::BUDGET,
             optimizer: Box::new(Adam::new(0.05)),
-            schedule: Schedule::Constant,
             estimator: Estimator::WeightSpace,
             kl_weight: KlWeight::Full,
             scale_rate: 1.0,
             clip: None,
             minibatch: None,
             shuffle: true,
-            average: 0.0,
             loss_scale: 1.0,
             elbo_draws: 1000,
             history_every: 1,
@@ -138,9 +136,10 @@ impl Fit<f64> {
 }
 
 impl<T: Scalar> Fit<T> {
-    /// This many steps, with the rate as the optimiser and the schedule say.
-    pub fn steps(mut self, steps: usize) -> Self {
-        self.steps = Some(steps);
+    /// This many steps: a number, or [`Steps`] with a schedule of the rate, an average of the last
+    /// ones, or a warm-up of the KL. What is not set stays as an earlier call set it.
+    pub fn steps(mut self, steps: impl Into<Steps>) -> Self {
+        self.steps = Some(steps.into().over(self.steps));
         self
     }
 
@@ -180,12 +179,6 @@ impl<T: Scalar> Fit<T> {
         self
     }
 
-    /// How the rate changes over the steps. Only with [`steps`](Fit::steps).
-    pub fn schedule(mut self, schedule: Schedule) -> Self {
-        self.schedule = schedule;
-        self
-    }
-
     /// How outputs of linear maps with Gaussian weights are drawn. Where it cannot be done, the
     /// report names the sites.
     pub fn estimator(mut self, estimator: Estimator) -> Self {
@@ -193,10 +186,11 @@ impl<T: Scalar> Fit<T> {
         self
     }
 
-    /// The weight of the KL in the loss: warm-up or tempering, by name, recorded in the report.
-    /// Default: 1 throughout.
-    pub fn kl_weight(mut self, weight: KlWeight) -> Self {
-        self.kl_weight = weight;
+    /// Weighs the KL in the loss by this number throughout: a tempered posterior, not the Bayesian
+    /// one. Below 1 it is too narrow. The report says so, and there is no verdict. For a weight that
+    /// rises to 1 see [`Steps::warm_up`].
+    pub fn tempered(mut self, weight: f64) -> Self {
+        self.kl_weight = KlWeight::Tempered(weight);
         self
     }
 
@@ -227,13 +221,6 @@ impl<T: Scalar> Fit<T> {
     /// little faster, for data that are in no order already.
     pub fn shuffle(mut self, shuffle: bool) -> Self {
         self.shuffle = shuffle;
-        self
-    }
-
-    /// Averages the parameters over this last fraction of the steps. Default 0: the last
-    /// parameters. Only with [`steps`](Fit::steps).
-    pub fn average(mut self, fraction: f64) -> Self {
-        self.average = fraction;
         self
     }
 
@@ -319,15 +306,27 @@ impl<T: Scalar> Fit<T> {
         model: M,
         observers: &mut [&mut dyn Observer],
     ) -> Result<Posterior<M, T>> {
+        let posterior = self.observed(model, observers);
+        observers.iter_mut().for_each(|o| o.done());
+        posterior
+    }
+
+    fn observed<M: Model<T> + Sync>(
+        self,
+        model: M,
+        observers: &mut [&mut dyn Observer],
+    ) -> Result<Posterior<M, T>> {
         let elbo_draws = self.elbo_draws;
         let Fitted { layout, guide, params, corrected, checks, history, report, key } =
             fitted(self, &model, observers)?;
         let mut posterior = Posterior::new(model, layout, guide, params, history, report, key);
         posterior.set_corrected(corrected);
         if let Some(draws) = checks {
+            run::stage(observers, &format!("checking the guide by {draws} of its draws"));
             posterior.set_verdict(posterior.check_by_drift(draws)?);
         }
         if !posterior.report().point {
+            run::stage(observers, &format!("the ELBO by {elbo_draws} draws"));
             posterior.estimate_elbo(elbo_draws)?;
         }
         Ok(posterior)

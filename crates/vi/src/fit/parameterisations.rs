@@ -1,7 +1,7 @@
 //! The two ways to write a hierarchy: centred, as the model has it, and non-centred.
 
 use crate::error::Result;
-use crate::ladder::{Evaluator, Ladder};
+use crate::ladder::{Evaluator, Ladder, Tell};
 use crate::log_joint::LogJoint;
 use crate::model::Model;
 use crate::scope::Discovered;
@@ -37,8 +37,9 @@ pub(super) fn best_of_both<M: Model<T> + Clone + Send, T: Scalar, A>(
     ladder: &Ladder,
     mut run: impl FnMut(&mut Evaluator<'_>, &Ladder, bool) -> Result<Option<A>>,
     grade: impl Fn(&A) -> Grade + Copy,
+    tell: Tell<'_>,
 ) -> Result<Option<Best<A>>> {
-    let mut centred = Evaluator::new(joint);
+    let mut centred = Evaluator::new(joint).telling(tell);
     let both = !found.scaled.is_empty();
     let first = run(&mut centred, &ladder.clone().one_round(both), false)?;
     let done = |answer: &Option<A>| answer.as_ref().is_some_and(|a| grade(a) == Grade::A);
@@ -47,8 +48,9 @@ pub(super) fn best_of_both<M: Model<T> + Clone + Send, T: Scalar, A>(
         return Ok(first.map(|answer| Best { answer, non_centred: Vec::new(), gradients }));
     }
     let other = joint.clone().non_centred(&found.scaled);
+    tell.0("the same in standardised numbers");
     let mut map = other.clone();
-    let mut evaluator = Evaluator::new(&other).answering_in(move |points| map.centre(points));
+    let mut evaluator = Evaluator::new(&other).telling(tell).answering_in(move |points| map.centre(points));
     let second = run(&mut evaluator, ladder, true)?;
     let (mut answer, changed) = better(first, second, grade);
     let non_centred = if changed { found.scaled.clone() } else { Vec::new() };

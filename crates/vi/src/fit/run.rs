@@ -1,10 +1,11 @@
 //! The steps of a fit.
 
-use super::Fit;
 use super::course::Output;
+use super::{Fit, Steps};
 use crate::elbo::{At, Engine, Loss};
 use crate::error::{Error, Result};
 use crate::guide::{BoundGuide, Segments};
+use crate::kl_weight::KlWeight;
 use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
 use crate::observer::{Observer, StepInfo};
@@ -75,21 +76,26 @@ impl<T: Scalar> Fit<T> {
         Ok(Output::new(Method::Stochastic, (steps, stopped), self.draws, steps * self.draws))
     }
 
+    /// The weight of the KL over the fit.
+    pub(super) fn kl_weight(&self) -> KlWeight {
+        self.steps.and_then(|steps| steps.kl_weight()).unwrap_or(self.kl_weight)
+    }
+
     /// So many steps.
     fn counted(
         &mut self,
-        steps: usize,
+        steps: Steps,
         model: &(dyn Model<T> + Sync),
         state: &mut State<T>,
         observers: &mut [&mut dyn Observer],
         deadline: Option<Instant>,
     ) -> Result<(usize, Stopped)> {
-        let averaged = ((steps as f64 * self.average).ceil() as usize).min(steps);
+        let (of, steps, averaged) = (steps, steps.count(), steps.averaged());
+        let kl_weight = self.kl_weight();
         let mut average = Average::new(if averaged > 0 { state.params.len() } else { 0 });
         let (mut taken, mut stopped) = (steps, Stopped::AllSteps);
         for step in 0..steps {
-            let done = step as f64 / steps as f64;
-            let (factor, kl_weight) = (self.schedule.factor(done), self.kl_weight.at(done));
+            let (factor, kl_weight) = (of.rate_factor(step), kl_weight.at(step as f64 / steps as f64));
             let info = self.one_step(model, state, (step, steps), factor, kl_weight, None)?;
             if step >= steps - averaged {
                 average.add(state.params.as_slice());
@@ -235,6 +241,11 @@ pub(super) struct State<T: Scalar> {
     pub(super) multipliers: Vec<(Range<usize>, f64)>,
     pub(super) rates: Vec<(Range<usize>, f64)>,
     pub(super) history: Vec<StepInfo>,
+}
+
+/// Tells every observer what is done next.
+pub(super) fn stage(observers: &mut [&mut dyn Observer], what: &str) {
+    observers.iter_mut().for_each(|o| o.stage(what));
 }
 
 /// Tells every observer of the step; whether one of them wants to end the fit.

@@ -3,19 +3,21 @@
 use super::Fit;
 use super::course::Output;
 use super::parameterisations::{Best, best_of_both, standardised_start};
-use super::run::State;
+use super::run::{State, stage};
 use super::solved::quantities;
 use crate::corrected::Corrected;
 use crate::error::Result;
 use crate::guide::Segments;
 use crate::guides::MeanField;
-use crate::ladder::{CHAINS, Evaluator, Ladder, Stands, wide};
+use crate::ladder::{CHAINS, Evaluator, Ladder, Stands, Tell, wide};
 use crate::log_joint::LogJoint;
 use crate::model::{ByRef, Model};
+use crate::observer::Observer;
 use crate::report::{Method, Stopped};
 use crate::sampled::moments;
 use crate::scope::Discovered;
 use probity_autodiff::{Key, Scalar};
+use std::cell::RefCell;
 use std::time::Instant;
 
 impl<T: Scalar> Fit<T> {
@@ -26,12 +28,15 @@ impl<T: Scalar> Fit<T> {
         model: &(dyn Model<T> + Sync),
         found: &Discovered,
         state: &mut State<T>,
+        observers: &mut [&mut dyn Observer],
         key: Key,
     ) -> Result<Option<Output>> {
         let joint = LogJoint::of(ByRef(model), found, key)?;
         let deadline = self.time_limit.map(|limit| Instant::now() + limit);
         let ladder = Ladder::new().budget(self.budget).deadline(deadline);
         let (key, quantities) = (key.fold_in_str("ladder"), quantities(&found.layout));
+        let observers = RefCell::new(observers);
+        let tell = |what: &str| stage(&mut observers.borrow_mut(), what);
         let run = |evaluator: &mut Evaluator<'_>, ladder: &Ladder, non_centred: bool| {
             let start = |key: Key| {
                 let start = found.layout.start_moments(key)?;
@@ -39,7 +44,7 @@ impl<T: Scalar> Fit<T> {
             };
             wide(ladder, evaluator, &start, &quantities, key)
         };
-        let best = best_of_both(&joint, found, &ladder, run, |chained| chained.verdict.grade())?;
+        let best = best_of_both(&joint, found, &ladder, run, |chained| chained.verdict.grade(), Tell(&tell))?;
         let Some(Best { answer: chained, non_centred, gradients }) = best else { return Ok(None) };
         let (dim, points) = (found.layout.dim(), chained.points);
         let (mean, sd) = moments(&points, dim);

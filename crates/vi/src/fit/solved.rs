@@ -3,14 +3,14 @@
 use super::Fit;
 use super::course::Output;
 use super::parameterisations::{Best, best_of_both, standardised_start};
-use super::run::{State, told};
+use super::run::{State, stage, told};
 use crate::corrected::Corrected;
-use crate::draws::entry_name;
+use crate::dims::entry_name;
 use crate::elbo::Elbo;
 use crate::error::Result;
 use crate::gaussian::{Covariance, Gaussian, Outcome, Settings};
 use crate::kl_weight::KlWeight;
-use crate::ladder::{Evaluator, Ladder, Quantity, solve_from};
+use crate::ladder::{Evaluator, Ladder, Quantity, Tell, solve_from};
 use crate::layout::{Layout, Site, SiteKind};
 use crate::log_joint::LogJoint;
 use crate::model::{ByRef, Model};
@@ -20,6 +20,7 @@ use crate::scope::{Discovered, Estimator};
 use probity_autodiff::{Key, Scalar};
 use probity_distributions::KlMethod;
 use std::any::TypeId;
+use std::cell::RefCell;
 use std::time::Instant;
 
 /// The most coordinates: a step costs their number of gradients, and its cube of arithmetic.
@@ -77,7 +78,9 @@ impl<T: Scalar> Fit<T> {
         let moments = found.layout.start_moments(key.fold_in_str("start"))?;
         let start = Gaussian::diagonal(&moments.0, &moments.1);
         let joint = LogJoint::of(ByRef(model), found, key)?;
-        let mut evaluator = Evaluator::new(&joint);
+        let observers = RefCell::new(observers);
+        let tell = |what: &str| stage(&mut observers.borrow_mut(), what);
+        let mut evaluator = Evaluator::new(&joint).telling(Tell(&tell));
         let deadline = self.time_limit.map(|limit| Instant::now() + limit);
         // Draws that are corrected need not be those of the very best Gaussian.
         let (tolerance, gradients) =
@@ -96,7 +99,7 @@ impl<T: Scalar> Fit<T> {
                 gradient_norm: moved,
             };
             state.history.push(info);
-            ended = told(observers, &info).is_break();
+            ended = told(&mut observers.borrow_mut(), &info).is_break();
             !ended
         };
         let outcome = solve_from(&mut evaluator, &start, settings, key.fold_in_str("solve"), &mut watch)?;
@@ -127,7 +130,7 @@ impl<T: Scalar> Fit<T> {
                 None => Ok(None),
             }
         };
-        let best = best_of_both(&joint, found, &ladder, climb, |answer| answer.verdict.grade())?;
+        let best = best_of_both(&joint, found, &ladder, climb, |answer| answer.verdict.grade(), Tell(&tell))?;
         let Some(Best { answer, non_centred, gradients }) = best else { return Ok(None) };
         let stopped = if ladder.is_late() && !ended { Stopped::TimeLimit } else { stopped };
         let (steps, draws) = ((outcome.iterations, stopped), outcome.draws);
@@ -165,7 +168,9 @@ fn narrowed(Outcome { gaussian, full, .. }: &Outcome, layout: &Layout) -> Option
 /// The unconstrained numbers of the latent sites, named as the entries in summaries are.
 pub(crate) fn quantities(layout: &Layout) -> Vec<Quantity> {
     let of = |site: &Site| {
-        let name = |e| entry_name(&site.name, site.unconstrained_shape(), e);
+        // Unconstrained numbers are entries, but for those of simplexes and the like.
+        let dims = if site.unconstrained_shape() == site.shape { &site.dims[..] } else { &[] };
+        let name = |e| entry_name(&site.name, site.unconstrained_shape(), dims, e);
         let quantity = |e| Quantity { name: name(e), transform: site.transform.clone() };
         (0..site.dim()).map(quantity).collect::<Vec<_>>()
     };

@@ -1,4 +1,6 @@
-//! The guides, one file each.
+//! The guides, one file each: families of distributions by which posteriors are approximated.
+//!
+//! `docs/inference.md` says which one when.
 
 mod block;
 mod delta;

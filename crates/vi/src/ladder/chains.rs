@@ -108,6 +108,9 @@ pub(super) fn run(
             .max_depth(DEPTH)
             .seed(seed_of(key.fold_in(round)));
         let before = evaluator.evaluations;
+        evaluator.tell(|| {
+            format!("{CHAINS} chains of {} draws each, after {before} gradients", plan.warmup + draws)
+        });
         let target = Timed { target: evaluator.target().clone(), deadline: ladder.deadline };
         let mut samples = match nuts.run(&target, &plan.starts) {
             Err(_) if ladder.is_late() => break,

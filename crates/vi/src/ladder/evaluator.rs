@@ -16,6 +16,18 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) evaluations: usize,
     /// From the coordinates of the density to those of the answer, if these are others.
     map: Option<Map<'a>>,
+    /// Who is told what is being done.
+    tell: Option<Tell<'a>>,
+}
+
+/// Hears what is being done, now that it takes time.
+#[derive(Clone, Copy)]
+pub(crate) struct Tell<'a>(pub(crate) &'a dyn Fn(&str));
+
+impl fmt::Debug for Tell<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tell")
+    }
 }
 
 /// Maps points in place, d numbers each.
@@ -38,7 +50,20 @@ impl<'a> Evaluator<'a> {
 
     pub(crate) fn new(target: &(impl Target + 'a)) -> Self {
         let all = vec![AnyTarget::new(target.clone())];
-        Self { all, each: Duration::ZERO, evaluations: 0, map: None }
+        Self { all, each: Duration::ZERO, evaluations: 0, map: None, tell: None }
+    }
+
+    /// Telling what is being done.
+    pub(crate) fn telling(mut self, tell: Tell<'a>) -> Self {
+        self.tell = Some(tell);
+        self
+    }
+
+    /// Says what is done next.
+    pub(crate) fn tell(&self, what: impl FnOnce() -> String) {
+        if let Some(Tell(tell)) = self.tell {
+            tell(&what());
+        }
     }
 
     /// With answers in other coordinates than those of the density.

@@ -18,7 +18,7 @@ mod weigh;
 mod wide;
 
 pub(crate) use chains::{CHAINS, DEPTH, grade};
-pub(crate) use evaluator::Evaluator;
+pub(crate) use evaluator::{Evaluator, Tell};
 pub(crate) use rescue::solve_from;
 pub(crate) use wide::wide;
 
@@ -235,7 +235,10 @@ impl Ladder {
     ) -> Result<Answer> {
         // A solution that went astray is no metric.
         let best = if best.cholesky().is_ok() { best } else { start };
-        let gaussians = modes::find(evaluator, best, start, self.budget / 16, key.fold_in_str("modes"))?;
+        evaluator.tell(|| "looking for other modes".into());
+        let limits = (self.budget / 16, self.deadline);
+        let gaussians = modes::find(evaluator, best, start, limits, key.fold_in_str("modes"))?;
+        evaluator.tell(|| "weighing draws of the Gaussian".into());
         let weighted = weigh::weigh(evaluator, gaussians, key.fold_in_str("weigh"))?;
         let mut verdict = Verdict::new(quantities.iter().map(|q| q.name.clone()));
         verdict.check(What::ParetoK, weighted.psis.k_hat);

@@ -9,6 +9,7 @@ use crate::target::{AnyTarget, Target};
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::DVector;
 use probity_autodiff::random::fill_normal;
+use std::time::Instant;
 
 /// The most modes.
 const MOST: usize = 5;
@@ -29,7 +30,7 @@ pub(super) fn find(
     evaluator: &mut Evaluator<'_>,
     best: &Gaussian,
     start: &Gaussian,
-    budget: usize,
+    (budget, deadline): (usize, Option<Instant>),
     key: Key,
 ) -> Result<Vec<Gaussian>> {
     let mut found = vec![best.clone()];
@@ -79,7 +80,7 @@ pub(super) fn find(
         let mean = &best.mean + DVector::from_vec(u);
         let begin = Gaussian { mean, factor: best.factor.clone() };
         let settings =
-            Settings { covariance: Covariance::Full, tolerance: 0.2, gradients: budget / 4, deadline: None };
+            Settings { covariance: Covariance::Full, tolerance: 0.2, gradients: budget / 4, deadline };
         let mut evaluate = |u: &[f64], values: &mut [f64], to: &mut [f64]| evaluator.gradients(u, values, to);
         let key = key.fold_in_str("solve").fold_in(i as u64);
         let Some(outcome) = solve(begin, settings, key, &mut evaluate, &mut |_, _, _| true)? else {

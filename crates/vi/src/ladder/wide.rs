@@ -28,6 +28,7 @@ pub(crate) fn wide(
     key: Key,
 ) -> Result<Option<Chained>> {
     let d = evaluator.dim();
+    evaluator.tell(|| format!("{PATHS} paths to where the mass is"));
     let around = around(start, key.fold_in_str("starts"))?;
     let finder = Pathfinder::new().paths(PATHS).draws(PATHS).elbo_draws(8);
     let timed = Timed { target: evaluator.target().clone(), deadline: ladder.deadline };

@@ -111,7 +111,9 @@ probity_autodiff::precompiled! {
                     None => {
                         let site = &fitted.layout.sites[index];
                         let (name, kind) = (site.name.clone(), site.kind);
-                        sites.push(SiteDraws { name, kind, shape, values });
+                        // Predictions of other data have rows without labels.
+                        let dims = if site.shape == shape { site.dims.clone() } else { Vec::new() };
+                        sites.push(SiteDraws { name, kind, shape, dims, values });
                     }
                 }
             }

@@ -2,6 +2,7 @@
 
 mod batched_draw;
 mod data;
+mod dims;
 mod divergence;
 mod linear;
 mod plate;
@@ -21,6 +22,7 @@ pub(crate) use plate::{Batcher, Minibatches};
 pub(crate) use row_major::ByRow;
 pub(crate) use run::{Discovered, Mode, Outcome, Run, Simulated, Total, discover, run};
 
+use crate::dims::Dimension;
 use crate::error::{Error, Result};
 use crate::layout::{Init, Layout, Site, SiteKind, Start, Transform};
 use batched_draw::Together;
@@ -67,6 +69,9 @@ pub struct Scope<'t, T: Scalar = f64> {
     estimator: Estimator,
     /// Whether parameters and values are checked (first run and replay).
     checking: bool,
+    /// The dimensions that have been declared, and those of the next site (in a first run).
+    declared: Vec<Dimension>,
+    next_dims: Vec<String>,
     /// Latent sites, where they were drawn before the run.
     together: Option<Together<'t, T>>,
     out: Outcome<'t, T>,
@@ -280,12 +285,14 @@ impl<'t, T: Scalar> Scope<'t, T> {
             if self.layout.site(&name).is_some() {
                 return Err(Error::DuplicateSite { site: name });
             }
+            let dims = self.take_dims(&name, shape)?;
             let (family, init, (transform, unconstrained)) = (family.to_string(), init(), transform());
             let site = Site {
                 name,
                 kind,
                 family,
                 shape,
+                dims,
                 transform,
                 offset: self.layout.dim,
                 unconstrained,

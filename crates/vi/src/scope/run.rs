@@ -197,6 +197,8 @@ probity_autodiff::precompiled! {
             batcher: run.batcher,
             estimator: run.estimator,
             checking: run.checking || discovering,
+            declared: Vec::new(),
+            next_dims: Vec::new(),
             together,
             out,
         };

@@ -6,7 +6,7 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Ode, OdeSolver, Real, Recursion};
 use probity_distributions::{Distribution, Normal, Support};
 use probity_vi::optim::Adam;
-use probity_vi::{Estimator, Fit, Init, LogJoint, Model, Result, Scope, Start, StepInfo};
+use probity_vi::{Estimator, Fit, Init, LogJoint, Model, Result, Scope, Start, StepInfo, Steps};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -93,7 +93,7 @@ impl Model<f64> for Net {
 #[test]
 fn steps_allocate_nothing() {
     let regression = || Regression { x: normals(3, 103, 4), y: normals(4, 103, 1), prior: 1.0, noise: 1.0 };
-    let fixed = |steps| Fit::new().steps(steps).optimizer(Adam::new(0.01)).average(0.5);
+    let fixed = |steps| Fit::new().steps(Steps::new(steps).average(0.5)).optimizer(Adam::new(0.01));
     let net = || Net { x: normals(1, 50, 3), y: normals(2, 50, 1), start: DMatrix::from_element(1, 1, 0.5) };
     let local = Estimator::LocalReparameterization;
     let centred = true;

@@ -6,7 +6,7 @@ use probity_autodiff::Scalar;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::{Bernoulli, Distribution, Exponential, Gamma, Normal};
 use probity_vi::optim::{Adam, Schedule};
-use probity_vi::{Fit, Model, Result, Scope};
+use probity_vi::{Fit, Model, Result, Scope, Steps};
 
 /// Fifty weights, whose posterior scales run from 0.01 to 100.
 fn regression() -> Regression {
@@ -80,10 +80,8 @@ fn shortfall<M: Model<f64> + Sync>(name: &str, model: &M, best: Option<f64>) -> 
     let got = automatic.elbo(20_000).unwrap();
     let best = best.unwrap_or_else(|| {
         let careful = Fit::new()
-            .steps(20_000)
+            .steps(Steps::new(20_000).schedule(Schedule::Exponential { end: 1e-4 }).average(0.05))
             .optimizer(Adam::new(0.1))
-            .schedule(Schedule::Exponential { end: 1e-4 })
-            .average(0.05)
             .elbo_draws(0)
             .run(run)
             .unwrap();

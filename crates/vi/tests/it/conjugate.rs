@@ -7,7 +7,7 @@ use probity_autodiff::{Real, Scalar};
 use probity_distributions::{Distribution, KlMethod, LogNormal, Normal};
 use probity_vi::optim::{Adam, Schedule, Sgd};
 use probity_vi::{
-    Fit, Grade, Init, MeanField, Model, Posterior, ScaleForm, ScaleStart, Scope, Start, Verdict,
+    Fit, Grade, Init, MeanField, Model, Posterior, ScaleForm, ScaleStart, Scope, Start, Steps, Verdict,
 };
 
 /// Mean and standard deviation of the guide of a site, before the constraint.
@@ -51,11 +51,9 @@ fn linear_regression_by_mean_field() {
     let (_, best) = model.evidence_and_best_elbo();
     let automatic = Fit::new().guide(MeanField::new()).run(|s: &mut Scope| model.run(s)).unwrap();
     let given = Fit::new()
-        .steps(4000)
+        .steps(Steps::new(4000).schedule(Schedule::Exponential { end: 1e-3 }).average(0.1))
         .guide(MeanField::new())
         .optimizer(Adam::new(0.05))
-        .schedule(Schedule::Exponential { end: 1e-3 })
-        .average(0.1)
         .run(|s: &mut Scope| model.run(s))
         .unwrap();
     for q in [&automatic.params(), &given.params()] {

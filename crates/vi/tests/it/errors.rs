@@ -6,7 +6,7 @@ use probity_distributions::{
     Bernoulli, Categorical, Distribution, Gamma, HalfNormal, MultivariateNormal, Normal, Support, Uniform,
 };
 use probity_vi::optim::{Adam, Schedule, Sgd};
-use probity_vi::{Error, Fit, KlWeight, LogJoint, Model, Result, Scope, Start, fit};
+use probity_vi::{Error, Fit, LogJoint, Model, Result, Scope, Start, Steps, fit};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -226,16 +226,15 @@ fn settings_are_checked() {
     assert_eq!(setting(Fit::new().steps(0)), "setting steps: at least one step is needed");
     assert_eq!(setting(Fit::new().draws(0)), "setting draws: at least one draw per step is needed");
     assert_eq!(setting(Fit::new().minibatch(0)), "setting minibatch: at least one row per step is needed");
-    for bad in [KlWeight::WarmUp(1.5), KlWeight::WarmUp(f64::NAN), KlWeight::Tempered(-1.0)] {
-        assert!(setting(Fit::new().steps(1).kl_weight(bad)).starts_with("setting kl_weight: "));
+    for bad in [1.5, f64::NAN] {
+        assert!(setting(Fit::new().steps(Steps::new(1).warm_up(bad))).starts_with("setting warm_up: "));
+        assert!(setting(Fit::new().steps(Steps::new(1).average(bad))).starts_with("setting average: "));
     }
+    assert!(setting(Fit::new().steps(1).tempered(-1.0)).starts_with("setting tempered: "));
+    assert!(setting(Fit::new().steps(Steps::new(1).warm_up(0.5)).tempered(0.5)).contains("ends at weight 1"));
     for bad in [Schedule::Exponential { end: 0.0 }, Schedule::Cosine { end: f64::NAN }] {
-        assert!(setting(Fit::new().steps(1).schedule(bad)).starts_with("setting schedule: "));
+        assert!(setting(Fit::new().steps(Steps::new(1).schedule(bad))).starts_with("setting schedule: "));
     }
-    // Fractions of an unknown number of steps.
-    assert!(setting(Fit::new().kl_weight(KlWeight::WarmUp(0.5))).contains("Fit::steps"));
-    assert!(setting(Fit::new().schedule(Schedule::Cosine { end: 0.1 })).contains("Fit::steps"));
-    assert!(setting(Fit::new().average(0.5)).contains("Fit::steps"));
     assert!(setting(Fit::new().clip_norm(0.0)).starts_with("setting clip_norm: "));
     assert!(setting(Fit::new().scale_rate(f64::NAN)).starts_with("setting scale_rate: "));
     assert!(setting(Fit::new().loss_scale(0.0)).starts_with("setting loss_scale: "));

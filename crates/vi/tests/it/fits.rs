@@ -1,9 +1,13 @@
 //! KL weights, observers, averaging, and what the report says of them.
 
+use crate::common::EightSchools;
 use probity_autodiff::nalgebra::DMatrix;
-use probity_distributions::{Normal, Support};
+use probity_distributions::{Distribution, Normal, Support};
 use probity_vi::optim::{Adam, Schedule, Sgd};
-use probity_vi::{Fit, FullRank, Grade, KlWeight, MeanField, Method, Result, Scope, StepInfo, Stopped};
+use probity_vi::{
+    Delta, Fit, FullRank, Grade, KlWeight, MeanField, Method, Observer, Result, Scope, StepInfo, Steps,
+    Stopped,
+};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -15,12 +19,13 @@ fn model(s: &mut Scope<'_>) -> Result {
 }
 
 fn fixed(steps: usize) -> Fit {
-    Fit::new().steps(steps).optimizer(Adam::new(0.05)).schedule(Schedule::Exponential { end: 0.01 })
+    let steps = Steps::new(steps).schedule(Schedule::Exponential { end: 0.01 });
+    Fit::new().steps(steps).optimizer(Adam::new(0.05))
 }
 
 #[test]
 fn a_warm_up_is_recorded_and_ends_at_the_elbo() {
-    let q = fixed(1000).kl_weight(KlWeight::WarmUp(0.25)).run(model).unwrap();
+    let q = fixed(1000).steps(Steps::new(1000).warm_up(0.25)).run(model).unwrap();
     let weight = |step: usize| q.history()[step].kl_weight;
     assert_eq!([weight(0), weight(125), weight(250), weight(999)], [0.0, 0.5, 1.0, 1.0]);
     assert_eq!(q.report().kl_weight, KlWeight::WarmUp(0.25));
@@ -32,7 +37,7 @@ fn a_warm_up_is_recorded_and_ends_at_the_elbo() {
 
 #[test]
 fn tempering_is_loud_and_the_reported_elbo_is_at_weight_one() {
-    let q = fixed(2000).average(0.2).kl_weight(KlWeight::Tempered(0.1)).run(model).unwrap();
+    let q = fixed(2000).steps(Steps::new(2000).average(0.2)).tempered(0.1).run(model).unwrap();
     let text = q.report().to_string();
     assert!(text.contains("TEMPERED: KL weight 0.1, NOT the Bayesian posterior"), "{text}");
     assert!(q.history().iter().all(|i| i.kl_weight == 0.1));
@@ -88,6 +93,59 @@ fn observers_see_every_step_and_may_end_the_fit() {
     }
 }
 
+/// Chains that are not done in time leave nothing of it for the steps that come after them.
+#[test]
+fn chains_and_steps_share_a_limit_of_time() {
+    let slow = |s: &mut Scope<'_>| {
+        std::thread::sleep(Duration::from_micros(300));
+        let x = s.sample("x", Normal::new(0.0, 1.0).rows(300))?;
+        s.observe("y", Normal::new(x, 1.0), &[0.5; 300])
+    };
+    let q = Fit::new().time_limit(Duration::from_millis(300)).elbo_draws(0).run(slow).unwrap();
+    let report = q.report();
+    assert_eq!((report.method, report.stopped), (Method::Stochastic, Stopped::TimeLimit), "{report}");
+    // A step is taken in any case; with a limit of its own there would be some hundred.
+    assert_eq!(report.steps, 1, "{report}");
+}
+
+/// Hears what a fit does besides steps.
+#[derive(Default)]
+struct Stages(Vec<String>, usize);
+
+impl Observer for Stages {
+    fn step(&mut self, _: &StepInfo) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn stage(&mut self, what: &str) {
+        self.0.push(what.to_owned());
+    }
+
+    fn done(&mut self) {
+        self.1 += 1;
+    }
+}
+
+#[test]
+fn observers_hear_what_takes_time() {
+    let heard = |fit: Fit, centred: bool, what: &[&str]| {
+        let mut stages = Stages::default();
+        fit.run_observed(EightSchools { centred }, &mut [&mut stages]).unwrap();
+        for what in what {
+            assert!(stages.0.iter().any(|s| s.contains(what)), "{what}: {:?}", stages.0);
+        }
+        assert_eq!(stages.1, 1);
+    };
+    heard(Fit::new(), true, &["other modes", "4 chains of", "standardised", "the ELBO by 1000 draws"]);
+    heard(Fit::new().steps(300), true, &["checking the guide by"]);
+    heard(Fit::new().guide(Delta::new()).checked(false), false, &["climbing", "curvature"]);
+    // A fit that fails is done, too.
+    let mut stages = Stages::default();
+    let fails = |_: &mut Scope<'_>| Err(probity_vi::Error::model("no"));
+    assert!(Fit::new().run_observed(fails, &mut [&mut stages]).is_err());
+    assert_eq!(stages.1, 1);
+}
+
 #[test]
 fn an_average_is_the_mean_of_the_last_parameters() {
     // The guide's parameters after every number of steps; a run of n steps at a constant rate
@@ -96,7 +154,8 @@ fn an_average_is_the_mean_of_the_last_parameters() {
         let q = Fit::new().steps(steps).optimizer(Sgd::new(0.05)).elbo_draws(0).run(model).unwrap();
         q.params().as_slice().to_vec()
     };
-    let averaged = Fit::new().steps(8).optimizer(Sgd::new(0.05)).average(0.25).run(model).unwrap();
+    let averaged =
+        Fit::new().steps(Steps::new(8).average(0.25)).optimizer(Sgd::new(0.05)).run(model).unwrap();
     let (a, b) = (after(7), after(8));
     for i in 0..2 {
         assert!((averaged.params().as_slice()[i] - 0.5 * (a[i] + b[i])).abs() < 1e-15);

@@ -47,7 +47,7 @@ fn a_guide_that_has_the_posterior_reaches_the_evidence() {
     ];
     for (guide, gap) in guides {
         let name = guide.name();
-        let fit = Fit::new().guide(guide).steps(3000).schedule(Schedule::Cosine { end: 1e-3 });
+        let fit = Fit::new().guide(guide).steps(Steps::new(3000).schedule(Schedule::Cosine { end: 1e-3 }));
         let q = fit.checked(false).run(pair).unwrap();
         let elbo = q.report().elbo.unwrap();
         let off = elbo.value - evidence();
@@ -127,9 +127,8 @@ fn a_point_by_minibatches_and_by_single_precision() {
     let mean = y.sum() / (50.0 + 0.25);
     let q = Fit::new()
         .guide(Delta::new())
-        .steps(2000)
+        .steps(Steps::new(2000).schedule(Schedule::Cosine { end: 1e-3 }))
         .minibatch(10)
-        .schedule(Schedule::Cosine { end: 1e-3 })
         .run(|s: &mut Scope| {
             let mean = s.sample("mean", Normal::new(0.0, 2.0))?;
             s.plate("rows", 50, |s, b| s.observe("y", Normal::new(mean, 1.0), b.rows(&y)))
@@ -184,7 +183,7 @@ fn a_mixture_finds_two_modes_and_their_shares() {
     let fit = |seed| {
         let fit =
             Fit::new().guide(Mixture::new(MeanField::new(), 2).dispersion(3.0)).seed(seed).checked(false);
-        fit.steps(2000).schedule(Schedule::Cosine { end: 1e-3 }).run(model).unwrap()
+        fit.steps(Steps::new(2000).schedule(Schedule::Cosine { end: 1e-3 })).run(model).unwrap()
     };
     let elbo = |q: &Posterior<_, f64>| q.report().elbo.unwrap().value;
     let q = (3..6).map(fit).max_by(|a, b| elbo(a).total_cmp(&elbo(b))).unwrap();
@@ -208,7 +207,7 @@ fn flows_bend() {
         s.sample("y", Normal::new(x * x, 0.5)).map(drop)
     };
     let elbo = |guide: Arc<dyn Guide<f64>>| {
-        let fit = Fit::new().guide(guide).steps(4000).schedule(Schedule::Cosine { end: 1e-3 });
+        let fit = Fit::new().guide(guide).steps(Steps::new(4000).schedule(Schedule::Cosine { end: 1e-3 }));
         fit.checked(false).run(model).unwrap().report().elbo.unwrap().value
     };
     let gaussian = elbo(Arc::new(FullRank::new()));

@@ -3,7 +3,7 @@
 use crate::common::normals;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::{Distribution, Normal, Support};
-use probity_vi::{Error, Fit, Init, Model, Result, Scope, Start, StepInfo};
+use probity_vi::{Error, Fit, Init, Model, Result, Scope, Start, StepInfo, Steps};
 use std::ops::ControlFlow;
 
 /// Two layers of weights with fixed priors (one of so many that its noise stands where new
@@ -64,7 +64,7 @@ fn during_the_pass_as_after_it() {
     // A limit of the norm that is never reached needs the whole gradient first.
     let (after, infos) = steps(1, Fit::new().clip_norm(1e300));
     for (threads, average) in [(1, 0.0), (2, 0.0), (3, 0.0)] {
-        let (during, seen) = steps(threads, Fit::new().average(average));
+        let (during, seen) = steps(threads, Fit::new().steps(Steps::new(30).average(average)));
         assert!(during == after, "{threads} threads");
         for (a, b) in seen.iter().zip(&infos) {
             assert_eq!(a.elbo, b.elbo);

@@ -9,6 +9,7 @@ mod conjugate;
 mod constraints;
 mod density;
 mod diagnostics;
+mod dims;
 mod errors;
 mod estimators;
 mod fits;

@@ -6,7 +6,7 @@ use probity_distributions::{
     Exponential, Gamma, HalfCauchy, HalfNormal, KlMethod, LogNormal, Normal, Uniform,
 };
 use probity_vi::optim::{Adam, Optimizer, OptimizerState, Schedule, Sgd, clip_norm};
-use probity_vi::{Error, Fit, Init, LogJoint, Report, Result, ScaleStart, Scope, Start};
+use probity_vi::{Error, Fit, Init, LogJoint, Report, Result, ScaleStart, Scope, Start, Steps};
 
 fn standard(s: &mut Scope<'_>) -> Result {
     s.sample("x", Normal::new(0.0, 1.0)).map(|_| ())
@@ -32,9 +32,12 @@ fn settings_of_optimisers_are_checked() {
     for bad in [-1e-9, f64::NAN, f64::INFINITY] {
         refused("Adam::epsilon", fit().optimizer(Adam::new(0.1).epsilon(bad)));
         refused("Adam::decay", fit().optimizer(Adam::new(0.1).decay(bad)));
-        refused("schedule", fit().schedule(Schedule::Cosine { end: bad }));
-        refused("schedule", fit().schedule(Schedule::Exponential { end: bad }));
-        refused("schedule", fit().schedule(Schedule::HoldThenCosine { hold: bad, end: 0.0 }));
+        refused("schedule", fit().steps(Steps::new(1).schedule(Schedule::Cosine { end: bad })));
+        refused("schedule", fit().steps(Steps::new(1).schedule(Schedule::Exponential { end: bad })));
+        refused(
+            "schedule",
+            fit().steps(Steps::new(1).schedule(Schedule::HoldThenCosine { hold: bad, end: 0.0 })),
+        );
     }
     // The extremes that are allowed.
     for adam in [Adam::new(1e-300), Adam::new(0.1).betas(0.0, 0.0), Adam::new(0.1).epsilon(0.0).decay(0.0)] {

@@ -6,7 +6,7 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::{Distribution, Exponential, Flat, Normal, Support};
 use probity_vi::check::{Calibration, LOG_LIKELIHOOD, Sbc, sbc};
 use probity_vi::optim::Adam;
-use probity_vi::{Error, Fit, Result, Scope};
+use probity_vi::{Error, Fit, Result, Scope, Steps};
 
 const ODD: f64 = 1e-6;
 
@@ -90,7 +90,8 @@ fn minibatches_of_simulated_data() {
             s.observe("y", Normal::new(slope * rows.rows(&x), 3.0), rows.rows(&own))
         })
     };
-    let fit = || Fit::new().minibatch(10).steps(600).draws(4).optimizer(Adam::new(0.02)).average(0.5);
+    let fit =
+        || Fit::new().minibatch(10).steps(Steps::new(600).average(0.5)).draws(4).optimizer(Adam::new(0.02));
     let calibration = Sbc::new().replications(40).seed(2).fit(fit).run(&line).unwrap();
     assert!(calibration.of("slope").unwrap().p_value > ODD, "{calibration}");
 }

@@ -6,7 +6,7 @@ use probity_autodiff::Var;
 use probity_autodiff::nalgebra::{DMatrix, DVector};
 use probity_distributions::{Categorical, Distribution, Gamma, MultivariateNormal, Normal, Support};
 use probity_vi::optim::Schedule;
-use probity_vi::{Fit, LogJoint, Result, Scope};
+use probity_vi::{Fit, LogJoint, Result, Scope, Steps};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -113,7 +113,9 @@ fn rows_that_are_taken_by_the_batch_count_once() {
             s.factor("f", (y - b).sq() * -0.5)
         })
     };
-    let fit = Fit::new().steps(6000).minibatch(2).schedule(Schedule::HoldThenCosine { hold: 0.3, end: 1e-4 });
+    let fit = Fit::new()
+        .steps(Steps::new(6000).schedule(Schedule::HoldThenCosine { hold: 0.3, end: 1e-4 }))
+        .minibatch(2);
     let q = fit.run(model).unwrap();
     let draws = q.draws(4000).unwrap();
     let check = |site: &str, entry: usize, sum: f64, n: f64| {
@@ -233,8 +235,9 @@ fn labels_are_a_column() {
 fn no_data_are_the_prior() {
     for draws in [1, 8] {
         let y: Vec<f64> = vec![];
-        let fit =
-            Fit::new().draws(draws).steps(3000).schedule(Schedule::HoldThenCosine { hold: 0.5, end: 1e-3 });
+        let fit = Fit::new()
+            .draws(draws)
+            .steps(Steps::new(3000).schedule(Schedule::HoldThenCosine { hold: 0.5, end: 1e-3 }));
         let q = fit
             .run(move |s: &mut Scope<'_>| {
                 let m = s.sample("m", Normal::new(1.0, 2.0))?;

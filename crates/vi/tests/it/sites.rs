@@ -8,7 +8,7 @@ use probity_distributions::{
     MultivariateNormal, Normal, ParameterError, Support, Uniform,
 };
 use probity_vi::optim::{Schedule, Sgd};
-use probity_vi::{Error, Fit, LogJoint, Result, Scope, Target, Transform};
+use probity_vi::{Error, Fit, LogJoint, Result, Scope, Steps, Target, Transform};
 
 pub(crate) const Y: [f64; 8] = [0.3, -1.2, 0.8, 2.1, -0.4, 1.1, 0.2, -0.9];
 
@@ -233,8 +233,7 @@ fn starts_are_dispersed_at_the_scale_of_the_prior() {
 fn flat_priors_and_half_lines_are_fitted() {
     // The posterior under a flat prior is the likelihood: N(mean, 1 / n); bounds are kept.
     let q = Fit::new()
-        .steps(3000)
-        .schedule(Schedule::HoldThenCosine { hold: 0.5, end: 1e-3 })
+        .steps(Steps::new(3000).schedule(Schedule::HoldThenCosine { hold: 0.5, end: 1e-3 }))
         .run(|s: &mut Scope<'_>| {
             let m = s.sample("m", Flat::real().rows(2))?;
             let above = s.sample("above", Flat::above(2.0))?;

@@ -7,7 +7,7 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::{Distribution, HalfNormal, Normal, Support};
 use probity_vi::ladder::Stands;
 use probity_vi::verdict::What;
-use probity_vi::{Fit, Grade, KlWeight, MeanField, Method, Result, Scope, Start, fit};
+use probity_vi::{Fit, Grade, MeanField, Method, Result, Scope, Start, fit};
 
 /// A Gaussian random walk of 220 steps with noise, whose posterior is a Gaussian of strongly
 /// correlated coordinates.
@@ -113,7 +113,7 @@ fn minibatches_are_checked_on_all_data() {
     let (early, why) = grade(0.0, Fit::new().steps(10)).unwrap();
     assert_eq!(early, Grade::C, "{why}");
     assert_eq!(grade(0.0, Fit::new().checked(false)), None);
-    assert_eq!(grade(0.0, Fit::new().kl_weight(KlWeight::Tempered(0.1)).steps(10)), None);
+    assert_eq!(grade(0.0, Fit::new().tempered(0.1).steps(10)), None);
 }
 
 /// Point parameters stand where the fit has them, in single precision as in double.

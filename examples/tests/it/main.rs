@@ -1,5 +1,6 @@
 //! The tests of this crate in one binary: a module a file.
 
+mod bridgestan;
 mod conformance;
 mod course;
 mod posteriordb;

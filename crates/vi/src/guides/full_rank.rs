@@ -1,6 +1,6 @@
 //! Full rank: one Gaussian for all unconstrained numbers, with any covariance.
 
-use super::standard_log_q;
+use super::{identity, standard_log_q};
 use crate::error::Result;
 use crate::gaussian::{Covariance, Gaussian};
 use crate::guide::{BoundGuide, Direct, Draw, DrawContext, Guide, ScaleForm, Segments};
@@ -91,12 +91,7 @@ impl<T: Scalar> BoundGuide<T> for BoundFullRank {
     ) -> Result<Option<Var<'t, T>>> {
         let [loc, rho, lower] = [self.loc, self.rho, self.lower].map(|id| tape.param(params, id));
         let (scale, d) = (self.form.scale(rho), self.dim);
-        let identity = tape.constant_with(d, d, |x| {
-            x.iter_mut()
-                .enumerate()
-                .for_each(|(i, x)| *x = T::from_f64(f64::from(u8::from(i % (d + 1) == 0))));
-        });
-        let mut factor = identity * scale;
+        let mut factor = identity(tape, d) * scale;
         if d > 1 {
             factor = factor + lower.unpack_lower(d, true);
         }

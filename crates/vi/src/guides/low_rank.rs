@@ -1,6 +1,6 @@
 //! Low rank and diagonal: a Gaussian that is correlated in a few directions.
 
-use super::LN_ROOT_TAU;
+use super::{LN_ROOT_TAU, identity};
 use crate::error::{Error, Result};
 use crate::guide::{BoundGuide, Draw, DrawContext, Guide, ScaleForm, Segments};
 use crate::layout::Layout;
@@ -79,11 +79,7 @@ impl BoundLowRank {
         factor: Var<'t, T>,
     ) -> Result<Var<'t, T>> {
         let (v, whitened) = (factor / scale, e / scale);
-        let identity = tape.constant_with(self.rank, self.rank, |x| {
-            let one = |i: usize| f64::from(u8::from(i % (self.rank + 1) == 0));
-            x.iter_mut().enumerate().for_each(|(i, x)| *x = T::from_f64(one(i)));
-        });
-        let lower = (v.tr_matmul(v) + identity).cholesky()?;
+        let lower = (v.tr_matmul(v) + identity(tape, self.rank)).cholesky()?;
         let along = lower.solve_lower(v.tr_matmul(whitened));
         let squares = |x| Var::map_sum(formula!(|x| x * x), [x]);
         let log = |x| Var::map_sum(formula!(|x| x.ln()), [x]);

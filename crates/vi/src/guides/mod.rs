@@ -23,10 +23,18 @@ pub use mean_field::MeanField;
 pub use mixture::Mixture;
 pub use program::Program;
 
-use probity_autodiff::{Scalar, Var, formula};
+use probity_autodiff::{Scalar, Tape, Var, formula};
 
 /// `ln √(2π)`.
 const LN_ROOT_TAU: f64 = 0.918_938_533_204_672_8;
+
+/// The n × n identity, without gradient.
+fn identity<T: Scalar>(tape: &Tape<T>, n: usize) -> Var<'_, T> {
+    tape.constant_with(n, n, |x| {
+        x.fill(T::from_f64(0.0));
+        x.iter_mut().step_by(n + 1).for_each(|x| *x = T::from_f64(1.0));
+    })
+}
 
 /// The log density of `u = loc + A z`, d × 1, with z standard normal and a triangular A whose
 /// diagonal is `scale`, by z.

@@ -4,6 +4,7 @@ mod batched_draw;
 mod data;
 mod dims;
 mod divergence;
+mod guided;
 mod linear;
 mod plate;
 mod randomness;

@@ -160,7 +160,7 @@ fn gradients_of_draws_are_slopes() {
         };
         let mut gradient = Vec::new();
         value(&params, Some(&mut gradient));
-        for i in 0..params.len() {
+        for (i, gradient) in gradient.iter().enumerate() {
             let shifted = |h: f64| {
                 let mut params = params.clone();
                 params.as_mut_slice()[i] += h;
@@ -169,8 +169,8 @@ fn gradients_of_draws_are_slopes() {
             // Richardson: exact to the fourth order.
             let slope = |h: f64| (shifted(h) - shifted(-h)) / (2.0 * h);
             let slope = (4.0 * slope(1e-4) - slope(2e-4)) / 3.0;
-            let off = (gradient[i] - slope).abs() / slope.abs().max(1.0);
-            assert!(off < 1e-7, "{name}, number {i}: {} {slope}", gradient[i]);
+            let off = (gradient - slope).abs() / slope.abs().max(1.0);
+            assert!(off < 1e-7, "{name}, number {i}: {gradient} {slope}");
         }
     }
 }

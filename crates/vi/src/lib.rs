@@ -94,8 +94,8 @@ pub use error::{Error, Result};
 pub use fit::{Fit, Steps, fit};
 pub use gaussian::{Covariance, Gaussian};
 pub use guide::{
-    BoundGuide, Direct, Draw, DrawContext, Guide, GuideStart, Joint, Marginal, Marginals, ScaleForm,
-    Segments, Stratum,
+    BoundGuide, Direct, Draw, DrawContext, Guide, GuideStart, Joint, Marginal, MarginalSite, Marginals,
+    ScaleForm, Segments, Stratum,
 };
 pub use guides::*;
 pub use kl_weight::KlWeight;

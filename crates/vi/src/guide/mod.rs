@@ -9,7 +9,7 @@ mod marginals;
 mod segments;
 
 pub use draw::{Draw, DrawContext, Joint, Stratum};
-pub use marginals::{Marginal, Marginals};
+pub use marginals::{Marginal, MarginalSite, Marginals};
 pub use segments::{Segments, Start as GuideStart};
 
 use crate::error::Result;

@@ -8,27 +8,33 @@ use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::ptr::null_mut;
 use std::sync::{Arc, Mutex, PoisonError};
 
+type Construct = unsafe extern "C" fn(*const c_char, c_uint, *mut *mut c_char) -> *mut c_void;
+type Destruct = unsafe extern "C" fn(*mut c_void);
+type Dim = unsafe extern "C" fn(*const c_void) -> c_int;
+type Gradient = unsafe extern "C" fn(
+    *const c_void,
+    bool,
+    bool,
+    *const f64,
+    *mut f64,
+    *mut f64,
+    *mut *mut c_char,
+) -> c_int;
+type Free = unsafe extern "C" fn(*mut c_char);
+
 /// The functions of the interface that inference needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Symbols {
     /// `bs_model_construct`
-    pub construct: unsafe extern "C" fn(*const c_char, c_uint, *mut *mut c_char) -> *mut c_void,
+    pub construct: Construct,
     /// `bs_model_destruct`
-    pub destruct: unsafe extern "C" fn(*mut c_void),
+    pub destruct: Destruct,
     /// `bs_param_unc_num`
-    pub dim: unsafe extern "C" fn(*const c_void) -> c_int,
+    pub dim: Dim,
     /// `bs_log_density_gradient`
-    pub gradient: unsafe extern "C" fn(
-        *const c_void,
-        bool,
-        bool,
-        *const f64,
-        *mut f64,
-        *mut f64,
-        *mut *mut c_char,
-    ) -> c_int,
+    pub gradient: Gradient,
     /// `bs_free_error_msg`
-    pub free: unsafe extern "C" fn(*mut c_char),
+    pub free: Free,
 }
 
 impl Symbols {
@@ -126,7 +132,8 @@ impl Target for StanModel {
 /// Opening libraries.
 #[cfg(unix)]
 mod open {
-    use super::{CStr, CString, Symbols, c_char, c_int, c_void};
+    use super::{CStr, CString, Construct, Destruct, Dim, Free, Gradient, Symbols, c_char, c_int, c_void};
+    use std::mem::transmute;
 
     unsafe extern "C" {
         fn dlopen(path: *const c_char, flags: c_int) -> *mut c_void;
@@ -157,11 +164,11 @@ mod open {
             // SAFETY: functions of these names have these types in BridgeStan 2.
             unsafe {
                 Ok(Self {
-                    construct: std::mem::transmute::<*mut c_void, _>(find(c"bs_model_construct")?),
-                    destruct: std::mem::transmute::<*mut c_void, _>(find(c"bs_model_destruct")?),
-                    dim: std::mem::transmute::<*mut c_void, _>(find(c"bs_param_unc_num")?),
-                    gradient: std::mem::transmute::<*mut c_void, _>(find(c"bs_log_density_gradient")?),
-                    free: std::mem::transmute::<*mut c_void, _>(find(c"bs_free_error_msg")?),
+                    construct: transmute::<*mut c_void, Construct>(find(c"bs_model_construct")?),
+                    destruct: transmute::<*mut c_void, Destruct>(find(c"bs_model_destruct")?),
+                    dim: transmute::<*mut c_void, Dim>(find(c"bs_param_unc_num")?),
+                    gradient: transmute::<*mut c_void, Gradient>(find(c"bs_log_density_gradient")?),
+                    free: transmute::<*mut c_void, Free>(find(c"bs_free_error_msg")?),
                 })
             }
         }

@@ -248,7 +248,7 @@ impl FittedClassification {
     /// If it cannot be written as JSON.
     pub fn to_json(&self) -> Result<String> {
         let model = self.posterior.model();
-        save(FORMAT, &model.spec, &model.inputs, &self.posterior)
+        save(FORMAT, &model.spec, &model.inputs, &self.posterior, None)
     }
 
     /// A fitted classification from JSON. Its predictions are the same bits as before it was saved.

@@ -27,6 +27,9 @@ pub(crate) fn check_network(net: &Mlp, outputs: usize) -> Result<usize> {
             )));
         }
     }
+    if !(0.0..1.0).contains(&net.dropout) {
+        return Err(Error::Network(format!("dropout needs a rate in [0, 1), not {}", net.dropout)));
+    }
     if last.outputs != outputs {
         return Err(Error::Network(format!("it has {} outputs, this head needs {outputs}", last.outputs)));
     }

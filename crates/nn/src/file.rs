@@ -21,6 +21,9 @@ pub(crate) struct File<S, U> {
     /// The draws of chains, where these stand for the posterior.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrected: Option<Corrected>,
+    /// Where predictions take outputs as linear in the weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linear_at: Option<Vec<f64>>,
 }
 
 impl<S, U> File<S, U> {
@@ -77,6 +80,7 @@ pub(crate) fn save<S: Clone + Serialize, U: Clone + Serialize, M: Model<f32> + S
     spec: &S,
     scales: &U,
     posterior: &Posterior<M, f32>,
+    linear_at: Option<&[f64]>,
 ) -> Result<String> {
     let file = File {
         format: format.into(),
@@ -86,6 +90,7 @@ pub(crate) fn save<S: Clone + Serialize, U: Clone + Serialize, M: Model<f32> + S
         params: posterior.params().clone(),
         report: posterior.report().clone(),
         corrected: posterior.corrected().cloned(),
+        linear_at: linear_at.map(<[f64]>::to_vec),
     };
     serde_json::to_string(&file).map_err(|e| Error::File(e.to_string()))
 }

@@ -27,6 +27,7 @@ mod layers;
 mod meter;
 mod network;
 mod noise;
+pub mod posteriors;
 pub mod prediction;
 mod prior;
 mod priors;

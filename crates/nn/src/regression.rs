@@ -4,8 +4,11 @@ use crate::activation::Activation;
 use crate::data::{check, standardized};
 use crate::error::{Error, Result};
 use crate::file::{File, load, restore, save};
+use crate::heads::GaussianHead;
 use crate::layers::{Mlp, WeightInit};
+use crate::network::{Network, NetworkModel, default_draws};
 use crate::noise::Noise;
+use crate::posteriors::{Method, Problem, check_point, inferred, linearised, sampled, verdict};
 use crate::prediction::RegressionPrediction;
 use crate::sampling::{checked, sample};
 use crate::standardize::Standardizer;
@@ -15,7 +18,7 @@ use probity_distributions::Normal;
 use probity_vi::hmc::Chains;
 use probity_vi::optim::Adam;
 use probity_vi::verdict::Predicted;
-use probity_vi::{Fit, Model, Observer, Posterior, Scope};
+use probity_vi::{Fit, Model, Observer, Posterior, Scope, Verdict};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -100,7 +103,7 @@ impl Regression {
         observers: &mut [&mut dyn Observer],
     ) -> Result<FittedRegression> {
         let posterior = fit.checked(false).run_observed(self.model(x, y)?, observers)?;
-        Ok(FittedRegression { posterior: checked(posterior, x, predicted)? })
+        Ok(FittedRegression::of(checked(posterior, x, predicted)?))
     }
 
     /// Draws the weights from their posterior by Hamiltonian chains, each from a mode of its own,
@@ -119,7 +122,34 @@ impl Regression {
     pub fn sample(&self, x: &DMatrix<f64>, y: &[f64], chains: &Chains) -> Result<FittedRegression> {
         let model = self.model::<f32>(x, y)?;
         let late = if self.noise == Noise::InputDependent { 1..2 } else { 0..0 };
-        Ok(FittedRegression { posterior: sample(model, &self.net, late, chains, x, predicted)? })
+        Ok(FittedRegression::of(sample(model, &self.net, late, chains, x, predicted)?))
+    }
+
+    /// The posterior of the weights by any [`Method`]: a mode, an ensemble, a Laplace approximation,
+    /// ... ([`posteriors`](crate::posteriors)).
+    ///
+    /// ```
+    /// use probity_autodiff::nalgebra::DMatrix;
+    /// use probity_nn::Regression;
+    /// use probity_nn::posteriors::Map;
+    ///
+    /// let x = DMatrix::from_fn(30, 1, |i, _| i as f64 / 10.0);
+    /// let y: Vec<f64> = x.iter().map(|x| x.sin()).collect();
+    /// let fitted = Regression::sampled_for(1, &[10]).infer(&x, &y, &Map::default())?;
+    /// assert_eq!(fitted.default_draws(), 1);
+    /// # Ok::<(), probity_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`model`](Regression::model), or if weights are without a prior, or the network is none for
+    /// the method.
+    pub fn infer(&self, x: &DMatrix<f64>, y: &[f64], method: &dyn Method) -> Result<FittedRegression> {
+        let mut spec = self.clone();
+        method.prepare(&mut spec);
+        let model = spec.model::<f32>(x, y)?;
+        let network = model.as_network();
+        let (posterior, linear_at) = inferred(model, &Problem::new(&network)?, method)?;
+        Ok(FittedRegression { linear_at, ..FittedRegression::of(posterior) })
     }
 }
 
@@ -129,7 +159,7 @@ fn predicted(
     x: &DMatrix<f64>,
     draws: usize,
 ) -> Result<Predicted> {
-    let predicted = FittedRegression { posterior }.predict(x, draws)?;
+    let predicted = FittedRegression::of(posterior).predict(x, draws)?;
     Ok(Predicted { mean: predicted.mean(), sd: predicted.sd() })
 }
 
@@ -162,6 +192,16 @@ impl<T: Scalar> RegressionModel<T> {
         &self.scales
     }
 
+    /// The same as a network with a Gaussian head: the same coordinates and density.
+    pub(crate) fn as_network(&self) -> NetworkModel<Mlp, GaussianHead, T> {
+        let Self { spec, scales, x, y } = self;
+        let mut network = Network::new(spec.net.clone(), GaussianHead::new(spec.noise));
+        if !spec.standardize {
+            network = network.without_standardizing();
+        }
+        NetworkModel::of_parts(network, scales.clone(), x.clone(), y.clone())
+    }
+
     /// The same regression at other inputs, to predict there.
     fn at(&self, x: &DMatrix<f64>) -> Result<Self> {
         let target = DMatrix::from_element(x.nrows(), 1, self.scales.y.mean[0]);
@@ -185,18 +225,55 @@ impl<T: Scalar> Model<T> for RegressionModel<T> {
 #[derive(Debug)]
 pub struct FittedRegression {
     posterior: Posterior<RegressionModel<f32>, f32>,
+    /// Where predictions take outputs as linear in the weights.
+    linear_at: Option<Vec<f64>>,
+    /// Whether the model has its data: not after reading it from a file.
+    has_data: bool,
 }
 
 impl FittedRegression {
     /// Of a posterior of the weights that came about in another way, for example
     /// [from draws](Posterior::of_draws).
     pub fn of(posterior: Posterior<RegressionModel<f32>, f32>) -> Self {
-        Self { posterior }
+        Self { posterior, linear_at: None, has_data: true }
+    }
+
+    /// Where predictions take outputs as linear in the weights, if they do.
+    pub fn linearised_at(&self) -> Option<&[f64]> {
+        self.linear_at.as_deref()
+    }
+
+    /// How many draws of the weights predictions are to be made by: all that there are, or 300 of a
+    /// Gaussian and of a net with dropout.
+    pub fn default_draws(&self) -> usize {
+        default_draws(&self.posterior, self.spec().net.dropout > 0.0)
     }
 
     /// The posterior of the weights, with the record of the fit.
     pub fn posterior(&self) -> &Posterior<RegressionModel<f32>, f32> {
         &self.posterior
+    }
+
+    /// Whether predictions at these inputs (n × k, of which at most 100 rows are looked at) stay as
+    /// they are when an exact kernel, Hamiltonian Monte Carlo on the density of the weights given the
+    /// data, moves 64 draws of the posterior. It takes some thousands of gradients on all rows.
+    ///
+    /// # Errors
+    /// If the data are not there, as after reading from a file, or the net has random numbers of its
+    /// own (dropout), so that there is no density of its weights; or what the model reports.
+    pub fn check_at(&self, x: &DMatrix<f64>) -> Result<Verdict> {
+        let model = self.posterior.model();
+        if !self.has_data || model.spec.net.dropout > 0.0 {
+            return Err(Error::Data("a check needs the data of the fit, and a net without dropout".into()));
+        }
+        let network = model.as_network();
+        verdict(&self.posterior, &Problem::new(&network)?, x, |points, x, own| {
+            let draws = points.len() / self.posterior.layout().dim();
+            let posterior = Posterior::of_draws(model.clone(), sampled(points), 0, 0.0)?;
+            let linear_at = self.linear_at.clone().filter(|_| own);
+            let p = FittedRegression { linear_at, ..FittedRegression::of(posterior) }.predict(x, draws)?;
+            Ok(Predicted { mean: p.mean(), sd: p.sd() })
+        })
     }
 
     /// The description of the network.
@@ -214,6 +291,10 @@ impl FittedRegression {
         check(&model.spec.net, model.spec.noise.outputs(), x, None)?;
         if draws == 0 {
             return Err(Error::Data("a prediction needs at least one draw".into()));
+        }
+        if let (Some(at), Some(all)) = (&self.linear_at, self.posterior.corrected()) {
+            let predicted = linearised(&model.at(x)?.as_network(), at, &all.points, draws)?;
+            return Ok(predicted.to_regression()?);
         }
         let found =
             self.posterior.predict_sites(&model.at(x)?, draws, |name| name == "mean" || name == "sd")?;
@@ -256,7 +337,7 @@ impl FittedRegression {
     /// If it cannot be written as JSON.
     pub fn to_json(&self) -> Result<String> {
         let model = self.posterior.model();
-        save(FORMAT, &model.spec, &model.scales, &self.posterior)
+        save(FORMAT, &model.spec, &model.scales, &self.posterior, self.linear_at.as_deref())
     }
 
     /// A fitted regression from JSON. Its predictions are the same bits as before it was saved.
@@ -270,9 +351,10 @@ impl FittedRegression {
         file.check_scales("target", &file.scales.y, 1, file.spec.standardize)?;
         let mean = |scaler: &Standardizer| DMatrix::from_row_slice(1, scaler.columns(), &scaler.mean);
         let (x, y) = (mean(&file.scales.x), mean(&file.scales.y));
-        let File { spec, scales, layout, params, report, corrected, .. } = file;
+        let File { spec, scales, layout, params, report, corrected, linear_at, .. } = file;
+        check_point(linear_at.as_deref(), layout.dim()).map_err(Error::in_file)?;
         let restored = RegressionModel::new(spec, scales, &x, &y)
             .and_then(|model| restore(model, (layout, params, report), corrected));
-        Ok(Self { posterior: restored.map_err(Error::in_file)? })
+        Ok(Self { posterior: restored.map_err(Error::in_file)?, linear_at, has_data: false })
     }
 }

@@ -48,13 +48,13 @@ pub(crate) fn sample<M: Model<f32> + Clone + Send + Sync>(
 }
 
 /// The numbers of at most 100 rows: a part of them says as much.
-fn some_rows(x: &DMatrix<f64>) -> Vec<usize> {
+pub(crate) fn some_rows(x: &DMatrix<f64>) -> Vec<usize> {
     const SOME: usize = 100;
     (0..x.nrows()).step_by(x.nrows().div_ceil(SOME).max(1)).collect()
 }
 
 /// The names of predictions at these rows, some for each.
-fn names(rows: &[usize], predictions: usize) -> impl Iterator<Item = String> {
+pub(crate) fn names(rows: &[usize], predictions: usize) -> impl Iterator<Item = String> {
     let entries = predictions / rows.len();
     (0..predictions).map(move |i| match (rows[i % rows.len()], i / rows.len()) {
         (row, _) if entries == 1 => format!("row {row}"),
@@ -97,29 +97,29 @@ pub(crate) fn checked<M: Model<f32> + Clone + Sync>(
 
 /// One unknown scale and the weights below it.
 #[derive(Clone, Debug)]
-struct Group {
-    family: PriorFamily,
+pub(crate) struct Group {
+    pub(crate) family: PriorFamily,
     /// Where the logarithm of the variance is.
-    variance: usize,
+    pub(crate) variance: usize,
     /// The scale around which the prior is.
-    centre: f64,
-    weights: Vec<usize>,
+    pub(crate) centre: f64,
+    pub(crate) weights: Vec<usize>,
 }
 
 /// The unknown scales of a network's priors, drawn given the weights; and weights that stay 0 in the
 /// first part of the ascent.
 #[derive(Clone, Debug)]
-struct PriorScales {
-    groups: Vec<Group>,
-    late: Range<usize>,
+pub(crate) struct PriorScales {
+    pub(crate) groups: Vec<Group>,
+    pub(crate) late: Range<usize>,
 }
 
 /// The part of the ascent in which scales do not change: weights find a use before the scales prune
 /// them.
-const BEFORE_SCALES: f64 = 0.2;
+pub(crate) const BEFORE_SCALES: f64 = 0.2;
 
 /// The part of the ascent in which late weights are 0.
-const BEFORE_LATE: f64 = 0.5;
+pub(crate) const BEFORE_LATE: f64 = 0.5;
 
 impl PriorScales {
     /// Those of the network `net` in a model with these sites, and its late outputs.

@@ -100,7 +100,7 @@ pub use guide::{
 pub use guides::*;
 pub use kl_weight::KlWeight;
 pub use layout::{Init, Layout, ScaleStart, Site, SiteKind, Start, Transform};
-pub use log_joint::LogJoint;
+pub use log_joint::{LogJoint, Part};
 pub use model::{ByRef, Model};
 #[cfg(feature = "progress")]
 pub use observer::Progress;

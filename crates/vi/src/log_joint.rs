@@ -28,6 +28,20 @@ pub struct LogJoint<M, T: Scalar = f64> {
     non_centred: Vec<usize>,
     /// Points, values and gradients in the precision of the tape.
     buffers: [Vec<T>; 3],
+    part: Part,
+    key: Key,
+}
+
+/// Which terms of a log joint density are added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// All.
+    #[default]
+    Joint,
+    /// The priors, with the Jacobians of the constraints.
+    Prior,
+    /// The data and factors.
+    Likelihood,
 }
 
 // Closures are models and have no Debug form.
@@ -43,7 +57,8 @@ impl<M: Clone, T: Scalar> Clone for LogJoint<M, T> {
         let (model, layout, starts) = (self.model.clone(), self.layout.clone(), self.starts.clone());
         let (tape, prefix, buffers) = (Tape::new(), String::new(), Default::default());
         let (lanes, non_centred) = (self.lanes, self.non_centred.clone());
-        Self { model, layout, tape, prefix, lanes, starts, non_centred, buffers }
+        let (part, key) = (self.part, self.key);
+        Self { model, layout, tape, prefix, lanes, starts, non_centred, buffers, part, key }
     }
 }
 
@@ -79,7 +94,21 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         }
         let lanes = if found.size <= Self::SMALL { Self::LANES } else { 1 };
         let (tape, prefix, buffers) = (Tape::new(), String::new(), Default::default());
-        Ok(Self { model, layout, tape, prefix, lanes, starts, non_centred: Vec::new(), buffers })
+        let (non_centred, part, key) = (Vec::new(), Part::Joint, Key::new(0));
+        Ok(Self { model, layout, tape, prefix, lanes, starts, non_centred, buffers, part, key })
+    }
+
+    /// Of these terms only.
+    pub fn part(mut self, part: Part) -> Self {
+        self.part = part;
+        self
+    }
+
+    /// The key of the model's own random numbers ([`Scope::random`](crate::Scope::random)) in the
+    /// next calls; without, they are the same in all. A new key for every step makes the gradient
+    /// a stochastic one, as that of a net with dropout.
+    pub fn set_key(&mut self, key: Key) {
+        self.key = key;
     }
 
     /// With the model's point parameters where these have them.
@@ -243,9 +272,12 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         self.tape.set_lanes(0, lanes);
         let u = self.tape.variable_by_lane(d, 1, u);
         let mode = Mode::Point { u, starts: &self.starts, non_centred: &self.non_centred };
-        let how = Run::new(Key::new(0), &mut self.prefix);
+        let how = Run::new(self.key, &mut self.prefix);
         let out = run(&self.model, &self.tape, &mut self.layout, mode, how)?;
-        let density = Var::linear_combination(out.log_prior.terms().chain(out.log_likelihood.terms()));
+        let (prior, likelihood) = (out.log_prior.terms(), out.log_likelihood.terms());
+        let prior = prior.filter(|_| self.part != Part::Likelihood);
+        let likelihood = likelihood.filter(|_| self.part != Part::Prior);
+        let density = Var::linear_combination(prior.chain(likelihood));
         density.read_lanes(|x| match x {
             [same] => values.fill(*same),
             each => values.copy_from_slice(each),

@@ -8,6 +8,7 @@ use probity_autodiff::{Scalar, Var};
 use probity_distributions::Normal;
 use probity_vi::{Result, Scope};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// A Gaussian around the output, with any [`Noise`]. With the same net, data and fit it has the same
 /// posterior as [`Regression`](crate::Regression), bit for bit.
@@ -44,6 +45,12 @@ impl Head for GaussianHead {
     }
     fn observe<'t, T: Scalar>(&self, s: &mut Scope<'t, T>, p: &Parameters<'t, T>, y: Var<'t, T>) -> Result {
         s.observe("y", Normal::new(p.get(0), p.get(1)), y)
+    }
+    fn late_outputs(&self) -> Range<usize> {
+        if self.noise == Noise::InputDependent { 1..2 } else { 0..0 }
+    }
+    fn gaussian_noise(&self) -> Option<Noise> {
+        Some(self.noise)
     }
     fn row(&self, p: &[f64], units: &Standardizer) -> Self::Row {
         let (mean, sd) = (units.mean[0], units.sd[0]);

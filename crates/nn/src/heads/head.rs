@@ -2,11 +2,13 @@
 
 use super::Outcome;
 use crate::error::Result;
+use crate::noise::Noise;
 use crate::standardize::Standardizer;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Scalar, Var};
 use probity_vi::Scope;
 use std::fmt::Debug;
+use std::ops::Range;
 
 /// How the outputs of a net become the distribution of a row's target. A [`Network`](crate::Network)
 /// has one; the heads of this crate and a user's own are the same to it.
@@ -104,6 +106,18 @@ pub trait Head: Clone + Debug + Send + Sync {
         parameters: &Parameters<'t, T>,
         y: Var<'t, T>,
     ) -> probity_vi::Result;
+
+    /// Outputs whose weights stay 0 in the first half of an ascent to a mode: those of a noise that
+    /// depends on the inputs would take for noise what the mean has not learned yet.
+    fn late_outputs(&self) -> Range<usize> {
+        0..0
+    }
+
+    /// The noise, if the first output is the mean of a Gaussian: given the noise, the posterior of
+    /// what is linear in it is known exactly.
+    fn gaussian_noise(&self) -> Option<Noise> {
+        None
+    }
 
     /// The distribution of a row in the user's units, from its parameters one after the other.
     fn row(&self, parameters: &[f64], units: &Standardizer) -> Self::Row;

@@ -20,6 +20,11 @@ pub trait Outcome: Clone + Debug + Send + Sync {
     /// The variance of target `j`.
     fn variance(&self, j: usize) -> f64;
 
+    /// The probabilities of the classes, if the target is one of several.
+    fn probabilities(&self) -> Option<&[f64]> {
+        None
+    }
+
     /// A draw: a pure function of the key.
     fn sample(&self, key: Key) -> Vec<f64>;
 }
@@ -94,6 +99,9 @@ impl Outcome for Probabilities {
     fn log_prob(&self, y: &[f64]) -> f64 {
         let class = y.first().filter(|y| y.fract() == 0.0 && **y >= 0.0).map(|y| *y as usize);
         class.and_then(|class| self.0.get(class)).map_or(f64::NEG_INFINITY, |p| p.ln())
+    }
+    fn probabilities(&self) -> Option<&[f64]> {
+        Some(&self.0)
     }
     /// Of the number of the class.
     fn mean(&self, _: usize) -> f64 {

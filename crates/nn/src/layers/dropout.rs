@@ -85,4 +85,8 @@ impl<T: Scalar> Layer<T> for Dropout {
         let mask = Mask { rate: self.rate };
         Ok(s.tape().map_noise(mask, [x.into(), Arg::Uniform(s.random(name))], (1, 1)))
     }
+
+    fn is_random(&self) -> bool {
+        self.predicts && self.rate > 0.0
+    }
 }

@@ -49,6 +49,17 @@ pub trait Layer<T: Scalar>: Debug + Send + Sync {
     /// # Errors
     /// What the sites report.
     fn forward<'t>(&self, s: &mut Scope<'t, T>, name: &str, x: Var<'t, T>) -> probity_vi::Result<Var<'t, T>>;
+
+    /// Whether predictions at the same weights differ from draw to draw, as those of dropout.
+    fn is_random(&self) -> bool {
+        false
+    }
+
+    /// The activation between its linear maps, if the layer is nothing but these: what methods need
+    /// to know that compute with moments of units instead of draws.
+    fn perceptron(&self) -> Option<Activation> {
+        None
+    }
 }
 
 /// An activation is a layer without weights.

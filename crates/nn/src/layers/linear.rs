@@ -240,4 +240,8 @@ impl<T: Scalar, P: LayerPrior, B: LayerPrior> Layer<T> for Linear<P, B> {
         check_columns("a linear layer", self.inputs, x.ncols())?;
         self.forward_to(s, name, x, Activation::Identity)
     }
+
+    fn perceptron(&self) -> Option<Activation> {
+        Some(Activation::Identity)
+    }
 }

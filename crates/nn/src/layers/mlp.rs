@@ -1,7 +1,7 @@
 //! A multi-layer perceptron.
 
 use super::layer::Layer;
-use super::{Linear, WeightInit, index_name};
+use super::{Dropout, Linear, WeightInit, index_name};
 use crate::activation::Activation;
 use crate::error::Error;
 use crate::prior::Prior;
@@ -18,6 +18,14 @@ pub struct Mlp<P = Prior, B = Prior> {
     pub layers: Vec<Linear<P, B>>,
     /// Between two layers.
     pub activation: Activation,
+    /// The probability with which [`Dropout`] sets a hidden unit to 0, in fits and in predictions; 0
+    /// for none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropout: f64,
+}
+
+fn is_zero(x: &f64) -> bool {
+    *x == 0.0
 }
 
 impl Mlp {
@@ -37,7 +45,7 @@ impl Mlp {
             let gain = if i == last { 1.0 } else { activation.gain() };
             Linear::new(w[0], w[1]).init(WeightInit::FanIn { gain, bias: 1.0, scale: 0.02 })
         };
-        Self { layers: widths.windows(2).enumerate().map(layer).collect(), activation }
+        Self { layers: widths.windows(2).enumerate().map(layer).collect(), activation, dropout: 0.0 }
     }
 
     /// With the same priors in every layer.
@@ -97,7 +105,7 @@ impl Mlp {
             Ok(layer.clone().with_priors(weight, bias))
         };
         let layers = self.layers.iter().enumerate().map(layer).collect::<crate::Result<_>>()?;
-        Ok(Mlp { layers, activation: self.activation })
+        Ok(Mlp { layers, activation: self.activation, dropout: self.dropout })
     }
 }
 
@@ -105,6 +113,12 @@ impl<P: LayerPrior, B: LayerPrior> Mlp<P, B> {
     /// With the same start in every layer.
     pub fn init(mut self, init: WeightInit) -> Self {
         self.layers = self.layers.into_iter().map(|l| l.init(init)).collect();
+        self
+    }
+
+    /// With [`Dropout`] of this rate after every hidden layer.
+    pub fn dropout(mut self, rate: f64) -> Self {
+        self.dropout = rate;
         self
     }
 
@@ -134,6 +148,9 @@ impl<P: LayerPrior, B: LayerPrior> Mlp<P, B> {
                 let last = i + 1 == self.layers.len();
                 let activation = if last { Activation::Identity } else { self.activation };
                 h = layer.forward_to(s, &index_name(i), h, activation)?;
+                if !last && self.dropout != 0.0 {
+                    h = Layer::forward(&Dropout::new(self.dropout), s, &index_name(i), h)?;
+                }
             }
             Ok(h)
         })
@@ -155,10 +172,19 @@ impl<P, B> Mlp<P, B> {
 impl<T: Scalar, P: LayerPrior, B: LayerPrior> Layer<T> for Mlp<P, B> {
     fn outputs(&self, inputs: usize) -> crate::Result<usize> {
         let next = |width, layer: &Linear<P, B>| Layer::<T>::outputs(layer, width);
-        self.layers.iter().try_fold(inputs, next)
+        let dropout = Dropout::new(self.dropout);
+        self.layers.iter().try_fold(Layer::<T>::outputs(&dropout, inputs)?, next)
     }
 
     fn forward<'t>(&self, s: &mut Scope<'t, T>, name: &str, x: Var<'t, T>) -> Result<Var<'t, T>> {
         Mlp::forward(self, s, name, x)
+    }
+
+    fn is_random(&self) -> bool {
+        self.dropout > 0.0
+    }
+
+    fn perceptron(&self) -> Option<Activation> {
+        (self.dropout == 0.0).then_some(self.activation)
     }
 }

@@ -58,4 +58,8 @@ impl<T: Scalar> Layer<T> for Residual<T> {
             Ok(round + through)
         })
     }
+
+    fn is_random(&self) -> bool {
+        self.f.is_random() || self.g.as_ref().is_some_and(|g| g.is_random())
+    }
 }

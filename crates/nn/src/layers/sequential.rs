@@ -69,4 +69,8 @@ impl<T: Scalar> Layer<T> for Sequential<T> {
             Ok(h)
         })
     }
+
+    fn is_random(&self) -> bool {
+        self.layers.iter().any(|layer| layer.is_random())
+    }
 }

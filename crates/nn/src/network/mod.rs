@@ -4,12 +4,14 @@ mod fitted;
 mod stream;
 
 pub use fitted::FittedNetwork;
+pub(crate) use fitted::{append, default_draws};
 pub use stream::RowStream;
 
 use crate::data::{check_rows, standardized};
 use crate::error::{Error, Result};
 use crate::heads::Head;
 use crate::layers::Layer;
+use crate::posteriors::{Method, Problem, inferred};
 use crate::prediction::matrix;
 use crate::regression::{Regression, Scales};
 use crate::standardize::Standardizer;
@@ -164,6 +166,40 @@ impl<N, H: Head> Network<N, H> {
     {
         Ok(FittedNetwork::of(fit.run_observed(self.model(x, y)?, observers)?))
     }
+
+    /// The posterior of the weights by any [`Method`](crate::posteriors::Method): a mode, an
+    /// ensemble, a Laplace approximation, ... ([`posteriors`](crate::posteriors)).
+    ///
+    /// ```
+    /// use probity_autodiff::nalgebra::DMatrix;
+    /// use probity_nn::heads::PoissonHead;
+    /// use probity_nn::posteriors::DeepEnsemble;
+    /// use probity_nn::{Activation, Mlp, Network};
+    ///
+    /// let x = DMatrix::from_fn(60, 1, |i, _| i as f64 / 60.0);
+    /// let counts: Vec<usize> = (0..60).map(|i| i / 20 + i % 2).collect();
+    /// let net = Network::new(Mlp::new(&[1, 8, 1], Activation::Tanh), PoissonHead);
+    /// let fitted = net.infer(&x, &counts, &DeepEnsemble { members: 3, ..DeepEnsemble::default() })?;
+    /// assert!(fitted.predict(&x, 3)?.epistemic_variance().max() > 0.0);
+    /// # Ok::<(), probity_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`model`](Network::model), or if weights are without a prior, or the network is none for
+    /// the method.
+    pub fn infer(
+        &self,
+        x: &DMatrix<f64>,
+        y: &(impl Table + ?Sized),
+        method: &dyn Method,
+    ) -> Result<FittedNetwork<N, H>>
+    where
+        N: Layer<f32>,
+    {
+        let model = self.model(x, y)?;
+        let (posterior, linear_at) = inferred(model.clone(), &Problem::new(&model)?, method)?;
+        Ok(FittedNetwork::of(posterior).linear_at(linear_at))
+    }
 }
 
 /// A network with its data: a model for any inference method.
@@ -205,8 +241,28 @@ impl<N, H: Head, T: Scalar> NetworkModel<N, H, T> {
         &self.scales
     }
 
+    /// The inputs in these units.
+    pub(crate) fn x(&self) -> &Arc<DMatrix<T>> {
+        &self.x
+    }
+
+    /// The targets in the units of the head.
+    pub(crate) fn y(&self) -> &Arc<DMatrix<T>> {
+        &self.y
+    }
+
+    /// Of parts that are known to fit.
+    pub(crate) fn of_parts(
+        network: Network<N, H>,
+        scales: Scales,
+        x: Arc<DMatrix<T>>,
+        y: Arc<DMatrix<T>>,
+    ) -> Self {
+        Self { network, scales, x, y }
+    }
+
     /// The same network at other inputs, to predict there.
-    fn at(&self, x: &DMatrix<f64>) -> Result<Self> {
+    pub(crate) fn at(&self, x: &DMatrix<f64>) -> Result<Self> {
         // Every head has 1 among its targets.
         let y = DMatrix::from_element(x.nrows(), self.network.head.targets(), 1.0);
         let scaled = self.network.head.scaled(&y, &self.scales.y).map(T::from_f64);

@@ -6,6 +6,7 @@ mod heads;
 mod layer_fits;
 mod layers;
 mod networks;
+mod posteriors;
 mod prediction;
 mod recalibration;
 mod robust;

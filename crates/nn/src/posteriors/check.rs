@@ -1,0 +1,105 @@
+//! Whether predictions stay as they are when an exact kernel moves the weights.
+
+use super::{NetTarget, Problem};
+use crate::error::Result;
+use crate::sampling::some_rows;
+use probity_autodiff::Key;
+use probity_autodiff::nalgebra::DMatrix;
+use probity_autodiff::random::{fill_normal, uniform_at};
+use probity_vi::hmc::Hmc;
+use probity_vi::ladder::Stands;
+use probity_vi::linalg::Covariance;
+use probity_vi::verdict::Predicted;
+use probity_vi::{Model, Posterior, Sampled, Target, Verdict};
+
+/// Draws that are moved.
+const DRAWS: usize = 64;
+/// Transitions of the kernel, and their length in units of its metric.
+const TRANSITIONS: usize = 4;
+const LENGTH: f64 = 1.5;
+/// The acceptance below which its steps are halved, and how often they may be.
+const ACCEPTANCE: f64 = 0.6;
+const HALVED: i32 = 5;
+
+/// A verdict on what the draws of a posterior predict at the inputs, of which at most 100 rows are
+/// looked at: whether it changes when Hamiltonian Monte Carlo on the density of the weights moves
+/// them. `predict` makes predictions of draws, d numbers each; `before` tells whether these are the
+/// posterior's own.
+pub(crate) fn verdict<M: Model<f32> + Sync>(
+    posterior: &Posterior<M, f32>,
+    problem: &Problem<'_>,
+    x: &DMatrix<f64>,
+    predict: impl Fn(Vec<f64>, &DMatrix<f64>, bool) -> Result<Predicted>,
+) -> Result<Verdict> {
+    let d = problem.dim();
+    let points = draws_of(posterior, d, DRAWS)?;
+    let target = problem.target();
+    let metric = metric(&target, &points[..d])?;
+    let start = 0.25 * (200.0 / d.max(200) as f64).powf(0.25);
+    let kernel = |halved: i32, transitions: usize| {
+        let step = start * 0.5_f64.powi(halved);
+        Hmc::new().step_size(step).leapfrogs((LENGTH / step).ceil() as usize).transitions(transitions)
+    };
+    let mut halved = 0;
+    while halved < HALVED {
+        let tried = kernel(halved, 1).run(&target, &points[..points.len().min(8 * d)], &metric)?;
+        if tried.mean_acceptance() >= ACCEPTANCE {
+            break;
+        }
+        halved += 1;
+    }
+    let moved = kernel(halved, TRANSITIONS).run(&target, &points, &metric)?;
+    let acceptance = moved.mean_acceptance();
+    let rows = some_rows(x);
+    let x = x.select_rows(&rows);
+    let (before, after) = (predict(points, &x, true)?, predict(moved.points, &x, false)?);
+    let names = crate::sampling::names(&rows, before.mean.len());
+    Ok(Verdict::of_pushed(names, acceptance, [&before, &after]))
+}
+
+/// Draws as those of a posterior.
+pub(crate) fn sampled(points: Vec<f64>) -> Sampled {
+    Sampled { points, stands: Stands::Guide, chains: 1, gradients: 0 }
+}
+
+/// So many draws of a posterior: the first of its own, or of its independent Gaussians.
+fn draws_of<M: Model<f32> + Sync>(posterior: &Posterior<M, f32>, d: usize, n: usize) -> Result<Vec<f64>> {
+    if let Some(own) = posterior.corrected() {
+        return Ok((0..n).flat_map(|i| &own.points[i % own.len() * d..][..d]).copied().collect());
+    }
+    let (mut mean, mut sd) = (vec![0.0; d], vec![0.0; d]);
+    for site in posterior.divergences(1)? {
+        let Some(own) = posterior.layout().site(&site.name) else { continue };
+        mean[own.offset..own.offset + own.dim()].copy_from_slice(&site.loc);
+        sd[own.offset..own.offset + own.dim()].copy_from_slice(&site.scale);
+    }
+    let mut points = vec![0.0; n * d];
+    fill_normal(Key::new(posterior.report().seed).fold_in_str("check"), 0, &mut points);
+    for point in points.chunks_exact_mut(d) {
+        point.iter_mut().zip(mean.iter().zip(&sd)).for_each(|(u, (m, s))| *u = m + s * *u);
+    }
+    Ok(points)
+}
+
+/// The inverse of the lengths of the Hessian's rows, by differences of gradients along random signs
+/// s: `E (H s)ᵢ² = Σⱼ Hᵢⱼ²`.
+fn metric(target: &NetTarget<'_>, u: &[f64]) -> Result<Covariance> {
+    const PROBES: u64 = 16;
+    const STEP: f64 = 1e-3;
+    let d = u.len();
+    let mut target = target.clone();
+    let [mut here, mut there, mut squares] = [vec![0.0; d], vec![0.0; d], vec![0.0; d]];
+    target.gradient(u, &mut here)?;
+    for probe in 0..PROBES {
+        let key = Key::new(probe).fold_in_str("metric");
+        let sign = |i: usize| if uniform_at::<f64>(key, i as u64) < 0.5 { STEP } else { -STEP };
+        let at: Vec<f64> = u.iter().enumerate().map(|(i, u)| u + sign(i)).collect();
+        target.gradient(&at, &mut there)?;
+        let both = there.iter().zip(&here);
+        squares.iter_mut().zip(both).for_each(|(s, (a, b))| *s += ((a - b) / STEP).powi(2));
+    }
+    let lengths: Vec<f64> = squares.iter().map(|s| (s / PROBES as f64).sqrt()).collect();
+    let largest = lengths.iter().copied().filter(|x| x.is_finite()).fold(0.0, f64::max).max(1e-300);
+    let variance = |x: &f64| if x.is_finite() { x.max(1e-6 * largest).recip() } else { largest.recip() };
+    Ok(Covariance::diagonal(&lengths.iter().map(variance).collect::<Vec<_>>())?)
+}

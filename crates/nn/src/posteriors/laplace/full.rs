@@ -1,0 +1,42 @@
+//! The Laplace approximation of all weights.
+
+use super::super::ascent::setting;
+use super::{Dense, LaplaceSettings, gauss_newton, laplace};
+use crate::error::Result;
+use crate::posteriors::{Inferred, Method, Problem};
+use probity_autodiff::nalgebra::DMatrix;
+use serde::{Deserialize, Serialize};
+
+/// A Gaussian with any covariance over all weights: for nets of up to 3000 weights w, as its memory
+/// is w² numbers and its time w³ operations.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FullLaplace {
+    /// The settings.
+    pub settings: LaplaceSettings,
+}
+
+impl FullLaplace {
+    /// The most weights.
+    pub const MOST: usize = 3000;
+}
+
+impl Method for FullLaplace {
+    fn infer(&self, problem: &Problem<'_>) -> Result<Inferred> {
+        let weights = problem.weights();
+        if weights.len() > Self::MOST {
+            let problem = format!("{} weights, of at most {}", weights.len(), Self::MOST);
+            return Err(setting("full Laplace", problem));
+        }
+        laplace(problem, &self.settings, &|u, outputs, precisions| {
+            let prior = weights.iter().map(|w| precisions[*w]);
+            let prior = DMatrix::from_diagonal(&prior.collect::<Vec<_>>().into());
+            let precision = gauss_newton(problem, u, outputs, &weights)? + prior;
+            Ok(Box::new(Dense::new(weights.clone(), precision)?))
+        })
+    }
+
+    fn seed(&self) -> u64 {
+        self.settings.seed
+    }
+}

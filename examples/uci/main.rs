@@ -36,6 +36,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let table = protocol::Table::read(&options.data.join(&options.dataset))?;
     let tasks = protocol::tasks(&table, options)?;
     say!("{} rows, {} inputs, {} splits", table.rows(), table.inputs(), tasks.len());
+    if options.all {
+        return all(&table, &tasks, options);
+    }
     say!("{}", scores::HEADER);
     let clock = Instant::now();
     let mut rows = Vec::new();
@@ -54,10 +57,24 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     write(options, &rows)
 }
 
+/// Every method on every split: a line of means for each.
+fn all(table: &protocol::Table, tasks: &[protocol::Task], options: &Options) -> Result<(), Box<dyn Error>> {
+    say!("{}", scores::ALL_HEADER);
+    let mut rows = Vec::new();
+    for method in options::Method::all() {
+        let options = Options { method, ..options.clone() };
+        let fits = tasks.iter().map(|task| run::fit(table, task, &options));
+        let of_method: Vec<scores::Scores> = fits.collect::<Result<_, _>>()?;
+        say!("{}", scores::line(method.name(), &of_method));
+        rows.extend(of_method);
+    }
+    write(options, &rows)
+}
+
 fn write(options: &Options, rows: &[scores::Scores]) -> Result<(), Box<dyn Error>> {
     if let (Some(file), Some(name)) = (&options.out, options.out.as_ref().and_then(|f| f.file_name())) {
         let mut output = Output::new();
-        output.add(name.to_string_lossy(), scores::csv(rows, options.method.name()));
+        output.add(name.to_string_lossy(), scores::csv(rows));
         output.write(beside(file))?;
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use lexopt::{Arg, Parser};
 use probity_examples::args::{UsageError, parse as number, widths};
+use probity_nn::posteriors::NAMES;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -14,9 +15,13 @@ usage: uci --data DIR --dataset NAME [OPTIONS]
                      (test_indices: the rows of every test part, counted from 0)
   --dataset NAME     the folder
   --splits A..B      these splits only (default: all)
-  --method WHICH     sampled: chains over the weights (default); mean-field: one fit of independent Gaussians;
-                     deep-ensemble: ten networks at modes of the posterior, as where chains begin
+  --method WHICH     sampled: chains over the weights, as the library recommends (default); modes: ten networks as
+                     where these chains begin; or a posterior of the library: map, deep-ensemble, mc-dropout, svgd,
+                     mean-field, vi-mixture, last-layer-full-vi, low-rank-vi, matrix-normal-vi, deterministic-vi,
+                     ivon, laplace-full, laplace-last-layer, laplace-kronecker, bayesian-last-layer, nuts, chains;
+                     all: every one of these, with a table and verdicts
   --net A-B-...      the widths of the hidden layers (default: what the library recommends)
+  --noise WHICH      constant or varying with the inputs (default: what goes with the method)
   --gap              not the splits, but for every input in turn the middle third of its values as test part
   --validate         a fifth of every training part as test part, to choose settings by; test rows are not looked at
   --seed S           of the fits (default: 0); same seed, same bits
@@ -27,12 +32,13 @@ Inputs and target are standardised by the training rows; scores are in the units
 the mean over rows of the logarithm of the mean density over draws of the weights, in nats.
 ";
 
-const OPTIONS: [&str; 10] = [
+const OPTIONS: [&str; 11] = [
     "--data",
     "--dataset",
     "--splits",
     "--method",
     "--net",
+    "--noise",
     "--gap",
     "--validate",
     "--seed",
@@ -44,17 +50,24 @@ const OPTIONS: [&str; 10] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     Sampled,
-    MeanField,
-    DeepEnsemble,
+    Modes,
+    /// One of the library's, by its name.
+    Posterior(&'static str),
 }
 
 impl Method {
     pub fn name(self) -> &'static str {
         match self {
             Method::Sampled => "sampled",
-            Method::MeanField => "mean-field",
-            Method::DeepEnsemble => "deep-ensemble",
+            Method::Modes => "modes",
+            Method::Posterior(name) => name,
         }
+    }
+
+    /// All, in the order of the table. Chains of the library's recommendation stand for `chains`.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let library = NAMES.into_iter().filter(|name| *name != "chains").map(Method::Posterior);
+        library.chain([Method::Sampled])
     }
 }
 
@@ -64,6 +77,10 @@ pub struct Options {
     pub dataset: String,
     pub splits: Option<Range<usize>>,
     pub method: Method,
+    /// Whether every method is to be run.
+    pub all: bool,
+    /// Whether the noise depends on the inputs, if that is given.
+    pub varying_noise: Option<bool>,
     pub net: Option<Vec<usize>>,
     pub gap: bool,
     pub validate: bool,
@@ -84,6 +101,8 @@ pub fn parse(mut parser: Parser) -> Result<Parsed, UsageError> {
         dataset: String::new(),
         splits: None,
         method: Method::Sampled,
+        all: false,
+        varying_noise: None,
         net: None,
         gap: false,
         validate: false,
@@ -107,7 +126,19 @@ pub fn parse(mut parser: Parser) -> Result<Parsed, UsageError> {
                     "--dataset" => dataset = Some(text),
                     "--out" => options.out = Some(PathBuf::from(value)),
                     "--splits" => options.splits = Some(range(&text)?),
+                    "--method" if text == "all" => options.all = true,
                     "--method" => options.method = method(&text)?,
+                    "--noise" => {
+                        options.varying_noise = match text.as_str() {
+                            "constant" => Some(false),
+                            "varying" => Some(true),
+                            _ => {
+                                return Err(UsageError(format!(
+                                    "the option --noise needs constant or varying, not \"{text}\""
+                                )));
+                            }
+                        }
+                    }
                     "--net" => options.net = Some(widths(&name, value, '-', "50 or 50-50")?),
                     _ => options.seed = number(&name, value, "a whole number of at least 0", |_| true)?,
                 }
@@ -126,12 +157,9 @@ fn range(text: &str) -> Result<Range<usize>, UsageError> {
 }
 
 fn method(text: &str) -> Result<Method, UsageError> {
-    [Method::Sampled, Method::MeanField, Method::DeepEnsemble]
-        .into_iter()
-        .find(|m| m.name() == text)
-        .ok_or_else(|| {
-            UsageError(format!(
-                "the option --method needs sampled, mean-field or deep-ensemble, not \"{text}\""
-            ))
-        })
+    let library = NAMES.into_iter().map(Method::Posterior);
+    let mut all = [Method::Sampled, Method::Modes].into_iter().chain(library);
+    all.find(|m| m.name() == text).ok_or_else(|| {
+        UsageError(format!("the option --method needs a name that --help lists, not \"{text}\""))
+    })
 }

@@ -1,16 +1,24 @@
 //! Scores of splits, their means, and the comparison with published ones.
 
+use super::options::Method;
 use probity_nn::prediction::RegressionScores;
+use probity_vi::Grade;
 use serde::Deserialize;
 use std::fmt;
 use std::path::Path;
 
 pub const HEADER: &str = "split     rmse   log lik.     crps   50 %   90 %  seconds";
 
+pub const ALL_HEADER: &str =
+    "method                 log lik. (error)       rmse (error)   50 %   90 %  epistemic  seconds  verdicts";
+
 /// The scores of one split.
 pub struct Scores {
     pub split: usize,
+    pub method: Method,
     pub scores: RegressionScores,
+    /// Whether an exact kernel leaves the predictions as they are, if that was asked.
+    pub grade: Option<Grade>,
     pub seconds: f64,
 }
 
@@ -33,11 +41,24 @@ impl fmt::Display for Scores {
     }
 }
 
+/// The means of a method over splits, with the grades of all.
+pub fn line(method: &str, rows: &[Scores]) -> String {
+    let Means(means) = Means::of(rows);
+    let [(rmse, rmse_error), (log, log_error), _, (half, _), (most, _), (seconds, _)] = means;
+    let epistemic = rows.iter().map(|row| row.scores.epistemic_sd).sum::<f64>() / rows.len() as f64;
+    let grades: String =
+        rows.iter().map(|row| row.grade.map_or("-".to_owned(), |grade| grade.to_string())).collect();
+    format!(
+        "{method:<20} {log:>9.3} ({log_error:.3}) {rmse:>10.3} ({rmse_error:.3}) {half:>6.3} {most:>6.3} {epistemic:>10.3} {seconds:>8.2}  {grades}"
+    )
+}
+
 /// One line for every split.
-pub fn csv(rows: &[Scores], method: &str) -> String {
+pub fn csv(rows: &[Scores]) -> String {
     let mut text = "split,method,rmse,log_likelihood,crps,coverage50,coverage90,seconds\n".to_owned();
     for row in rows {
         let numbers: Vec<String> = row.numbers().iter().map(f64::to_string).collect();
+        let method = row.method.name();
         text += &format!("{},{method},{}\n", row.split, numbers.join(","));
     }
     text

@@ -13,10 +13,10 @@ use std::time::Instant;
 const ROWS: usize = 200;
 const FRESH: usize = 2000;
 
-type Kind = (&'static str, usize, fn(f64, usize) -> [f64; 2], f64);
+pub type Kind = (&'static str, usize, fn(f64, usize) -> [f64; 2], f64);
 
 /// Where the label's curve is at a number between 0 and 1; the noise.
-const KINDS: [Kind; 2] = [
+pub const KINDS: [Kind; 2] = [
     (
         "two moons",
         2,
@@ -37,7 +37,7 @@ const KINDS: [Kind; 2] = [
     ),
 ];
 
-fn data((_, classes, at, noise): &Kind, n: usize, key: Key) -> (DMatrix<f64>, Vec<usize>) {
+pub fn data((_, classes, at, noise): &Kind, n: usize, key: Key) -> (DMatrix<f64>, Vec<usize>) {
     let (mut t, mut e) = (vec![0.0; n], vec![0.0; 2 * n]);
     fill_uniform(key.fold_in(0), 0, &mut t);
     fill_normal(key.fold_in(1), 0, &mut e);
@@ -46,7 +46,7 @@ fn data((_, classes, at, noise): &Kind, n: usize, key: Key) -> (DMatrix<f64>, Ve
 }
 
 /// Points on a circle around the data, at so many of their radii.
-fn around(x: &DMatrix<f64>, radii: f64) -> DMatrix<f64> {
+pub fn around(x: &DMatrix<f64>, radii: f64) -> DMatrix<f64> {
     let centre = x.row_mean();
     let radius = x.row_iter().map(|row| (row - &centre).norm()).fold(0.0, f64::max);
     DMatrix::from_fn(360, 2, |i, j| {

@@ -12,12 +12,12 @@ use probity_vi::nuts::{MetricKind, Nuts};
 use probity_vi::{LogJoint, Posterior};
 use std::error::Error;
 
-const ROWS: usize = 100;
+pub const ROWS: usize = 100;
 const NOISE: f64 = 0.1;
 
-type Curve = (&'static str, fn(f64) -> f64);
+pub type Curve = (&'static str, fn(f64) -> f64);
 
-const CURVES: [Curve; 5] = [
+pub const CURVES: [Curve; 5] = [
     ("sine", f64::sin),
     ("cosine", f64::cos),
     ("parabola", |x| 0.2 * x * x - 0.9),
@@ -26,13 +26,13 @@ const CURVES: [Curve; 5] = [
 ];
 
 /// The data: rows outside the middle third.
-struct Data {
-    x: Vec<f64>,
-    y: Vec<f64>,
+pub struct Data {
+    pub x: Vec<f64>,
+    pub y: Vec<f64>,
 }
 
 impl Data {
-    fn new(f: fn(f64) -> f64, seed: u64) -> Self {
+    pub fn new(f: fn(f64) -> f64, seed: u64) -> Self {
         let key = Key::new(seed).fold_in_str("curve");
         let (mut u, mut e) = (vec![0.0; ROWS], vec![0.0; ROWS]);
         fill_uniform(key.fold_in(0), 0, &mut u);
@@ -45,11 +45,11 @@ impl Data {
     }
 }
 
-fn column(x: &[f64]) -> DMatrix<f64> {
+pub fn column(x: &[f64]) -> DMatrix<f64> {
     DMatrix::from_column_slice(x.len(), 1, x)
 }
 
-fn spread(from: f64, to: f64, n: usize) -> Vec<f64> {
+pub fn spread(from: f64, to: f64, n: usize) -> Vec<f64> {
     (0..n).map(|i| from + (to - from) * (i as f64 + 0.5) / n as f64).collect()
 }
 
@@ -60,15 +60,15 @@ fn mean(x: impl IntoIterator<Item = f64>) -> f64 {
 }
 
 /// What is known of a curve between its data and beside.
-struct Gap {
+pub struct Gap {
     /// The epistemic standard deviation in the gap over that where there are data.
-    ratio: f64,
+    pub ratio: f64,
     /// The share of the gap where the curve is within two standard deviations of the mean.
-    held: f64,
+    pub held: f64,
 }
 
 impl Gap {
-    fn of(
+    pub fn of(
         predict: &dyn Fn(&[f64]) -> probity_nn::Result<RegressionPrediction>,
         f: fn(f64) -> f64,
     ) -> probity_nn::Result<Self> {

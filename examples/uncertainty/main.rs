@@ -2,11 +2,12 @@
 //!
 //! `uncertainty` fits curves whose middle is missing, and classes in the plane, with default
 //! settings, by chains and by the mean field, prints how unsure each is where there are no data, and
-//! draws the curves. `--judge` also runs long chains of the No-U-Turn sampler on the curves and prints
+//! draws the curves. `--posteriors` shows every posterior of the library side by side. `--judge` also runs long chains of the No-U-Turn sampler on the curves and prints
 //! how far from theirs the standard deviations are.
 
 mod classes;
 mod curves;
+mod posteriors;
 
 use lexopt::{Arg, Parser};
 use probity_examples::args::UsageError;
@@ -23,12 +24,13 @@ Fits curves with a gap and classes in the plane, and shows how unsure networks a
 usage: uncertainty [OPTIONS]
 
   --seeds N      data sets of each kind (default: 3)
+  --posteriors   instead: a sine with a gap and two moons by every posterior of the library, side by side (a minute)
   --judge        also compare with long chains of the No-U-Turn sampler, on every curve (minutes)
   --out DIR      where the pictures go (default: uncertainty_out)
   --help         this text
 ";
 
-const OPTIONS: [&str; 4] = ["--seeds", "--judge", "--out", "--help"];
+const OPTIONS: [&str; 5] = ["--seeds", "--posteriors", "--judge", "--out", "--help"];
 
 fn main() -> ExitCode {
     end(run(lexopt::Parser::from_env()))
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
 
 fn run(mut parser: Parser) -> Result<(), Box<dyn Error>> {
     let (mut seeds, mut judge, mut out) = (3, false, PathBuf::from("uncertainty_out"));
+    let mut posteriors = false;
     let wrap = |error| UsageError::from_parser(error, &OPTIONS);
     while let Some(arg) = parser.next().map_err(wrap)? {
         match arg {
@@ -44,6 +47,7 @@ fn run(mut parser: Parser) -> Result<(), Box<dyn Error>> {
                 return Ok(());
             }
             Arg::Long("judge") => judge = true,
+            Arg::Long("posteriors") => posteriors = true,
             Arg::Long("seeds") => {
                 let value = parser.value().map_err(wrap)?;
                 seeds =
@@ -58,8 +62,12 @@ fn run(mut parser: Parser) -> Result<(), Box<dyn Error>> {
     }
     check_folder(&out)?;
     let mut output = Output::new();
-    curves::run(seeds, judge, &mut output)?;
-    classes::run(seeds)?;
+    if posteriors {
+        posteriors::run(&mut output)?;
+    } else {
+        curves::run(seeds, judge, &mut output)?;
+        classes::run(seeds)?;
+    }
     let written = output.write(&out)?;
     say!("\n{} pictures in {}", written.len(), out.display());
     Ok(())

@@ -45,19 +45,25 @@ impl Ascent {
     pub fn climb(&self, problem: &Problem<'_>, key: Key) -> Result<Climbed> {
         let start = problem.start(key.fold_in_str("start"))?;
         let scales = problem.scales();
-        self.run(problem, start, key, &|u, done| scales.ascend(u, done))
+        self.run(problem, start, (key, &[]), &|u, done| scales.ascend(u, done))
     }
 
-    /// From `u`, with the scales as they are there.
-    pub(super) fn from(&self, problem: &Problem<'_>, u: Vec<f64>, key: Key) -> Result<Climbed> {
-        self.run(problem, u, key, &|_, _| ())
+    /// From `u`, with the scales and what else is held as they are there.
+    pub(super) fn from(
+        &self,
+        problem: &Problem<'_>,
+        u: Vec<f64>,
+        key: Key,
+        held: &[usize],
+    ) -> Result<Climbed> {
+        self.run(problem, u, (key, held), &|_, _| ())
     }
 
     fn run(
         &self,
         problem: &Problem<'_>,
         mut u: Vec<f64>,
-        key: Key,
+        (key, held): (Key, &[usize]),
         before: &dyn Fn(&mut [f64], f64),
     ) -> Result<Climbed> {
         if !(self.rate > 0.0 && self.rate.is_finite()) {
@@ -68,7 +74,7 @@ impl Ascent {
         let mut adam = Adam::new(self.rate);
         let mut state = OptimizerState::new(&adam, d);
         let schedule = Schedule::HoldThenCosine { hold: 0.5, end: 0.005 };
-        let scales: Vec<usize> = problem.scales().coordinates().collect();
+        let held: Vec<usize> = problem.scales().coordinates().chain(held.iter().copied()).collect();
         let random = problem.is_random();
         let mut last = u.clone();
         let mut finite = false;
@@ -88,7 +94,7 @@ impl Ascent {
             last.copy_from_slice(&u);
             // A loss falls where the density rises.
             gradient.iter_mut().for_each(|g| *g = -*g);
-            scales.iter().for_each(|i| gradient[*i] = 0.0);
+            held.iter().for_each(|i| gradient[*i] = 0.0);
             state.step(&mut adam, &mut u, &gradient, &[(0..d, self.rate * schedule.factor(done))]);
         }
         before(&mut u, 1.0);

@@ -44,7 +44,7 @@ pub struct NutsChains {
 
 impl Default for NutsChains {
     fn default() -> Self {
-        Self { ascent: Ascent::default(), chains: 4, warmup: 300, draws: 200, depth: 7, seed: 0 }
+        Self { ascent: Ascent::default(), chains: 4, warmup: 200, draws: 100, depth: 6, seed: 0 }
     }
 }
 

@@ -45,7 +45,7 @@ pub struct DeterministicVi {
 impl Default for DeterministicVi {
     fn default() -> Self {
         let ascent = Ascent { steps: 500, rate: 0.02 };
-        Self { ascent, steps: 1500, rate: 0.01, scale: 0.02, draws: 300, seed: 0 }
+        Self { ascent, steps: 1000, rate: 0.015, scale: 0.02, draws: 300, seed: 0 }
     }
 }
 

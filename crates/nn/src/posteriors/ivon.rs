@@ -46,7 +46,7 @@ impl Default for Ivon {
             pairs: 2,
             rate: 0.1,
             beta1: 0.9,
-            beta2: 0.999,
+            beta2: 0.995,
             curvature: 0.5,
             draws: 300,
             seed: 0,

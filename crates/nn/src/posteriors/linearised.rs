@@ -58,6 +58,6 @@ pub(crate) fn linearised<N: Layer<f32>, H: Head>(
 /// Where the coordinates of the head begin.
 fn head_coordinates<N: Layer<f32>, H: Head>(model: &NetworkModel<N, H, f32>, d: usize) -> Result<usize> {
     let joint = probity_vi::LogJoint::<_, f32>::new(model.clone())?;
-    let of_net = joint.layout().latent().filter(|s| s.name.starts_with("net"));
+    let of_net = joint.layout().latent().filter(|s| s.name.starts_with("net."));
     Ok(of_net.map(|s| s.offset + s.dim()).max().unwrap_or(0).min(d))
 }

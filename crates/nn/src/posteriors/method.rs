@@ -101,12 +101,15 @@ impl Inferred {
     }
 }
 
+/// Where predictions take outputs as linear in the weights, if they do.
+pub(crate) type LinearAt = Option<Vec<f64>>;
+
 /// The posterior of a model by a method.
 pub(crate) fn inferred<M: Model<f32> + Sync>(
     model: M,
     problem: &Problem<'_>,
     method: &dyn Method,
-) -> Result<(Posterior<M, f32>, Option<Vec<f64>>)> {
+) -> Result<(Posterior<M, f32>, LinearAt)> {
     let clock = Instant::now();
     let Inferred { points, stands, chains, gradients, linear_at } = method.infer(problem)?;
     check_point(linear_at.as_deref(), problem.dim())?;

@@ -28,6 +28,7 @@ mod map;
 mod mean_field;
 mod method;
 mod named;
+mod net;
 mod probe;
 mod problem;
 mod scales;

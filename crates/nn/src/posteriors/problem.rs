@@ -1,21 +1,21 @@
 //! A network with its data, as methods of inference see it.
 
 use super::density::NetTarget;
-use super::head_only::{HeadOnly, parameters};
-use super::probe::{Jacobians, outputs_at, visit};
+use super::net::Net;
+use super::probe::Jacobians;
 use super::scales::NetScales;
 use crate::activation::Activation;
 use crate::error::{Error, Result};
-use crate::heads::{Head, Outcome};
+use crate::heads::Head;
 use crate::layers::Layer;
 use crate::network::NetworkModel;
 use crate::noise::Noise;
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::DMatrix;
-use probity_vi::{Layout, LogJoint, Model, Part, SiteKind, Target};
+use probity_vi::{Layout, LogJoint, Model, Part, SiteKind, Start, Target};
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// A linear map among the layers of a net, by the coordinates of its weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,20 +63,6 @@ pub struct Problem<'a> {
     head: usize,
 }
 
-/// What depends on the types of the net and the head.
-trait Net: Send + Sync {
-    fn model(&self) -> &(dyn Model<f32> + Sync);
-    fn outputs_at(&self, u: &[f64]) -> Result<Vec<f64>>;
-    fn visit(&self, u: &[f64], f: &mut dyn FnMut(Jacobians) -> Result) -> Result;
-    fn head_density(&self, y: Option<DMatrix<f64>>, part: Part) -> Result<NetTarget<'_>>;
-    fn simulate(&self, outputs: &[f64], key: Key, n: usize) -> Result<Vec<Option<DMatrix<f64>>>>;
-    fn inputs(&self) -> DMatrix<f64>;
-    fn targets(&self) -> DMatrix<f64>;
-    fn gaussian(&self) -> Option<(Noise, f64)>;
-    fn perceptron(&self) -> Option<Activation>;
-    fn is_random(&self) -> bool;
-}
-
 impl fmt::Debug for Problem<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { layout, rows, outputs, .. } = self;
@@ -86,15 +72,18 @@ impl fmt::Debug for Problem<'_> {
 }
 
 impl<'a> Problem<'a> {
-    /// Of this model.
+    /// Of this model. Parameters without a prior that start at given numbers, such as learned scales
+    /// and the gains of normalisation, stay there.
     ///
     /// # Errors
     /// If weights are without a prior, or what the model reports.
     pub fn new<N: Layer<f32> + 'a, H: Head + 'a>(model: &NetworkModel<N, H, f32>) -> Result<Self> {
         let joint = LogJoint::<_, f32>::new(model.clone())?;
         let layout = joint.layout().clone();
-        // Learned scales of priors stay where they start, as in chains.
-        let certain = |s: &&probity_vi::Site| s.kind == SiteKind::Param && !s.name.ends_with("_scale");
+        // Learned scales of priors and gains stay where they start, as in chains; a weight whose
+        // start is drawn cannot.
+        let drawn = |start: &Start| matches!(start, Start::Normal(..) | Start::Uniform(..));
+        let certain = |s: &&probity_vi::Site| s.kind == SiteKind::Param && drawn(&s.init.loc);
         if let Some(site) = layout.sites().iter().find(certain) {
             let problem = format!("{:?} has no prior, and no posterior can be found of it", site.name);
             return Err(Error::Network(problem));
@@ -110,7 +99,7 @@ impl<'a> Problem<'a> {
             scales.keep_normal(&u, &gradient);
         }
         let likelihood = NetTarget::new(joint.clone().part(Part::Likelihood));
-        let of_net = layout.latent().filter(|s| s.name.starts_with("net"));
+        let of_net = layout.latent().filter(|s| s.name.starts_with("net."));
         let end = of_net.map(|s| s.offset + s.dim()).max().unwrap_or(0);
         Ok(Self {
             net: Box::new(model.clone()),
@@ -393,65 +382,4 @@ pub(super) fn positive(m: DMatrix<f64>) -> DMatrix<f64> {
     }
     eigen.eigenvalues.iter_mut().for_each(|x| *x = x.max(0.0));
     eigen.recompose()
-}
-
-impl<N: Layer<f32>, H: Head> Net for NetworkModel<N, H, f32> {
-    fn model(&self) -> &(dyn Model<f32> + Sync) {
-        self
-    }
-
-    fn outputs_at(&self, u: &[f64]) -> Result<Vec<f64>> {
-        outputs_at(self, u)
-    }
-
-    fn visit(&self, u: &[f64], f: &mut dyn FnMut(Jacobians) -> Result) -> Result {
-        visit(self, u, f)
-    }
-
-    fn head_density(&self, y: Option<DMatrix<f64>>, part: Part) -> Result<NetTarget<'_>> {
-        let y = y.unwrap_or_else(|| self.targets());
-        let (head, units) = (self.network().head(), &self.scales().y);
-        let model = HeadOnly::<H, f64> { head, units, rows: y.nrows(), y: Some(Arc::new(y)) };
-        Ok(NetTarget::new(LogJoint::<_, f64>::new(model)?.part(part)))
-    }
-
-    fn simulate(&self, outputs: &[f64], key: Key, n: usize) -> Result<Vec<Option<DMatrix<f64>>>> {
-        let (head, units) = (self.network().head(), &self.scales().y);
-        let (rows, targets) = (self.x().nrows(), head.targets());
-        let (found, names) = parameters(head, units, rows, outputs.to_vec(), 1)?;
-        let of_row = |row: usize| {
-            let mut parameters = Vec::new();
-            names.iter().for_each(|name| crate::network::append(&found, name, (row, 0), &mut parameters));
-            head.row(&parameters, units)
-        };
-        let heads: Vec<H::Row> = (0..rows).map(of_row).collect();
-        let one = |draw: usize| {
-            let key = key.fold_in(draw as u64);
-            let drawn: Vec<Vec<f64>> =
-                heads.iter().enumerate().map(|(i, h)| h.sample(key.fold_in(i as u64))).collect();
-            let usable = drawn.iter().all(|y| y.len() == targets && y.iter().all(|y| y.is_finite()));
-            usable.then(|| head.scaled(&DMatrix::from_fn(rows, targets, |i, j| drawn[i][j]), units))
-        };
-        Ok((0..n).map(one).collect())
-    }
-
-    fn inputs(&self) -> DMatrix<f64> {
-        self.x().map(f64::from)
-    }
-
-    fn targets(&self) -> DMatrix<f64> {
-        self.y().map(f64::from)
-    }
-
-    fn gaussian(&self) -> Option<(Noise, f64)> {
-        Some((self.network().head().gaussian_noise()?, self.scales().y.sd[0]))
-    }
-
-    fn perceptron(&self) -> Option<Activation> {
-        self.network().net().perceptron()
-    }
-
-    fn is_random(&self) -> bool {
-        self.network().net().is_random()
-    }
 }

@@ -6,6 +6,7 @@ use crate::error::Result;
 use probity_autodiff::Key;
 use probity_vi::Target;
 use probity_vi::optim::{Adam, OptimizerState, Schedule};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// Particles that climb the log density and push each other apart, by a Gaussian kernel whose width
@@ -36,6 +37,10 @@ impl Default for Svgd {
     }
 }
 
+/// Particles whose gradients are computed in one call; the same for any number of threads, as calls
+/// of another length may round differently.
+const TOGETHER: usize = 5;
+
 impl Method for Svgd {
     fn infer(&self, problem: &Problem<'_>) -> Result<Inferred> {
         let Self { particles: n, steps, rate, seed } = *self;
@@ -46,7 +51,7 @@ impl Method for Svgd {
         let start = |i: usize| problem.start(key.fold_in(i as u64).fold_in_str("start"));
         let mut points: Vec<f64> = (0..n).map(start).collect::<Result<Vec<_>>>()?.concat();
         let (mut values, mut gradients) = (vec![0.0; n], vec![0.0; n * d]);
-        let mut target = problem.target();
+        let mut targets: Vec<_> = (0..n.div_ceil(TOGETHER)).map(|_| problem.target()).collect();
         let mut adam = Adam::new(rate);
         let mut state = OptimizerState::new(&adam, n * d);
         let schedule = Schedule::HoldThenCosine { hold: 0.5, end: 0.005 };
@@ -55,7 +60,11 @@ impl Method for Svgd {
         for step in 0..steps {
             let done = step as f64 / steps as f64;
             points.chunks_exact_mut(d).for_each(|u| problem.scales().ascend(u, done));
-            target.gradients(&points, &mut values, &mut gradients)?;
+            let own = points.par_chunks(TOGETHER * d).zip(gradients.par_chunks_mut(TOGETHER * d));
+            let own = own.zip(values.par_chunks_mut(TOGETHER));
+            targets.par_iter_mut().zip(own).try_for_each(|(target, ((points, gradients), values))| {
+                target.gradients(points, values, gradients)
+            })?;
             if values.iter().chain(&gradients).any(|x| !x.is_finite()) {
                 return Err(setting("rate", "the log density of a particle is not finite".into()));
             }

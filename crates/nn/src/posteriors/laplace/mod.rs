@@ -11,6 +11,7 @@ pub use last_layer::LastLayerLaplace;
 
 use super::{Ascent, Inferred, Problem};
 use crate::error::{Error, Result};
+use crate::noise::Noise;
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::{Cholesky, DMatrix, DVector, Dyn};
 use probity_autodiff::random::fill_normal;
@@ -25,11 +26,13 @@ use std::ops::Range;
 /// itself, with the curvature of the log joint density: in families of a location and a scale the
 /// two are independent in the Fisher information.
 ///
-/// [Unknown scales](crate::PriorScale::Hyper) of priors are set by the marginal likelihood, in turn
-/// with the weights; the priors of a net without such scales stay as they are.
+/// [Unknown scales](crate::PriorScale::Hyper) of priors and a constant Gaussian noise that is learned
+/// are set by the marginal likelihood, in turn with the weights: at a mode of all, weights that fit
+/// the noise would make it too small. Priors without an unknown scale stay as they are.
 ///
 /// *Source*: MacKay 1992, "A practical Bayesian framework for backpropagation networks"; Immer et al.
-/// 2021, "Scalable marginal likelihood estimation for model selection in deep learning".
+/// 2021, "Scalable marginal likelihood estimation for model selection in deep learning"; of the noise
+/// Tipping 2001, section 2.3 (EM).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LaplaceSettings {
@@ -60,12 +63,11 @@ trait Around {
     fn add(&self, key: Key, u: &mut [f64]);
 }
 
+/// Makes the Gaussian at a point from the outputs of all rows and the precisions of the priors there.
+type Expand<'a> = dyn Fn(&[f64], &[f64], &[f64]) -> Result<Box<dyn Around>> + 'a;
+
 /// The approximation whose Gaussian at a point `around` makes.
-fn laplace(
-    problem: &Problem<'_>,
-    settings: &LaplaceSettings,
-    around: &dyn Fn(&[f64], &[f64], &[f64]) -> Result<Box<dyn Around>>,
-) -> Result<Inferred> {
+fn laplace(problem: &Problem<'_>, settings: &LaplaceSettings, around: &Expand<'_>) -> Result<Inferred> {
     let LaplaceSettings { ascent, rounds, steps, draws, seed } = settings;
     let key = Key::new(*seed);
     let mut mode = ascent.climb(problem, key.fold_in(0))?;
@@ -73,13 +75,27 @@ fn laplace(
         let (outputs, precisions) = (problem.outputs_at(u)?, problem.prior_precisions(u)?);
         Ok((around(u, &outputs, &precisions)?, outputs))
     };
-    let rounds = if problem.scales().is_empty() { 0 } else { *rounds };
+    let noise: Vec<usize> = match problem.gaussian() {
+        Some((Noise::Learned, _)) => problem.head().collect(),
+        _ => Vec::new(),
+    };
+    let rounds = if problem.scales().is_empty() && noise.is_empty() { 0 } else { *rounds };
     for round in 0..rounds {
         let mut variances = vec![0.0; problem.dim()];
-        gaussian(&mode.u)?.0.variances(&mut variances);
+        let (around, outputs) = gaussian(&mode.u)?;
+        around.variances(&mut variances);
+        if let [noise] = noise[..] {
+            let precisions = problem.prior_precisions(&mode.u)?;
+            // How many weights the data determine.
+            let both = variances.iter().zip(&precisions).filter(|(v, _)| **v > 0.0);
+            let effective: f64 = both.map(|(v, p)| (1.0 - v * p).max(0.0)).sum();
+            let squares: f64 = problem.targets().iter().zip(&outputs).map(|(y, f)| (y - f) * (y - f)).sum();
+            let expected = squares + (2.0 * mode.u[noise]).exp() * effective;
+            mode.u[noise] = 0.5 * best_noise(problem.rows(), expected).ln();
+        }
         problem.scales().maximize(&mut mode.u, Some(&variances));
         let again = Ascent { steps: *steps, rate: 0.25 * ascent.rate };
-        let next = again.from(problem, mode.u, key.fold_in(1 + round as u64))?;
+        let next = again.from(problem, mode.u, key.fold_in(1 + round as u64), &noise)?;
         mode = super::Climbed { u: next.u, gradients: mode.gradients + next.gradients };
     }
     let (around, outputs) = gaussian(&mode.u)?;
@@ -94,6 +110,13 @@ fn laplace(
         points.extend(u);
     }
     Ok(Inferred::of_draws(points).gradients(mode.gradients).linear_at(mode.u))
+}
+
+/// The variance v of the noise at which `-½ n ln v - ½ squares / v` and the prior, half-Normal with
+/// scale 1 as a density of the logarithm, are largest together: `v² + (n - 1) v = squares`.
+fn best_noise(rows: usize, squares: f64) -> f64 {
+    let n = rows as f64 - 1.0;
+    2.0 * squares / (n + (n * n + 4.0 * squares).sqrt())
 }
 
 /// A Gaussian of any covariance over some coordinates.

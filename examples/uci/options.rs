@@ -21,6 +21,7 @@ usage: uci --data DIR --dataset NAME [OPTIONS]
                      ivon, laplace-full, laplace-last-layer, laplace-kronecker, bayesian-last-layer, nuts, chains;
                      all: every one of these, with a table and verdicts
   --net A-B-...      the widths of the hidden layers (default: what the library recommends)
+  --verdict          also ask whether an exact kernel leaves the predictions as they are (seconds; all: always)
   --noise WHICH      constant or varying with the inputs (default: what goes with the method)
   --gap              not the splits, but for every input in turn the middle third of its values as test part
   --validate         a fifth of every training part as test part, to choose settings by; test rows are not looked at
@@ -32,13 +33,14 @@ Inputs and target are standardised by the training rows; scores are in the units
 the mean over rows of the logarithm of the mean density over draws of the weights, in nats.
 ";
 
-const OPTIONS: [&str; 11] = [
+const OPTIONS: [&str; 12] = [
     "--data",
     "--dataset",
     "--splits",
     "--method",
     "--net",
     "--noise",
+    "--verdict",
     "--gap",
     "--validate",
     "--seed",
@@ -79,6 +81,7 @@ pub struct Options {
     pub method: Method,
     /// Whether every method is to be run.
     pub all: bool,
+    pub verdict: bool,
     /// Whether the noise depends on the inputs, if that is given.
     pub varying_noise: Option<bool>,
     pub net: Option<Vec<usize>>,
@@ -102,6 +105,7 @@ pub fn parse(mut parser: Parser) -> Result<Parsed, UsageError> {
         splits: None,
         method: Method::Sampled,
         all: false,
+        verdict: false,
         varying_noise: None,
         net: None,
         gap: false,
@@ -116,6 +120,7 @@ pub fn parse(mut parser: Parser) -> Result<Parsed, UsageError> {
         match name.as_str() {
             "--help" => return Ok(Parsed::Help),
             "--gap" => options.gap = true,
+            "--verdict" => options.verdict = true,
             "--validate" => options.validate = true,
             known if !OPTIONS.contains(&known) => return Err(UsageError::unknown(known, &OPTIONS)),
             _ => {

@@ -16,7 +16,7 @@ pub fn fit(table: &Table, task: &Task, options: &Options) -> Result<Scores> {
     let (x_test, y_test) = table.part(&task.test);
     let scores = fitted.predict(&x_test, draws(&fitted))?.summary(&y_test)?;
     // Of a net with dropout there is none.
-    let verdict = options.all.then(|| fitted.check_at(&x_test).ok()).flatten();
+    let verdict = (options.all || options.verdict).then(|| fitted.check_at(&x_test).ok()).flatten();
     let grade = verdict.map(|v| v.grade());
     Ok(Scores { split: task.split, method: options.method, scores, grade, seconds })
 }

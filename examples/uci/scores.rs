@@ -37,7 +37,8 @@ impl fmt::Display for Scores {
             f,
             "{:>5} {rmse:>8.4} {log:>10.4} {crps:>8.4} {half:>6.3} {most:>6.3} {seconds:>8.2}",
             self.split
-        )
+        )?;
+        self.grade.map_or(Ok(()), |grade| write!(f, " {grade}"))
     }
 }
 

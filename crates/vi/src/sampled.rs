@@ -7,12 +7,14 @@ use crate::guides::MeanField;
 use crate::hmc::Runs;
 use crate::kl_weight::KlWeight;
 use crate::ladder::Stands;
+use crate::layout::SiteKind;
 use crate::model::Model;
 use crate::nuts::Samples;
 use crate::posterior::Posterior;
 use crate::report::{Method, Report, Stopped};
 use crate::scope::{Estimator, discover};
 use crate::verdict::Verdict;
+use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Params, Scalar};
 use rand::seq::SliceRandom;
 
@@ -58,7 +60,7 @@ pub(crate) fn moments(points: &[f64], d: usize) -> (Vec<f64>, Vec<f64>) {
 impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     /// A posterior that is draws of a sampler, such as [`Chains`](crate::hmc::Chains) or
     /// [`Nuts`](crate::nuts::Nuts). Its guide is the mean field with the draws' means and standard
-    /// deviations.
+    /// deviations; point parameters stand at their start, as in [`LogJoint`](crate::LogJoint).
     ///
     /// The draws are put into a random order, so that the first n of them are from all chains.
     ///
@@ -80,6 +82,13 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         let (means, sds) = moments(&points, d);
         let mut params = Params::new();
         let guide = MeanField::new().bound(&layout, &mut Segments::of_a_fit(&mut params, key))?;
+        // Point parameters stand where the log joint density has them.
+        let of_density = Key::new(0);
+        for (i, site) in layout.sites().iter().enumerate().filter(|(_, s)| s.kind == SiteKind::Param) {
+            let values = site.start(of_density.fold_in(i as u64))?.into_iter().map(T::from_f64);
+            let (rows, cols) = site.unconstrained_shape();
+            params.add(site.name.clone(), &DMatrix::from_iterator(rows, cols, values));
+        }
         if points.iter().any(|x| !x.is_finite()) {
             return Err(Error::Setting { setting: "draws", problem: "a number is not finite".into() });
         }

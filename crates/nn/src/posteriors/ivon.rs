@@ -1,7 +1,7 @@
 //! The improved variational online Newton method.
 
 use super::ascent::setting;
-use super::{Inferred, Method, Problem};
+use super::{Ascent, Inferred, Method, Problem};
 use crate::error::Result;
 use probity_autodiff::Key;
 use probity_autodiff::random::fill_normal;
@@ -13,14 +13,18 @@ use serde::{Deserialize, Serialize};
 /// the gradients at draws of it.
 ///
 /// The loss is the mean over rows of minus the log likelihood, with the number of rows as its
-/// weight; the precision of a weight's prior over that number is its weight decay. What the head
-/// samples has its prior among the loss. Unknown scales of priors are set where the ELBO is largest.
+/// weight; the precision of a weight's prior over that number is its weight decay. It begins at a
+/// mode. What the head samples, such as the noise, has its prior among the loss, and the curvature of
+/// the head's own density in the place of one that is learned: nothing bounds the variance of such an
+/// estimate. Unknown scales of priors are set where the ELBO is largest.
 ///
 /// *Source*: Shen et al. 2024, "Variational learning is effective for large deep networks", algorithm
 /// 1; every step takes several draws, half of them mirrored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Ivon {
+    /// The ascent to the mode where it begins.
+    pub ascent: Ascent,
     /// Steps.
     pub steps: usize,
     /// Pairs of draws of a step.
@@ -42,6 +46,7 @@ pub struct Ivon {
 impl Default for Ivon {
     fn default() -> Self {
         Self {
+            ascent: Ascent { steps: 500, rate: 0.02 },
             steps: 2000,
             pairs: 2,
             rate: 0.1,
@@ -54,9 +59,12 @@ impl Default for Ivon {
     }
 }
 
+/// The least curvature per row of what has no prior precision.
+const LEAST: f64 = 1e-2;
+
 impl Method for Ivon {
     fn infer(&self, problem: &Problem<'_>) -> Result<Inferred> {
-        let Self { steps, pairs, rate, beta1, beta2, curvature, draws, seed } = *self;
+        let Self { ref ascent, steps, pairs, rate, beta1, beta2, curvature, draws, seed } = *self;
         let inside = |x: f64| (0.0..1.0).contains(&x);
         if pairs == 0 || draws == 0 || !(rate > 0.0 && curvature > 0.0 && inside(beta1) && inside(beta2)) {
             return Err(setting(
@@ -68,7 +76,8 @@ impl Method for Ivon {
         let (weights, free) = (problem.weights(), problem.free());
         let mut has_prior = vec![false; d];
         weights.iter().for_each(|i| has_prior[*i] = true);
-        let mut mean = problem.start(key.fold_in_str("start"))?;
+        let mode = ascent.climb(problem, key.fold_in_str("ascent"))?;
+        let mut mean = mode.u;
         let (mut momentum, mut curvatures) = (vec![0.0; d], vec![curvature; d]);
         let [mut joint, mut prior] = [problem.target(), problem.prior()];
         let mut precisions = problem.prior_precisions(&mean)?;
@@ -81,11 +90,11 @@ impl Method for Ivon {
         for step in 0..steps {
             let done = step as f64 / steps as f64;
             if step % 10 == 0 {
-                problem.scales().ascend(&mut mean, done);
-                if done >= crate::sampling::BEFORE_SCALES {
-                    problem.scales().maximize(&mut mean, Some(&variances));
-                }
+                problem.scales().maximize(&mut mean, Some(&variances));
                 precisions = problem.prior_precisions(&mean)?;
+                let of_head = problem.head_curvature(&problem.outputs_at(&mean)?, &mean)?;
+                let head = problem.head().zip(of_head.diagonal().iter());
+                head.for_each(|(i, own)| curvatures[i] = (own / n).max(LEAST));
             }
             let decay = |i: usize| if has_prior[i] { precisions[i] / n } else { 0.0 };
             for i in &free {
@@ -120,8 +129,10 @@ impl Method for Ivon {
                 momentum[i] = beta1 * momentum[i] + (1.0 - beta1) * slope;
                 let (h, rest) = (curvatures[i], 1.0 - beta2);
                 let stiffness = h + decay(i);
-                curvatures[i] =
-                    (beta2 * h + rest * bend + 0.5 * (rest * (h - bend)).powi(2) / stiffness).max(1e-12);
+                if has_prior[i] {
+                    let correction = 0.5 * (rest * (h - bend)).powi(2) / stiffness;
+                    curvatures[i] = (beta2 * h + rest * bend + correction).max(1e-9);
+                }
                 let pull = if has_prior[i] { -of_prior[i] / n } else { 0.0 };
                 mean[i] -= rate * (momentum[i] / correction + pull) / (curvatures[i] + decay(i));
             }
@@ -134,7 +145,7 @@ impl Method for Ivon {
             free.iter().for_each(|i| point[*i] += noise[*i] / (n * (curvatures[*i] + decay(*i))).sqrt());
             points.extend(point);
         }
-        Ok(Inferred::of_draws(points).gradients(count * steps))
+        Ok(Inferred::of_draws(points).gradients(mode.gradients + count * steps))
     }
 
     fn seed(&self) -> u64 {

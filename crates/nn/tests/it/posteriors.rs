@@ -141,6 +141,23 @@ fn independent_gaussians_find_the_exact_posterior_where_it_is_independent() {
     line.check(&MeanFieldVi { draws: DRAWS, ..MeanFieldVi::default() }, (0.15, 0.15));
 }
 
+/// With unknown noise: a curvature that is learned too small would make it anything.
+#[test]
+fn gaussians_know_the_noise() {
+    let line = Line::centred();
+    let spec = line.spec.clone().noise(Noise::Learned);
+    let moments = DeterministicVi { steps: 2000, draws: DRAWS, ..DeterministicVi::default() };
+    let ivon = Ivon { steps: 3000, draws: DRAWS, ..Ivon::default() };
+    for method in [&ivon as &dyn Method, &moments, &LowRankVi { rank: 1, settings: gaussian() }] {
+        let fitted = spec.infer(&line.x, &line.y, method).unwrap();
+        let logs = fitted.predict(&line.x, DRAWS).unwrap().draw_sds().column(0).map(f64::ln);
+        // The logarithm of the noise of 30 rows is known to 1 / √60.
+        let (mean, sd) = (logs.mean(), logs.variance().sqrt());
+        assert!((mean - NOISE.ln()).abs() < 0.4, "{method:?}: {mean}");
+        assert!((0.1..0.17).contains(&sd), "{method:?}: {sd}");
+    }
+}
+
 #[test]
 fn chains_and_particles_find_the_exact_posterior_of_a_line() {
     let line = Line::correlated();
@@ -246,7 +263,7 @@ fn quick() -> Vec<Box<dyn Method>> {
         Box::new(LastLayerFullVi { settings: gaussian() }),
         Box::new(LowRankVi { rank: 2, settings: gaussian() }),
         Box::new(MatrixNormalVi { settings: gaussian() }),
-        Box::new(Ivon { steps: 30, draws: 8, seed: 3, ..Ivon::default() }),
+        Box::new(Ivon { ascent: ascent(), steps: 30, draws: 8, seed: 3, ..Ivon::default() }),
         Box::new(FullLaplace { settings: laplace() }),
         Box::new(LastLayerLaplace { settings: laplace() }),
         Box::new(KroneckerLaplace { settings: laplace() }),

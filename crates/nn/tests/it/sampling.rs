@@ -131,6 +131,21 @@ fn drawn_networks_read_back() {
     assert_eq!(again.predict(&column(&x), 20).unwrap(), fitted.predict(&column(&x), 20).unwrap());
 }
 
+/// Weights without a prior are where the chains had them, in predictions and in files.
+#[test]
+fn point_weights_stay_where_the_chains_have_them() {
+    let (x, y) = curve(f64::sin, false, 3);
+    let mut spec = Regression::new(Mlp::new(&[1, 20, 1], Activation::Tanh));
+    spec.net.layers[0] = spec.net.layers[0].clone().point();
+    let chains = Chains { chains: 2, ascent: 400, warmup: 20, draws: 10, ..Chains::default() };
+    let fitted = spec.sample(&column(&x), &y, &chains).unwrap();
+    let predicted = fitted.predict(&column(&x), 20).unwrap();
+    // The weights of the output belong to these features: with others the error is that of guessing.
+    assert!(predicted.rmse(&y).unwrap() < 0.3, "{}", predicted.rmse(&y).unwrap());
+    let again = FittedRegression::from_json(&fitted.to_json().unwrap()).unwrap();
+    assert_eq!(again.predict(&column(&x), 20).unwrap(), predicted);
+}
+
 #[test]
 fn classes_are_learned_by_chains() {
     let mut u = vec![0.0; 240];

@@ -93,8 +93,9 @@ impl Method for Ivon {
                 problem.scales().maximize(&mut mean, Some(&variances));
                 precisions = problem.prior_precisions(&mean)?;
                 let of_head = problem.head_curvature(&problem.outputs_at(&mean)?, &mean)?;
-                let head = problem.head().zip(of_head.diagonal().iter());
-                head.for_each(|(i, own)| curvatures[i] = (own / n).max(LEAST));
+                for (own, i) in problem.head().enumerate() {
+                    curvatures[i] = (of_head[(own, own)] / n).max(LEAST);
+                }
             }
             let decay = |i: usize| if has_prior[i] { precisions[i] / n } else { 0.0 };
             for i in &free {

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// The loss is the mean over rows of minus the log likelihood, with the number of rows as its
 /// weight; the precision of a weight's prior over that number is its weight decay. It begins at a
-/// mode. What the head samples, such as the noise, has its prior among the loss, and the curvature of
+/// mode with the diagonal of the Gauss-Newton matrix there: with a curvature that is too small the
+/// first steps would be too long. What the head samples, such as the noise, has its prior among the loss, and the curvature of
 /// the head's own density in the place of one that is learned: nothing bounds the variance of such an
 /// estimate. Unknown scales of priors are set where the ELBO is largest.
 ///
@@ -35,7 +36,7 @@ pub struct Ivon {
     pub beta1: f64,
     /// The decay of the average of curvatures.
     pub beta2: f64,
-    /// The curvature at the start, per row.
+    /// What is added to the curvature at the start, per row.
     pub curvature: f64,
     /// Draws of the result.
     pub draws: usize,
@@ -52,11 +53,31 @@ impl Default for Ivon {
             rate: 0.1,
             beta1: 0.9,
             beta2: 0.995,
-            curvature: 0.5,
+            curvature: 0.1,
             draws: 300,
             seed: 0,
         }
     }
+}
+
+/// The diagonal of `Σ Jᵢᵀ Hᵢ Jᵢ` over the rows.
+fn diagonal(problem: &Problem<'_>, u: &[f64]) -> Result<Vec<f64>> {
+    let information = problem.information(&problem.outputs_at(u)?, u)?;
+    let (d, k) = (u.len(), problem.outputs());
+    let mut sums = vec![0.0; d];
+    problem.visit_jacobians(u, |piece| {
+        for (i, row) in piece.rows.clone().enumerate() {
+            let (own, h) = (&piece.derivatives[i * k * d..][..k * d], &information[row]);
+            for (a, by_a) in own.chunks_exact(d).enumerate() {
+                for (b, by_b) in own.chunks_exact(d).enumerate() {
+                    let both = by_a.iter().zip(by_b);
+                    sums.iter_mut().zip(both).for_each(|(sum, (x, y))| *sum += h[(a, b)] * x * y);
+                }
+            }
+        }
+        Ok(())
+    })?;
+    Ok(sums)
 }
 
 /// The least curvature per row of what has no prior precision.
@@ -78,7 +99,9 @@ impl Method for Ivon {
         weights.iter().for_each(|i| has_prior[*i] = true);
         let mode = ascent.climb(problem, key.fold_in_str("ascent"))?;
         let mut mean = mode.u;
-        let (mut momentum, mut curvatures) = (vec![0.0; d], vec![curvature; d]);
+        let mut momentum = vec![0.0; d];
+        let mut curvatures: Vec<f64> =
+            diagonal(problem, &mean)?.into_iter().map(|h| h / n + curvature).collect();
         let [mut joint, mut prior] = [problem.target(), problem.prior()];
         let mut precisions = problem.prior_precisions(&mean)?;
         let count = 2 * pairs;

@@ -36,8 +36,10 @@ pub struct Ivon {
     pub beta1: f64,
     /// The decay of the average of curvatures.
     pub beta2: f64,
-    /// What is added to the curvature at the start, per row.
+    /// What is added to every curvature at the start, as a share of their mean.
     pub curvature: f64,
+    /// The longest Newton step of a weight, before the rate.
+    pub clip: f64,
     /// Draws of the result.
     pub draws: usize,
     /// The seed of all random numbers.
@@ -53,7 +55,8 @@ impl Default for Ivon {
             rate: 0.1,
             beta1: 0.9,
             beta2: 0.995,
-            curvature: 0.1,
+            curvature: 1.0,
+            clip: 0.2,
             draws: 300,
             seed: 0,
         }
@@ -85,9 +88,12 @@ const LEAST: f64 = 1e-2;
 
 impl Method for Ivon {
     fn infer(&self, problem: &Problem<'_>) -> Result<Inferred> {
-        let Self { ref ascent, steps, pairs, rate, beta1, beta2, curvature, draws, seed } = *self;
+        let Self { ref ascent, steps, pairs, rate, beta1, beta2, curvature, clip, draws, seed } = *self;
         let inside = |x: f64| (0.0..1.0).contains(&x);
-        if pairs == 0 || draws == 0 || !(rate > 0.0 && curvature > 0.0 && inside(beta1) && inside(beta2)) {
+        if pairs == 0
+            || draws == 0
+            || !(rate > 0.0 && curvature > 0.0 && clip > 0.0 && inside(beta1) && inside(beta2))
+        {
             return Err(setting(
                 "rate",
                 "a pair, a draw, a positive rate and curvature, and decays below 1 are needed".into(),
@@ -100,8 +106,9 @@ impl Method for Ivon {
         let mode = ascent.climb(problem, key.fold_in_str("ascent"))?;
         let mut mean = mode.u;
         let mut momentum = vec![0.0; d];
-        let mut curvatures: Vec<f64> =
-            diagonal(problem, &mean)?.into_iter().map(|h| h / n + curvature).collect();
+        let mut curvatures = diagonal(problem, &mean)?;
+        let average = weights.iter().map(|i| curvatures[*i]).sum::<f64>() / weights.len().max(1) as f64;
+        curvatures.iter_mut().for_each(|h| *h = (*h + curvature * average) / n + LEAST);
         let [mut joint, mut prior] = [problem.target(), problem.prior()];
         let mut precisions = problem.prior_precisions(&mean)?;
         let count = 2 * pairs;
@@ -158,7 +165,8 @@ impl Method for Ivon {
                     curvatures[i] = (beta2 * h + rest * bend + correction).max(1e-9);
                 }
                 let pull = if has_prior[i] { -of_prior[i] / n } else { 0.0 };
-                mean[i] -= rate * (momentum[i] / correction + pull) / (curvatures[i] + decay(i));
+                let newton = (momentum[i] / correction + pull) / (curvatures[i] + decay(i));
+                mean[i] -= rate * newton.clamp(-clip, clip);
             }
         }
         let decay = |i: usize| if has_prior[i] { precisions[i] / n } else { 0.0 };

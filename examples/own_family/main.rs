@@ -43,6 +43,9 @@ pub fn laws_of_the_family(a: f64, key: Key) -> Result<impl IntoIterator<Item = &
         samples_match_moments(&d, 2000, key);
         gradients_match(&d, d.sample((), key));
         single_precision_matches(&d, d.sample((), key));
+        single_precision_cdf_matches(&d, d.sample((), key));
+        single_precision_moments_match(&d);
+        single_precision_entropy_matches(&d);
         reparameterized_gradients_match(&d, key);
         implicit_gradients_match(&d, key);
         density_at_edges(&d);

@@ -158,7 +158,8 @@ impl<V: Value, A: Cdf<V>, B: Cdf<V>> Cdf<V> for MixtureOfTwo<V, A, B> {
     /// Between the quantiles of both.
     fn quantile(&self, p: V) -> V {
         let (a, b) = (self.first.quantile(p), self.second.quantile(p));
-        let least = formula!(|a, b, w| R::of(probability(w).re() * 0.0 + if a < b { a.re() } else { b.re() }));
+        let least =
+            formula!(|a, b, w| R::of(probability(w).re() * 0.0 + if a < b { a.re() } else { b.re() }));
         let most = formula!(|a, b, w| R::of(probability(w).re() * 0.0 + if a < b { b.re() } else { a.re() }));
         let ends = [V::apply(least, [a, b, self.weight]), V::apply(most, [a, b, self.weight])];
         quantile_between(self, p, ends)

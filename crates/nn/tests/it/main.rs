@@ -7,6 +7,7 @@ mod layer_fits;
 mod layers;
 mod networks;
 mod posteriors;
+mod posteriors_interface;
 mod prediction;
 mod recalibration;
 mod robust;

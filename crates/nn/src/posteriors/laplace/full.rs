@@ -1,10 +1,9 @@
 //! The Laplace approximation of all weights.
 
 use super::super::ascent::setting;
-use super::{Dense, LaplaceSettings, gauss_newton, laplace};
+use super::{LaplaceSettings, of_weights};
 use crate::error::Result;
 use crate::posteriors::{Inferred, Method, Problem};
-use probity_autodiff::nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
 /// A Gaussian with any covariance over all weights: for nets of up to 3000 weights w, as its memory
@@ -28,12 +27,7 @@ impl Method for FullLaplace {
             let problem = format!("{} weights, of at most {}", weights.len(), Self::MOST);
             return Err(setting("full Laplace", problem));
         }
-        laplace(problem, &self.settings, &|u, outputs, precisions| {
-            let prior = weights.iter().map(|w| precisions[*w]);
-            let prior = DMatrix::from_diagonal(&prior.collect::<Vec<_>>().into());
-            let precision = gauss_newton(problem, u, outputs, &weights)? + prior;
-            Ok(Box::new(Dense::new(weights.clone(), precision)?))
-        })
+        of_weights(problem, &self.settings, weights)
     }
 
     fn seed(&self) -> u64 {

@@ -1,9 +1,8 @@
 //! The Laplace approximation of the last layer.
 
-use super::{Dense, LaplaceSettings, gauss_newton, laplace};
+use super::{LaplaceSettings, of_weights};
 use crate::error::Result;
 use crate::posteriors::{Inferred, Method, Problem};
-use probity_autodiff::nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
 /// A Gaussian with any covariance over the weights of the last linear map; all others are points at
@@ -20,13 +19,7 @@ pub struct LastLayerLaplace {
 
 impl Method for LastLayerLaplace {
     fn infer(&self, problem: &Problem<'_>) -> Result<Inferred> {
-        let weights = problem.last_map()?.coordinates();
-        laplace(problem, &self.settings, &|u, outputs, precisions| {
-            let prior = weights.iter().map(|w| precisions[*w]);
-            let prior = DMatrix::from_diagonal(&prior.collect::<Vec<_>>().into());
-            let precision = gauss_newton(problem, u, outputs, &weights)? + prior;
-            Ok(Box::new(Dense::new(weights.clone(), precision)?))
-        })
+        of_weights(problem, &self.settings, problem.last_map()?.coordinates())
     }
 
     fn seed(&self) -> u64 {

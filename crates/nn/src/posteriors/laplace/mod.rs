@@ -163,6 +163,16 @@ impl Around for Dense {
     }
 }
 
+/// The Gaussian of these weights in full covariance, the others at the mode.
+fn of_weights(problem: &Problem<'_>, settings: &LaplaceSettings, weights: Vec<usize>) -> Result<Inferred> {
+    laplace(problem, settings, &|u, outputs, precisions| {
+        let prior: Vec<f64> = weights.iter().map(|w| precisions[*w]).collect();
+        let prior = DMatrix::from_diagonal(&prior.into());
+        let precision = gauss_newton(problem, u, outputs, &weights)? + prior;
+        Ok(Box::new(Dense::new(weights.clone(), precision)?))
+    })
+}
+
 /// `Σ Jᵢᵀ Hᵢ Jᵢ` over the rows, for these coordinates.
 fn gauss_newton(
     problem: &Problem<'_>,

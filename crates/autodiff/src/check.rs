@@ -1,6 +1,8 @@
-//! Gradient checking for functions of matrices.
+//! Gradient checking for functions of matrices, and the check of a formula's fast path.
 
+use crate::formula::{Formula, partials, variables};
 use crate::random::{Key, fill_normal};
+use crate::real::Dual;
 use crate::tape::{Tape, Var};
 use nalgebra::DMatrix;
 
@@ -78,4 +80,59 @@ fn extrapolated(f: impl Fn(f64) -> f64, h: f64) -> f64 {
     let (a, b, c) = (d(h), d(h / 2.0), d(h / 4.0));
     let (ab, bc) = ((4.0 * b - a) / 3.0, (4.0 * c - b) / 3.0);
     (16.0 * bc - ab) / 15.0
+}
+
+/// What [`check_fast_path`] found.
+#[derive(Clone, Copy, Debug)]
+pub struct FastPathCheck {
+    /// At how many points the fast path says that it holds.
+    pub holds: usize,
+    /// The largest difference there between the fast path and `eval`, in value and partials, relative
+    /// to `|f| + Σ |xᵢ ∂f/∂xᵢ|` of each: to the size of `f` and what a relative change of the
+    /// arguments does to it.
+    pub error: f64,
+}
+
+/// Compares the [fast path](Formula::fast_path) of a formula with `eval`, and its partials with the
+/// derivatives of `eval`.
+///
+/// ```
+/// use probity_autodiff::{Formula, Real, check_fast_path};
+///
+/// #[derive(Clone, Copy, Debug)]
+/// struct LogOrZero;
+/// impl Formula<1> for LogOrZero {
+///     fn eval<R: Real>(&self, [x]: [R; 1]) -> R {
+///         if x <= 0.0 { R::zero() } else { x.ln() }
+///     }
+///     const FAST_PATH: bool = true;
+///     fn fast_path<R: Real>(&self, [x]: [R; 1]) -> (R, [R; 1], bool) {
+///         (x.ln(), [x.recip()], x > 0.0)
+///     }
+/// }
+/// let check = check_fast_path(LogOrZero, &[[-1.0], [0.5], [3.0]]);
+/// assert!(check.holds == 2 && check.error < 1e-15);
+/// ```
+pub fn check_fast_path<F: Formula<N>, const N: usize>(f: F, points: &[[f64; N]]) -> FastPathCheck {
+    let mut check = FastPathCheck { holds: 0, error: 0.0 };
+    let mut compare = |got: f64, want: Dual<f64, N>, x: &[f64; N]| {
+        let moved: f64 = want.du.iter().zip(x).map(|(d, x)| (d * x).abs()).sum();
+        let error = (got - want.re).abs() / (want.re.abs() + moved);
+        // Equal zeros divide 0 by 0; any other NaN is the worst error.
+        if got != want.re && !(error <= check.error) {
+            check.error = error;
+        }
+    };
+    let mut holds = 0;
+    for x in points {
+        let (y, slopes, here) = f.fast_path(*x);
+        if here {
+            holds += 1;
+            let (want, want_slopes) = partials(f, variables(*x));
+            compare(y, want, x);
+            slopes.iter().zip(want_slopes).for_each(|(got, want)| compare(*got, want, x));
+        }
+    }
+    check.holds = holds;
+    check
 }

@@ -39,6 +39,25 @@ pub trait Formula<const N: usize>: Copy + Debug + Send + Sync + 'static {
         short_name::<Self>()
     }
 
+    /// Whether loops over long arrays take the [`fast_path`](Formula::fast_path) where it holds.
+    const FAST_PATH: bool = false;
+
+    /// The value and its partial derivatives in straight-line code, and whether both hold at `x`;
+    /// elsewhere they may be anything.
+    ///
+    /// This is for a formula whose `eval` has branches for arguments at the edges (infinite,
+    /// subnormal, outside the support): LLVM does not vectorise a loop over branches. A loop takes
+    /// the fast path for a whole block, then `eval` at those entries where it does not hold. Write
+    /// no early returns here; a choice between two computed numbers becomes a selection.
+    /// Derivatives written by hand share a reciprocal or an exponential that the rules of
+    /// differentiation compute several times. [`check_fast_path`](crate::check_fast_path) compares
+    /// it with `eval`.
+    #[inline(always)]
+    fn fast_path<R: Real>(&self, x: [R; N]) -> (R, [R; N], bool) {
+        let (y, partials) = partials(*self, x);
+        (y, partials, true)
+    }
+
     /// Records the formula, its entries or their sum. The number of the node.
     /// [`compiled_here!`](crate::compiled_here) overrides it.
     #[doc(hidden)]
@@ -113,14 +132,21 @@ pub(crate) fn short_name<F>() -> &'static str {
 }
 
 /// The value of a formula and its exact partial derivatives.
+#[inline(always)]
 pub fn partials<F: Formula<N>, const N: usize, R: Real>(f: F, x: [R; N]) -> (R, [R; N]) {
-    let mut i = 0;
-    let duals = x.map(|v| {
-        i += 1;
-        Dual::variable(v, i - 1)
-    });
-    let y: Dual<R, N> = f.eval(duals);
+    let y = f.eval(variables(x));
     (y.re, y.du)
+}
+
+/// The arguments of a formula, each with its own direction.
+#[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "a loop of this form is unrolled and vectorised")]
+pub(crate) fn variables<R: Real, const N: usize>(x: [R; N]) -> [Dual<R, N>; N] {
+    let mut duals = [Dual::variable(x[0], 0); N];
+    for k in 1..N {
+        duals[k] = Dual::variable(x[k], k);
+    }
+    duals
 }
 
 /// Makes a formula from one line: `formula!(|x, loc, scale| ...)` is a zero-sized [`Formula`]

@@ -36,7 +36,7 @@ mod tape;
 mod value;
 
 pub use aligned::AlignedVec;
-pub use check::{GradientCheck, check_gradient};
+pub use check::{FastPathCheck, GradientCheck, check_fast_path, check_gradient};
 pub use formula::{Formula, FormulaPair, partials};
 pub use kernel::adam::AdamStep;
 pub use kernel::fused_update::{Update, update};

@@ -92,6 +92,19 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     }
 }
 
+/// As [`dispatch`], for code that does one number at a time: it is not compiled once more for
+/// AVX-512.
+#[inline]
+pub(crate) fn dispatch_scalar<K: Kernel>(kernel: K) -> K::Output {
+    match Isa::current() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `Isa::current` gives these variants only where the features were detected, and
+        // AVX-512 only with AVX2.
+        Isa::Avx2 | Isa::Avx512 => unsafe { avx2(kernel) },
+        _ => kernel.run(),
+    }
+}
+
 /// Makes the stack frame of the function that this is inlined into begin at a cache line, so that
 /// no vector register that is saved there crosses one.
 ///

@@ -158,7 +158,7 @@ pub(crate) use divergence;
 /// end.
 #[inline(always)]
 pub(crate) fn inside_unit<R: probity_autodiff::Real>(z: R) -> R {
-    let single = R::of(f64::MIN_POSITIVE) == 0.0;
+    let single = R::is_single();
     let (least, most) = if single {
         (f64::from(f32::MIN_POSITIVE), 1.0 - f64::from(f32::EPSILON) / 2.0)
     } else {

@@ -1,5 +1,8 @@
 //! The two loops of a formula, the only code that is compiled for every formula and every
 //! instruction set.
+//!
+//! A formula with a fast path has two of each: one takes the fast path everywhere, and one
+//! replaces the entries where it does not hold.
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over a fixed range of indices are what LLVM unrolls and vectorises"
@@ -8,11 +11,18 @@
 use super::blocks::{Lanes, MAX_CHUNKS};
 use crate::random::BLOCK;
 use crate::real::{Dual, Real, Scalar};
-use crate::simd::{Kernel, dispatch};
+use crate::simd::{Kernel, dispatch, dispatch_scalar};
 
 /// `N` arguments to `M` results.
 pub(crate) trait Body<const N: usize, const M: usize>: Copy + Send + Sync {
     fn eval<R: Real>(&self, x: [R; N]) -> [R; M];
+    /// Whether there is a [fast path](crate::Formula::fast_path); only with one result.
+    const FAST_PATH: bool = false;
+    /// The result and its partials, and whether they hold.
+    #[inline(always)]
+    fn fast_path<R: Real>(&self, x: [R; N]) -> (R, [R; N], bool) {
+        (self.eval(x)[0], [R::zero(); N], false)
+    }
     /// The name in errors; making it takes time.
     fn name(&self) -> &'static str;
 }
@@ -25,6 +35,8 @@ pub(crate) trait Loops<T: Scalar>: Sync {
     fn values(&self, x: &[&[T; BLOCK]], n: usize, y: &mut [[T; BLOCK]]);
     /// `p_k = Σₘ gₘ ∂yₘ/∂xₖ`.
     fn gradients(&self, x: &[&[T; BLOCK]], g: &[[T; BLOCK]], n: usize, p: &mut [[T; BLOCK]]);
+    /// The result and its partials, of a formula with a fast path.
+    fn values_and_partials(&self, x: &[&[T; BLOCK]], n: usize, y: &mut [[T; BLOCK]], p: &mut [[T; BLOCK]]);
     /// Calls `pass` with memory for the forward pass.
     fn with_forward_room(&self, pass: &mut dyn FnMut(ForwardRoom<'_, T>));
     /// Calls `pass` with memory for the backward pass.
@@ -39,10 +51,11 @@ pub(crate) struct ForwardRoom<'a, T> {
     pub(crate) y: &'a mut [[T; BLOCK]],
 }
 
-/// A block of every argument, of the adjoint of every result and of every partial; sums for every
+/// A block of every argument, of every result, of its adjoint, and of every partial; sums for every
 /// argument.
 pub(crate) struct BackwardRoom<'a, T: Scalar> {
     pub(crate) x: &'a mut [[T; BLOCK]],
+    pub(crate) y: &'a mut [[T; BLOCK]],
     pub(crate) g: &'a mut [[T; BLOCK]],
     pub(crate) p: &'a mut [[T; BLOCK]],
     pub(super) sums: &'a mut [Lanes<T::Num>],
@@ -66,7 +79,13 @@ impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Loops<T> for Comp
         let (Some((x, _)), Some((y, _))) = (x.split_first_chunk(), y.split_first_chunk_mut()) else {
             return wrong_sizes();
         };
-        dispatch(Values { body: self.0, x, n, y });
+        if const { B::FAST_PATH } {
+            if !dispatch(FastValues { body: self.0, x, n, y }) {
+                dispatch_scalar(ExactValues { body: self.0, x, n, y });
+            }
+        } else {
+            dispatch(Values { body: self.0, x, n, y });
+        }
     }
     fn gradients(&self, x: &[&[T; BLOCK]], g: &[[T; BLOCK]], n: usize, p: &mut [[T; BLOCK]]) {
         let (Some((x, _)), Some((g, _)), Some((p, _))) =
@@ -74,7 +93,27 @@ impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Loops<T> for Comp
         else {
             return wrong_sizes();
         };
-        dispatch(Gradients { body: self.0, x, g, n, p });
+        if const { B::FAST_PATH } {
+            if !dispatch(FastGradients { body: self.0, x, g, n, p }) {
+                dispatch_scalar(ExactGradients { body: self.0, x, g, n, p });
+            }
+        } else {
+            dispatch(Gradients { body: self.0, x, g, n, p });
+        }
+    }
+    fn values_and_partials(&self, x: &[&[T; BLOCK]], n: usize, y: &mut [[T; BLOCK]], p: &mut [[T; BLOCK]]) {
+        let (Some((x, _)), Some((y, _)), Some((p, _))) =
+            (x.split_first_chunk(), y.split_first_chunk_mut(), p.split_first_chunk_mut())
+        else {
+            return wrong_sizes();
+        };
+        if const { B::FAST_PATH } {
+            if !dispatch(FastBoth { body: self.0, x, n, y: &mut *y, p: &mut *p }) {
+                let g = &[[T::from_f64(1.0); BLOCK]; M];
+                dispatch_scalar(ExactValues { body: self.0, x, n, y });
+                dispatch_scalar(ExactGradients { body: self.0, x, g, n, p });
+            }
+        }
     }
     fn with_forward_room(&self, pass: &mut dyn FnMut(ForwardRoom<'_, T>)) {
         const { assert!(N <= MAX_ARGS, "a formula has at most 32 arguments") };
@@ -98,9 +137,10 @@ fn forward_room<T: Scalar, const N: usize, const M: usize>(pass: &mut dyn FnMut(
 
 fn backward_room<T: Scalar, const N: usize, const M: usize>(pass: &mut dyn FnMut(BackwardRoom<'_, T>)) {
     let Aligned(x) = &mut Aligned([[T::default(); BLOCK]; N]);
+    let Aligned(y) = &mut Aligned([[T::default(); BLOCK]; M]);
     let Aligned(g) = &mut Aligned([[T::default(); BLOCK]; M]);
     let Aligned(p) = &mut Aligned([[T::default(); BLOCK]; N]);
-    pass(BackwardRoom { x, g, p, sums: &mut [Lanes::new(); N], rows: &mut [Lanes::new(); N] });
+    pass(BackwardRoom { x, y, g, p, sums: &mut [Lanes::new(); N], rows: &mut [Lanes::new(); N] });
 }
 
 fn chunk_sums<T: Scalar, const N: usize>(pass: &mut dyn FnMut(&mut [T])) {
@@ -112,25 +152,60 @@ fn wrong_sizes() {
     unreachable!("blocks for all arguments and results");
 }
 
-struct Values<'a, B, T, const N: usize, const M: usize> {
-    body: B,
-    x: &'a [&'a [T; BLOCK]; N],
-    n: usize,
-    y: &'a mut [[T; BLOCK]; M],
+/// Makes the kernel of a loop: its arguments, and the function that is the loop.
+macro_rules! kernel {
+    ($name:ident { $($field:ident: $ty:ty),* } -> $out:ty, $run:ident) => {
+        struct $name<'a, B, T, const N: usize, const M: usize> {
+            body: B,
+            $($field: $ty),*
+        }
+        impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Kernel for $name<'_, B, T, N, M> {
+            type Output = $out;
+            #[inline(always)]
+            fn run(self) -> $out {
+                $run(self.body, $(self.$field),*)
+            }
+        }
+    };
 }
+kernel!(Values { x: &'a [&'a [T; BLOCK]; N], n: usize, y: &'a mut [[T; BLOCK]; M] } -> (), values);
+kernel!(FastValues { x: &'a [&'a [T; BLOCK]; N], n: usize, y: &'a mut [[T; BLOCK]; M] } -> bool, fast_values);
+kernel!(ExactValues { x: &'a [&'a [T; BLOCK]; N], n: usize, y: &'a mut [[T; BLOCK]; M] } -> (), exact_values);
+kernel!(Gradients {
+    x: &'a [&'a [T; BLOCK]; N], g: &'a [[T; BLOCK]; M], n: usize, p: &'a mut [[T; BLOCK]; N]
+} -> (), gradients);
+kernel!(FastGradients {
+    x: &'a [&'a [T; BLOCK]; N], g: &'a [[T; BLOCK]; M], n: usize, p: &'a mut [[T; BLOCK]; N]
+} -> bool, fast_gradients);
+kernel!(FastBoth {
+    x: &'a [&'a [T; BLOCK]; N], n: usize, y: &'a mut [[T; BLOCK]; M], p: &'a mut [[T; BLOCK]; N]
+} -> bool, fast_both);
+kernel!(ExactGradients {
+    x: &'a [&'a [T; BLOCK]; N], g: &'a [[T; BLOCK]; M], n: usize, p: &'a mut [[T; BLOCK]; N]
+} -> (), exact_gradients);
 
-impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Kernel for Values<'_, B, T, N, M> {
-    type Output = ();
+// These loops are what LLVM must vectorise. It does not when the arguments start as an array of
+// zeros or come from `array::from_fn`, nor over an enumerated iterator (measured: four times
+// slower). They are functions so that LLVM knows that the results overlap nothing.
 
-    #[inline(always)]
-    fn run(self) {
-        values(self.body, self.x, self.n, self.y);
+#[inline(always)]
+fn numbers<T: Scalar, const N: usize>(x: &[&[T; BLOCK]; N], e: usize) -> [T::Num; N] {
+    let mut args = [x[0][e].num(); N];
+    for k in 1..N {
+        args[k] = x[k][e].num();
     }
+    args
 }
 
-/// This loop and the next are what LLVM must vectorise. It does not when the arguments start as an
-/// array of zeros or come from `array::from_fn`, nor over an enumerated iterator (measured: four
-/// times slower). They are functions so that LLVM knows that the results overlap nothing.
+#[inline(always)]
+fn variables<T: Scalar, const N: usize>(x: &[&[T; BLOCK]; N], e: usize) -> [Dual<T::Num, N>; N] {
+    let mut args = [Dual::<T::Num, N>::variable(x[0][e].num(), 0); N];
+    for k in 1..N {
+        args[k] = Dual::variable(x[k][e].num(), k);
+    }
+    args
+}
+
 #[inline(always)]
 fn values<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
     body: B,
@@ -139,31 +214,47 @@ fn values<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
     y: &mut [[T; BLOCK]; M],
 ) {
     for e in 0..n.min(BLOCK) {
-        let mut args = [x[0][e].num(); N];
-        for k in 1..N {
-            args[k] = x[k][e].num();
-        }
-        let v = body.eval(args);
+        let v = body.eval(numbers(x, e));
         for m in 0..M {
             y[m][e] = T::from_num(v[m]);
         }
     }
 }
 
-struct Gradients<'a, B, T, const N: usize, const M: usize> {
+/// Whether the fast path holds at all entries.
+#[inline(always)]
+fn fast_values<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
     body: B,
-    x: &'a [&'a [T; BLOCK]; N],
-    g: &'a [[T; BLOCK]; M],
+    x: &[&[T; BLOCK]; N],
     n: usize,
-    p: &'a mut [[T; BLOCK]; N],
+    y: &mut [[T; BLOCK]; M],
+) -> bool {
+    // Of a number's width, so that it shares the lanes.
+    let mut fails = 0_u32;
+    for e in 0..n.min(BLOCK) {
+        let (v, _, holds) = body.fast_path(numbers(x, e));
+        y[0][e] = T::from_num(v);
+        fails |= u32::from(!holds);
+    }
+    fails == 0
 }
 
-impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Kernel for Gradients<'_, B, T, N, M> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        gradients(self.body, self.x, self.g, self.n, self.p);
+/// The entries where the fast path does not hold.
+#[inline(always)]
+fn exact_values<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
+    body: B,
+    x: &[&[T; BLOCK]; N],
+    n: usize,
+    y: &mut [[T; BLOCK]; M],
+) {
+    for e in 0..n.min(BLOCK) {
+        let args = numbers(x, e);
+        if !body.fast_path(args).2 {
+            let v = body.eval(args);
+            for m in 0..M {
+                y[m][e] = T::from_num(v[m]);
+            }
+        }
     }
 }
 
@@ -176,17 +267,73 @@ fn gradients<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
     p: &mut [[T; BLOCK]; N],
 ) {
     for e in 0..n.min(BLOCK) {
-        let mut args = [Dual::<T::Num, N>::variable(x[0][e].num(), 0); N];
-        for k in 1..N {
-            args[k] = Dual::variable(x[k][e].num(), k);
-        }
-        let v = body.eval(args);
+        let v = body.eval(variables(x, e));
         for k in 0..N {
             let mut d = v[0].du[k] * g[0][e].num();
             for m in 1..M {
                 d += v[m].du[k] * g[m][e].num();
             }
             p[k][e] = T::from_num(d);
+        }
+    }
+}
+
+/// Whether the fast path holds at all entries.
+#[inline(always)]
+fn fast_gradients<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
+    body: B,
+    x: &[&[T; BLOCK]; N],
+    g: &[[T; BLOCK]; M],
+    n: usize,
+    p: &mut [[T; BLOCK]; N],
+) -> bool {
+    let mut fails = 0_u32;
+    for e in 0..n.min(BLOCK) {
+        let (_, partials, holds) = body.fast_path(numbers(x, e));
+        for k in 0..N {
+            p[k][e] = T::from_num(partials[k] * g[0][e].num());
+        }
+        fails |= u32::from(!holds);
+    }
+    fails == 0
+}
+
+/// Whether the fast path holds at all entries.
+#[inline(always)]
+fn fast_both<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
+    body: B,
+    x: &[&[T; BLOCK]; N],
+    n: usize,
+    y: &mut [[T; BLOCK]; M],
+    p: &mut [[T; BLOCK]; N],
+) -> bool {
+    let mut fails = 0_u32;
+    for e in 0..n.min(BLOCK) {
+        let (v, partials, holds) = body.fast_path(numbers(x, e));
+        y[0][e] = T::from_num(v);
+        for k in 0..N {
+            p[k][e] = T::from_num(partials[k]);
+        }
+        fails |= u32::from(!holds);
+    }
+    fails == 0
+}
+
+/// The entries where the fast path does not hold.
+#[inline(always)]
+fn exact_gradients<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
+    body: B,
+    x: &[&[T; BLOCK]; N],
+    g: &[[T; BLOCK]; M],
+    n: usize,
+    p: &mut [[T; BLOCK]; N],
+) {
+    for e in 0..n.min(BLOCK) {
+        if !body.fast_path(numbers(x, e)).2 {
+            let v = body.eval(variables(x, e));
+            for k in 0..N {
+                p[k][e] = T::from_num(v[0].du[k] * g[0][e].num());
+            }
         }
     }
 }

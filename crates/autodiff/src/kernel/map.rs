@@ -220,6 +220,34 @@ pub(crate) fn backward<T: Scalar>(
     if shape == (1, 1) {
         return backward_one(body, x, kept, summed, dx, sums);
     }
+    backward_long(body, shape, x, (kept, summed), dx, sums, None);
+}
+
+/// Both passes in one, for a formula with a fast path and one result: the sum of the results. Their
+/// partials are added to the destinations, as for an adjoint of 1.
+pub(crate) fn forward_with_partials<T: Scalar>(
+    body: &dyn Loops<T>,
+    shape: (usize, usize),
+    x: &[Input<'_, T>],
+    dx: &[Dest<T>],
+    sums: &mut [T],
+) -> T {
+    let mut values = [T::default(); MAX_CHUNKS];
+    let count =
+        backward_long(body, shape, x, (None, Summed::No), dx, sums, Some(SharedMut::new(&mut values)));
+    total(&values[..count])
+}
+
+/// The number of chunks.
+fn backward_long<T: Scalar>(
+    body: &dyn Loops<T>,
+    shape: (usize, usize),
+    x: &[Input<'_, T>],
+    (kept, summed): (Option<&[T]>, Summed<'_, T>),
+    dx: &[Dest<T>],
+    sums: &mut [T],
+    values: Option<SharedMut<T>>,
+) -> usize {
     let segments = match summed {
         Summed::Columns(_) => Segments { count: shape.1, len: shape.0 },
         _ => segments(shape, x),
@@ -229,7 +257,8 @@ pub(crate) fn backward<T: Scalar>(
         let (segs, entries) = segments.part(i, size);
         body.with_backward_room(&mut |room| {
             let (segs, entries, totals) = (segs.clone(), entries.clone(), &mut *totals);
-            dispatch(Backward { body, room, x, len: segments.len, segs, entries, kept, summed, dx, totals });
+            let (len, value) = (segments.len, values.map(|values| (values, i)));
+            dispatch(Backward { body, room, x, len, segs, entries, kept, summed, dx, totals, value });
         });
     };
     // As a sum of several chunks begins with 0.
@@ -237,7 +266,7 @@ pub(crate) fn backward<T: Scalar>(
     if count == 1 {
         chunk(0, sums);
         sums.iter_mut().for_each(|sum| *sum = T::from_num(zero + sum.num()));
-        return;
+        return count;
     }
     let n = x.len();
     body.with_chunk_sums(&mut |by_chunk| {
@@ -259,6 +288,7 @@ pub(crate) fn backward<T: Scalar>(
             *to = T::from_num(sum);
         }
     });
+    count
 }
 
 struct Backward<'a, 'r, T: Scalar> {
@@ -273,6 +303,8 @@ struct Backward<'a, 'r, T: Scalar> {
     dx: &'a [Dest<T>],
     /// The sums for all arguments.
     totals: &'r mut [T],
+    /// Where the sum of the last result goes.
+    value: Option<(SharedMut<T>, usize)>,
 }
 
 impl<T: Scalar> Kernel for Backward<'_, '_, T> {
@@ -280,8 +312,9 @@ impl<T: Scalar> Kernel for Backward<'_, '_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let BackwardRoom { x, g, p, sums, rows } = self.room;
+        let BackwardRoom { x, y, g, p, sums, rows } = self.room;
         let (args, last) = (self.x.len(), g.len() - 1);
+        let mut value = Lanes::new();
         if let Summed::All(s) = self.summed {
             g[last] = [s; BLOCK];
         }
@@ -296,7 +329,12 @@ impl<T: Scalar> Kernel for Backward<'_, '_, T> {
                 if let Some(kept) = self.kept {
                     copy_padded(&kept[here.index()..][..here.n], &mut g[0]);
                 }
-                self.body.gradients(&blocks[..args], g, here.padded(), p);
+                if self.value.is_some() {
+                    self.body.values_and_partials(&blocks[..args], here.padded(), y, p);
+                    value.add(&y[last], here.n);
+                } else {
+                    self.body.gradients(&blocks[..args], g, here.padded(), p);
+                }
                 for k in 0..args {
                     match &self.dx[k] {
                         Dest::Nothing => {}
@@ -329,6 +367,10 @@ impl<T: Scalar> Kernel for Backward<'_, '_, T> {
         }
         for k in 0..args {
             self.totals[k] = T::from_num(sums[k].total());
+        }
+        if let Some((values, i)) = self.value {
+            // SAFETY: every chunk writes its own place.
+            unsafe { values.set(i, T::from_num(value.total())) };
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The regularised incomplete gamma functions `P(a, x)` and `Q(a, x)`, their derivatives and their
 //! inverse.
 
+use super::lgamma::log_minus_digamma;
 use super::stirling::{HALF_LN_TAU, STIRLING_FROM, exp_minus_line, lgamma_1p, ln_1p_minus, stirling};
 use super::tails::{Tails, cutoff, integrate, newton, rough_normal_quantile};
 use crate::real::{Dual, Real};
@@ -50,12 +51,31 @@ fn tails_at<R: Real>(a: R, x: R, ln_x: R) -> Tails<R> {
 /// `ln(x · density) = a ln x - x - ln Γ(a)`, for large `a` without the cancellation near the mean.
 #[inline(always)]
 pub fn log_density<R: Real>(a: R, x: R, ln_x: R) -> R {
-    if a < STIRLING_FROM {
+    // Far above the mean the bend would lose the derivative in `a`.
+    if a < STIRLING_FROM || x > a * 16.0 {
         return ln_x * a - x - a.lgamma();
     }
     let mu = (x - a) / a;
     let bend = if mu < -0.6 { ln_x - a.ln() - mu } else { ln_1p_minus(mu) };
     a * bend + a.ln() * 0.5 - HALF_LN_TAU - stirling(a)
+}
+
+/// [`log_density`] and its derivative in `a` at fixed `x`, `ln x - ψ(a)`, in straight-line code,
+/// and whether they hold: for ordinary `a` and `x`, unless `x` is far below a large `a`.
+///
+/// With `single`, for results in single precision: the parts do not cancel so far that it would
+/// show, up to `a = 1e7`.
+#[inline(always)]
+pub fn log_density_fast<R: Real>(a: R, x: R, ln_x: R, single: bool) -> (R, R, bool) {
+    let direct = [ln_x * a - x - a.lgamma_positive(), ln_x - a.digamma_positive()];
+    if single {
+        return (direct[0], direct[1], a <= 1e7);
+    }
+    let (large, mu) = (a >= STIRLING_FROM, (x - a) / a);
+    let f = a * mu.ln_1p_minus() + a.ln_normal() * 0.5 - HALF_LN_TAU - stirling(a);
+    let slope = mu.ln_1p() + log_minus_digamma(a);
+    let choose = |near, far| if large { far } else { near };
+    (choose(direct[0], f), choose(direct[1], slope), !large | (mu >= -0.6))
 }
 
 /// `M` of the lower tail as a series of positive terms, `Σ xⁿ / (a (a + 1) … (a + n))`.

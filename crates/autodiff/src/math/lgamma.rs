@@ -5,8 +5,9 @@
 //! that of the polynomial, at 1 two terms with simple roots meet. Left of zero follows the
 //! reflection.
 
-use super::double::ln;
+use super::double::{ln, ln_normal};
 use super::stirling::{HALF_LN_TAU, STIRLING};
+use crate::real::Real;
 
 /// From here on the series.
 const LARGE: f64 = 8.0;
@@ -98,9 +99,9 @@ const COSINE: [f64; 9] = [
 /// lanes. Not fused, because these functions are also called one by one from code compiled
 /// portably, where a fused step is a call.
 #[inline(always)]
-pub(super) fn polynomial<const N: usize>(x: f64, c: &[f64; N]) -> f64 {
+pub(super) fn polynomial<R: Real, const N: usize>(x: R, c: &[f64; N]) -> R {
     let z = x * x;
-    let (mut high, mut low) = (c[N - 1], c[N - 2]);
+    let (mut high, mut low) = (R::of(c[N - 1]), R::of(c[N - 2]));
     let mut i = N - 2;
     while i >= 2 {
         high = high * z + c[i - 1];
@@ -160,13 +161,10 @@ fn steps(x: f64) -> Steps {
 /// Source: NIST DLMF 5.5.1 (recurrence), 5.5.3 (reflection), 5.11.1 (asymptotic series).
 #[inline(always)]
 pub fn lgamma(x: f64) -> f64 {
-    let Steps { y, u, large, up, two, product, .. } = steps(x);
-    let log = ln(if large { y } else { product });
-    let r = 1.0 / y;
-    let tail = polynomial(r * r, &STIRLING) * r + (HALF_LN_TAU - 0.5);
-    let series = (y - 0.5) * (log - 1.0) + tail;
-    let near = polynomial(u, &LGAMMA) * u;
-    let right = if large { series } else { near + if up { -log } else { log } };
+    let steps = steps(x);
+    let Steps { y, u, large, up, two, product, .. } = steps;
+    let [series, near, log] = lgamma_parts(&steps, ln(if large { y } else { product }));
+    let right = if large { series } else { near + log };
     // Γ(-y) Γ(y) = -π / (y sin π y), with one logarithm for what the steps and the sine leave.
     let sine = u.abs() * polynomial(u * u, &SINE);
     let over = if up { 1.0 } else { product * y };
@@ -177,6 +175,24 @@ pub fn lgamma(x: f64) -> f64 {
     if y == f64::INFINITY { y } else { f }
 }
 
+/// [`lgamma`] of a positive normal number; elsewhere anything.
+#[inline(always)]
+pub(crate) fn lgamma_positive(x: f64) -> f64 {
+    let steps = steps(x);
+    let [series, near, log] =
+        lgamma_parts(&steps, ln_normal(if steps.large { steps.y } else { steps.product }));
+    if steps.large { series } else { near + log }
+}
+
+/// The asymptotic series, the polynomial, and the logarithm of the steps, with their sign.
+#[inline(always)]
+fn lgamma_parts(&Steps { y, u, up, .. }: &Steps, log: f64) -> [f64; 3] {
+    let r = 1.0 / y;
+    let tail = polynomial(r * r, &STIRLING) * r + (HALF_LN_TAU - 0.5);
+    let series = (y - 0.5) * (log - 1.0) + tail;
+    [series, polynomial(u, &LGAMMA) * u, if up { -log } else { log }]
+}
+
 /// `ψ(x)`, the derivative of `ln Γ(x)`; NaN at the poles -1, -2, … and signed infinity at ±0.
 /// Within 4 ulp of `|f| + |x f'|`.
 ///
@@ -185,10 +201,7 @@ pub fn lgamma(x: f64) -> f64 {
 pub fn digamma(x: f64) -> f64 {
     let Steps { y, u, large, up, two, product, slope } = steps(x);
     let left = x < 0.0;
-    let log = ln(if large { y } else { product });
-    let r = 1.0 / y;
-    let z = r * r;
-    let series = log - (r * 0.5 + polynomial(z, &DIGAMMA_SERIES) * z);
+    let series = ln(if large { y } else { product }) - log_minus_digamma(y);
     // On the left -1/y cancels that of the reflection.
     let slope = if left && up { if two { y } else { 0.0 } } else { slope };
     let ratio = slope / product;
@@ -197,6 +210,24 @@ pub fn digamma(x: f64) -> f64 {
     let square = u * u;
     let cotangent = polynomial(square, &COSINE) / (u * polynomial(square, &SINE));
     let pole = if u == 0.0 { f64::NAN } else { cotangent };
-    let mirrored = right + if up { 0.0 } else { r } + pole;
+    let mirrored = right + if up { 0.0 } else { 1.0 / y } + pole;
     if left { mirrored } else { right }
+}
+
+/// [`digamma`] of a positive normal number; elsewhere anything.
+#[inline(always)]
+pub(crate) fn digamma_positive(x: f64) -> f64 {
+    let Steps { y, u, large, up, product, slope, .. } = steps(x);
+    let series = ln_normal(y) - log_minus_digamma(y);
+    let ratio = slope / product;
+    let near = polynomial(u, &DIGAMMA) + if up { -ratio } else { ratio };
+    if large { series } else { near }
+}
+
+/// `ln x - ψ(x)` for `x >= 8`.
+#[inline(always)]
+pub(super) fn log_minus_digamma<R: Real>(x: R) -> R {
+    let r = x.recip();
+    let z = r * r;
+    r * 0.5 + polynomial(z, &DIGAMMA_SERIES) * z
 }

@@ -18,6 +18,7 @@ pub mod student_t;
 mod tails;
 
 pub(crate) use half_step::{half_step, half_step_slope};
+pub(crate) use lgamma::{digamma_positive, lgamma_positive};
 pub(crate) use stirling::ln_1p_minus_plain;
 pub use stirling::{ln_1p_minus, ln_beta, stirling};
 pub use tails::Tails;

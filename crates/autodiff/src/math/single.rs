@@ -122,6 +122,13 @@ pub fn ln(x: f32) -> f32 {
     limits(x, 0.0, y)
 }
 
+/// [`ln`] of a positive normal number; elsewhere anything.
+#[inline(always)]
+pub fn ln_normal(x: f32) -> f32 {
+    let (k, m) = split(x);
+    ln_split(k, m - 1.0, 0.0)
+}
+
 /// `ln(1 + x)`, within 2 ulp.
 #[inline(always)]
 pub fn ln_1p(x: f32) -> f32 {

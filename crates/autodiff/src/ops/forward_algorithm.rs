@@ -26,7 +26,7 @@ const BLOCK: usize = 16;
 /// Probabilities below are too near to underflow: the recursion is done on the logarithmic scale.
 #[inline(always)]
 fn too_small<R: Real>() -> f64 {
-    let single = R::of(f64::MIN_POSITIVE) == 0.0;
+    let single = R::is_single();
     if single { 1e-18 } else { 1e-150 }
 }
 

@@ -2,6 +2,7 @@
 
 mod lanes;
 mod record;
+mod saved;
 
 use crate::formula::{Formula, FormulaPair};
 use crate::kernel::map::{self, Summed};
@@ -9,7 +10,7 @@ use crate::kernel::{Body, Compiled, Dest, Input, Loops};
 use crate::precompiled;
 use crate::random::Key;
 use crate::real::{Real, Scalar};
-use crate::tape::{Adjoints, FastOp, Inputs, Op, Var, backward_by_lane, forward_by_lane};
+use crate::tape::{Adjoints, FastOp, Inputs, Op, Saved, Var, backward_by_lane, forward_by_lane};
 use lanes::{InLanes, set_lane_inputs, set_places};
 pub use record::record_formula;
 use std::fmt::Debug;
@@ -51,6 +52,11 @@ impl<F: Formula<N>, const N: usize> Body<N, 1> for One<F> {
     fn eval<R: Real>(&self, x: [R; N]) -> [R; 1] {
         [self.0.eval(x)]
     }
+    const FAST_PATH: bool = F::FAST_PATH;
+    #[inline(always)]
+    fn fast_path<R: Real>(&self, x: [R; N]) -> (R, [R; N], bool) {
+        self.0.fast_path(x)
+    }
     fn name(&self) -> &'static str {
         self.0.name()
     }
@@ -86,6 +92,8 @@ struct How {
     summed: bool,
     /// Whether one entry is one number: the formula has one result.
     single: bool,
+    /// Where a sum saves the partials of its terms.
+    saved: Option<Saved>,
 }
 
 impl How {
@@ -131,11 +139,21 @@ where
     }
 
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
-        forward_of(&self.body, &self.sources, self.how, x, y);
+        match self.how.saved {
+            Some(saved) => forward_saving(&self.body, &self.sources, (self.how.shape, saved), x, y),
+            None => forward_of(&self.body, &self.sources, self.how, x, y),
+        }
     }
 
-    fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        backward_of(&self.body, &self.sources, self.how, x, g, dx);
+    fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        match self.how.saved {
+            Some(saved) => {
+                let layout = (self.how.shape, saved);
+                let (scalars, sums) = (&mut [None; N], &mut [T::default(); N]);
+                saved::backward(&self.sources, layout, scalars, sums, x, y, g[0], dx);
+            }
+            None => backward_of(&self.body, &self.sources, self.how, x, g, dx),
+        }
     }
 
     fn fast(&self) -> Option<&dyn FastOp<T>> {
@@ -171,6 +189,17 @@ fn forward_of<T: Scalar, const N: usize>(
     y: &mut [T],
 ) {
     forward(body, sources, how, &mut [Input::Scalar(T::default()); N], x, y);
+}
+
+fn forward_saving<T: Scalar, const N: usize>(
+    body: &dyn Loops<T>,
+    sources: &[Source<T>; N],
+    layout: ((usize, usize), Saved),
+    x: &Inputs<'_, T>,
+    y: &mut [T],
+) {
+    let (dest, sums) = (&mut [Dest::Nothing; N], &mut [T::default(); N]);
+    saved::forward(body, sources, layout, &mut [Input::Scalar(T::default()); N], (dest, sums), x, y);
 }
 
 fn forward_lanes_of<T: Scalar, const N: usize>(

@@ -16,7 +16,7 @@ macro_rules! impl_real {
             fn re(self) -> f64 {
                 $re(self)
             }
-            impl_real!(@hot $hot, $wrap, $raw; exp exp_m1 exp_minus_abs ln ln_1p);
+            impl_real!(@hot $hot, $wrap, $raw; exp exp_m1 exp_minus_abs ln ln_normal ln_1p);
             #[inline(always)]
             fn softplus_and_slopes_from(self, exp_minus_abs: Self) -> [Self; 3] {
                 math::$hot::softplus_and_slopes_from($raw(self), $raw(exp_minus_abs)).map($wrap)
@@ -66,6 +66,14 @@ macro_rules! impl_real {
             #[inline(always)]
             fn digamma(self) -> Self {
                 Self::of(math::gamma::digamma(self.re()))
+            }
+            #[inline(always)]
+            fn lgamma_positive(self) -> Self {
+                Self::of(math::lgamma_positive(self.re()))
+            }
+            #[inline(always)]
+            fn digamma_positive(self) -> Self {
+                Self::of(math::digamma_positive(self.re()))
             }
             #[inline(always)]
             fn half_step(self) -> Self {

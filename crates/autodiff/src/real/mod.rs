@@ -81,6 +81,13 @@ pub trait Real:
     /// The value as `f64`, without any derivative parts.
     fn re(self) -> f64;
 
+    /// Whether it is a number in single precision.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn is_single() -> bool {
+        Self::of(f64::MIN_POSITIVE) == 0.0
+    }
+
     /// `eˣ`.
     fn exp(self) -> Self;
     /// `eˣ - 1`, accurate near 0.
@@ -157,6 +164,17 @@ pub trait Real:
     fn digamma(self) -> Self;
     /// The `n`-th derivative of [`digamma`](Real::digamma): 1 trigamma, 2 tetragamma.
     fn polygamma(self, n: u32) -> Self;
+
+    /// [`ln`](Real::ln) of a positive normal number, for a
+    /// [fast path](crate::Formula::fast_path); elsewhere anything.
+    #[doc(hidden)]
+    fn ln_normal(self) -> Self;
+    /// As `ln_normal`, of [`lgamma`](Real::lgamma).
+    #[doc(hidden)]
+    fn lgamma_positive(self) -> Self;
+    /// As `ln_normal`, of [`digamma`](Real::digamma).
+    #[doc(hidden)]
+    fn digamma_positive(self) -> Self;
 
     /// `ln Γ(x + ½) - ln Γ(x) - ½ ln x` for `x > 0`.
     #[doc(hidden)]

@@ -167,8 +167,8 @@ impl<T: Scalar> Inner<T> {
             scratch: &mut self.scratch,
             fast: self.fast.pass(id, mode, params),
         };
-        // Behind several outputs are the values that the operation has saved.
-        let end = if node.outputs == 0 { value + node.len } else { self.values.used };
+        // Behind the outputs are the values that the operation has saved.
+        let end = if node.saves { self.values.used } else { value + node.len };
         let (op, y) = (&*self.ops.ops[op as usize], &self.values.data[value..end]);
         fast::backward(op, node, &inputs, (y, &mut own[..node.len]), &mut dx);
         if self.anomaly.enabled {

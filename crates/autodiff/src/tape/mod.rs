@@ -298,7 +298,7 @@ impl<T: Scalar> Inner<T> {
     }
 
     /// Runs the operation on the arguments listed from `first` on, and adds its node. An operation
-    /// with several outputs says what it saves.
+    /// with several outputs or saved values says what it saves.
     fn run(&mut self, op: impl Op<T>, first: u32, shape: (usize, usize), saved: Option<Saved>) -> u32 {
         let id = run(self, &op, first, shape, saved);
         self.ops.store(op);
@@ -329,7 +329,7 @@ crate::precompiled! {
         let mut stored = inner.fast.len(&node);
         node.len = stored;
         if let Some(saved) = saved {
-            (node.len, stored) = (saved.outputs, saved.end());
+            (node.len, node.saves, stored) = (saved.outputs, true, saved.end());
         }
         let at = inner.values.allocate(stored);
         node.place = Place::Arena(at);

@@ -74,6 +74,8 @@ pub(crate) struct Node {
     pub args: (u32, u32),
     /// How many of the next nodes show the outputs of this one; 0 if it is its own output.
     pub outputs: u32,
+    /// Whether values that the operation has saved stand behind its own.
+    pub saves: bool,
     /// The first and the last operation that have it as an argument.
     pub first_user: u32,
     pub last_user: u32,
@@ -97,6 +99,7 @@ impl Node {
             source: Source::Leaf,
             args: (0, 0),
             outputs: 0,
+            saves: false,
             first_user: NO_USER,
             last_user: NO_USER,
             tag,

@@ -57,6 +57,14 @@ impl<T: Scalar> Tape<T> {
         }
         id + 1
     }
+
+    /// As [`record`](Tape::record), for an operation with one output, a number, and saved arrays.
+    #[track_caller]
+    pub(crate) fn record_saving(&self, op: impl Op<T>, args: &[Var<'_, T>], saved: Saved) -> u32 {
+        let mut inner = self.inner_mut();
+        let first = inner.push_args(self, args);
+        inner.run(op, first, (1, 1), Some(saved))
+    }
 }
 
 impl<T: Scalar> Inner<T> {

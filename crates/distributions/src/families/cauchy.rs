@@ -2,7 +2,10 @@
 //!
 //! Elsewhere: torch cqer, Pyro cqer, NumPyro cqer, TFP cqer, PyMC cq.
 
-use super::{common_shape, finite_or_nan, infinite, outside, positive_or_nan, probability, standardized};
+use super::{
+    common_shape, finite_or_nan, infinite, ordinary, ordinary_positive, outside, positive_or_nan,
+    probability, standardized,
+};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite, positive};
 use crate::kl::{KlDivergence, KlMethod};
@@ -40,7 +43,7 @@ impl<V: Value> Cauchy<V> {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct CauchyLogProb;
+pub(super) struct CauchyLogProb;
 impl Formula<3> for CauchyLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, loc, scale]: [R; 3]) -> R {
@@ -57,6 +60,15 @@ impl Formula<3> for CauchyLogProb {
         let (near_lead, far_lead) = (-scale.ln(), scale.ln() - (d.ln() - f64::ln(part)) * 2.0);
         let lead = if far { far_lead } else { near_lead };
         if infinite(x) { outside } else { lead - ratio.sq().ln_1p() - LN_PI }
+    }
+    const FAST_PATH: bool = true;
+    #[inline(always)]
+    fn fast_path<R: Real>(&self, [x, loc, scale]: [R; 3]) -> (R, [R; 3], bool) {
+        let inverse = scale.recip();
+        let z = (x - loc) * inverse;
+        let f = -(z * z).ln_1p() - scale.ln_normal() - LN_PI;
+        let d = z * 2.0 / (z * z + 1.0) * inverse;
+        (f, [-d, d, z * d - inverse], ordinary(z) & ordinary_positive(scale))
     }
 }
 

@@ -5,8 +5,8 @@
 use super::normal::HALF_LN_TAU;
 use super::uniform::{above, mean_log};
 use super::{
-    Exponential, Laplace, Normal, Uniform, common_shape, finite_or_nan, ln_ratio, not_negative, outside,
-    overflown, positive_or_nan,
+    Exponential, Laplace, Normal, Uniform, all_ordinary, common_shape, finite_or_nan, ln_ratio, not_negative,
+    ordinary_positive, outside, overflown, positive_or_nan,
 };
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, positive};
@@ -14,7 +14,9 @@ use crate::kl::{KlDivergence, KlMethod, infinite_kl};
 use crate::random::{gamma, rand_draws};
 use crate::special::{entry_key, implicit_draw, implicit_root, lgamma_above_tangent, log_gamma_draw};
 use crate::support::Support;
-use probity_autodiff::math::gamma_inc::{gamma_log_draw_slope, gamma_p_inv, gamma_pdf, log_density};
+use probity_autodiff::math::gamma_inc::{
+    gamma_log_draw_slope, gamma_p_inv, gamma_pdf, log_density, log_density_fast,
+};
 use probity_autodiff::math::{ln_1p_minus, stirling};
 use probity_autodiff::{Draw, Dual, Formula, Key, Real, Terms, Value, compiled_here, formula};
 
@@ -37,7 +39,7 @@ impl<V: Value> Gamma<V> {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct GammaLogProb;
+pub(super) struct GammaLogProb;
 impl Formula<3> for GammaLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, a, rate]: [R; 3]) -> R {
@@ -64,6 +66,17 @@ impl Formula<3> for GammaLogProb {
         // underflow.
         let ln_y = if y > 1e-30 { y.ln() } else { x.ln() + rate.ln() };
         log_density(a, y, ln_y) - x.ln()
+    }
+    const FAST_PATH: bool = true;
+    #[inline(always)]
+    fn fast_path<R: Real>(&self, args: [R; 3]) -> (R, [R; 3], bool) {
+        let [x, a, rate] = args.map(R::widen);
+        let y = x * rate;
+        let (f, slope, holds) = log_density_fast(a, y, y.ln_normal(), R::is_single());
+        let less = a - y;
+        let partials = [(less - 1.0) / x, slope, less / rate].map(R::narrow);
+        let holds = holds & all_ordinary([x, a, rate]) & ordinary_positive(y);
+        (R::narrow(f - x.ln_normal()), partials, holds)
     }
     compiled_here!(GammaLogProb, 3, f64);
 }

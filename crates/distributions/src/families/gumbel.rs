@@ -4,8 +4,8 @@
 
 use super::normal::z_score;
 use super::{
-    HALF_LN_TAU, Normal, common_shape, finite_or_nan, infinite, not_negative, outside, overflown,
-    positive_or_nan, probability, standardized,
+    HALF_LN_TAU, Normal, common_shape, finite_or_nan, infinite, not_negative, ordinary, ordinary_positive,
+    outside, overflown, positive_or_nan, probability, standardized,
 };
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite, positive};
@@ -45,14 +45,25 @@ impl<V: Value> Gumbel<V> {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct GumbelLogProb;
+pub(super) struct GumbelLogProb;
 impl Formula<3> for GumbelLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, loc, scale]: [R; 3]) -> R {
         let outside = outside(scale) + finite_or_nan(loc) * 0.0;
         let z = z_score(x, loc, scale);
-        let inside = -z - (-z).exp() - scale.ln();
+        // Together, so that the derivatives do not cancel near the mode.
+        let inside = -exp_minus_line(-z) - scale.ln() - 1.0;
         if infinite(x) || infinite(z) { outside } else { inside }
+    }
+    const FAST_PATH: bool = true;
+    #[inline(always)]
+    fn fast_path<R: Real>(&self, [x, loc, scale]: [R; 3]) -> (R, [R; 3], bool) {
+        let inverse = scale.recip();
+        let z = (x - loc) * inverse;
+        let excess = (-z).exp_m1();
+        let d = -excess * inverse;
+        let f = -z - excess - 1.0 - scale.ln_normal();
+        (f, [-d, d, z * d - inverse], ordinary(z) & (z > -80.0) & ordinary_positive(scale))
     }
 }
 

@@ -2,14 +2,19 @@
 //!
 //! Elsewhere: torch cqer, Pyro cqer, NumPyro cqer, TFP cqer, PyMC cq.
 
-use super::{Gamma, common_shape, gamma_entropy, overflown, positive_or_nan, probability};
+use super::{
+    Gamma, all_ordinary, common_shape, gamma_entropy, ordinary_positive, overflown, positive_or_nan,
+    probability,
+};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod};
 use crate::random::{gamma, rand_draws};
 use crate::special::{entry_key, implicit_draw, implicit_root, log_gamma_draw};
 use crate::support::Support;
-use probity_autodiff::math::gamma_inc::{gamma_log_draw_slope, gamma_pdf, gamma_q_inv, log_density};
+use probity_autodiff::math::gamma_inc::{
+    gamma_log_draw_slope, gamma_pdf, gamma_q_inv, log_density, log_density_fast,
+};
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 
 /// `p(x) = scaleᵃ x⁻ᵃ⁻¹ exp(-scale / x) / Γ(a)` with `a` the concentration, `x > 0`: the inverse of
@@ -43,7 +48,7 @@ impl<V: Value> InverseGamma<V> {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct InverseGammaLogProb;
+pub(super) struct InverseGammaLogProb;
 impl Formula<3> for InverseGammaLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, a, scale]: [R; 3]) -> R {
@@ -58,6 +63,18 @@ impl Formula<3> for InverseGammaLogProb {
         } else {
             log_density(a, y, log - ln_x) - ln_x
         }
+    }
+    const FAST_PATH: bool = true;
+    #[inline(always)]
+    fn fast_path<R: Real>(&self, args: [R; 3]) -> (R, [R; 3], bool) {
+        let [x, a, scale] = args.map(R::widen);
+        let inverse = x.recip();
+        let y = scale * inverse;
+        let (f, slope, holds) = log_density_fast(a, y, y.ln_normal(), R::is_single());
+        let less = a - y;
+        let partials = [-(less + 1.0) * inverse, slope, less / scale].map(R::narrow);
+        let holds = holds & all_ordinary([x, a, scale]) & ordinary_positive(y);
+        (R::narrow(f - x.ln_normal()), partials, holds)
     }
 }
 
@@ -111,7 +128,7 @@ impl Formula<4> for InverseGammaDraw {
     fn eval<R: Real>(&self, [a, scale, u, v]: [R; 4]) -> R {
         let log_z = log_gamma_draw(entry_key(u, v), a.re());
         let x = (-implicit_draw(log_z, a, gamma_log_draw_slope) + positive_or_nan(scale).ln()).exp();
-        let single = R::of(f64::MIN_POSITIVE) == 0.0;
+        let single = R::is_single();
         let most = if single { f64::from(f32::MAX) } else { f64::MAX };
         if x > most { R::of(most) } else { x }
     }

@@ -4,8 +4,8 @@
 
 use super::normal::z_score;
 use super::{
-    Normal, common_shape, finite_or_nan, infinite, ln_ratio, not_negative, outside, positive_or_nan,
-    probability, standardized,
+    Normal, common_shape, finite_or_nan, infinite, ln_ratio, not_negative, ordinary, ordinary_positive,
+    outside, positive_or_nan, probability, standardized,
 };
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite, positive};
@@ -39,7 +39,7 @@ impl<V: Value> Laplace<V> {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct LaplaceLogProb;
+pub(super) struct LaplaceLogProb;
 impl Formula<3> for LaplaceLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, loc, scale]: [R; 3]) -> R {
@@ -47,6 +47,15 @@ impl Formula<3> for LaplaceLogProb {
         let inside = -standardized(x, loc, scale).abs() - scale.ln() - LN_2;
         let outside = outside(scale) + loc * 0.0;
         if infinite(x) { outside } else { inside }
+    }
+    const FAST_PATH: bool = true;
+    #[inline(always)]
+    fn fast_path<R: Real>(&self, [x, loc, scale]: [R; 3]) -> (R, [R; 3], bool) {
+        let inverse = scale.recip();
+        let z = (x - loc) * inverse;
+        let d = z.signum() * inverse;
+        let f = -z.abs() - scale.ln_normal() - LN_2;
+        (f, [-d, d, z * d - inverse], ordinary(z) & ordinary_positive(scale))
     }
     compiled_here!(LaplaceLogProb, 3, f64);
 }

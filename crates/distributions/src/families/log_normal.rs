@@ -2,7 +2,10 @@
 //!
 //! Elsewhere: torch cqer, Pyro cqer, NumPyro cqer, TFP cqer, PyMC cq.
 
-use super::{Normal, clamped, common_shape, finite_or_nan, flat, infinite, outside, positive_or_nan};
+use super::{
+    Normal, clamped, common_shape, finite_or_nan, flat, infinite, ordinary, ordinary_positive, outside,
+    positive_or_nan,
+};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite, positive};
 use crate::kl::{KlDivergence, KlMethod};
@@ -36,7 +39,7 @@ impl<V: Value> LogNormal<V> {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct LogNormalLogProb;
+pub(super) struct LogNormalLogProb;
 impl Formula<3> for LogNormalLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, loc, scale]: [R; 3]) -> R {
@@ -45,6 +48,16 @@ impl Formula<3> for LogNormalLogProb {
         let inside = z * z * -0.5 - scale.ln() - log_x - HALF_LN_TAU;
         let outside = outside(scale) + loc * 0.0;
         if x <= 0.0 || infinite(x) { outside } else { inside }
+    }
+    const FAST_PATH: bool = true;
+    #[inline(always)]
+    fn fast_path<R: Real>(&self, [x, loc, scale]: [R; 3]) -> (R, [R; 3], bool) {
+        let (log_x, inverse) = (x.ln_normal(), scale.recip());
+        let z = (log_x - loc) * inverse;
+        let d = z * inverse;
+        let f = z * z * -0.5 - scale.ln_normal() - log_x - HALF_LN_TAU;
+        let partials = [-(d + 1.0) / x, d, z * d - inverse];
+        (f, partials, ordinary_positive(x) & ordinary(z) & ordinary_positive(scale))
     }
     compiled_here!(LogNormalLogProb, 3, f64);
 }

@@ -21,6 +21,8 @@ mod discrete_uniform;
 mod ex_gaussian;
 mod exponential;
 mod extreme_value;
+#[cfg(test)]
+mod fast_paths;
 mod flat;
 mod frechet;
 mod gamma;
@@ -271,6 +273,25 @@ pub(crate) fn clamped<R: Real>(x: R) -> R {
     if x < 0.0 { R::zero() } else { x }
 }
 
+/// Whether a number is of a size whose square and product with another one are far from the limits
+/// of both precisions: where the fast path of a formula holds.
+#[inline(always)]
+pub(crate) fn ordinary<R: Real>(x: R) -> bool {
+    x.abs() < 1e15
+}
+
+/// Whether a positive number is [`ordinary`], and its reciprocal too.
+#[inline(always)]
+pub(crate) fn ordinary_positive<R: Real>(x: R) -> bool {
+    (x > 1e-15) & (x < 1e15)
+}
+
+/// Whether all are [`ordinary_positive`].
+#[inline(always)]
+pub(crate) fn all_ordinary<R: Real, const N: usize>(x: [R; N]) -> bool {
+    x.into_iter().fold(true, |all, x| all & ordinary_positive(x))
+}
+
 /// The log density outside the support and at infinity: `-∞`, NaN if the scale (rate, width) is not
 /// positive.
 #[inline(always)]
@@ -282,8 +303,7 @@ pub(crate) fn outside<R: Real>(scale: R) -> R {
 /// allow. `log` is `u` with what moves it.
 #[inline(always)]
 pub(crate) fn overflown<R: Real>(log: R) -> R {
-    let single = R::of(f64::MIN_POSITIVE) == 0.0;
-    log.abs() * if single { -f64::from(f32::MAX) } else { -f64::MAX }
+    log.abs() * if R::is_single() { -f64::from(f32::MAX) } else { -f64::MAX }
 }
 
 /// An infinite number without derivatives, which would be products of 0 and infinity; all others as

@@ -3,8 +3,8 @@
 //! Elsewhere: torch cqer, Pyro cqer, NumPyro cqer, TFP cqer, PyMC cq.
 
 use super::{
-    common_shape, finite_or_nan, flat, infinite, ln_ratio, not_negative, outside, positive_or_nan,
-    standardized,
+    common_shape, finite_or_nan, flat, infinite, ln_ratio, not_negative, ordinary, ordinary_positive,
+    outside, positive_or_nan, standardized,
 };
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite, positive};
@@ -48,6 +48,15 @@ impl Formula<3> for NormalLogProb {
         let z = standardized(x, loc, scale);
         let (inside, outside) = (z * z * -0.5 - scale.ln() - HALF_LN_TAU, outside(scale) + loc * 0.0);
         if infinite(x) { outside } else { inside }
+    }
+    const FAST_PATH: bool = true;
+    #[inline(always)]
+    fn fast_path<R: Real>(&self, [x, loc, scale]: [R; 3]) -> (R, [R; 3], bool) {
+        let inverse = scale.recip();
+        let z = (x - loc) * inverse;
+        let d = z * inverse;
+        let f = z * z * -0.5 - scale.ln_normal() - HALF_LN_TAU;
+        (f, [-d, d, z * d - inverse], ordinary(z) & ordinary_positive(scale))
     }
     compiled_here!(NormalLogProb, 3, f64);
 }

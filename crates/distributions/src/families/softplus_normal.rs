@@ -51,7 +51,7 @@ impl<V: Value> SoftplusNormal<V> {
 #[inline(always)]
 fn scale_and_below<R: Real>(rho: R) -> (R, R) {
     let rho = finite_or_nan(rho);
-    let single = R::of(f64::MIN_POSITIVE) == 0.0;
+    let single = R::is_single();
     let least = rho.max(R::of(if single { -80.0 } else { -700.0 }));
     (least.softplus(), rho - least)
 }

@@ -50,8 +50,7 @@ fn log_peak<R: Real>(df: R) -> R {
 /// A power of two that brings any quotient of numbers into their range.
 #[inline(always)]
 fn shrink<R: Real>() -> f64 {
-    let single = R::of(f64::MIN_POSITIVE) == 0.0;
-    f64::from_bits(if single { 1023 - 100 } else { 1023 - 600 } << 52)
+    f64::from_bits(if R::is_single() { 1023 - 100 } else { 1023 - 600 } << 52)
 }
 
 /// `½ (df + 1) ln(1 + z² / df)`: what the log density has lost at `z`, of which `small` is

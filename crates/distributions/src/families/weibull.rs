@@ -4,12 +4,15 @@
 
 use super::extreme_value::log_spread_over;
 use super::gumbel::{EULER, NormalGumbelKl, extreme_kl};
-use super::{clamped, common_shape, infinite, ln_ratio, overflown, positive_or_nan, probability};
+use super::{
+    all_ordinary, clamped, common_shape, infinite, ln_ratio, overflown, positive_or_nan, probability,
+};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod};
 use crate::lift::exp_m1_over;
 use crate::random::{exponential, rand_draws};
+use crate::special::exp_minus_line;
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 
@@ -45,7 +48,7 @@ fn log_exponent<R: Real>(x: R, k: R, scale: R) -> R {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct WeibullLogProb;
+pub(super) struct WeibullLogProb;
 impl Formula<3> for WeibullLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, k, scale]: [R; 3]) -> R {
@@ -64,8 +67,21 @@ impl Formula<3> for WeibullLogProb {
             return outside;
         }
         let log = log_exponent(x, k, scale);
-        let w = log.exp();
-        if w == f64::INFINITY { overflown(log) } else { k.ln() - x.ln() + log - w }
+        // Together, so that the derivatives do not cancel near the scale.
+        let part = exp_minus_line(log);
+        if part == f64::INFINITY { overflown(log) } else { k.ln() - x.ln() - part - 1.0 }
+    }
+    const FAST_PATH: bool = true;
+    #[inline(always)]
+    fn fast_path<R: Real>(&self, [x, k, scale]: [R; 3]) -> (R, [R; 3], bool) {
+        let ratio = x / scale;
+        let ln_ratio = ratio.ln_normal();
+        let log = k * ln_ratio;
+        let excess = log.exp_m1();
+        let d = k * excess;
+        let partials = [-(d + 1.0) / x, k.recip() - ln_ratio * excess, d / scale];
+        let inside = (ratio > 1e-8) & (ratio < 1e8) & (log < 80.0);
+        ((k / x).ln_normal() + (log - excess) - 1.0, partials, inside & all_ordinary([x, k, scale]))
     }
 }
 

@@ -182,6 +182,18 @@ impl<T: Real, const N: usize> Real for Dual<T, N> {
         self.polygamma(0)
     }
     #[inline(always)]
+    fn ln_normal(self) -> Self {
+        self.chain(self.re.ln_normal(), self.re.recip())
+    }
+    #[inline(always)]
+    fn lgamma_positive(self) -> Self {
+        self.chain(self.re.lgamma_positive(), self.re.digamma_positive())
+    }
+    #[inline(always)]
+    fn digamma_positive(self) -> Self {
+        self.chain(self.re.digamma_positive(), self.re.polygamma(1))
+    }
+    #[inline(always)]
     fn half_step(self) -> Self {
         self.chain(self.re.half_step(), T::narrow(half_step_slope(self.re.widen())))
     }

@@ -1,17 +1,17 @@
 //! The two loops of a formula, the only code that is compiled for every formula and every
 //! instruction set.
 //!
-//! A formula with a fast path has two of each: one takes the fast path everywhere, and one
-//! replaces the entries where it does not hold.
+//! A formula with a fast path has the loops of [`fast_path`](super::fast_path) instead.
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over a fixed range of indices are what LLVM unrolls and vectorises"
 )]
 
 use super::blocks::{Lanes, MAX_CHUNKS};
+use super::fast_path;
 use crate::random::BLOCK;
 use crate::real::{Dual, Real, Scalar};
-use crate::simd::{Kernel, dispatch, dispatch_scalar};
+use crate::simd::{Kernel, dispatch};
 
 /// `N` arguments to `M` results.
 pub(crate) trait Body<const N: usize, const M: usize>: Copy + Send + Sync {
@@ -80,9 +80,7 @@ impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Loops<T> for Comp
             return wrong_sizes();
         };
         if const { B::FAST_PATH } {
-            if !dispatch(FastValues { body: self.0, x, n, y }) {
-                dispatch_scalar(ExactValues { body: self.0, x, n, y });
-            }
+            fast_path::values(self.0, x, n, y);
         } else {
             dispatch(Values { body: self.0, x, n, y });
         }
@@ -94,9 +92,7 @@ impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Loops<T> for Comp
             return wrong_sizes();
         };
         if const { B::FAST_PATH } {
-            if !dispatch(FastGradients { body: self.0, x, g, n, p }) {
-                dispatch_scalar(ExactGradients { body: self.0, x, g, n, p });
-            }
+            fast_path::gradients(self.0, x, g, n, p);
         } else {
             dispatch(Gradients { body: self.0, x, g, n, p });
         }
@@ -108,11 +104,7 @@ impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Loops<T> for Comp
             return wrong_sizes();
         };
         if const { B::FAST_PATH } {
-            if !dispatch(FastBoth { body: self.0, x, n, y: &mut *y, p: &mut *p }) {
-                let g = &[[T::from_f64(1.0); BLOCK]; M];
-                dispatch_scalar(ExactValues { body: self.0, x, n, y });
-                dispatch_scalar(ExactGradients { body: self.0, x, g, n, p });
-            }
+            fast_path::values_and_partials(self.0, x, n, y, p);
         }
     }
     fn with_forward_room(&self, pass: &mut dyn FnMut(ForwardRoom<'_, T>)) {
@@ -168,28 +160,18 @@ macro_rules! kernel {
         }
     };
 }
+pub(super) use kernel;
+
 kernel!(Values { x: &'a [&'a [T; BLOCK]; N], n: usize, y: &'a mut [[T; BLOCK]; M] } -> (), values);
-kernel!(FastValues { x: &'a [&'a [T; BLOCK]; N], n: usize, y: &'a mut [[T; BLOCK]; M] } -> bool, fast_values);
-kernel!(ExactValues { x: &'a [&'a [T; BLOCK]; N], n: usize, y: &'a mut [[T; BLOCK]; M] } -> (), exact_values);
 kernel!(Gradients {
     x: &'a [&'a [T; BLOCK]; N], g: &'a [[T; BLOCK]; M], n: usize, p: &'a mut [[T; BLOCK]; N]
 } -> (), gradients);
-kernel!(FastGradients {
-    x: &'a [&'a [T; BLOCK]; N], g: &'a [[T; BLOCK]; M], n: usize, p: &'a mut [[T; BLOCK]; N]
-} -> bool, fast_gradients);
-kernel!(FastBoth {
-    x: &'a [&'a [T; BLOCK]; N], n: usize, y: &'a mut [[T; BLOCK]; M], p: &'a mut [[T; BLOCK]; N]
-} -> bool, fast_both);
-kernel!(ExactGradients {
-    x: &'a [&'a [T; BLOCK]; N], g: &'a [[T; BLOCK]; M], n: usize, p: &'a mut [[T; BLOCK]; N]
-} -> (), exact_gradients);
-
 // These loops are what LLVM must vectorise. It does not when the arguments start as an array of
 // zeros or come from `array::from_fn`, nor over an enumerated iterator (measured: four times
 // slower). They are functions so that LLVM knows that the results overlap nothing.
 
 #[inline(always)]
-fn numbers<T: Scalar, const N: usize>(x: &[&[T; BLOCK]; N], e: usize) -> [T::Num; N] {
+pub(super) fn numbers<T: Scalar, const N: usize>(x: &[&[T; BLOCK]; N], e: usize) -> [T::Num; N] {
     let mut args = [x[0][e].num(); N];
     for k in 1..N {
         args[k] = x[k][e].num();
@@ -198,7 +180,7 @@ fn numbers<T: Scalar, const N: usize>(x: &[&[T; BLOCK]; N], e: usize) -> [T::Num
 }
 
 #[inline(always)]
-fn variables<T: Scalar, const N: usize>(x: &[&[T; BLOCK]; N], e: usize) -> [Dual<T::Num, N>; N] {
+pub(super) fn variables<T: Scalar, const N: usize>(x: &[&[T; BLOCK]; N], e: usize) -> [Dual<T::Num, N>; N] {
     let mut args = [Dual::<T::Num, N>::variable(x[0][e].num(), 0); N];
     for k in 1..N {
         args[k] = Dual::variable(x[k][e].num(), k);
@@ -221,43 +203,6 @@ fn values<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
     }
 }
 
-/// Whether the fast path holds at all entries.
-#[inline(always)]
-fn fast_values<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
-    body: B,
-    x: &[&[T; BLOCK]; N],
-    n: usize,
-    y: &mut [[T; BLOCK]; M],
-) -> bool {
-    // Of a number's width, so that it shares the lanes.
-    let mut fails = 0_u32;
-    for e in 0..n.min(BLOCK) {
-        let (v, _, holds) = body.fast_path(numbers(x, e));
-        y[0][e] = T::from_num(v);
-        fails |= u32::from(!holds);
-    }
-    fails == 0
-}
-
-/// The entries where the fast path does not hold.
-#[inline(always)]
-fn exact_values<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
-    body: B,
-    x: &[&[T; BLOCK]; N],
-    n: usize,
-    y: &mut [[T; BLOCK]; M],
-) {
-    for e in 0..n.min(BLOCK) {
-        let args = numbers(x, e);
-        if !body.fast_path(args).2 {
-            let v = body.eval(args);
-            for m in 0..M {
-                y[m][e] = T::from_num(v[m]);
-            }
-        }
-    }
-}
-
 #[inline(always)]
 fn gradients<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
     body: B,
@@ -274,66 +219,6 @@ fn gradients<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
                 d += v[m].du[k] * g[m][e].num();
             }
             p[k][e] = T::from_num(d);
-        }
-    }
-}
-
-/// Whether the fast path holds at all entries.
-#[inline(always)]
-fn fast_gradients<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
-    body: B,
-    x: &[&[T; BLOCK]; N],
-    g: &[[T; BLOCK]; M],
-    n: usize,
-    p: &mut [[T; BLOCK]; N],
-) -> bool {
-    let mut fails = 0_u32;
-    for e in 0..n.min(BLOCK) {
-        let (_, partials, holds) = body.fast_path(numbers(x, e));
-        for k in 0..N {
-            p[k][e] = T::from_num(partials[k] * g[0][e].num());
-        }
-        fails |= u32::from(!holds);
-    }
-    fails == 0
-}
-
-/// Whether the fast path holds at all entries.
-#[inline(always)]
-fn fast_both<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
-    body: B,
-    x: &[&[T; BLOCK]; N],
-    n: usize,
-    y: &mut [[T; BLOCK]; M],
-    p: &mut [[T; BLOCK]; N],
-) -> bool {
-    let mut fails = 0_u32;
-    for e in 0..n.min(BLOCK) {
-        let (v, partials, holds) = body.fast_path(numbers(x, e));
-        y[0][e] = T::from_num(v);
-        for k in 0..N {
-            p[k][e] = T::from_num(partials[k]);
-        }
-        fails |= u32::from(!holds);
-    }
-    fails == 0
-}
-
-/// The entries where the fast path does not hold.
-#[inline(always)]
-fn exact_gradients<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
-    body: B,
-    x: &[&[T; BLOCK]; N],
-    g: &[[T; BLOCK]; M],
-    n: usize,
-    p: &mut [[T; BLOCK]; N],
-) {
-    for e in 0..n.min(BLOCK) {
-        if !body.fast_path(numbers(x, e)).2 {
-            let v = body.eval(variables(x, e));
-            for k in 0..N {
-                p[k][e] = T::from_num(v[0].du[k] * g[0][e].num());
-            }
         }
     }
 }

@@ -4,6 +4,7 @@
 pub(crate) mod adam;
 mod blocks;
 mod entries;
+mod fast_path;
 pub(crate) mod fused_update;
 pub(crate) mod gaussian;
 pub(crate) mod gemm;

@@ -154,6 +154,10 @@ pub(super) fn stirling_ratio<R: Real>(a: R, b: R) -> R {
 /// `ln B(a, b) = ln Γ(a) + ln Γ(b) - ln Γ(a + b)` for positive arguments of any size.
 pub fn ln_beta<R: Real>(a: R, b: R) -> R {
     let (a, b) = if a.re() > b.re() { (b, a) } else { (a, b) };
+    if a.re() > 0.1 && (a + b).re() < STIRLING_FROM {
+        // Nothing cancels, and the integers are exact.
+        return a.lgamma() + b.lgamma() - (a + b).lgamma();
+    }
     if a.re() < STIRLING_FROM {
         return a.lgamma() + ln_gamma_ratio(a, b);
     }

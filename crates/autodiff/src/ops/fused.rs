@@ -140,18 +140,14 @@ where
 
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
         match self.how.saved {
-            Some(saved) => forward_saving(&self.body, &self.sources, (self.how.shape, saved), x, y),
+            Some(saved) => saved::forward_of(&self.body, &self.sources, (self.how.shape, saved), x, y),
             None => forward_of(&self.body, &self.sources, self.how, x, y),
         }
     }
 
     fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         match self.how.saved {
-            Some(saved) => {
-                let layout = (self.how.shape, saved);
-                let (scalars, sums) = (&mut [None; N], &mut [T::default(); N]);
-                saved::backward(&self.sources, layout, scalars, sums, x, y, g[0], dx);
-            }
+            Some(saved) => saved::backward_of(&self.sources, (self.how.shape, saved), x, (y, g[0]), dx),
             None => backward_of(&self.body, &self.sources, self.how, x, g, dx),
         }
     }
@@ -189,17 +185,6 @@ fn forward_of<T: Scalar, const N: usize>(
     y: &mut [T],
 ) {
     forward(body, sources, how, &mut [Input::Scalar(T::default()); N], x, y);
-}
-
-fn forward_saving<T: Scalar, const N: usize>(
-    body: &dyn Loops<T>,
-    sources: &[Source<T>; N],
-    layout: ((usize, usize), Saved),
-    x: &Inputs<'_, T>,
-    y: &mut [T],
-) {
-    let (dest, sums) = (&mut [Dest::Nothing; N], &mut [T::default(); N]);
-    saved::forward(body, sources, layout, &mut [Input::Scalar(T::default()); N], (dest, sums), x, y);
 }
 
 fn forward_lanes_of<T: Scalar, const N: usize>(

@@ -3,7 +3,7 @@
 //! Elsewhere: torch e, Pyro e, NumPyro e, TFP ce, PyMC c.
 
 use super::truncated_normal::mass;
-use super::{HALF_LN_TAU, common_shape, infinite, not_negative, probability};
+use super::{HALF_LN_TAU, common_shape, infinite, not_negative, ordinary, probability};
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Sample};
 use crate::error::{ParameterError, require};
 use crate::kl::{KlDivergence, KlMethod};
@@ -97,12 +97,19 @@ fn outside<R: Real>(x: R, parameter: R) -> R {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct LogitsLogProb;
+pub(super) struct LogitsLogProb;
 impl Formula<2> for LogitsLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, l]: [R; 2]) -> R {
         let inside = (l * (x * 2.0 - 1.0)).log_sigmoid();
         if x == 0.0 || x == 1.0 { inside } else { outside(x, l) }
+    }
+    const FAST_PATH: bool = true;
+    #[inline(always)]
+    fn fast_path<R: Real>(&self, [x, l]: [R; 2]) -> (R, [R; 2], bool) {
+        let sign = x * -2.0 + 1.0;
+        let [loss, slope, _] = (l * sign).softplus_and_slopes();
+        (-loss, [l * slope * 2.0, -sign * slope], ((x == 0.0) | (x == 1.0)) & ordinary(l))
     }
     compiled_here!(LogitsLogProb, 2, f64);
 }

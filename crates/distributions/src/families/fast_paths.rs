@@ -1,5 +1,6 @@
 //! The fast paths of log densities against their exact forms.
 
+use super::bernoulli::LogitsLogProb;
 use super::beta::BetaLogProb;
 use super::cauchy::CauchyLogProb;
 use super::gamma::GammaLogProb;
@@ -8,11 +9,12 @@ use super::inverse_gamma::InverseGammaLogProb;
 use super::laplace::LaplaceLogProb;
 use super::log_normal::LogNormalLogProb;
 use super::normal::NormalLogProb;
+use super::poisson::PoissonLogProb;
 use super::weibull::WeibullLogProb;
 use probity_autodiff::random::{fill_normal, fill_uniform};
 use probity_autodiff::{Formula, Key, Tape, Var, check_fast_path, partials};
 
-type Points = Vec<[f64; 3]>;
+type Points<const N: usize = 3> = Vec<[f64; N]>;
 
 /// Ordinary numbers, and such of all sizes; every point near the bulk of its distribution and, at
 /// times, far from it.
@@ -46,7 +48,7 @@ fn shaped() -> Points {
 }
 
 /// The fast path is as exact as `eval` where it holds, which is at most of these points.
-fn agrees<F: Formula<3>>(f: F, points: &Points, share: f64, tolerance: f64) {
+fn agrees<F: Formula<N>, const N: usize>(f: F, points: &Points<N>, share: f64, tolerance: f64) {
     let check = check_fast_path(f, points);
     let worst = points.iter().find(|p| check_fast_path(f, &[**p]).error > tolerance);
     assert!(worst.is_none(), "{} at {worst:?}: {check:?}", f.name());
@@ -68,6 +70,18 @@ fn they_agree_with_the_exact_forms() {
     let shares =
         points(|[a, b, c], [u, v, _]| [1.0 / (1.0 + (-a * 2.0).exp()), positive(b, u), positive(c, v)]);
     agrees(BetaLogProb, &shares, 0.3, 2e-14);
+}
+
+#[test]
+fn those_of_counts_too() {
+    let counts = shaped().iter().map(|[y, a, _]| [a.round().max(1.0), *y]).collect();
+    agrees(PoissonLogProb, &counts, 0.7, 2e-14);
+    assert_eq!(PoissonLogProb.fast_path([0.0, 2.5]).0, -2.5);
+    let bits = located().iter().map(|[x, l, _]| [f64::from(*x < *l), x - 1.0]).collect();
+    agrees(LogitsLogProb, &bits, 0.9, 1e-14);
+    for edge in [[0.5, 1.0], [-1.0, 1.0], [f64::NAN, 1.0], [2.0, f64::NAN]] {
+        assert!(!PoissonLogProb.fast_path(edge).2 && !LogitsLogProb.fast_path(edge).2);
+    }
 }
 
 #[test]

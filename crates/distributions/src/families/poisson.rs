@@ -2,14 +2,14 @@
 //!
 //! Elsewhere: torch, Pyro, NumPyro c, TFP c, PyMC c.
 
-use super::{positive_or_nan, probability};
+use super::{ordinary_positive, positive_or_nan, probability};
 use crate::distribution::{Cdf, Distribution, Draws, Entropy, Moments, Sample};
 use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod};
 use crate::random::rand_draws;
 use crate::special::{count_quantile, entry_uniform, ln_bend, sum_of_counts};
 use crate::support::Support;
-use probity_autodiff::math::gamma_inc::{gamma_tails, log_density};
+use probity_autodiff::math::gamma_inc::{gamma_tails, log_density, log_density_fast};
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 
 /// `P(k) = rateᵏ e^-rate / k!`, `k = 0, 1, …`.
@@ -38,6 +38,14 @@ pub(super) fn is_count<R: Real>(k: R) -> bool {
     (0.0..f64::INFINITY).contains(&k) && k.fract() == 0.0
 }
 
+/// Whether a number is a count, and [ordinary](super::ordinary): without a call to round it.
+#[inline(always)]
+fn is_ordinary_count<R: Real>(k: R) -> bool {
+    const TO_INTEGER: f64 = 4503599627370496.0; // 2⁵²
+    let k = k.re();
+    (k >= 0.0) & (k < 1e15) & ((k + TO_INTEGER) - TO_INTEGER == k)
+}
+
 /// The log mass where there is none: `-∞`; NaN if the value or a parameter (here as a product with
 /// 0) is NaN.
 #[inline(always)]
@@ -52,12 +60,22 @@ pub(crate) fn log_mass<R: Real>(k: R, rate: R) -> R {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct PoissonLogProb;
+pub(super) struct PoissonLogProb;
 impl Formula<2> for PoissonLogProb {
     #[inline(always)]
     fn eval<R: Real>(&self, [k, rate]: [R; 2]) -> R {
         let rate = positive_or_nan(rate);
         if is_count(k) { log_mass(k, rate) } else { no_mass(k, rate * 0.0) }
+    }
+    const FAST_PATH: bool = true;
+    #[inline(always)]
+    fn fast_path<R: Real>(&self, args: [R; 2]) -> (R, [R; 2], bool) {
+        let [k, rate] = args.map(R::widen);
+        let ln_rate = rate.ln_normal();
+        // The density of a Gamma variable at the rate.
+        let (f, slope, holds) = log_density_fast(k + 1.0, rate, ln_rate, R::is_single());
+        let partials = [slope, (k - rate) / rate].map(R::narrow);
+        (R::narrow(f - ln_rate), partials, holds & is_ordinary_count(k) & ordinary_positive(rate))
     }
 }
 

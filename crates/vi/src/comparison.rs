@@ -1,5 +1,6 @@
 //! Posteriors of one model side by side, and a fit beside chains that know nothing of it.
 
+use crate::diagnostics::Loo;
 use crate::draws::{Summary, SummaryRow, significant};
 use crate::error::Result;
 use crate::model::Model;
@@ -20,6 +21,15 @@ pub trait Fitted {
     /// # Errors
     /// What the model reports.
     fn summary(&self) -> Result<Summary>;
+
+    /// Leave-one-out cross-validation; none where the model observes nothing, the posterior is a
+    /// point, or observations times draws are more than 20 million.
+    ///
+    /// # Errors
+    /// What the model reports.
+    fn loo(&self) -> Result<Option<Loo>> {
+        Ok(None)
+    }
 }
 
 impl<M: Model<T> + Sync, T: Scalar> Fitted for Posterior<M, T> {
@@ -29,6 +39,10 @@ impl<M: Model<T> + Sync, T: Scalar> Fitted for Posterior<M, T> {
 
     fn summary(&self) -> Result<Summary> {
         Posterior::summary(self)
+    }
+
+    fn loo(&self) -> Result<Option<Loo>> {
+        self.loo_if_cheap()
     }
 }
 
@@ -41,6 +55,9 @@ pub struct Compared {
     pub report: Report,
     /// Its moments.
     pub summary: Summary,
+    /// How well each observation is predicted by the others.
+    #[serde(default)]
+    pub loo: Option<Loo>,
 }
 
 /// A table of posteriors.
@@ -51,7 +68,12 @@ pub struct Comparison {
 }
 
 /// Puts posteriors of one model side by side, each with a name: how they were found, whether to
-/// believe them, and the mean and standard deviation of every number.
+/// believe them, how well they predict, and the mean and standard deviation of every number.
+///
+/// Prediction is the expected log predictive density of single observations given all others
+/// (`elpd_loo`), with its standard error and the number of observations whose k̂ is above 0.7, so
+/// that their terms are not to be believed ([`Posterior::loo`]). Standard errors of *differences*
+/// between posteriors are smaller: [`diagnostics::compare`](crate::diagnostics::compare) has them.
 ///
 /// ```
 /// use probity_distributions::Normal;
@@ -72,7 +94,7 @@ pub struct Comparison {
 pub fn compare(posteriors: &[(&str, &dyn Fitted)]) -> Result<Comparison> {
     let of = |(name, posterior): &(&str, &dyn Fitted)| {
         let (name, report) = ((*name).to_owned(), posterior.report().clone());
-        Ok(Compared { name, report, summary: posterior.summary()? })
+        Ok(Compared { name, report, summary: posterior.summary()?, loo: posterior.loo()? })
     };
     Ok(Comparison { posteriors: posteriors.iter().map(of).collect::<Result<_>>()? })
 }
@@ -83,15 +105,24 @@ const SHOWN: usize = 40;
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.posteriors.iter().map(|p| p.name.chars().count()).max().unwrap_or(0).max(9);
-        writeln!(f, "{:width$} verdict   k-hat       ELBO  gradients  seconds  guide", "posterior")?;
-        for Compared { name, report, .. } in &self.posteriors {
+        writeln!(
+            f,
+            "{:width$} verdict   k-hat       ELBO   elpd_loo       se  k>0.7  gradients  seconds  guide",
+            "posterior"
+        )?;
+        for Compared { name, report, loo, .. } in &self.posteriors {
             let verdict = report.verdict.as_ref().map_or("-".into(), |v| v.grade().to_string());
             let k_hat = report.k_hat.map_or("-".into(), |k| format!("{k:.2}"));
             let elbo = report.elbo.map_or("-".into(), |e| format!("{:.2}", e.value));
+            let [elpd, error] = match loo {
+                Some(Loo { elpd, .. }) => [elpd.value, elpd.standard_error].map(|x| format!("{x:.2}")),
+                None => ["-".into(), "-".into()],
+            };
+            let high = loo.as_ref().map_or("-".into(), |l| l.above(0.7).to_string());
             let Report { gradients, seconds, guide, .. } = report;
             writeln!(
                 f,
-                "{name:width$} {verdict:>7} {k_hat:>7} {elbo:>10} {gradients:>10} {seconds:>8.2}  {guide}"
+                "{name:width$} {verdict:>7} {k_hat:>7} {elbo:>10} {elpd:>10} {error:>8} {high:>6} {gradients:>10} {seconds:>8.2}  {guide}"
             )?;
         }
         let Some(first) = self.posteriors.first() else { return Ok(()) };

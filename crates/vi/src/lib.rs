@@ -33,7 +33,8 @@
 //! * Its sites: [`Layout`], [`Site`]; where a guide starts: [`Init`]; names and labels of their
 //!   rows and columns: [`Scope::coords`], [`Scope::dims`].
 //! * A fit: [`fit()`] without settings, [`Fit`] with them; [`optim`] has optimisers and schedules,
-//!   [`Steps`] what goes by their number, [`Estimator`] the ways to draw a linear map; an
+//!   [`Steps`] what goes by their number, [`Objective`] which gradient they follow, [`Estimator`]
+//!   the ways to draw a linear map; [`Settings`] is all of that as data; an
 //!   [`Observer`] watches and may stop.
 //! * A guide: [`MeanField`], another of [`guides`] (by this name where a family of distributions has
 //!   the same: `guides::Laplace`), or any [`Guide`] (a setting, which [`BoundGuide`] is to one model).
@@ -74,6 +75,7 @@ pub mod linalg;
 mod log_joint;
 mod model;
 pub mod nuts;
+mod objective;
 mod observer;
 pub mod optim;
 pub mod pathfinder;
@@ -91,7 +93,7 @@ pub use dims::Dimension;
 pub use draws::{Draws, SiteDraws, Summary, SummaryRow};
 pub use elbo::Elbo;
 pub use error::{Error, Result};
-pub use fit::{Fit, Steps, fit};
+pub use fit::{Fit, Settings, Steps, fit};
 pub use gaussian::{Covariance, Gaussian};
 pub use guide::{
     BoundGuide, Direct, Draw, DrawContext, Guide, GuideStart, Joint, Marginal, MarginalSite, Marginals,
@@ -103,10 +105,11 @@ pub use layout::{Init, Layout, ScaleStart, Site, SiteKind, Start, Transform};
 pub use log_joint::{LogJoint, Part};
 pub use model::{ByRef, Model};
 #[cfg(feature = "progress")]
+pub use objective::Objective;
 pub use observer::Progress;
 pub use observer::{Observer, StepInfo};
 pub use posterior::{Posterior, Pushed, SiteDivergence};
-pub use report::{Method, Narrowed, Report, Stopped};
+pub use report::{Climb, Method, Narrowed, Report, Stopped};
 pub use sampled::Sampled;
 pub use scope::{Batch, Data, Estimator, Scope, Table};
 pub use target::{LogDensity, Target};

@@ -1,7 +1,7 @@
 //! The log joint density of a model as a function of one flat unconstrained vector.
 
 use crate::error::{Error, Result};
-use crate::layout::{FindShaped, Layout, SiteKind};
+use crate::layout::{FindShaped, Layout, Site, SiteKind};
 use crate::model::Model;
 use crate::scope::{Discovered, Mode, Run, discover, run};
 use probity_autodiff::nalgebra::DMatrix;
@@ -113,14 +113,7 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
 
     /// With the model's point parameters where these have them.
     pub(crate) fn at_params(mut self, params: &Params<T>) -> Result<Self> {
-        for (site, start) in self.layout.sites().iter().zip(&mut self.starts) {
-            if site.kind == SiteKind::Param {
-                let (rows, cols) = site.unconstrained_shape();
-                let id = params.find_shaped(&site.name, (rows, cols))?;
-                let values = &params.as_slice()[params.segment(id).range()];
-                *start = Some(Arc::new(DMatrix::from_column_slice(rows, cols, values)));
-            }
-        }
+        self.starts = points_of(&self.layout, params)?;
         Ok(self)
     }
 
@@ -260,6 +253,31 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         result
     }
 
+    /// The density at `u`; the log likelihood of every observation there is appended to
+    /// `log_likelihood`: site after site in the order of the layout, an entry (of a family of vectors a
+    /// row) a number, column by column. Entries of [factors](crate::Scope::factor) are not
+    /// observations, and not among them.
+    ///
+    /// # Errors
+    /// As [`value`](LogJoint::value).
+    pub fn pointwise(&mut self, u: &[T], log_likelihood: &mut Vec<T>) -> Result<T> {
+        if u.len() != self.dim() {
+            let problem = format!("{} entries for a model of dimension {}", u.len(), self.dim());
+            return Err(Error::Setting { setting: "u", problem });
+        }
+        self.tape.reset();
+        let u = self.tape.column(u);
+        let mode = Mode::Point { u, starts: &self.starts, non_centred: &self.non_centred };
+        let mut how = Run::new(self.key, &mut self.prefix);
+        how.pointwise = true;
+        let out = run(&self.model, &self.tape, &mut self.layout, mode, how)?;
+        for site in out.pointwise.iter().flatten() {
+            site.read(|each| log_likelihood.extend(each));
+        }
+        let terms = out.log_prior.terms().chain(out.log_likelihood.terms());
+        Ok(Var::linear_combination(terms).item())
+    }
+
     /// The density at as many points as there are values, in lanes of the tape.
     fn evaluate(&mut self, u: &[T], values: &mut [T], gradients: Option<&mut [T]>) -> Result {
         let (d, lanes) = (self.dim(), values.len());
@@ -287,6 +305,23 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         }
         Ok(())
     }
+}
+
+/// The values of a model's point parameters, by site number.
+pub(crate) fn points_of<T: Scalar>(
+    layout: &Layout,
+    params: &Params<T>,
+) -> Result<Vec<Option<Arc<DMatrix<T>>>>> {
+    let of = |site: &Site| {
+        if site.kind != SiteKind::Param {
+            return Ok(None);
+        }
+        let (rows, cols) = site.unconstrained_shape();
+        let id = params.find_shaped(&site.name, (rows, cols))?;
+        let values = &params.as_slice()[params.segment(id).range()];
+        Ok(Some(Arc::new(DMatrix::from_column_slice(rows, cols, values))))
+    };
+    layout.sites().iter().map(of).collect()
 }
 
 #[cfg(test)]

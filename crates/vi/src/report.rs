@@ -2,6 +2,7 @@
 
 use crate::kl_weight::KlWeight;
 use crate::ladder::Stands;
+use crate::objective::Objective;
 use crate::scope::Estimator;
 use crate::verdict::Verdict;
 use probity_distributions::Estimate;
@@ -55,6 +56,29 @@ pub struct Narrowed {
     pub ratio: f64,
 }
 
+/// A climb to a mode, of several from different starts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Climb {
+    /// The log joint density of the unconstrained numbers at the mode, in nats.
+    #[serde(with = "probity_autodiff::serde_float")]
+    pub log_joint: f64,
+    /// Of a Laplace approximation, its log evidence in nats.
+    #[serde(default, with = "probity_autodiff::serde_float")]
+    pub log_evidence: Option<f64>,
+    /// Why it ended.
+    pub stopped: Stopped,
+    /// Whether it is the one that was taken.
+    pub taken: bool,
+}
+
+impl Climb {
+    /// What climbs are compared by.
+    pub(crate) fn score(&self) -> f64 {
+        let score = self.log_evidence.unwrap_or(self.log_joint);
+        if score.is_nan() { f64::NEG_INFINITY } else { score }
+    }
+}
+
 /// The record of a fit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -106,6 +130,12 @@ pub struct Report {
     /// Whether minibatches took the rows in a random order.
     #[serde(default = "shuffled")]
     pub shuffled: bool,
+    /// Which gradient the steps followed.
+    #[serde(default)]
+    pub objective: Objective,
+    /// Of guides that are at a mode, every climb to one.
+    #[serde(default)]
+    pub climbs: Vec<Climb>,
     /// How outputs of Gaussian linear maps were drawn.
     pub estimator: Estimator,
     /// The sites because of which linear maps drew weights although
@@ -140,6 +170,25 @@ impl Report {
     ///
     /// Source: Vehtari et al. 2024, "Pareto smoothed importance sampling", section 3.
     pub const HEAVY: f64 = 0.7;
+
+    /// Of several climbs: how far the others are below the best.
+    fn write_climbs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Climbs whose scores differ by less, in nats, are at the same mode.
+        const SAME: f64 = 0.01;
+        let Some(best) = self.climbs.iter().find(|c| c.taken) else { return Ok(()) };
+        if self.climbs.len() < 2 {
+            return Ok(());
+        }
+        let (starts, score) = (self.climbs.len(), best.score());
+        let same = self.climbs.iter().filter(|c| (c.score() - score).abs() < SAME).count();
+        let what = if best.log_evidence.is_some() { "log evidence" } else { "log joint density" };
+        write!(f, "the best of {starts} starts, {what} {score:.3}, which {same} of them reached")?;
+        let below = self.climbs.iter().map(|c| score - c.score()).filter(|b| *b >= SAME);
+        match below.fold(f64::INFINITY, f64::min) {
+            next if next.is_finite() => writeln!(f, "; the next is {next:.2} lower"),
+            _ => writeln!(f),
+        }
+    }
 }
 
 /// Fits of before there was a choice.
@@ -191,6 +240,10 @@ impl fmt::Display for Report {
                 "{}, {steps} {kind} {draws} draws, {gradients} gradients in {:.2} s ({end})",
                 self.guide, self.seconds
             )?;
+        }
+        self.write_climbs(f)?;
+        if self.objective == Objective::PathDerivative {
+            writeln!(f, "path-derivative gradients")?;
         }
         if self.point {
             writeln!(

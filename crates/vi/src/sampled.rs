@@ -10,6 +10,7 @@ use crate::ladder::Stands;
 use crate::layout::SiteKind;
 use crate::model::Model;
 use crate::nuts::Samples;
+use crate::objective::Objective;
 use crate::posterior::Posterior;
 use crate::report::{Method, Report, Stopped};
 use crate::scope::{Estimator, discover};
@@ -110,6 +111,8 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
             seed,
             minibatch: None,
             shuffled: true,
+            objective: Objective::Elbo,
+            climbs: Vec::new(),
             estimator: Estimator::WeightSpace,
             weights_drawn: Vec::new(),
             kl_weight: KlWeight::Full,

@@ -1,6 +1,8 @@
 //! When to lower the rate and when to stop: the rule of a fit without a given number of steps.
 
+use crate::error::Result;
 use probity_autodiff::Scalar;
+use std::ops::Range;
 
 /// Finds the way in stages of falling rate, then averages.
 ///
@@ -14,9 +16,12 @@ use probity_autodiff::Scalar;
 ///
 /// *Averages.* In the last stage the rate stays and the parameters are averaged over spans, each
 /// twice as long as the one before. The fit ends when two averages in a row are the same guide:
-/// `½ Σ (difference / unit)²`, about their divergence in nats, is small. The noise of an average
-/// falls as the span grows, and a slow drift shows between spans where the noise of the ELBO would
-/// hide it. Source of the averages: Polyak, Juditsky 1992.
+/// their divergence in nats is small. Of Gaussians that is about `½ Σ (difference / unit)²`. The
+/// parameters of other guides (the networks of a flow, the shares and components of a mixture) have
+/// no such units and may drift for ever without changing the guide, so that the divergence is taken
+/// by draws ([`Apart`]). The noise of an average falls as the span grows, and a slow drift shows
+/// between spans where the noise of the ELBO would hide it. Source of the averages: Polyak,
+/// Juditsky 1992.
 #[derive(Debug)]
 pub(crate) struct StoppingRule {
     stage: usize,
@@ -28,6 +33,8 @@ pub(crate) struct StoppingRule {
     count: usize,
     span: usize,
     last: Option<Vec<f64>>,
+    /// The parameters whose units have no floor.
+    pub(crate) fixed: Vec<Range<usize>>,
     /// The units of the parameters in the guide.
     pub(crate) units: Vec<f64>,
 }
@@ -50,6 +57,7 @@ impl StoppingRule {
             count: 0,
             span: Self::SPAN,
             last: None,
+            fixed: Vec::new(),
             units: vec![1.0; parameters],
         }
     }
@@ -62,16 +70,24 @@ impl StoppingRule {
     /// Stretches the step that the optimiser took to the units.
     pub(crate) fn after_step<T: Scalar>(&self, before: &[T], params: &mut [T]) {
         let floor = Self::STAGES[self.stage].1;
-        for ((p, b), unit) in params.iter_mut().zip(before).zip(&self.units) {
+        let fixed = |i: usize| self.fixed.iter().any(|range| range.contains(&i));
+        for (i, ((p, b), unit)) in params.iter_mut().zip(before).zip(&self.units).enumerate() {
+            let unit = if fixed(i) { *unit } else { unit.max(floor) };
             let b = b.to_f64();
-            *p = T::from_f64(b + (p.to_f64() - b) * unit.max(floor));
+            *p = T::from_f64(b + (p.to_f64() - b) * unit);
         }
     }
 
-    /// Takes note of a step; whether it was the last one.
-    pub(crate) fn finished_after<T: Scalar>(&mut self, elbo: f64, params: &[T]) -> bool {
+    /// Takes note of a step; whether it was the last one. `apart` says how far two averages are
+    /// from each other, if that is not to be told by units.
+    pub(crate) fn finished_after<T: Scalar>(
+        &mut self,
+        elbo: f64,
+        params: &[T],
+        apart: &mut dyn FnMut(&[f64], &[f64], &[f64]) -> Result<Option<Apart>>,
+    ) -> Result<bool> {
         if self.stage + 1 == Self::STAGES.len() {
-            return self.averages_agree(params);
+            return self.averages_agree(params, apart);
         }
         self.window.add(elbo);
         if self.window.count == Self::WINDOW {
@@ -82,7 +98,7 @@ impl StoppingRule {
                 self.windows.clear();
             }
         }
-        false
+        Ok(false)
     }
 
     /// Whether the last two windows are not better than the two before by more than one standard
@@ -95,22 +111,30 @@ impl StoppingRule {
         gain <= error
     }
 
-    fn averages_agree<T: Scalar>(&mut self, params: &[T]) -> bool {
+    fn averages_agree<T: Scalar>(
+        &mut self,
+        params: &[T],
+        apart: &mut dyn FnMut(&[f64], &[f64], &[f64]) -> Result<Option<Apart>>,
+    ) -> Result<bool> {
         self.count += 1;
         let share = 1.0 / self.count as f64;
         for (m, p) in self.mean.iter_mut().zip(params) {
             *m += (p.to_f64() - *m) * share;
         }
         if self.count < self.span {
-            return false;
+            return Ok(false);
         }
-        let tolerance = 0.01 + 2e-4 * params.len() as f64;
-        let distance = |last: &Vec<f64>| {
-            let square = |((a, b), unit): ((&f64, &f64), &f64)| ((a - b) / unit).powi(2);
-            0.5 * self.mean.iter().zip(last).zip(&self.units).map(square).sum::<f64>()
-        };
-        if self.last.as_ref().is_some_and(|last| distance(last) < tolerance) {
-            return true;
+        if let Some(last) = &self.last {
+            let Apart { nats, tolerance } = match apart(&self.mean, last, &self.units)? {
+                Some(apart) => apart,
+                None => Apart {
+                    nats: in_units(&self.mean, last, &self.units),
+                    tolerance: 0.01 + 2e-4 * params.len() as f64,
+                },
+            };
+            if nats < tolerance {
+                return Ok(true);
+            }
         }
         // The longer span takes the place of the one before.
         match &mut self.last {
@@ -118,7 +142,7 @@ impl StoppingRule {
             None => self.last = Some(self.mean.clone()),
         }
         (self.count, self.span) = (0, 2 * self.span);
-        false
+        Ok(false)
     }
 
     /// Puts the best average there is in the place of the parameters.
@@ -129,6 +153,21 @@ impl StoppingRule {
             *p = T::from_f64(*m);
         }
     }
+}
+
+/// How far two averages are from each other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Apart {
+    /// The divergence.
+    pub(crate) nats: f64,
+    /// Below this they are the same.
+    pub(crate) tolerance: f64,
+}
+
+/// About the divergence of parameters in units.
+pub(crate) fn in_units(a: &[f64], b: &[f64], units: &[f64]) -> f64 {
+    let square = |((a, b), unit): ((&f64, &f64), &f64)| ((a - b) / unit).powi(2);
+    0.5 * a.iter().zip(b).zip(units).map(square).sum::<f64>()
 }
 
 /// Mean and squares of a window, by Welford's update: a large ELBO does not cancel.
@@ -156,17 +195,22 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use super::StoppingRule;
+    use super::{Apart, StoppingRule};
+    use crate::error::Result;
+
+    fn by_units(_: &[f64], _: &[f64], _: &[f64]) -> Result<Option<Apart>> {
+        Ok(None)
+    }
 
     #[test]
     fn a_rising_elbo_keeps_the_rate_and_a_flat_one_ends_the_fit() {
         let mut rule = StoppingRule::new(1);
         for step in 0..2000 {
-            assert!(!rule.finished_after(step as f64, &[0.0]));
+            assert!(!rule.finished_after(step as f64, &[0.0], &mut by_units).unwrap());
         }
         assert_eq!(rule.factor(), 1.0);
         let flat = |i: usize| if i.is_multiple_of(2) { 2000.0 } else { 2001.0 };
-        let end = (0..20_000).position(|i| rule.finished_after(flat(i), &[3.0]));
+        let end = (0..20_000).position(|i| rule.finished_after(flat(i), &[3.0], &mut by_units).unwrap());
         assert!(end.is_some_and(|steps| steps > 1000 && steps < 4000), "{end:?}");
         let mut result = [0.0];
         rule.finish(&mut result);
@@ -176,8 +220,24 @@ mod tests {
     #[test]
     fn a_drift_that_the_elbo_does_not_show_keeps_the_fit_going() {
         let mut rule = StoppingRule::new(1);
-        let end = (0..20_000).position(|i| rule.finished_after(0.0, &[i as f64 * 1e-3]));
+        let drift = |i: usize| [i as f64 * 1e-3];
+        let end = (0..20_000).position(|i| rule.finished_after(0.0, &drift(i), &mut by_units).unwrap());
         assert_eq!(end, None);
+    }
+
+    #[test]
+    fn a_drift_of_parameters_that_leaves_the_guide_as_it_is_ends_the_fit() {
+        let (mut rule, mut asked) = (StoppingRule::new(1), 0);
+        let mut same = |a: &[f64], b: &[f64], units: &[f64]| {
+            asked += 1;
+            assert!(a[0] > b[0] + 1e-3 && units == [1.0]);
+            let nats = if asked < 3 { 1.0 } else { 0.0 };
+            Ok(Some(Apart { nats, tolerance: 0.01 }))
+        };
+        let drift = |i: usize| [i as f64 * 1e-3];
+        let end = (0..20_000).position(|i| rule.finished_after(0.0, &drift(i), &mut same).unwrap());
+        // Three stages of 400 steps, and spans of 250 to 2000.
+        assert_eq!((end, asked), (Some(3 * 400 + 250 + 500 + 1000 + 2000 - 1), 3));
     }
 
     #[test]
@@ -187,5 +247,9 @@ mod tests {
         let mut params = [5.01f64, 5.01];
         rule.after_step(&[5.0, 5.0], &mut params);
         assert!((params[0] - 6.0).abs() < 1e-9 && (params[1] - 5.01).abs() < 1e-12, "{params:?}");
+        rule.fixed.push(1..2);
+        let mut params = [5.01f64, 5.01];
+        rule.after_step(&[5.0, 5.0], &mut params);
+        assert!((params[1] - 5.00001).abs() < 1e-12, "{params:?}");
     }
 }

@@ -112,6 +112,11 @@ impl Loo {
         Self { elpd: Elpd::new(pointwise, effective), k_hat, draws }
     }
 
+    /// How many observations have a k̂ above this, or NaN.
+    pub fn above(&self, limit: f64) -> usize {
+        self.k_hat.iter().filter(|k| !(**k <= limit)).count()
+    }
+
     /// The observations whose terms are not to be believed: k̂ above the limit, or NaN.
     pub fn unreliable(&self) -> Vec<usize> {
         let limit = super::Psis::k_limit(self.draws);

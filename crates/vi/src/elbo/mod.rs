@@ -1,6 +1,8 @@
 //! The evidence lower bound and its gradient: a step of work, by as many workers as draws do not
 //! fit on one tape.
 
+#[cfg(test)]
+mod objective_tests;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -13,6 +15,7 @@ use worker::{Task, Worker};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::model::Model;
+use crate::objective::Objective;
 use crate::scope::{Batcher, ByRow, Discovered, Estimator, Minibatches};
 use probity_autodiff::{AlignedVec, GaussianSite, Key, Scalar, Tape, Threads, Update};
 use rayon::prelude::*;
@@ -49,6 +52,7 @@ pub(crate) struct Engine<T: Scalar> {
     /// The latent sites, if they can be drawn together.
     together: Option<Arc<[GaussianSite]>>,
     estimator: Estimator,
+    objective: Objective,
     key: Key,
     /// The shortest time of a step on one thread, and how many were timed: a small step is not
     /// worth waking other threads.
@@ -71,11 +75,12 @@ impl<T: Scalar> Engine<T> {
         found: &Discovered,
         draws: usize,
         minibatches: Option<Minibatches>,
-        estimator: Estimator,
+        (estimator, objective): (Estimator, Objective),
         key: Key,
     ) -> Self {
         let (workers, by_row, fastest) = (Vec::new(), ByRow::default(), Duration::MAX);
-        let together = found.together.clone();
+        // Those have their divergence in closed form.
+        let together = found.together.clone().filter(|_| objective == Objective::Elbo);
         let threads = Threads::default();
         let mut engine = Self {
             workers,
@@ -84,6 +89,7 @@ impl<T: Scalar> Engine<T> {
             by_row,
             together,
             estimator,
+            objective,
             key,
             fastest,
             timed: 0,
@@ -117,8 +123,9 @@ impl<T: Scalar> Engine<T> {
     /// What the workers of this step are told.
     fn task<'a>(&self, at: At<'a, T>) -> Task<'a, T> {
         // The key of a draw is told from that of the first by the tape.
-        let (estimator, key) = (self.estimator, self.key.fold_in(at.step as u64).fold_in(0));
-        Task { at, key, draws: self.draws, estimator, checking: false }
+        let (estimator, objective) = (self.estimator, self.objective);
+        let key = self.key.fold_in(at.step as u64).fold_in(0);
+        Task { at, key, draws: self.draws, estimator, objective, checking: false }
     }
 
     /// The mean over the draws of the ELBO and of the loss's gradient, which is left in the

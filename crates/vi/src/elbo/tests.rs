@@ -25,7 +25,7 @@ fn batches(rows: usize, how: Option<Minibatches>, steps: usize, key: Key) -> Vec
     let mut segments = Segments::of_a_fit(&mut params, Key::new(1));
     let guide = MeanField::new().bind(&found.layout, &mut segments).unwrap();
     let loss = Loss { kl_weight: 1.0, scale: 1.0 };
-    let mut engine = Engine::<f64>::new(&found, 1, how, Estimator::WeightSpace, key);
+    let mut engine = Engine::<f64>::new(&found, 1, how, (Estimator::WeightSpace, Objective::Elbo), key);
     (0..steps)
         .map(|step| {
             let task = Task {
@@ -134,7 +134,7 @@ fn two_steps(looks: bool, estimator: Estimator, draws: usize, small: bool) -> (V
     let mut segments = Segments::of_a_fit(&mut params, Key::new(1));
     let guide = MeanField::new().bind(&found.layout, &mut segments).unwrap();
     params.add("shift", &DMatrix::from_element(1, 1, 0.2));
-    let mut engine = Engine::<f64>::new(&found, draws, None, estimator, Key::new(2));
+    let mut engine = Engine::<f64>::new(&found, draws, None, (estimator, Objective::Elbo), Key::new(2));
     let loss = Loss { kl_weight: 0.7, scale: 0.1 };
     let steps = (0..2).map(|step| {
         let (elbo, gradient) =
@@ -211,7 +211,8 @@ fn fixed_priors(together: bool, moves: usize) -> (Vec<Step>, bool) {
     let mut params = Params::new();
     let mut segments = Segments::of_a_fit(&mut params, Key::new(1));
     let guide = MeanField::new().bind(&found.layout, &mut segments).unwrap();
-    let mut engine = Engine::<f64>::new(&found, 1, None, Estimator::WeightSpace, Key::new(2));
+    let mut engine =
+        Engine::<f64>::new(&found, 1, None, (Estimator::WeightSpace, Objective::Elbo), Key::new(2));
     let loss = Loss { kl_weight: 0.7, scale: 0.1 };
     let steps = (0..3).map(|step| {
         if step == moves {

@@ -2,9 +2,10 @@
 
 use super::Elbo;
 use crate::error::{Error, Result};
-use crate::guide::{BoundGuide, DrawContext, Stratum};
+use crate::guide::{BoundGuide, Draw, DrawContext, Joint, Stratum};
 use crate::layout::Layout;
 use crate::model::Model;
+use crate::objective::Objective;
 use crate::scope::{Batcher, Estimator, Mode, Run, Total, run};
 use probity_autodiff::{AlignedVec, GaussianSite, Key, Params, Scalar, Tape, Var};
 use std::ops::Range;
@@ -59,6 +60,7 @@ pub(super) struct Task<'a, T: Scalar> {
     pub(super) key: Key,
     pub(super) draws: usize,
     pub(super) estimator: Estimator,
+    pub(super) objective: Objective,
     pub(super) checking: bool,
 }
 
@@ -148,17 +150,19 @@ impl<T: Scalar> Worker<T> {
             estimator: task.estimator,
             checking: task.checking,
             collecting: false,
+            pointwise: false,
             measuring: false,
             together: self.together.as_ref(),
             prefix: &mut self.prefix,
         };
         let stratum = Stratum { first: self.draws.start, count: self.draws.len(), total: draws };
-        let draw = guide.draw(DrawContext {
-            tape: &self.tape,
-            params,
-            key: key.split().1,
-            stratum: Some(stratum),
-        })?;
+        let at = DrawContext { tape: &self.tape, params, key: key.split().1, stratum: Some(stratum) };
+        let (mut draw, mut score) = (guide.draw(at)?, None);
+        if task.objective == Objective::PathDerivative {
+            let joint = draw.into_joint(at)?;
+            score = Some(log_q_at_fixed(guide, at, joint)?);
+            draw = Draw { joint: Some(joint), marginals: None };
+        }
         let mode = Mode::Elbo { params, draw, draws };
         let out = run(model, &self.tape, &mut self.layout, mode, how)?;
         if out.priors_moved {
@@ -173,10 +177,25 @@ impl<T: Scalar> Worker<T> {
         let scale = loss.scale * (self.draws.len() / lanes) as f64;
         let kl = out.kl.terms().map(|(x, w)| (x, w * loss.kl_weight * scale));
         let data = out.log_likelihood.terms().map(|(x, w)| (x, -w * scale));
-        let result = back(&self.tape, Var::linear_combination(kl.chain(data)));
+        // Of the gradient of ln q, what does not go through the draw is taken out.
+        let score = score.map(|log_q| (log_q, -loss.kl_weight * scale));
+        let result = back(&self.tape, Var::linear_combination(kl.chain(data).chain(score)));
         self.tape.swap_params_gradient(&mut self.gradient);
         // Lets go of the parameters, so that the optimiser can change them in place.
         self.tape.unbind();
         Ok(result)
     }
+}
+
+/// `ln q` at the draw as a function of the guide's parameters alone, with the weight of the draw.
+fn log_q_at_fixed<'t, T: Scalar>(
+    guide: &'t dyn BoundGuide<T>,
+    at: DrawContext<'t, T>,
+    joint: Joint<'t, T>,
+) -> Result<Var<'t, T>> {
+    let Some(log_q) = guide.log_prob(at.tape, at.params, joint.u.detach())? else {
+        let problem = "the path derivative needs a guide that knows its density at any point".to_owned();
+        return Err(Error::Setting { setting: "objective", problem });
+    };
+    Ok(joint.weight.map_or(log_q, |weight| log_q * weight.detach()))
 }

@@ -3,14 +3,15 @@
 use super::Fit;
 use crate::error::{Error, Result};
 use crate::kl_weight::KlWeight;
+use crate::objective::Objective;
 use crate::posterior::gradients_of_a_draw;
-use crate::scope::{Discovered, Plates};
+use crate::scope::{Discovered, Estimator, Plates};
 use probity_autodiff::Scalar;
 
 impl<T: Scalar> Fit<T> {
     /// Whether a minibatch would be all rows.
     pub(super) fn check_minibatch(&self, plates: Plates) -> Result<bool> {
-        let Some(rows) = self.minibatch else { return Ok(true) };
+        let Some(rows) = self.settings.minibatch else { return Ok(true) };
         if plates.largest == 0 {
             let problem = "the model has no plate, so there are no rows to take a part of: put the sites of the data into \
                            `s.plate(name, n, |s, batch| ..)`";
@@ -29,13 +30,13 @@ impl<T: Scalar> Fit<T> {
         const NUMBERS: f64 = 2e8;
         const ENTRIES: usize = 20_000;
         let d = found.layout.dim();
-        let true_objective = !matches!(self.kl_weight, KlWeight::Tempered(_));
-        if !self.checked || !true_objective || !(1..=ENTRIES).contains(&d) {
+        let true_objective = !matches!(self.settings.kl_weight, KlWeight::Tempered(_));
+        if !self.settings.checked || !true_objective || !(1..=ENTRIES).contains(&d) {
             return None;
         }
         // Of all data.
         let rows = found.plates.largest.max(1) as f64;
-        let share = self.minibatch.map_or(1.0, |batch| (batch as f64 / rows).min(1.0));
+        let share = self.settings.minibatch.map_or(1.0, |batch| (batch as f64 / rows).min(1.0));
         let allowed = (0.5 * gradients as f64 * share).max(NUMBERS / found.size.max(1) as f64);
         let draws = (allowed / gradients_of_a_draw(d) as f64).min(MOST);
         (draws >= FEWEST).then_some(draws as usize)
@@ -43,23 +44,31 @@ impl<T: Scalar> Fit<T> {
 
     pub(super) fn check(&self) -> Result {
         let bad = |setting, problem: &str| Err(Error::Setting { setting, problem: problem.into() });
-        if self.draws == 0 {
+        if self.settings.draws == 0 {
             return bad("draws", "at least one draw per step is needed");
         }
-        if let Some(steps) = &self.steps {
+        if let Some(steps) = &self.settings.steps {
             steps.check()?;
-            if steps.kl_weight().is_some() && self.kl_weight != KlWeight::Full {
+            if steps.kl_weight().is_some() && self.settings.kl_weight != KlWeight::Full {
                 return bad("tempered", "a warm-up ends at weight 1, and not at another");
             }
         }
-        if self.minibatch == Some(0) {
+        if self.settings.objective == Objective::PathDerivative
+            && self.settings.estimator == Estimator::LocalReparameterization
+        {
+            return bad("objective", "the path derivative draws all sites jointly, and no outputs of maps");
+        }
+        if self.settings.starts == Some(0) {
+            return bad("starts", "at least one start is needed");
+        }
+        if self.settings.minibatch == Some(0) {
             return bad("minibatch", "at least one row per step is needed");
         }
-        if self.history_every == 0 {
+        if self.settings.history_every == 0 {
             return bad("history_every", "at least 1 is needed");
         }
         let positive = |x: f64| x > 0.0 && x < f64::INFINITY;
-        if !self.kl_weight.is_valid() {
+        if !self.settings.kl_weight.is_valid() {
             return bad("tempered", "a finite weight of 0 or more is needed");
         }
         self.optimizer.check()?;
@@ -67,13 +76,13 @@ impl<T: Scalar> Fit<T> {
         if !(0.0..f64::INFINITY).contains(&rate) {
             return bad("optimizer", &format!("a finite rate of 0 or more is needed, not {rate}"));
         }
-        if !positive(self.scale_rate) {
+        if !positive(self.settings.scale_rate) {
             return bad("scale_rate", "a finite number greater than 0 is needed");
         }
-        if !positive(self.loss_scale) {
+        if !positive(self.settings.loss_scale) {
             return bad("loss_scale", "a finite number greater than 0 is needed");
         }
-        if self.clip.is_some_and(|norm| !positive(norm)) {
+        if self.settings.clip.is_some_and(|norm| !positive(norm)) {
             return bad("clip_norm", "a finite number greater than 0 is needed");
         }
         Ok(())

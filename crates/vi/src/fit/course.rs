@@ -12,7 +12,7 @@ use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
 use crate::observer::{Observer, StepInfo};
 use crate::optim::OptimizerState;
-use crate::report::{Method, Narrowed, Report, Stopped};
+use crate::report::{Climb, Method, Narrowed, Report, Stopped};
 use crate::scope::{Minibatches, discover_start};
 use crate::stopping_rule::StoppingRule;
 use crate::verdict::Verdict;
@@ -33,6 +33,8 @@ pub(super) struct Output {
     pub(super) verdict: Option<Verdict>,
     pub(super) corrected: Option<Corrected>,
     pub(super) k_hat: Option<f64>,
+    /// Every climb to a mode.
+    pub(super) climbs: Vec<Climb>,
     /// The sites that the draws were found for in standardised numbers.
     pub(super) non_centred: Vec<usize>,
     pub(super) movement: Option<f64>,
@@ -58,6 +60,7 @@ impl Output {
             verdict: None,
             corrected: None,
             k_hat: None,
+            climbs: Vec::new(),
             non_centred: Vec::new(),
             movement: None,
             narrowed: None,
@@ -88,7 +91,7 @@ probity_autodiff::precompiled! {
         let mut fit = fit;
         fit.check()?;
         let start = Instant::now();
-        let key = Key::new(fit.seed);
+        let key = Key::new(fit.settings.seed);
         let found = discover_start(model, key.fold_in_str("first run"), key.fold_in_str("start"))?;
         let whole = fit.check_minibatch(found.plates)?;
         if !fit.chosen && fit.could_solve(&found.layout) {
@@ -96,12 +99,13 @@ probity_autodiff::precompiled! {
         }
         let (guide, params) = fit.start(&found.layout, key)?;
         let multipliers = fit.multipliers(guide.as_ref(), &params);
-        let expected = fit.steps.map_or(StoppingRule::MOST, |s| s.count()) / fit.history_every + 1;
-        let minibatches = fit.minibatch.map(|size| Minibatches { size, shuffled: fit.shuffle });
+        let expected = fit.settings.steps.map_or(StoppingRule::MOST, |s| s.count()) / fit.settings.history_every + 1;
+        let minibatches = fit.settings.minibatch.map(|size| Minibatches { size, shuffled: fit.settings.shuffle });
+        let objective = (fit.settings.estimator, fit.settings.objective);
         let mut state = State {
             rates: multipliers.clone(),
             multipliers,
-            engine: Engine::new(&found, fit.draws, minibatches, fit.estimator, key.fold_in_str("fit")),
+            engine: Engine::new(&found, fit.settings.draws, minibatches, objective, key.fold_in_str("fit")),
             history: Vec::with_capacity(expected.min(1 << 20)),
             optimizer_state: OptimizerState::new(fit.optimizer.as_ref(), params.len()),
             guide,
@@ -125,7 +129,7 @@ probity_autodiff::precompiled! {
             Some(output) => output,
             None => {
                 // What was tried in vain has had its part of the time.
-                fit.time_limit = fit.time_limit.map(|limit| limit.saturating_sub(start.elapsed()));
+                fit.settings.time_limit = fit.settings.time_limit.map(|limit| limit.saturating_sub(start.elapsed()));
                 fit.steps_taken(model, &mut state, observers)?
             }
         };
@@ -156,10 +160,12 @@ probity_autodiff::precompiled! {
             draws: output.draws,
             gradients: output.gradients,
             point: !state.guide.has_density(),
-            seed: fit.seed,
-            minibatch: fit.minibatch.filter(|_| !whole),
-            shuffled: fit.shuffle,
-            estimator: fit.estimator,
+            seed: fit.settings.seed,
+            minibatch: fit.settings.minibatch.filter(|_| !whole),
+            shuffled: fit.settings.shuffle,
+            estimator: fit.settings.estimator,
+            objective: fit.settings.objective,
+            climbs: output.climbs,
             weights_drawn: drawn.map(|s| s.name.clone()).collect(),
             kl_weight: fit.kl_weight(),
             redrawn,

@@ -5,10 +5,13 @@ mod climbed;
 mod course;
 mod parameterisations;
 mod run;
+mod same_guide;
 mod sampled;
+mod settings;
 mod solved;
 mod steps;
 
+pub use settings::Settings;
 pub(crate) use solved::quantities;
 pub use steps::Steps;
 
@@ -16,8 +19,8 @@ use crate::error::Result;
 use crate::guide::Guide;
 use crate::guides::MeanField;
 use crate::kl_weight::KlWeight;
-use crate::ladder::Ladder;
 use crate::model::Model;
+use crate::objective::Objective;
 use crate::observer::Observer;
 #[cfg(feature = "progress")]
 use crate::observer::Progress;
@@ -67,62 +70,41 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Without any of them the fit is that of [`fit`](crate::fit()). Settings that only make sense for
 /// stochastic gradients (draws per step, an optimiser, a minibatch, a number of steps, ...) choose
 /// these. Without [`steps`](Fit::steps), the number of steps and the decrease of the rate are then
-/// decided by the progress of the ELBO.
-#[derive(Debug)]
+/// decided by the progress of the ELBO. A fit may be copied and changed. What of it is data
+/// (numbers and choices) is in [`settings`](Fit::settings), which files keep. A guide and an
+/// optimiser are chosen from an open set of types, so that no file could say which type to read:
+/// their settings are data by themselves ([`MeanField`], [`Adam`], ...), and are given to the fit
+/// again.
+///
+/// ```
+/// use probity_vi::{Fit, FullRank, Objective, Settings};
+///
+/// let fit: Fit = Fit::new().guide(FullRank::new()).objective(Objective::PathDerivative).seed(3);
+/// let saved = serde_json::to_string(fit.settings())?;
+/// let settings: Settings = serde_json::from_str(&saved)?;
+/// let again: Fit = Fit::new().guide(FullRank::new()).with_settings(settings);
+/// assert_eq!(again.settings(), fit.settings());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug)]
 pub struct Fit<T: Scalar = f64> {
-    steps: Option<Steps>,
-    draws: usize,
-    seed: u64,
+    settings: Settings,
     guide: Arc<dyn Guide<T>>,
     /// Whether the guide was chosen by the user.
     chosen: bool,
-    /// The most gradients before chains are no longer made longer.
-    budget: usize,
     optimizer: Box<dyn Optimizer<T>>,
-    estimator: Estimator,
-    kl_weight: KlWeight,
-    scale_rate: f64,
-    clip: Option<f64>,
-    minibatch: Option<usize>,
-    shuffle: bool,
-    loss_scale: f64,
-    elbo_draws: usize,
-    history_every: usize,
-    time_limit: Option<Duration>,
-    /// The most unconstrained numbers for which chains stand.
-    sample_up_to: usize,
-    /// Whether a fit by stochastic gradients is checked.
-    checked: bool,
     /// Where parameters start that have a name and a size in common with these.
     start: Option<Params<T>>,
-    /// Something was set that only makes sense for steps by stochastic gradients.
-    stochastic: bool,
 }
 
 impl<T: Scalar> Default for Fit<T> {
     fn default() -> Self {
         Self {
-            steps: None,
-            draws: 8,
-            seed: 0,
+            settings: Settings::default(),
             guide: Arc::new(MeanField::new()),
             chosen: false,
-            budget: Ladder::BUDGET,
             optimizer: Box::new(Adam::new(0.05)),
-            estimator: Estimator::WeightSpace,
-            kl_weight: KlWeight::Full,
-            scale_rate: 1.0,
-            clip: None,
-            minibatch: None,
-            shuffle: true,
-            loss_scale: 1.0,
-            elbo_draws: 1000,
-            history_every: 1,
-            time_limit: None,
-            sample_up_to: 5000,
-            checked: true,
             start: None,
-            stochastic: false,
         }
     }
 }
@@ -139,20 +121,20 @@ impl<T: Scalar> Fit<T> {
     /// This many steps: a number, or [`Steps`] with a schedule of the rate, an average of the last
     /// ones, or a warm-up of the KL. What is not set stays as an earlier call set it.
     pub fn steps(mut self, steps: impl Into<Steps>) -> Self {
-        self.steps = Some(steps.into().over(self.steps));
+        self.settings.steps = Some(steps.into().over(self.settings.steps));
         self
     }
 
     /// The draws per step, computed in parallel. Default 8.
     pub fn draws(mut self, draws: usize) -> Self {
-        self.draws = draws;
-        self.stochastic = true;
+        self.settings.draws = draws;
+        self.settings.stochastic = true;
         self
     }
 
     /// The seed of all random numbers: same seed, same bits, for any number of threads.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.settings.seed = seed;
         self
     }
 
@@ -166,45 +148,76 @@ impl<T: Scalar> Fit<T> {
     }
 
     /// How many gradients may be spent before chains are no longer made longer. The first chains
-    /// are not cut; [`time_limit`](Fit::time_limit) cuts them. Default [`Ladder::BUDGET`].
+    /// are not cut; [`time_limit`](Fit::time_limit) cuts them. Default
+    /// [`Ladder::BUDGET`](crate::ladder::Ladder::BUDGET).
     pub fn budget(mut self, gradients: usize) -> Self {
-        self.budget = gradients;
+        self.settings.budget = gradients;
         self
     }
 
     /// The optimiser. Default Adam with rate 0.05.
     pub fn optimizer(mut self, optimizer: impl Optimizer<T> + 'static) -> Self {
         self.optimizer = Box::new(optimizer);
-        self.stochastic = true;
+        self.settings.stochastic = true;
         self
     }
 
     /// How outputs of linear maps with Gaussian weights are drawn. Where it cannot be done, the
     /// report names the sites.
     pub fn estimator(mut self, estimator: Estimator) -> Self {
-        self.estimator = estimator;
+        self.settings.estimator = estimator;
+        self
+    }
+
+    /// Which gradient the steps follow. Default [`Objective::Elbo`].
+    pub fn objective(mut self, objective: Objective) -> Self {
+        self.settings.objective = objective;
+        self.settings.stochastic = true;
+        self
+    }
+
+    /// From how many places the search for a mode begins, for the guides that have one
+    /// ([`Delta`](crate::Delta), [`Laplace`](crate::guides::Laplace)): the first where guides
+    /// start, the others up to 2 unconstrained units around it. The best mode is taken: of a point
+    /// that with the highest log joint density, of a Laplace approximation that with the highest
+    /// evidence. The [report](crate::Report::climbs) has all of them. Default 4 up to 200
+    /// unconstrained numbers, 1 beyond.
+    pub fn starts(mut self, starts: usize) -> Self {
+        self.settings.starts = Some(starts);
+        self
+    }
+
+    /// All settings that are data.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// With these settings in the place of all that are data; guide, optimiser and
+    /// [start](Fit::start_from) stay.
+    pub fn with_settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
         self
     }
 
     /// Weighs the KL in the loss by this number throughout: a tempered posterior, not the Bayesian
-    /// one. Below 1 it is too narrow. The report says so, and there is no verdict. For a weight that
-    /// rises to 1 see [`Steps::warm_up`].
+    /// one. Below 1 it is too narrow. The report says so, and there is no verdict. For a weight
+    /// that rises to 1 see [`Steps::warm_up`].
     pub fn tempered(mut self, weight: f64) -> Self {
-        self.kl_weight = KlWeight::Tempered(weight);
+        self.settings.kl_weight = KlWeight::Tempered(weight);
         self
     }
 
     /// A multiplier of the rate for parameters that set scales. Default 1.
     pub fn scale_rate(mut self, multiplier: f64) -> Self {
-        self.scale_rate = multiplier;
-        self.stochastic = true;
+        self.settings.scale_rate = multiplier;
+        self.settings.stochastic = true;
         self
     }
 
     /// Limits the norm of the gradient.
     pub fn clip_norm(mut self, norm: f64) -> Self {
-        self.clip = Some(norm);
-        self.stochastic = true;
+        self.settings.clip = Some(norm);
+        self.settings.stochastic = true;
         self
     }
 
@@ -212,7 +225,7 @@ impl<T: Scalar> Fit<T> {
     /// no more. The report says whether there were minibatches. A model without a
     /// [plate](crate::Scope::plate) is an error.
     pub fn minibatch(mut self, rows: usize) -> Self {
-        self.minibatch = Some(rows);
+        self.settings.minibatch = Some(rows);
         self
     }
 
@@ -220,20 +233,20 @@ impl<T: Scalar> Fit<T> {
     /// true. Without, they take them in the order of the data, and after the last row the first: a
     /// little faster, for data that are in no order already.
     pub fn shuffle(mut self, shuffle: bool) -> Self {
-        self.shuffle = shuffle;
+        self.settings.shuffle = shuffle;
         self
     }
 
     /// Multiplies the loss. It changes nothing but the numbers that the optimiser sees.
     pub fn loss_scale(mut self, scale: f64) -> Self {
-        self.loss_scale = scale;
-        self.stochastic = true;
+        self.settings.loss_scale = scale;
+        self.settings.stochastic = true;
         self
     }
 
     /// The draws of the final ELBO estimate. Default 1000.
     pub fn elbo_draws(mut self, draws: usize) -> Self {
-        self.elbo_draws = draws;
+        self.settings.elbo_draws = draws;
         self
     }
 
@@ -241,16 +254,16 @@ impl<T: Scalar> Fit<T> {
     /// [`Stopped::TimeLimit`](crate::Stopped::TimeLimit) if it was not done. Default: no limit of
     /// time.
     pub fn time_limit(mut self, limit: Duration) -> Self {
-        self.time_limit = Some(limit);
+        self.settings.time_limit = Some(limit);
         self
     }
 
-    /// Up to how many unconstrained numbers a fit without settings runs chains. Up to 200 it
-    /// solves for the best Gaussian, in any case; beyond this number, or if the model has more than
-    /// a million numbers on the tape, a mean field follows stochastic gradients. Default 5000; with 0
+    /// Up to how many unconstrained numbers a fit without settings runs chains. Up to 200 it solves
+    /// for the best Gaussian, in any case; beyond this number, or if the model has more than a
+    /// million numbers on the tape, a mean field follows stochastic gradients. Default 5000; with 0
     /// there are no such chains.
     pub fn sample_up_to(mut self, dim: usize) -> Self {
-        self.sample_up_to = dim;
+        self.settings.sample_up_to = dim;
         self
     }
 
@@ -259,7 +272,7 @@ impl<T: Scalar> Fit<T> {
     /// gradients on all data, and is left out where that is much more than the fit itself took.
     /// Default true.
     pub fn checked(mut self, checked: bool) -> Self {
-        self.checked = checked;
+        self.settings.checked = checked;
         self
     }
 
@@ -271,13 +284,13 @@ impl<T: Scalar> Fit<T> {
     /// It starts steps by stochastic gradients; the search of a fit without settings is global.
     pub fn start_from(mut self, params: &Params<T>) -> Self {
         self.start = Some(params.clone());
-        self.stochastic = true;
+        self.settings.stochastic = true;
         self
     }
 
     /// Keeps every n-th step in the history. Default 1.
     pub fn history_every(mut self, steps: usize) -> Self {
-        self.history_every = steps;
+        self.settings.history_every = steps;
         self
     }
 
@@ -316,7 +329,7 @@ impl<T: Scalar> Fit<T> {
         model: M,
         observers: &mut [&mut dyn Observer],
     ) -> Result<Posterior<M, T>> {
-        let elbo_draws = self.elbo_draws;
+        let elbo_draws = self.settings.elbo_draws;
         let Fitted { layout, guide, params, corrected, checks, history, report, key } =
             fitted(self, &model, observers)?;
         let mut posterior = Posterior::new(model, layout, guide, params, history, report, key);

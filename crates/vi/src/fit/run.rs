@@ -1,6 +1,7 @@
 //! The steps of a fit.
 
 use super::course::Output;
+use super::same_guide::SameGuide;
 use super::{Fit, Steps};
 use crate::elbo::{At, Engine, Loss};
 use crate::error::{Error, Result};
@@ -53,7 +54,7 @@ impl<T: Scalar> Fit<T> {
         let mut rates: Vec<(Range<usize>, f64)> = Vec::new();
         for (i, segment) in params.segments().iter().enumerate() {
             let is_scale = scales.iter().any(|s| s.index() == i);
-            let multiplier = if is_scale { self.scale_rate } else { 1.0 };
+            let multiplier = if is_scale { self.settings.scale_rate } else { 1.0 };
             match rates.last_mut() {
                 Some((range, m)) if *m == multiplier => range.end = segment.range().end,
                 _ => rates.push((segment.range(), multiplier)),
@@ -68,17 +69,22 @@ impl<T: Scalar> Fit<T> {
         state: &mut State<T>,
         observers: &mut [&mut dyn Observer],
     ) -> Result<Output> {
-        let deadline = self.time_limit.map(|limit| Instant::now() + limit);
-        let (steps, stopped) = match self.steps {
+        let deadline = self.settings.time_limit.map(|limit| Instant::now() + limit);
+        let (steps, stopped) = match self.settings.steps {
             Some(steps) => self.counted(steps, model, state, observers, deadline)?,
             None => self.automatic(model, state, observers, deadline)?,
         };
-        Ok(Output::new(Method::Stochastic, (steps, stopped), self.draws, steps * self.draws))
+        Ok(Output::new(
+            Method::Stochastic,
+            (steps, stopped),
+            self.settings.draws,
+            steps * self.settings.draws,
+        ))
     }
 
     /// The weight of the KL over the fit.
     pub(super) fn kl_weight(&self) -> KlWeight {
-        self.steps.and_then(|steps| steps.kl_weight()).unwrap_or(self.kl_weight)
+        self.settings.steps.and_then(|steps| steps.kl_weight()).unwrap_or(self.settings.kl_weight)
     }
 
     /// So many steps.
@@ -122,9 +128,16 @@ impl<T: Scalar> Fit<T> {
         deadline: Option<Instant>,
     ) -> Result<(usize, Stopped)> {
         let mut stopping = StoppingRule::new(state.params.len());
+        let fixed = state.guide.fixed_units();
+        stopping.fixed = fixed.into_iter().map(|id| state.params.segment(id).range()).collect();
+        let layout = state.engine.layout();
+        let own = layout.sites().iter().filter(|s| s.kind == SiteKind::Param);
+        let own = own.filter_map(|s| Some(state.params.segment(state.params.find(&s.name)?).range()));
+        let (points, dim): (Vec<_>, _) = (own.collect(), layout.dim());
+        let key = Key::new(self.settings.seed).fold_in_str("averages");
         let (mut taken, mut stopped) = (StoppingRule::MOST, Stopped::Limit);
         for step in 0..StoppingRule::MOST {
-            let (factor, kl_weight) = (stopping.factor(), self.kl_weight.last());
+            let (factor, kl_weight) = (stopping.factor(), self.settings.kl_weight.last());
             let info = self.one_step(
                 model,
                 state,
@@ -133,7 +146,11 @@ impl<T: Scalar> Fit<T> {
                 kl_weight,
                 Some(&mut stopping),
             )?;
-            if stopping.finished_after(info.elbo.value(), state.params.as_slice()) {
+            let mut apart = |a: &[f64], b: &[f64], units: &[f64]| {
+                let guide = state.guide.as_ref();
+                SameGuide::new(guide, &state.params, &points, dim, key).apart(a, b, units)
+            };
+            if stopping.finished_after(info.elbo.value(), state.params.as_slice(), &mut apart)? {
                 (taken, stopped) = (step + 1, Stopped::Plateau);
             }
             if told(observers, &info).is_break() && stopped == Stopped::Limit {
@@ -164,10 +181,10 @@ impl<T: Scalar> Fit<T> {
             *now = rate * multiplier;
         }
         let State { guide, engine, params, optimizer_state, rates, .. } = state;
-        let loss = Loss { kl_weight, scale: self.loss_scale };
+        let loss = Loss { kl_weight, scale: self.settings.loss_scale };
         let at = At { guide: guide.as_ref(), params, step, loss };
         let (elbo, gradient_norm, changed) =
-            if engine.one_draw() && self.clip.is_none() && params.len() >= MANY {
+            if engine.one_draw() && self.settings.clip.is_none() && params.len() >= MANY {
                 // Nothing more is to be known of the gradient than a part of it at a time.
                 self.optimizer.begin();
                 let rule = Rule { optimizer: self.optimizer.as_ref(), rates };
@@ -175,7 +192,7 @@ impl<T: Scalar> Fit<T> {
                 engine.step_updating(model, at, &rule, &mut arrays[..count])?
             } else {
                 let (elbo, gradient) = engine.step(model, at)?;
-                let clipped = self.clip.map(|limit| clip_norm(gradient, limit));
+                let clipped = self.settings.clip.map(|limit| clip_norm(gradient, limit));
                 let (norm, next) =
                     optimizer_state.advance(self.optimizer.as_mut(), params.as_slice(), gradient, rates);
                 (elbo, clipped.unwrap_or(norm), next)
@@ -192,7 +209,7 @@ impl<T: Scalar> Fit<T> {
             stopping.after_step(changed, params.as_mut_slice());
         }
         let info = StepInfo { step, steps, elbo, kl_weight, rate, gradient_norm };
-        if step % self.history_every == 0 {
+        if step % self.settings.history_every == 0 {
             state.history.push(info);
         }
         Ok(info)

@@ -32,8 +32,8 @@ impl<T: Scalar> Fit<T> {
         key: Key,
     ) -> Result<Option<Output>> {
         let joint = LogJoint::of(ByRef(model), found, key)?;
-        let deadline = self.time_limit.map(|limit| Instant::now() + limit);
-        let ladder = Ladder::new().budget(self.budget).deadline(deadline);
+        let deadline = self.settings.time_limit.map(|limit| Instant::now() + limit);
+        let ladder = Ladder::new().budget(self.settings.budget).deadline(deadline);
         let (key, quantities) = (key.fold_in_str("ladder"), quantities(&found.layout));
         let observers = RefCell::new(observers);
         let tell = |what: &str| stage(&mut observers.borrow_mut(), what);

@@ -45,7 +45,7 @@ impl<T: Scalar> Fit<T> {
     /// Whether chains stand instead of a guide: the conditions of a solution but for the number of
     /// coordinates, no guide was chosen, and a gradient is not a very long computation.
     pub(super) fn could_sample(&self, found: &Discovered) -> bool {
-        let wide = (MOST + 1..=self.sample_up_to).contains(&found.layout.dim());
+        let wide = (MOST + 1..=self.settings.sample_up_to).contains(&found.layout.dim());
         wide && !self.chosen && found.size <= LARGEST && self.is_exact(&found.layout)
     }
 
@@ -57,8 +57,10 @@ impl<T: Scalar> Fit<T> {
     /// Whether the fit has all data and the true objective, nothing was set that only makes sense
     /// for steps by stochastic gradients, and there are no point parameters.
     pub(super) fn has_all_data(&self, layout: &Layout) -> bool {
-        let stochastic = self.stochastic || self.steps.is_some() || self.minibatch.is_some();
-        let true_objective = self.kl_weight == KlWeight::Full && self.estimator == Estimator::WeightSpace;
+        let stochastic =
+            self.settings.stochastic || self.settings.steps.is_some() || self.settings.minibatch.is_some();
+        let true_objective =
+            self.settings.kl_weight == KlWeight::Full && self.settings.estimator == Estimator::WeightSpace;
         // A point parameter has no place in the full-rank Gaussian from which the mean field has
         // its metric.
         let points = layout.sites().iter().any(|s| s.kind == SiteKind::Param);
@@ -81,7 +83,7 @@ impl<T: Scalar> Fit<T> {
         let observers = RefCell::new(observers);
         let tell = |what: &str| stage(&mut observers.borrow_mut(), what);
         let mut evaluator = Evaluator::new(&joint).telling(Tell(&tell));
-        let deadline = self.time_limit.map(|limit| Instant::now() + limit);
+        let deadline = self.settings.time_limit.map(|limit| Instant::now() + limit);
         // Draws that are corrected need not be those of the very best Gaussian.
         let (tolerance, gradients) =
             if self.chosen { (TOLERANCE, GRADIENTS) } else { (CORRECTED_TOLERANCE, GRADIENTS / 20) };
@@ -114,7 +116,7 @@ impl<T: Scalar> Fit<T> {
         let quantities = quantities(&found.layout);
         // Whoever ended the fit does not want chains.
         let deadline = if ended { Some(Instant::now()) } else { deadline };
-        let ladder = Ladder::new().budget(self.budget).deadline(deadline);
+        let ladder = Ladder::new().budget(self.settings.budget).deadline(deadline);
         let key = key.fold_in_str("ladder");
         let solving = evaluator.evaluations;
         let climb = |evaluator: &mut Evaluator<'_>, ladder: &Ladder, non_centred: bool| {

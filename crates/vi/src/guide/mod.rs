@@ -1,8 +1,8 @@
 //! What a guide is: a family of distributions over the unconstrained latent variables.
 //!
 //! A guide comes in two parts. The *setting* is what a user writes and a file keeps ([`Guide`]); it
-//! knows no model. [`Guide::bind`] makes the *bound* guide of it ([`BoundGuide`]), which knows where
-//! its parameters lie among those of a fit, and draws.
+//! knows no model. [`Guide::bind`] makes the *bound* guide of it ([`BoundGuide`]), which knows
+//! where its parameters lie among those of a fit, and draws.
 
 mod draw;
 mod marginals;
@@ -196,6 +196,13 @@ pub trait BoundGuide<T: Scalar>: Debug + Send + Sync {
     /// about its own size. The automatic fit measures its steps by it.
     fn units(&self, params: &Params<T>, units: &mut [f64]) {
         let _ = (params, units);
+    }
+
+    /// The parameters whose [units](BoundGuide::units) hold from the first step of an automatic fit
+    /// on, such as the weights of networks. The others are places and scales, and at first go
+    /// faster, so that a narrow posterior far away is reached.
+    fn fixed_units(&self) -> Vec<ParamId> {
+        Vec::new()
     }
 
     /// The parameters that set scales, which often want a higher rate.

@@ -11,8 +11,8 @@ use std::sync::Arc;
 /// One guide for the sites of these names, and another for the rest, which may be blocks again:
 /// `q(u) = q₁(u₁) q₂(u₂)`.
 ///
-/// A name means the site, or all sites of the [scope](crate::Scope::within) of that name. Sites of a
-/// [`MeanField`](crate::MeanField) keep their exact KL terms.
+/// A name means the site, or all sites of the [scope](crate::Scope::within) of that name. Sites of
+/// a [`MeanField`](crate::MeanField) keep their exact KL terms.
 ///
 /// ```
 /// use probity_distributions::{Distribution, HalfNormal, Normal};
@@ -152,6 +152,10 @@ impl<T: Scalar> BoundGuide<T> for BoundBlock<T> {
 
     fn units(&self, params: &Params<T>, units: &mut [f64]) {
         self.parts.iter().for_each(|part| part.guide.units(params, units));
+    }
+
+    fn fixed_units(&self) -> Vec<ParamId> {
+        self.parts.iter().flat_map(|part| part.guide.fixed_units()).collect()
     }
 
     fn scale_params(&self) -> Vec<ParamId> {

@@ -26,8 +26,9 @@ pub enum FlowLayer {
 /// `u = loc + scale ∘ f(z)` with z standard normal and f a chain of layers, between which the order
 /// of the numbers is reversed. Its log density is exact.
 ///
-/// Layers begin as the identity, so that the flow begins as a mean field. It can be bent, skewed and
-/// many-peaked, and is fitted by steps along stochastic gradients: give it many, and some draws.
+/// Layers begin as the identity, so that the flow begins as a mean field. It can be bent, skewed
+/// and many-peaked, and is fitted by steps along stochastic gradients: give it many, and some
+/// draws.
 ///
 /// ```
 /// use probity_vi::{Flow, Guide};
@@ -85,6 +86,19 @@ impl FlowLayer {
         }
     }
 
+    fn has_network(self) -> bool {
+        !matches!(self, FlowLayer::Planar)
+    }
+
+    /// The length of a step of its numbers. A network that takes longer ones at once saturates, and
+    /// does not come back.
+    fn unit(self) -> f64 {
+        match self {
+            FlowLayer::Planar => 1.0,
+            FlowLayer::Coupling(_) | FlowLayer::InverseAutoregressive(_) => 0.1,
+        }
+    }
+
     /// How many numbers a layer has on rows of `d` columns.
     fn parameters(self, d: usize) -> usize {
         match self {
@@ -139,8 +153,7 @@ impl<T: Scalar> Guide<T> for Flow {
 
     fn bind(&self, layout: &Layout, segments: &mut Segments<'_, T>) -> Result<Box<dyn BoundGuide<T>>> {
         let (start, dim) = (segments.start(), layout.dim());
-        let networks = |l: &FlowLayer| !matches!(l, FlowLayer::Planar);
-        if dim < 2 && self.layers.iter().any(networks) {
+        if dim < 2 && self.layers.iter().any(|layer| layer.has_network()) {
             let problem =
                 "layers of networks need at least two numbers; one number takes planar layers".to_owned();
             return Err(Error::Setting { setting: "flow", problem });
@@ -271,6 +284,14 @@ impl<T: Scalar> BoundGuide<T> for BoundFlow {
         for (l, r) in loc.zip(rho) {
             (units[l], units[r]) = self.form.scale_and_unit(params.as_slice()[r].to_f64());
         }
+        for (layer, id) in &self.layers {
+            units[params.segment(*id).range()].fill(layer.unit());
+        }
+    }
+
+    fn fixed_units(&self) -> Vec<ParamId> {
+        let networks = self.layers.iter().filter(|(layer, _)| layer.has_network());
+        networks.map(|(_, id)| *id).collect()
     }
 
     fn scale_params(&self) -> Vec<ParamId> {

@@ -135,6 +135,10 @@ impl<T: Scalar> BoundGuide<T> for BoundMixture<T> {
         self.parts.iter().for_each(|part| part.guide.units(params, units));
     }
 
+    fn fixed_units(&self) -> Vec<ParamId> {
+        self.parts.iter().flat_map(|part| part.guide.fixed_units()).collect()
+    }
+
     fn scale_params(&self) -> Vec<ParamId> {
         self.parts.iter().flat_map(|part| part.guide.scale_params()).collect()
     }

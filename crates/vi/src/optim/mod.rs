@@ -36,8 +36,8 @@ fn require_rate(setting: &'static str, rate: f64) -> Result {
 /// A rule that changes parameters by their gradient. Losses are minimised.
 ///
 /// The rule knows the step; what it remembers of the parameters stands in arrays beside them
-/// ([`OptimizerState`]). So any part of the parameters can be updated by itself: as soon as its gradient is
-/// complete, and on any thread.
+/// ([`OptimizerState`]). So any part of the parameters can be updated by itself: as soon as its
+/// gradient is complete, and on any thread.
 ///
 /// ```
 /// use probity_vi::optim::{Adam, OptimizerState, Optimizer};
@@ -50,7 +50,7 @@ fn require_rate(setting: &'static str, rate: f64) -> Result {
 /// }
 /// assert!((x[0] - 3.0_f64).abs() < 1e-3 && (x[1] - 5.0).abs() < 1e-3);
 /// ```
-pub trait Optimizer<T: Scalar>: Debug + Send + Sync {
+pub trait Optimizer<T: Scalar>: Debug + Send + Sync + CloneOptimizer<T> {
     /// Whether the settings can be used. A [`Fit`](crate::Fit) asks before its first step.
     ///
     /// # Errors
@@ -78,5 +78,25 @@ pub trait Optimizer<T: Scalar>: Debug + Send + Sync {
     /// [`update`](Optimizer::update).
     fn adam(&self, _rate: f64) -> Option<AdamStep> {
         None
+    }
+}
+
+/// What makes `Box<dyn Optimizer>` and with it a [`Fit`](crate::Fit) `Clone`: an optimiser that is
+/// `Clone` has it.
+pub trait CloneOptimizer<T: Scalar> {
+    /// A copy, behind the interface.
+    fn clone_boxed(&self) -> Box<dyn Optimizer<T>>;
+}
+
+impl<T: Scalar, O: Optimizer<T> + Clone + 'static> CloneOptimizer<T> for O {
+    fn clone_boxed(&self) -> Box<dyn Optimizer<T>> {
+        Box::new(self.clone())
+    }
+}
+
+impl<T: Scalar> Clone for Box<dyn Optimizer<T>> {
+    fn clone(&self) -> Self {
+        // Of what is in the box: a box is no optimiser.
+        (**self).clone_boxed()
     }
 }

@@ -2,11 +2,12 @@
 
 mod divergences;
 mod fitted;
+mod leave_one_out;
 mod witness;
 
 use crate::comparison::NutsCheck;
 use crate::corrected::Corrected;
-use crate::diagnostics::psis;
+use crate::diagnostics::{Loo, psis};
 use crate::draws::Draws;
 use crate::elbo::tail_shape;
 use crate::error::{Error, Result};
@@ -20,6 +21,7 @@ use crate::scope::discover;
 use crate::verdict::Verdict;
 use divergences::divergences;
 use fitted::{Fitted, elbo_terms, predict_sites};
+use leave_one_out::leave_one_out;
 use probity_autodiff::{Key, Params, Scalar};
 use probity_distributions::Estimate;
 use std::fmt;
@@ -216,9 +218,37 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         Ok(Estimate::of(self.elbo_terms(n)?))
     }
 
+    /// How well each observation is predicted by the others: leave-one-out cross-validation by
+    /// Pareto-smoothed importance weights of the draws of [`summary`](Posterior::summary). Draws of
+    /// a guide count by their importance ratios.
+    ///
+    /// An observation is an entry of an observed site (of a family of vectors a row);
+    /// [factors](crate::Scope::factor) are none. The log likelihoods of all of them at all draws
+    /// are in memory at once.
+    ///
+    /// # Errors
+    /// If the model observes nothing or the guide is a point, and what the model reports.
+    pub fn loo(&self) -> Result<Loo> {
+        leave_one_out(self.fitted(), &self.model)
+    }
+
+    /// As [`loo`](Posterior::loo); none where there is nothing to leave out, or too much of it.
+    pub(crate) fn loo_if_cheap(&self) -> Result<Option<Loo>> {
+        const NUMBERS: usize = 20_000_000;
+        const LATENT: usize = 100_000;
+        let data = |s: &&crate::layout::Site| s.kind == SiteKind::Observed && s.family != "factor";
+        let observations: usize = self.layout.sites.iter().filter(data).map(|s| s.size()).sum();
+        let numbers = observations.saturating_mul(leave_one_out::draws(self.fitted()));
+        let point = self.report.point && self.corrected.is_none();
+        if observations == 0 || numbers > NUMBERS || self.layout.dim > LATENT || point {
+            return Ok(None);
+        }
+        self.loo().map(Some)
+    }
+
     /// How far the guide of every latent number is from its prior, site by site: the divergence
-    /// given what the prior depends on, averaged over `n` draws of that. Sites whose events are more
-    /// than an entry are left out.
+    /// given what the prior depends on, averaged over `n` draws of that. Sites whose events are
+    /// more than an entry are left out.
     ///
     /// # Errors
     /// If the guide has no independent sites, `n` is 0, or what the model reports.
@@ -278,7 +308,8 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     /// transitions of Hamiltonian Monte Carlo on the posterior given all data, in the metric of the
     /// guide. Draws of the posterior would stay draws of the posterior; where their means or
     /// standard deviations move, the guide is wrong there, and grades say how far
-    /// ([`What::Drift`](crate::verdict::What::Drift)). Point parameters stand where the fit has them.
+    /// ([`What::Drift`](crate::verdict::What::Drift)). Point parameters stand where the fit has
+    /// them.
     ///
     /// A fit by stochastic gradients makes this check by itself where that costs little against
     /// its steps. The kernel takes about 13 gradients for every draw; errors of what it finds

@@ -19,8 +19,8 @@ pub(crate) enum Mode<'t, T: Scalar> {
     /// prior's spread; one site may be moved to the edge of its prior.
     Start { dispersed: f64, moved: Option<Moved<'t>> },
     /// Read from a flat unconstrained vector; the log joint density is added up. Point parameters
-    /// stand at their start, by site number. Of the sites in `non_centred`, whose prior is a Normal,
-    /// the vector has the standardised numbers.
+    /// stand at their start, by site number. Of the sites in `non_centred`, whose prior is a
+    /// Normal, the vector has the standardised numbers.
     Point { u: Var<'t, T>, starts: &'t [Option<Arc<DMatrix<T>>>], non_centred: &'t [usize] },
     /// Drawn from the guide; the terms of the ELBO are added up.
     Elbo { params: &'t Params<T>, draw: Draw<'t, T>, draws: usize },
@@ -89,6 +89,8 @@ pub(crate) struct Outcome<'t, T: Scalar> {
     pub log_prior: Total<'t, T>,
     /// The values of sites, if they are collected.
     pub collected: Option<Collected<'t, T>>,
+    /// The log likelihood of every observation, at a point, if it is asked for.
+    pub pointwise: Option<Vec<Var<'t, T>>>,
     /// The divergence of every entry from its prior, if it is asked for.
     pub measured: Option<Vec<Measured>>,
     /// The fixed Normal priors of latent sites (in a first run), or none for others.
@@ -138,6 +140,8 @@ pub(crate) struct Run<'a, 't, T> {
     pub estimator: Estimator,
     pub checking: bool,
     pub collecting: bool,
+    /// Whether the log likelihoods of single observations are asked for, at a point.
+    pub pointwise: bool,
     /// Whether divergences of entries are asked for.
     pub measuring: bool,
     /// What may be drawn together.
@@ -154,6 +158,7 @@ impl<'a, T> Run<'a, '_, T> {
             estimator: Estimator::WeightSpace,
             checking: false,
             collecting: false,
+            pointwise: false,
             measuring: false,
             together: None,
             prefix,
@@ -173,6 +178,7 @@ probity_autodiff::precompiled! {
         let discovering = layout.sites.is_empty();
         let out = Outcome {
             collected: run.collecting.then(Vec::new),
+            pointwise: run.pointwise.then(Vec::new),
             measured: run.measuring.then(Vec::new),
             ..Outcome::default()
         };
@@ -256,8 +262,8 @@ pub(crate) struct Discovered {
     pub plates: Plates,
     /// The latent sites whose start is not given by hand.
     pub free: Vec<usize>,
-    /// The latent sites whose prior is a Normal with a scale that depends on other latent variables:
-    /// those that can be written non-centred.
+    /// The latent sites whose prior is a Normal with a scale that depends on other latent
+    /// variables: those that can be written non-centred.
     pub scaled: Vec<usize>,
 }
 

@@ -157,6 +157,11 @@ impl<'t, T: Scalar> Scope<'t, T> {
                 }
             }
             Mode::Point { .. } | Mode::Elbo { .. } if empty => {}
+            Mode::Point { .. } if self.out.pointwise.is_some() => {
+                let each = distribution.log_prob(value);
+                self.add_log_likelihood(index, each.sum());
+                self.out.pointwise.iter_mut().for_each(|all| all.push(each));
+            }
             Mode::Point { .. } | Mode::Elbo { .. } => {
                 self.add_log_likelihood(index, distribution.log_prob_sum(value))
             }

@@ -44,7 +44,7 @@ fn settings_of_optimisers_are_checked() {
         assert!(Optimizer::<f64>::check(&adam).is_ok());
     }
     // An optimiser of somebody else's, by its rate.
-    #[derive(Debug)]
+    #[derive(Clone, Debug)]
     struct Backwards;
     impl Optimizer<f64> for Backwards {
         fn rate(&self) -> f64 {

@@ -84,7 +84,7 @@ impl StoppingRule {
         &mut self,
         elbo: f64,
         params: &[T],
-        apart: &mut dyn FnMut(&[f64], &[f64], &[f64]) -> Result<Option<Apart>>,
+        apart: &mut Compare<'_>,
     ) -> Result<bool> {
         if self.stage + 1 == Self::STAGES.len() {
             return self.averages_agree(params, apart);
@@ -111,11 +111,7 @@ impl StoppingRule {
         gain <= error
     }
 
-    fn averages_agree<T: Scalar>(
-        &mut self,
-        params: &[T],
-        apart: &mut dyn FnMut(&[f64], &[f64], &[f64]) -> Result<Option<Apart>>,
-    ) -> Result<bool> {
+    fn averages_agree<T: Scalar>(&mut self, params: &[T], apart: &mut Compare<'_>) -> Result<bool> {
         self.count += 1;
         let share = 1.0 / self.count as f64;
         for (m, p) in self.mean.iter_mut().zip(params) {
@@ -154,6 +150,10 @@ impl StoppingRule {
         }
     }
 }
+
+/// Says of two averages, and the units of their parameters, how far they are from each other; none if
+/// units say it.
+pub(crate) type Compare<'a> = dyn FnMut(&[f64], &[f64], &[f64]) -> Result<Option<Apart>> + 'a;
 
 /// How far two averages are from each other.
 #[derive(Clone, Copy, Debug)]

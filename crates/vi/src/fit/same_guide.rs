@@ -44,8 +44,10 @@ impl<'a, T: Scalar> SameGuide<'a, T> {
         let (mut sum, mut tapes) = (0.0, [Tape::new(), Tape::new()]);
         for i in 0..DRAWS {
             let [here, there] = &mut tapes;
-            (here.reset(), there.reset());
-            (here.bind(own), there.bind(other));
+            here.reset();
+            there.reset();
+            here.bind(own);
+            there.bind(other);
             let at = DrawContext::new(here, own, self.key.fold_in(i as u64));
             let joint = self.guide.draw(at)?.into_joint(at)?;
             let u = joint.u.read(|u| there.column(u));

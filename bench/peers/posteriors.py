@@ -466,6 +466,23 @@ def microseconds(density, reference, points):
     return statistics.median(once() for _ in range(9)) / calls / points * 1e6
 
 
+def called(density, reference):
+    """Microseconds of a call of the compiled value and gradient from Python."""
+    names, mean = reference["unconstrained"]["names"], reference["unconstrained"]["mean"]
+    u = {site: vectors(names, mean)[site] for site in density.template}
+    of, _ = compiled(jax.value_and_grad(density.log_joint), u)
+
+    def calls(n):
+        begin = time.process_time()
+        for _ in range(n):
+            result = of(u)
+        jax.block_until_ready(result)
+        return (time.process_time() - begin) / n
+
+    calls(100)
+    return statistics.median(calls(500) for _ in range(9)) * 1e6
+
+
 # --- output ---
 
 def folders(data, only):
@@ -487,16 +504,18 @@ def gradients(args):
             parts = line.split()
             if len(parts) == 3 and parts[0] in MODELS:
                 ours[parts[0]] = [float(parts[1]), float(parts[2])]
-    print("| posterior | ours, alone | of 16 | JAX, alone | of 16 | JAX / ours, alone | of 16 |\n|---|--:|--:|--:|--:|--:|--:|")
+    print("| posterior | ours, alone | of 16 | JAX, alone | of 16 | called from Python | JAX / ours, alone | of 16 | called |\n"
+          "|---|--:|--:|--:|--:|--:|--:|--:|--:|")
     ratios = []
     for name, data, reference in folders(args.data, args.only):
         density = Density(MODELS[name](data))
         worst = density.check(reference)
         assert worst < 1e-9, f"{name}: another density, {worst}"
-        jax_us = [microseconds(density, reference, points) for points in (1, 16)]
+        jax_us = [*(microseconds(density, reference, points) for points in (1, 16)), called(density, reference)]
         cells = [f"{x:.2f}" for x in [*ours.get(name, [math.nan] * 2), *jax_us]]
         if name in ours:
-            ratios.append([j / o for j, o in zip(jax_us, ours[name])])
+            alone, together = ours[name]
+            ratios.append([j / o for j, o in zip(jax_us, (alone, together, alone))])
             cells += [f"{r:.2f}" for r in ratios[-1]]
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
     if ratios:

@@ -254,9 +254,9 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
     }
 
     /// The density at `u`; the log likelihood of every observation there is appended to
-    /// `log_likelihood`: site after site in the order of the layout, an entry (of a family of vectors a
-    /// row) a number, column by column. Entries of [factors](crate::Scope::factor) are not
-    /// observations, and not among them.
+    /// `log_likelihood`: site after site in the order of the layout, an entry (of a family of
+    /// vectors a row) a number, column by column. Entries of [factors](crate::Scope::factor) are
+    /// not observations, and not among them.
     ///
     /// # Errors
     /// As [`value`](LogJoint::value).

@@ -151,8 +151,8 @@ impl StoppingRule {
     }
 }
 
-/// Says of two averages, and the units of their parameters, how far they are from each other; none if
-/// units say it.
+/// Says of two averages, and the units of their parameters, how far they are from each other; none
+/// if units say it.
 pub(crate) type Compare<'a> = dyn FnMut(&[f64], &[f64], &[f64]) -> Result<Option<Apart>> + 'a;
 
 /// How far two averages are from each other.

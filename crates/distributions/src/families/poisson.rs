@@ -42,8 +42,8 @@ pub(super) fn is_count<R: Real>(k: R) -> bool {
 #[inline(always)]
 fn is_ordinary_count<R: Real>(k: R) -> bool {
     const TO_INTEGER: f64 = 4503599627370496.0; // 2⁵²
-    let k = k.re();
-    (k >= 0.0) & (k < 1e15) & ((k + TO_INTEGER) - TO_INTEGER == k)
+    let (k, size) = (k.re(), k.re().abs());
+    (k == size) & (size < 1e15) & ((k + TO_INTEGER) - TO_INTEGER == k)
 }
 
 /// The log mass where there is none: `-∞`; NaN if the value or a parameter (here as a product with

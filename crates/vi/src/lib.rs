@@ -112,5 +112,5 @@ pub use posterior::{Posterior, Pushed, SiteDivergence};
 pub use report::{Climb, Method, Narrowed, Report, Stopped};
 pub use sampled::Sampled;
 pub use scope::{Batch, Data, Estimator, Scope, Table};
-pub use target::{LogDensity, Target};
+pub use target::{AnyTarget, LogDensity, Target};
 pub use verdict::{Grade, Verdict};

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::log_joint::LogJoint;
 use crate::model::Model;
-use probity_autodiff::Scalar;
+use probity_autodiff::{Key, Scalar};
 use std::fmt;
 
 /// An unnormalised log density on d unconstrained numbers, with its gradient.
@@ -55,6 +55,12 @@ pub trait Target: Clone + Send {
         }
         Ok(())
     }
+
+    /// The key of the target's own random numbers in the next calls, such as the masks of dropout;
+    /// for targets without any, which is the default, it does nothing.
+    fn set_key(&mut self, key: Key) {
+        let _ = key;
+    }
 }
 
 /// A log density and its gradient as one function: `f(u, gradient)` returns the value and writes
@@ -83,12 +89,13 @@ impl<F: FnMut(&[f64], &mut [f64]) -> f64 + Clone + Send> Target for LogDensity<F
 }
 
 /// Any target, behind one type: what works on it is compiled once.
-pub(crate) struct AnyTarget<'a>(Box<dyn Erased + 'a>);
+pub struct AnyTarget<'a>(Box<dyn Erased + 'a>);
 
 trait Erased: Send {
     fn dim(&self) -> usize;
     fn gradient(&mut self, u: &[f64], gradient: &mut [f64]) -> Result<f64>;
     fn gradients(&mut self, points: &[f64], values: &mut [f64], gradients: &mut [f64]) -> Result;
+    fn set_key(&mut self, key: Key);
     fn boxed_clone<'b>(&self) -> Box<dyn Erased + 'b>
     where
         Self: 'b;
@@ -107,6 +114,10 @@ impl<T: Target> Erased for T {
         Target::gradients(self, points, values, gradients)
     }
 
+    fn set_key(&mut self, key: Key) {
+        Target::set_key(self, key);
+    }
+
     fn boxed_clone<'b>(&self) -> Box<dyn Erased + 'b>
     where
         Self: 'b,
@@ -116,7 +127,8 @@ impl<T: Target> Erased for T {
 }
 
 impl<'a> AnyTarget<'a> {
-    pub(crate) fn new(target: impl Target + 'a) -> Self {
+    /// Of this target.
+    pub fn new(target: impl Target + 'a) -> Self {
         Self(Box::new(target))
     }
 }
@@ -145,6 +157,10 @@ impl Target for AnyTarget<'_> {
     fn gradients(&mut self, points: &[f64], values: &mut [f64], gradients: &mut [f64]) -> Result {
         self.0.gradients(points, values, gradients)
     }
+
+    fn set_key(&mut self, key: Key) {
+        self.0.set_key(key);
+    }
 }
 
 impl<T: Scalar, M: Model<T> + Clone + Send> Target for LogJoint<M, T> {
@@ -160,5 +176,9 @@ impl<T: Scalar, M: Model<T> + Clone + Send> Target for LogJoint<M, T> {
 
     fn gradients(&mut self, points: &[f64], values: &mut [f64], gradients: &mut [f64]) -> Result {
         self.gradients_f64(points, values, gradients)
+    }
+
+    fn set_key(&mut self, key: Key) {
+        LogJoint::set_key(self, key);
     }
 }

@@ -1,14 +1,18 @@
 //! Posteriors of the weights of a network: methods behind one interface.
 //!
-//! A [`Method`] is data: settings that can be printed, compared, saved. [`Regression::infer`] and
-//! [`Network::infer`](crate::Network::infer) take any of them, and give the fitted types that every
-//! other fit gives, with the same predictions and files. A method sees a [`Problem`]: densities with
-//! gradients, outputs with their derivatives, the linear maps among the layers. What it finds are
-//! draws of the weights, and for a linearised net the point of expansion ([`Inferred`]).
+//! A [`Method`] is data: settings that can be printed, compared, saved. [`Regression::infer`],
+//! [`Classification::infer`] and [`Network::infer`](crate::Network::infer) take any of them, and
+//! give the fitted types that every other fit gives, with the same predictions and files. A method
+//! sees a [`Problem`]: densities with gradients, outputs with their derivatives, the linear maps
+//! among the layers. What it finds are draws of the weights, and for a linearised net the point of
+//! expansion ([`Inferred`]).
 //!
-//! Every step of a method of this module takes all rows.
+//! Every step of a method of this module takes all rows, but those of [`MeanFieldVi`] and
+//! [`VariationalMixture`] take minibatches of large tables, as
+//! [`Regression::default_fit`](crate::Regression::default_fit) does.
 //!
 //! [`Regression::infer`]: crate::Regression::infer
+//! [`Classification::infer`]: crate::Classification::infer
 
 mod ascent;
 mod bayesian_last_layer;
@@ -16,7 +20,6 @@ mod chains;
 mod check;
 mod compare;
 mod deep_ensemble;
-mod density;
 mod deterministic_vi;
 mod dropout;
 mod gaussian;
@@ -40,13 +43,12 @@ pub use chains::NutsChains;
 pub(crate) use check::{sampled, verdict};
 pub use compare::{Candidate, ComparisonTable, Entry, compare};
 pub use deep_ensemble::DeepEnsemble;
-pub use density::NetTarget;
 pub use deterministic_vi::DeterministicVi;
 pub use dropout::McDropout;
 pub use gaussian::{GaussianSettings, LastLayerFullVi, LowRankVi, MatrixNormalVi};
 pub use ivon::Ivon;
 pub use laplace::{FullLaplace, KroneckerLaplace, LaplaceSettings, LastLayerLaplace};
-pub(crate) use linearised::linearised;
+pub(crate) use linearised::{linearised, linearised_sites};
 pub use map::Map;
 pub use mean_field::{MeanFieldVi, VariationalMixture};
 pub use method::{Inferred, Method};

@@ -1,6 +1,5 @@
 //! What of a network depends on the types of its layers and its head, behind one type.
 
-use super::density::NetTarget;
 use super::head_only::{HeadOnly, parameters};
 use super::probe::{Jacobians, outputs_at, visit};
 use crate::activation::Activation;
@@ -11,7 +10,7 @@ use crate::network::{NetworkModel, append};
 use crate::noise::Noise;
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::DMatrix;
-use probity_vi::{LogJoint, Model, Part};
+use probity_vi::{AnyTarget, LogJoint, Model, Part};
 use std::sync::Arc;
 
 /// What depends on the types of the net and the head.
@@ -19,7 +18,7 @@ pub(super) trait Net: Send + Sync {
     fn model(&self) -> &(dyn Model<f32> + Sync);
     fn outputs_at(&self, u: &[f64]) -> Result<Vec<f64>>;
     fn visit(&self, u: &[f64], f: &mut dyn FnMut(Jacobians) -> Result) -> Result;
-    fn head_density(&self, y: Option<DMatrix<f64>>, part: Part) -> Result<NetTarget<'_>>;
+    fn head_density(&self, y: Option<DMatrix<f64>>, part: Part) -> Result<AnyTarget<'_>>;
     fn simulate(&self, outputs: &[f64], key: Key, n: usize) -> Result<Vec<Option<DMatrix<f64>>>>;
     fn inputs(&self) -> DMatrix<f64>;
     fn targets(&self) -> DMatrix<f64>;
@@ -41,11 +40,11 @@ impl<N: Layer<f32>, H: Head> Net for NetworkModel<N, H, f32> {
         visit(self, u, f)
     }
 
-    fn head_density(&self, y: Option<DMatrix<f64>>, part: Part) -> Result<NetTarget<'_>> {
+    fn head_density(&self, y: Option<DMatrix<f64>>, part: Part) -> Result<AnyTarget<'_>> {
         let y = y.unwrap_or_else(|| self.targets());
         let (head, units) = (self.network().head(), &self.scales().y);
         let model = HeadOnly::<H, f64> { head, units, rows: y.nrows(), y: Some(Arc::new(y)) };
-        Ok(NetTarget::new(LogJoint::<_, f64>::new(model)?.part(part)))
+        Ok(AnyTarget::new(LogJoint::<_, f64>::new(model)?.part(part)))
     }
 
     fn simulate(&self, outputs: &[f64], key: Key, n: usize) -> Result<Vec<Option<DMatrix<f64>>>> {

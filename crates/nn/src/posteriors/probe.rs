@@ -1,12 +1,11 @@
 //! Outputs of a net and their derivatives by its weights, row by row.
 
-use super::density::NetTarget;
 use crate::error::Result;
 use crate::heads::Head;
 use crate::layers::Layer;
 use crate::network::NetworkModel;
 use probity_vi::ladder::Stands;
-use probity_vi::{LogJoint, Model, Part, Posterior, Sampled, Scope, Target};
+use probity_vi::{AnyTarget, LogJoint, Model, Part, Posterior, Sampled, Scope, Target};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
@@ -90,7 +89,7 @@ pub(crate) fn visit<N: Layer<f32>, H: Head>(
     let piece = |rows: Range<usize>| -> Result<Jacobians> {
         let at = Arc::new([AtomicUsize::new(rows.start), AtomicUsize::new(0)]);
         let probe = Probe { model: model.clone(), at: at.clone() };
-        let mut target = NetTarget::new(LogJoint::<_, f32>::new(probe)?.part(Part::Likelihood));
+        let mut target = AnyTarget::new(LogJoint::<_, f32>::new(probe)?.part(Part::Likelihood));
         let count = rows.len() * outputs;
         let mut found =
             Jacobians { rows: rows.clone(), outputs: vec![0.0; count], derivatives: vec![0.0; count * d] };

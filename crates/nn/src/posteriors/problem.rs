@@ -1,6 +1,5 @@
 //! A network with its data, as methods of inference see it.
 
-use super::density::NetTarget;
 use super::net::Net;
 use super::probe::Jacobians;
 use super::scales::NetScales;
@@ -12,7 +11,7 @@ use crate::network::NetworkModel;
 use crate::noise::Noise;
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::DMatrix;
-use probity_vi::{Layout, LogJoint, Model, Part, SiteKind, Start, Target};
+use probity_vi::{AnyTarget, Layout, LogJoint, Model, Part, SiteKind, Start, Target};
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -59,7 +58,7 @@ pub struct Problem<'a> {
     rows: usize,
     outputs: usize,
     scales: NetScales,
-    densities: [Mutex<NetTarget<'a>>; 3],
+    densities: [Mutex<AnyTarget<'a>>; 3],
     head: usize,
 }
 
@@ -92,13 +91,13 @@ impl<'a> Problem<'a> {
         let outputs = head.outputs();
         let mut scales = NetScales::of(&layout, head.late_outputs(), outputs);
         let u = layout.start(Key::new(0).fold_in_str("priors"))?;
-        let mut prior = NetTarget::new(joint.clone().part(Part::Prior));
+        let mut prior = AnyTarget::new(joint.clone().part(Part::Prior));
         if !scales.is_empty() {
             let mut gradient = vec![0.0; layout.dim()];
             prior.gradient(&u, &mut gradient)?;
             scales.keep_normal(&u, &gradient);
         }
-        let likelihood = NetTarget::new(joint.clone().part(Part::Likelihood));
+        let likelihood = AnyTarget::new(joint.clone().part(Part::Likelihood));
         let of_net = layout.latent().filter(|s| s.name.starts_with("net."));
         let end = of_net.map(|s| s.offset + s.dim()).max().unwrap_or(0);
         Ok(Self {
@@ -106,28 +105,28 @@ impl<'a> Problem<'a> {
             rows: model.x().nrows(),
             outputs,
             scales,
-            densities: [NetTarget::new(joint), prior, likelihood].map(Mutex::new),
+            densities: [AnyTarget::new(joint), prior, likelihood].map(Mutex::new),
             head: end,
             layout,
         })
     }
 
-    fn density(&self, which: usize) -> NetTarget<'a> {
+    fn density(&self, which: usize) -> AnyTarget<'a> {
         self.densities[which].lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The log joint density, on all rows.
-    pub fn target(&self) -> NetTarget<'a> {
+    pub fn target(&self) -> AnyTarget<'a> {
         self.density(0)
     }
 
     /// The log density of the priors alone.
-    pub fn prior(&self) -> NetTarget<'a> {
+    pub fn prior(&self) -> AnyTarget<'a> {
         self.density(1)
     }
 
     /// The log likelihood alone.
-    pub fn likelihood(&self) -> NetTarget<'a> {
+    pub fn likelihood(&self) -> AnyTarget<'a> {
         self.density(2)
     }
 

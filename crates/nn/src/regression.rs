@@ -145,7 +145,7 @@ impl Regression {
     /// the method.
     pub fn infer(&self, x: &DMatrix<f64>, y: &[f64], method: &dyn Method) -> Result<FittedRegression> {
         let mut spec = self.clone();
-        method.prepare(&mut spec);
+        method.prepare(&mut spec.net);
         let model = spec.model::<f32>(x, y)?;
         let network = model.as_network();
         let (posterior, linear_at) = inferred(model, &Problem::new(&network)?, method)?;

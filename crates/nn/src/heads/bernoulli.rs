@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct BernoulliHead;
 
 /// Checks labels below `classes`.
-pub(super) fn check_classes(y: &DMatrix<f64>, classes: usize) -> Result {
+pub(crate) fn check_classes(y: &DMatrix<f64>, classes: usize) -> Result {
     let is_class = |y: f64| y >= 0.0 && y < classes as f64 && y.fract() == 0.0;
     match y.iter().position(|y| !is_class(*y)) {
         Some(row) => Err(Error::Data(format!(

@@ -17,6 +17,7 @@ mod survival;
 mod weibull_survival;
 
 pub use bernoulli::BernoulliHead;
+pub(crate) use bernoulli::check_classes;
 pub use categorical::CategoricalHead;
 pub use gaussian::GaussianHead;
 pub(crate) use head::PARAMETERS;

@@ -1,16 +1,16 @@
 //! Whether predictions stay as they are when an exact kernel moves the weights.
 
-use super::{NetTarget, Problem};
+use super::Problem;
 use crate::error::Result;
 use crate::sampling::some_rows;
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::{fill_normal, uniform_at};
-use probity_vi::hmc::Hmc;
+use probity_vi::hmc::{Chains, Hmc, Runs};
 use probity_vi::ladder::Stands;
 use probity_vi::linalg::Covariance;
 use probity_vi::verdict::Predicted;
-use probity_vi::{Model, Posterior, Sampled, Target, Verdict};
+use probity_vi::{AnyTarget, Model, Posterior, Sampled, Target, Verdict};
 
 /// Draws that are moved.
 const DRAWS: usize = 64;
@@ -21,10 +21,23 @@ const LENGTH: f64 = 1.5;
 const ACCEPTANCE: f64 = 0.6;
 const HALVED: i32 = 5;
 
+/// Walks that begin at draws of the posterior; the transitions of each in which it learns its metric
+/// and goes away from there, and those whose places are looked at.
+const WALKS: usize = 8;
+const AWAY: usize = 40;
+const LOOKED_AT: usize = 10;
+/// What predictions may differ by chance, in standard errors of the mean over the walks.
+const ERRORS: f64 = 2.0;
+
 /// A verdict on what the draws of a posterior predict at the inputs, of which at most 100 rows are
 /// looked at: whether it changes when Hamiltonian Monte Carlo on the density of the weights moves
 /// them. `predict` makes predictions of draws, d numbers each; `before` tells whether these are the
 /// posterior's own.
+///
+/// There are two such kernels. Many draws move a little, which shows small differences where
+/// draws are near to where they should be. A few draws move far, with a metric that they learn on
+/// the way: near a mode of weights and noise that have found each other, a short push hardly moves
+/// predictions, however far too small the noise is.
 pub(crate) fn verdict<M: Model<f32> + Sync>(
     posterior: &Posterior<M, f32>,
     problem: &Problem<'_>,
@@ -52,9 +65,67 @@ pub(crate) fn verdict<M: Model<f32> + Sync>(
     let acceptance = moved.mean_acceptance();
     let rows = some_rows(x);
     let x = x.select_rows(&rows);
-    let (before, after) = (predict(points, &x, true)?, predict(moved.points, &x, false)?);
+    let (before, pushed) = (predict(points.clone(), &x, true)?, predict(moved.points, &x, false)?);
+    let walks = walks(problem, &points)?;
+    let walked: Vec<Predicted> =
+        walks.chains.into_iter().map(|walk| predict(walk.draws, &x, false)).collect::<Result<_>>()?;
+    let after = farther(&before, pushed, beyond_error(&before, &walked));
     let names = crate::sampling::names(&rows, before.mean.len());
     Ok(Verdict::of_pushed(names, acceptance, [&before, &after]))
+}
+
+/// Walks from draws of a posterior.
+fn walks(problem: &Problem<'_>, points: &[f64]) -> Result<Runs> {
+    let d = problem.dim();
+    let walks = Chains { chains: WALKS, ascent: 0, warmup: AWAY, draws: LOOKED_AT, ..Chains::default() };
+    let start = |key: Key| {
+        let all = points.len() / d;
+        let one = ((uniform_at::<f64>(key, 0) * all as f64) as usize).min(all - 1);
+        Ok(points[one * d..(one + 1) * d].to_vec())
+    };
+    Ok(walks.run(&problem.target(), start, problem.scales())?)
+}
+
+/// The predictions of all walks together, as near to those `before` as the error of the mean over
+/// the walks allows.
+fn beyond_error(before: &Predicted, walks: &[Predicted]) -> Predicted {
+    let n = walks.len() as f64;
+    let mean = |x: &[f64]| x.iter().sum::<f64>() / n;
+    let error = |x: &[f64]| {
+        let centre = mean(x);
+        (x.iter().map(|x| (x - centre).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt()
+    };
+    let nearer = |from: f64, to: f64, error: f64| {
+        let off = to - from;
+        from + off.signum() * (off.abs() - ERRORS * error).max(0.0)
+    };
+    let each = |of: &dyn Fn(&Predicted) -> f64| walks.iter().map(of).collect::<Vec<f64>>();
+    let of = |i: usize| {
+        let (centres, spreads) = (each(&|w| w.mean[i]), each(&|w| w.sd[i] * w.sd[i]));
+        let centre = mean(&centres);
+        let between = centres.iter().map(|m| (m - centre).powi(2)).sum::<f64>() / n;
+        let variance = mean(&spreads) + between;
+        // The error of a logarithm of a standard deviation is half of that of the variance, relative.
+        let log = nearer(before.sd[i].ln(), 0.5 * variance.ln(), 0.5 * error(&spreads) / variance);
+        (nearer(before.mean[i], centre, error(&centres)), log.exp())
+    };
+    let (mean, sd) = (0..before.mean.len()).map(of).unzip();
+    Predicted { mean, sd }
+}
+
+/// Of two predictions the one that is farther from those `before`, entry by entry.
+fn farther(before: &Predicted, mut a: Predicted, b: Predicted) -> Predicted {
+    let drift = |p: &Predicted, i: usize| {
+        let shift = (p.mean[i] - before.mean[i]).abs() / before.sd[i];
+        shift.max((p.sd[i] / before.sd[i]).ln().abs())
+    };
+    for i in 0..before.mean.len() {
+        // What is not a number is farthest.
+        if !(drift(&b, i) <= drift(&a, i)) && !drift(&a, i).is_nan() {
+            (a.mean[i], a.sd[i]) = (b.mean[i], b.sd[i]);
+        }
+    }
+    a
 }
 
 /// Draws as those of a posterior.
@@ -83,7 +154,7 @@ fn draws_of<M: Model<f32> + Sync>(posterior: &Posterior<M, f32>, d: usize, n: us
 
 /// The inverse of the lengths of the Hessian's rows, by differences of gradients along random signs
 /// s: `E (H s)ᵢ² = Σⱼ Hᵢⱼ²`.
-fn metric(target: &NetTarget<'_>, u: &[f64]) -> Result<Covariance> {
+fn metric(target: &AnyTarget<'_>, u: &[f64]) -> Result<Covariance> {
     const PROBES: u64 = 16;
     const STEP: f64 = 1e-3;
     let d = u.len();

@@ -1,7 +1,8 @@
 //! Fitted networks side by side on held-out rows.
 
+use crate::classification::FittedClassification;
 use crate::error::{Error, Result};
-use crate::heads::{Head, Outcome};
+use crate::heads::{Head, Outcome, check_classes};
 use crate::layers::Layer;
 use crate::network::FittedNetwork;
 use crate::prediction::{Prediction, matrix};
@@ -128,6 +129,38 @@ impl Candidate for FittedRegression {
             coverage_50: Some(scores.coverage_50.rate()),
             coverage_90: Some(scores.coverage_90.rate()),
             epistemic_sd: scores.epistemic_sd,
+            verdict: grade(self.check_at(x)),
+            seconds: seconds(self.posterior().report()),
+        })
+    }
+}
+
+impl Candidate for FittedClassification {
+    /// Labels are whole numbers.
+    fn entry(&self, name: &str, x: &DMatrix<f64>, y: &DMatrix<f64>) -> Result<Entry> {
+        check_rows(x, y)?;
+        let classes = self.spec().classes;
+        check_classes(y, classes)?;
+        let labels: Vec<usize> = y.column(0).iter().map(|y| *y as usize).collect();
+        let draws = self.default_draws();
+        let prediction = self.predict(x, draws)?;
+        let probability = |i: usize, k: usize| prediction.draws().iter().map(move |p| p[(i, k)]);
+        let variance = |i: usize, k: usize| {
+            let mean = prediction.probs()[(i, k)];
+            probability(i, k).map(|p| (p - mean).powi(2)).sum::<f64>() / draws as f64
+        };
+        let entries = (x.nrows() * classes) as f64;
+        let sum: f64 =
+            (0..x.nrows()).flat_map(|i| (0..classes).map(move |k| (i, k))).map(|(i, k)| variance(i, k)).sum();
+        Ok(Entry {
+            name: name.to_owned(),
+            draws,
+            log_score: prediction.log_score(&labels)?,
+            rmse: None,
+            accuracy: Some(prediction.accuracy(&labels)?.rate()),
+            coverage_50: None,
+            coverage_90: None,
+            epistemic_sd: (sum / entries).sqrt(),
             verdict: grade(self.check_at(x)),
             seconds: seconds(self.posterior().report()),
         })

@@ -2,14 +2,15 @@
 
 use super::{Ascent, Inferred, Method, Problem};
 use crate::error::{Error, Result};
-use crate::regression::Regression;
+use crate::layers::Mlp;
 use probity_autodiff::Key;
 use serde::{Deserialize, Serialize};
 
 /// Monte Carlo dropout: point weights, found with another mask in every step, and predictions with a
 /// mask for every draw.
 ///
-/// A [`Regression`] without dropout gets it after every hidden layer, with this rate. Any other
+/// A [`Regression`](crate::Regression) or [`Classification`](crate::Classification) without
+/// dropout gets it after every hidden layer, with this rate. Any other
 /// network has its [`Dropout`](crate::Dropout) layers where they belong, or an
 /// [`Mlp`](crate::Mlp) with [`dropout`](crate::Mlp::dropout); the weights' priors are what the paper
 /// has as weight decay.
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct McDropout {
-    /// The rate, for a regression without one.
+    /// The rate, for a network without one.
     pub rate: f64,
     /// The ascent.
     pub ascent: Ascent,
@@ -45,9 +46,9 @@ impl Method for McDropout {
         self.seed
     }
 
-    fn prepare(&self, regression: &mut Regression) {
-        if regression.net.dropout == 0.0 {
-            regression.net.dropout = self.rate;
+    fn prepare(&self, net: &mut Mlp) {
+        if net.dropout == 0.0 {
+            net.dropout = self.rate;
         }
     }
 }

@@ -8,18 +8,19 @@ use crate::layers::Layer;
 use crate::network::{NetworkModel, append};
 use crate::prediction::Prediction;
 use probity_autodiff::nalgebra::DMatrix;
+use probity_vi::Draws;
 
-/// Predictions at the inputs of the model by `draws` of the points, d numbers each, with the outputs
-/// `f(u₀) + J (u - u₀)`.
+/// The parameters of the head at the inputs of the model, by `draws` of the points, d numbers each,
+/// with the outputs `f(u₀) + J (u - u₀)`; and the names of their sites.
 ///
 /// *Source*: Immer, Korzepa, Bauer 2021, "Improving predictions of Bayesian neural nets via local
 /// linearization".
-pub(crate) fn linearised<N: Layer<f32>, H: Head>(
+pub(crate) fn linearised_sites<N: Layer<f32>, H: Head>(
     model: &NetworkModel<N, H, f32>,
     at: &[f64],
     points: &[f64],
     draws: usize,
-) -> Result<Prediction<H::Row>> {
+) -> Result<(Draws, Vec<String>)> {
     let (d, n, k) = (at.len(), model.x().nrows(), model.network().head().outputs());
     let count = points.len() / d;
     // Differences from the point of expansion, a column for every draw.
@@ -41,8 +42,18 @@ pub(crate) fn linearised<N: Layer<f32>, H: Head>(
         }
         Ok(())
     })?;
-    let (head, units) = (model.network().head(), &model.scales().y);
-    let (found, names) = parameters(head, units, n, all, draws)?;
+    parameters(model.network().head(), &model.scales().y, n, all, draws)
+}
+
+/// Predictions by the [same](linearised_sites).
+pub(crate) fn linearised<N: Layer<f32>, H: Head>(
+    model: &NetworkModel<N, H, f32>,
+    at: &[f64],
+    points: &[f64],
+    draws: usize,
+) -> Result<Prediction<H::Row>> {
+    let (found, names) = linearised_sites(model, at, points, draws)?;
+    let (head, units, n) = (model.network().head(), &model.scales().y, model.x().nrows());
     let mut rows = Vec::with_capacity(draws * n);
     let mut of_row = Vec::new();
     for input in 0..n {

@@ -3,14 +3,16 @@
 use super::ascent::setting;
 use super::problem::Problem;
 use crate::error::Result;
-use crate::regression::Regression;
+use crate::layers::Mlp;
 use probity_vi::ladder::Stands;
 use probity_vi::{Model, Posterior, Sampled};
 use std::fmt::Debug;
 use std::time::Instant;
 
 /// A way to find the posterior of a network's weights: settings, as data. The library's own and a
-/// user's are the same to [`Regression::infer`] and [`Network::infer`](crate::Network::infer).
+/// user's are the same to [`Regression::infer`](crate::Regression::infer),
+/// [`Classification::infer`](crate::Classification::infer) and
+/// [`Network::infer`](crate::Network::infer).
 ///
 /// ```
 /// use probity_autodiff::nalgebra::DMatrix;
@@ -46,10 +48,11 @@ pub trait Method: Debug + Send + Sync {
         0
     }
 
-    /// What the method needs of the description of a regression, before its data are looked at: for
-    /// dropout, its rate.
-    fn prepare(&self, regression: &mut Regression) {
-        let _ = regression;
+    /// What the method needs of the network of a [`Regression`](crate::Regression) or a
+    /// [`Classification`](crate::Classification), before the data are looked at: for dropout, its
+    /// rate.
+    fn prepare(&self, net: &mut Mlp) {
+        let _ = net;
     }
 }
 

@@ -8,6 +8,8 @@ mod layers;
 mod networks;
 mod posteriors;
 mod posteriors_interface;
+mod posteriors_of_classes;
+mod posteriors_verdict;
 mod prediction;
 mod recalibration;
 mod robust;

@@ -18,7 +18,7 @@ use probity_vi::Grade;
 use probity_vi::hmc::Chains;
 
 /// All methods with few steps.
-fn quick() -> Vec<Box<dyn Method>> {
+pub(super) fn quick() -> Vec<Box<dyn Method>> {
     let ascent = || Ascent { steps: 40, rate: 0.02 };
     let laplace = || LaplaceSettings { ascent: ascent(), rounds: 2, steps: 10, draws: 8, seed: 3 };
     let gaussian =

@@ -1,19 +1,25 @@
 //! Bayesian neural classification: description, fit, prediction.
 
+mod fitted;
+mod label_head;
+
+pub use fitted::FittedClassification;
+
 use crate::data::{check, standardized};
 use crate::error::{Error, Result};
-use crate::file::{File, load, restore, save};
 use crate::layers::Mlp;
-use crate::prediction::ClassificationPrediction;
+use crate::network::{Network, NetworkModel};
+use crate::posteriors::{Method, Problem, inferred};
+use crate::regression::Scales;
 use crate::sampling::{checked, sample};
 use crate::standardize::Standardizer;
+use fitted::predicted;
+use label_head::LabelHead;
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::random::normal_at;
-use probity_autodiff::{Key, Scalar, Var};
+use probity_autodiff::{Scalar, Var};
 use probity_distributions::{Bernoulli, Categorical};
 use probity_vi::hmc::Chains;
-use probity_vi::verdict::Predicted;
-use probity_vi::{Fit, Model, Observer, Posterior, Scope};
+use probity_vi::{Fit, Model, Observer, Scope};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -104,7 +110,7 @@ impl Classification {
         observers: &mut [&mut dyn Observer],
     ) -> Result<FittedClassification> {
         let posterior = fit.checked(false).run_observed(self.model(x, labels)?, observers)?;
-        Ok(FittedClassification { posterior: checked(posterior, x, predicted)? })
+        Ok(FittedClassification::of(checked(posterior, x, predicted)?))
     }
 
     /// Draws the weights from their posterior by Hamiltonian chains, as
@@ -119,20 +125,42 @@ impl Classification {
         chains: &Chains,
     ) -> Result<FittedClassification> {
         let model = self.model::<f32>(x, labels)?;
-        Ok(FittedClassification { posterior: sample(model, &self.net, 0..0, chains, x, predicted)? })
+        Ok(FittedClassification::of(sample(model, &self.net, 0..0, chains, x, predicted)?))
     }
-}
 
-/// What a verdict compares.
-fn predicted(
-    posterior: Posterior<ClassificationModel<f32>, f32>,
-    x: &DMatrix<f64>,
-    draws: usize,
-) -> Result<Predicted> {
-    let mean = FittedClassification { posterior }.predict(x, draws)?.probs().clone();
-    // Of a label that is nearly certain the deviation is nearly 0, and says nothing.
-    let sd = mean.iter().map(|p| (p * (1.0 - p)).sqrt().max(0.1)).collect();
-    Ok(Predicted { mean: mean.as_slice().to_vec(), sd })
+    /// The posterior of the weights by any [`Method`]: a mode, an ensemble, a Laplace approximation,
+    /// ... ([`posteriors`](crate::posteriors)), as
+    /// [`Regression::infer`](crate::Regression::infer) does it. Predictions have the
+    /// [residual](Classification::residual) process whatever the method is.
+    ///
+    /// ```
+    /// use probity_autodiff::nalgebra::DMatrix;
+    /// use probity_nn::Classification;
+    /// use probity_nn::posteriors::KroneckerLaplace;
+    ///
+    /// let x = DMatrix::from_fn(40, 1, |i, _| i as f64 / 10.0 - 2.0);
+    /// let labels: Vec<usize> = x.iter().map(|x| usize::from(*x > 0.0)).collect();
+    /// let fitted = Classification::sampled_for(1, 2).infer(&x, &labels, &KroneckerLaplace::default())?;
+    /// let prediction = fitted.predict(&x, fitted.default_draws())?;
+    /// assert!(prediction.accuracy(&labels)?.rate() > 0.9);
+    /// # Ok::<(), probity_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`model`](Classification::model), or if weights are without a prior, or the network is none
+    /// for the method (some need a Gaussian head).
+    pub fn infer(
+        &self,
+        x: &DMatrix<f64>,
+        labels: &[usize],
+        method: &dyn Method,
+    ) -> Result<FittedClassification> {
+        let mut spec = self.clone();
+        method.prepare(&mut spec.net);
+        let model = spec.model::<f32>(x, labels)?;
+        let (posterior, linear_at) = inferred(model.clone(), &Problem::new(&model.as_network())?, method)?;
+        Ok(FittedClassification::of(posterior).linear_at(linear_at))
+    }
 }
 
 /// The units and the range of the inputs that were learned from.
@@ -174,6 +202,22 @@ impl<T: Scalar> ClassificationModel<T> {
         let x = standardized("input", x, &inputs.scaler)?;
         Ok(Self { spec, inputs, x, y: Arc::new(y.map(T::from_f64)) })
     }
+
+    /// The same as a network with a head: the same coordinates and density.
+    fn as_network(&self) -> NetworkModel<Mlp, LabelHead, T> {
+        let Self { spec, inputs, x, y } = self;
+        let mut network = Network::new(spec.net.clone(), LabelHead::of(spec.classes));
+        if !spec.standardize {
+            network = network.without_standardizing();
+        }
+        let scales = Scales { x: inputs.scaler.clone(), y: Standardizer::identity(1) };
+        NetworkModel::of_parts(network, scales, x.clone(), y.clone())
+    }
+
+    /// The same classification at other inputs, to predict there.
+    fn at(&self, x: &DMatrix<f64>) -> Result<Self> {
+        Self::new(self.spec.clone(), self.inputs.clone(), x, &DMatrix::zeros(x.nrows(), 1))
+    }
 }
 
 impl<T: Scalar> Model<T> for ClassificationModel<T> {
@@ -191,110 +235,33 @@ impl<T: Scalar> Model<T> for ClassificationModel<T> {
     }
 }
 
-/// A fitted classification.
-#[derive(Debug)]
-pub struct FittedClassification {
-    posterior: Posterior<ClassificationModel<f32>, f32>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activation::Activation;
+    use probity_autodiff::Key;
+    use probity_autodiff::random::fill_normal;
+    use probity_vi::LogJoint;
 
-const FORMAT: &str = "probity classification 1";
-
-impl FittedClassification {
-    /// The posterior of the weights, with the record of the fit.
-    pub fn posterior(&self) -> &Posterior<ClassificationModel<f32>, f32> {
-        &self.posterior
-    }
-
-    /// The description of the network.
-    pub fn spec(&self) -> &Classification {
-        &self.posterior.model().spec
-    }
-
-    /// Predictions at these inputs (n × k) by `draws` draws of the weights.
-    ///
-    /// # Errors
-    /// If the columns do not fit, a number is not finite or out of range once it is standardised,
-    /// or `draws` is 0.
-    pub fn predict(&self, x: &DMatrix<f64>, draws: usize) -> Result<ClassificationPrediction> {
-        let model = self.posterior.model();
-        check(&model.spec.net, model.spec.outputs(), x, None)?;
-        if draws == 0 {
-            return Err(Error::Data("a prediction needs at least one draw".into()));
-        }
-        let at = ClassificationModel::new(
-            model.spec.clone(),
-            model.inputs.clone(),
-            x,
-            &DMatrix::zeros(x.nrows(), 1),
-        )?;
-        let found = self.posterior.predict_sites(&at, draws, |name| name == "logits")?;
-        let logits = &found["logits"];
-        let residual = model.spec.residual.then(|| model.inputs.residual_sd(x));
-        let key = Key::new(self.posterior.report().seed).fold_in_str("residual");
-        let of_draw = |i: usize| {
-            let mut logits = logits.draw(i);
-            if let Some(sds) = &residual {
-                add_residual(&mut logits, sds, key.fold_in(i as u64));
+    #[test]
+    fn a_classification_has_the_density_of_its_network() {
+        let x = DMatrix::from_fn(12, 2, |i, j| (i as f64 * 0.7 + j as f64).sin());
+        for classes in [2, 3] {
+            let labels: Vec<usize> = (0..12).map(|i| i % classes).collect();
+            let outputs = if classes == 2 { 1 } else { 3 };
+            for standardize in [true, false] {
+                let mut spec = Classification::new(Mlp::new(&[2, 4, outputs], Activation::Tanh), classes);
+                spec.standardize = standardize;
+                let model = spec.model::<f64>(&x, &labels).unwrap();
+                let mut own = LogJoint::<_, f64>::new(model.clone()).unwrap();
+                let mut network = LogJoint::<_, f64>::new(model.as_network()).unwrap();
+                let d = own.dim();
+                assert_eq!(network.dim(), d);
+                let (mut u, mut a, mut b) = (vec![0.0; d], vec![0.0; d], vec![0.0; d]);
+                fill_normal(Key::new(1), 0, &mut u);
+                let values = (own.gradient(&u, &mut a).unwrap(), network.gradient(&u, &mut b).unwrap());
+                assert_eq!((values.0, a), (values.1, b));
             }
-            probabilities(logits)
-        };
-        Ok(ClassificationPrediction::new((0..draws).map(of_draw).collect())?)
-    }
-
-    /// The fitted classification as JSON: description, units, parameters, record of the fit;
-    /// without the training data.
-    ///
-    /// # Errors
-    /// If it cannot be written as JSON.
-    pub fn to_json(&self) -> Result<String> {
-        let model = self.posterior.model();
-        save(FORMAT, &model.spec, &model.inputs, &self.posterior, None)
-    }
-
-    /// A fitted classification from JSON. Its predictions are the same bits as before it was saved.
-    ///
-    /// # Errors
-    /// If the text is not of this format, or its parts do not fit together.
-    pub fn from_json(text: &str) -> Result<Self> {
-        let file: File<Classification, Inputs> = load(FORMAT, text)?;
-        file.spec.check().map_err(Error::in_file)?;
-        let inputs = file.check(&file.spec.net, file.spec.outputs())?;
-        file.check_scales("inputs", &file.scales.scaler, inputs, file.spec.standardize)?;
-        let (low, high) = (&file.scales.low, &file.scales.high);
-        if low.len() != high.len() || !(low.is_empty() || low.len() == inputs) {
-            let (low, high) = (low.len(), high.len());
-            let problem = format!("range of the inputs: {low} and {high} limits for {inputs} columns");
-            return Err(Error::File(problem));
-        }
-        let x = DMatrix::from_row_slice(1, inputs, &file.scales.scaler.mean);
-        let File { spec, scales, layout, params, report, corrected, .. } = file;
-        let restored = ClassificationModel::new(spec, scales, &x, &DMatrix::zeros(1, 1))
-            .and_then(|model| restore(model, (layout, params, report), corrected));
-        Ok(Self { posterior: restored.map_err(Error::in_file)? })
-    }
-}
-
-/// Adds a draw of the residual process to every logit.
-fn add_residual(logits: &mut DMatrix<f64>, sds: &[f64], key: Key) {
-    for (at, logit) in logits.iter_mut().enumerate() {
-        let sd = sds[at % sds.len()];
-        if sd > 0.0 {
-            *logit += sd * normal_at::<f64>(key, at as u64);
         }
     }
-}
-
-/// Probabilities of one draw: n × classes, or n × 1 (of class 1) for two classes.
-fn probabilities(logits: DMatrix<f64>) -> DMatrix<f64> {
-    if logits.ncols() == 1 {
-        return logits.map(probity_autodiff::Real::sigmoid);
-    }
-    let mut p = logits;
-    for mut row in p.row_iter_mut() {
-        let top = row.max();
-        row.apply(|v| *v = (*v - top).exp());
-        let sum = row.sum();
-        row /= sum;
-    }
-    p
 }

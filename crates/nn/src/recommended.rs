@@ -36,10 +36,26 @@ impl Recommended {
     pub fn with_hidden(rows: usize, inputs: usize, hidden: &[usize]) -> Self {
         let regression = Regression::sampled_for(inputs, hidden);
         if rows.saturating_mul(regression.net.len()) <= Self::CHAINS {
-            Self { regression, chains: Some(Chains::default()), seed: 0 }
+            let chains = Self::chains(rows, regression.net.len());
+            Self { regression, chains: Some(chains), seed: 0 }
         } else {
             Self { regression: Regression::default_for(inputs, hidden), chains: None, seed: 0 }
         }
+    }
+
+    /// Chains for a network of so many weights.
+    ///
+    /// The ascent has four steps a row, between 1000 and 3000: of few rows a long one has fitted the
+    /// noise, which chains then forget slowly; of more rows a short one ends where the mean is not
+    /// yet found. Chains of a small table are up to two and a half times as long as those of a large
+    /// one, whose every step costs more.
+    fn chains(rows: usize, weights: usize) -> Chains {
+        let ascent = rows.saturating_mul(4).clamp(1000, 3000);
+        let work = rows.saturating_mul(weights).max(1) as f64;
+        let longer = (6e5 / work).clamp(1.0, 2.5);
+        let own = Chains::default();
+        let times = |n: usize| (n as f64 * longer) as usize;
+        Chains { ascent, warmup: times(own.warmup), draws: times(own.draws), ..own }
     }
 
     /// With this seed.

@@ -5,7 +5,7 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::{fill_normal, fill_uniform};
 use probity_nn::{
     Activation, Classification, FittedClassification, FittedRegression, Mlp, Noise, Prior, PriorFamily,
-    PriorScale, Regression, fit_regression,
+    PriorScale, Recommended, Regression, fit_regression,
 };
 use probity_vi::Grade;
 use probity_vi::hmc::Chains;
@@ -167,4 +167,18 @@ fn classes_are_learned_by_chains() {
     assert!(entropy(&plain) < entropy(&fitted));
     // Inside it is the same.
     assert_eq!(plain.predict(&x, 40).unwrap(), fitted.predict(&x, 40).unwrap());
+}
+
+#[test]
+fn chains_of_small_tables_are_longer() {
+    let of = |rows, inputs| Recommended::of(rows, inputs).chains.unwrap();
+    let counts = |c: Chains| (c.ascent, c.warmup, c.draws);
+    assert_eq!(counts(of(100, 1)), (1000, 150, 150));
+    assert_eq!(counts(of(2000, 100)), (3000, 60, 60));
+    // Four steps a row, and as many gradients as the work of one allows.
+    let own = of(500, 13);
+    assert!(own.ascent == 2000 && own.warmup > 60 && own.warmup < 150 && own.draws == own.warmup);
+    // What they are else does not depend on the table; sizes that overflow are large.
+    assert_eq!(Chains { ascent: 1000, warmup: 60, draws: 60, ..own }, Chains::default());
+    assert!(Recommended::of(usize::MAX, 3).chains.is_none());
 }

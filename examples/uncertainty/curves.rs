@@ -99,12 +99,16 @@ pub fn run(seeds: u64, judge: bool, output: &mut Output) -> Result<(), Box<dyn E
             let fit = Regression::default_fit(ROWS).seed(seed).elbo_draws(0);
             let mean_field = Regression::default_for(1, &[50, 50]).fit(&x, y, fit)?;
             for (found, fitted) in found.iter_mut().zip([&sampled, &mean_field]) {
-                found.push(Gap::of(&|x| fitted.predict(&column(x), 240), f)?);
+                found.push(Gap::of(&|x| fitted.predict(&column(x), fitted.default_draws()), f)?);
             }
             if seed == 0 {
                 draw(name, f, &data, &[("chains", &sampled), ("mean field", &mean_field)], output)?;
                 if judge {
-                    say!("{name:<12} | {}", against_nuts(&data, &recommended.regression, &sampled)?);
+                    let (ratios, nuts) = against_nuts(&data, &recommended.regression, &sampled)?;
+                    let own = Gap::of(&|x| nuts.predict(&column(x), 1000), f)?;
+                    say!("{name:<12} | {ratios}");
+                    say!("{name:<12} | NUTS: ratio {:.2}, held {:.2}", own.ratio, own.held);
+                    draw(name, f, &data, &[("NUTS", &nuts)], output)?;
                 }
             }
         }
@@ -122,12 +126,12 @@ pub fn run(seeds: u64, judge: bool, output: &mut Output) -> Result<(), Box<dyn E
 }
 
 /// The ratios of the predictive standard deviations to those of long chains, smallest to largest:
-/// inside the data, in the gap, and from there to |x| = 4.5.
+/// inside the data, in the gap, and from there to |x| = 4.5; and these chains.
 fn against_nuts(
     data: &Data,
     regression: &Regression,
     sampled: &FittedRegression,
-) -> Result<String, Box<dyn Error>> {
+) -> Result<(String, FittedRegression), Box<dyn Error>> {
     let (x, y) = (column(&data.x), &data.y);
     let model = regression.model::<f32>(&x, y)?;
     let target = LogJoint::<_, f32>::new(model.clone())?;
@@ -146,18 +150,21 @@ fn against_nuts(
     let judge = FittedRegression::of(judged);
     let part = |from: f64, to: f64| -> probity_nn::Result<String> {
         let x = [spread(from, to, 60), spread(-to, -from, 60)].concat();
-        let (ours, theirs) =
-            (sampled.predict(&column(&x), 240)?.sd(), judge.predict(&column(&x), 1000)?.sd());
+        let (ours, theirs) = (
+            sampled.predict(&column(&x), sampled.default_draws())?.sd(),
+            judge.predict(&column(&x), 1000)?.sd(),
+        );
         let mut ratios: Vec<f64> = ours.iter().zip(theirs).map(|(a, b)| a / b).collect();
         ratios.sort_by(f64::total_cmp);
         Ok(format!("{:.2} to {:.2}", ratios[0], ratios[ratios.len() - 1]))
     };
-    Ok(format!(
+    let ratios = format!(
         "sd over that of NUTS: in the gap {}, inside {}, beyond {}",
         part(0.0, 1.0)?,
         part(1.0, 3.0)?,
         part(3.0, 4.5)?
-    ))
+    );
+    Ok((ratios, judge))
 }
 
 fn draw(
@@ -170,8 +177,9 @@ fn draw(
     let grid = spread(-4.5, 4.5, 361);
     let truth: Vec<f64> = grid.iter().map(|x| f(*x)).collect();
     for (how, fitted) in fitted {
-        let p = fitted.predict(&column(&grid), 240)?;
-        let gap = Gap::of(&|x| fitted.predict(&column(x), 240), f)?;
+        let draws = fitted.default_draws().min(1000);
+        let p = fitted.predict(&column(&grid), draws)?;
+        let gap = Gap::of(&|x| fitted.predict(&column(x), draws), f)?;
         let subtitle = format!(
             "no data between -1 and 1 · epistemic sd there {:.1} times that beside it · the curve within two of them on {:.0} %",
             gap.ratio,

@@ -25,7 +25,7 @@ usage: uncertainty [OPTIONS]
 
   --seeds N      data sets of each kind (default: 3)
   --posteriors   instead: a sine with a gap and two moons by every posterior of the library, side by side (a minute)
-  --judge        also compare with long chains of the No-U-Turn sampler, on every curve (minutes)
+  --judge        also compare with long chains of the No-U-Turn sampler, on every curve, and draw them (minutes)
   --out DIR      where the pictures go (default: uncertainty_out)
   --help         this text
 ";

@@ -7,10 +7,8 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_examples::figure::{Band, Drawing, Figure, Line, Mark, Panel, Pen, Points, Rect, View, theme};
 use probity_examples::output::Output;
 use probity_examples::say;
-use probity_nn::heads::BernoulliHead;
 use probity_nn::posteriors::{Candidate, NAMES, compare, named};
-use probity_nn::prediction::ClassificationPrediction;
-use probity_nn::{Activation, FittedNetwork, FittedRegression, Mlp, Network, Noise, Regression};
+use probity_nn::{Classification, FittedClassification, FittedRegression, Noise, Regression};
 use std::error::Error;
 
 /// Pictures in a row.
@@ -52,7 +50,8 @@ fn sine(output: &mut Output) -> Result<(), Box<dyn Error>> {
         .columns(COLUMNS)
         .title("A sine without its middle, by every posterior of the library")
         .subtitle(
-            "mean ± 2 sd: dark epistemic, light with the noise; dashed the sine; one data set of 100 rows",
+            "mean ± 2 sd: dark epistemic, light with the noise; dashed the sine; 100 rows · above each: epistemic sd in the gap \
+             over that beside it, and how much of the gap ± 2 of it hold",
         );
     say!(
         "\na sine without its middle, {ROWS} rows: epistemic sd in the gap over that beside it, the share of the gap where the"
@@ -63,12 +62,15 @@ fn sine(output: &mut Output) -> Result<(), Box<dyn Error>> {
         let p = fitted.predict(&column(&grid), draws)?;
         let gap = Gap::of(&|x| fitted.predict(&column(x), draws), f)?;
         say!("{name:<20} ratio {:>6.2}  held {:>4.2}", gap.ratio, gap.held);
+        // Of one net there is no epistemic part.
+        let ratio = if gap.ratio.is_finite() { format!("{:.1} ×", gap.ratio) } else { "none".to_owned() };
+        let title = format!("{name}: {ratio}, {:.0} %", 100.0 * gap.held);
         let mean = p.mean();
         let end = |sd: &[f64], k: f64| -> Vec<f64> { mean.iter().zip(sd).map(|(m, s)| m + k * s).collect() };
         let (total, own) = (p.sd(), p.epistemic_sd());
         let dashed = Pen { color: theme::INK, width: 1.5, dash: Some([5.0, 4.0]) };
         let panel = Panel::new()
-            .title(format!("{name}: gap {:.1} ×, held {:.0} %", gap.ratio, 100.0 * gap.held))
+            .title(title)
             .x_range(-4.5, 4.5)
             .y_range(-3.0, 3.0)
             .with(Band::new(&grid, &end(&total, -2.0), &end(&total, 2.0), theme::BLUE.alpha(0.17)))
@@ -90,12 +92,6 @@ fn sine(output: &mut Output) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Two hidden layers of 16 ReLU units under standard Normal priors.
-fn network(name: &str) -> Network<Mlp, BernoulliHead> {
-    let net = Mlp::new(&[2, 16, 16, 1], Activation::Relu);
-    Network::new(if name == "mc-dropout" { net.dropout(0.05) } else { net }, BernoulliHead)
-}
-
 fn moons(output: &mut Output) -> Result<(), Box<dyn Error>> {
     let kind = &KINDS[0];
     let key = Key::new(0).fold_in_str(kind.0);
@@ -103,10 +99,12 @@ fn moons(output: &mut Output) -> Result<(), Box<dyn Error>> {
     let (fresh, truth) = data(kind, 500, key.fold_in(1));
     // Those that need a Gaussian head are left out.
     let names = NAMES.into_iter().filter(|n| !matches!(*n, "bayesian-last-layer" | "deterministic-vi"));
-    let mut fits: Vec<(&str, FittedNetwork<Mlp, BernoulliHead>)> = Vec::new();
+    // The residual process beyond the data would hide what the posteriors of the weights say.
+    let spec = Classification::sampled_for(2, 2).without_residual();
+    let mut fits: Vec<(&str, FittedClassification)> = Vec::new();
     for name in names {
         let Some(method) = named(name, 0) else { continue };
-        fits.push((name, network(name).infer(&x, &labels, method.as_ref())?));
+        fits.push((name, spec.infer(&x, &labels, method.as_ref())?));
     }
     let (across, side): (usize, f64) = (40, 8.0);
     let cell = side / across as f64;
@@ -123,9 +121,7 @@ fn moons(output: &mut Output) -> Result<(), Box<dyn Error>> {
         "\ntwo moons, 200 rows: mean predictive entropy and mutual information as shares of ln 2, inside and at 10 radii\n"
     );
     for (name, fitted) in &fits {
-        let of = |x: &DMatrix<f64>| -> Result<ClassificationPrediction, Box<dyn Error>> {
-            Ok(fitted.predict(x, fitted.default_draws())?.to_classification()?)
-        };
+        let of = |x: &DMatrix<f64>| fitted.predict(x, fitted.default_draws());
         let share = |x: Vec<f64>| x.iter().sum::<f64>() / x.len() as f64 / 2.0_f64.ln();
         let (inside, far) = (of(&fresh)?, of(&around(&x, 10.0))?);
         let far_entropy = share(far.predictive_entropy());

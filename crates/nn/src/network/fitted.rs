@@ -44,7 +44,8 @@ impl<N: Layer<f32>, H: Head> FittedNetwork<N, H> {
 
     /// Whether predictions at these inputs (n × k, of which at most 100 rows are looked at) stay as
     /// they are when an exact kernel, Hamiltonian Monte Carlo on the density of the weights given the
-    /// data, moves 64 draws of the posterior. It takes some thousands of gradients on all rows.
+    /// data, moves 64 draws of the posterior a little, and eight far away. It takes up to some twenty
+    /// thousand gradients on all rows.
     ///
     /// # Errors
     /// If the data are not there, as after reading from a file, or the net has random numbers of its

@@ -105,7 +105,7 @@ fn beyond_error(before: &Predicted, walks: &[Predicted]) -> Predicted {
         let centre = mean(&centres);
         let between = centres.iter().map(|m| (m - centre).powi(2)).sum::<f64>() / n;
         let variance = mean(&spreads) + between;
-        // The error of a logarithm of a standard deviation is half of that of the variance, relative.
+        // The error of ln sd is half of the relative error of the variance.
         let log = nearer(before.sd[i].ln(), 0.5 * variance.ln(), 0.5 * error(&spreads) / variance);
         (nearer(before.mean[i], centre, error(&centres)), log.exp())
     };

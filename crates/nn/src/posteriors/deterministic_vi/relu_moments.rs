@@ -25,7 +25,8 @@ pub(super) fn relu_moments(mean: f64, variance: f64) -> [f64; 4] {
     let variance = variance + LEAST;
     let sd = variance.sqrt();
     let at = mean / sd;
-    // Half of an erfc, not `ndtr`: digits of a probability far out say nothing here, and it is twice as fast.
+    // Half of an erfc, not `ndtr`: digits of a probability far out say nothing here, and it is
+    // faster.
     let positive = 0.5 * Real::erfc(-at * FRAC_1_SQRT_2);
     let density = (at * at * -0.5).exp() * 0.398_942_280_401_432_7;
     let first = at * positive + density;

@@ -76,7 +76,7 @@ impl<T: Scalar> Fit<T> {
                 around(&mut start.0, key.fold_in_str("around").fold_in(i as u64));
             }
             stage(observers, &format!("climbing to the mode, start {} of {starts}", i + 1));
-            match climber.climb(&found.layout, start) {
+            match climber.climb(&found.layout, start, observers) {
                 Ok(top) => tops.push(top),
                 // One of several may begin where there is no density, or end where it is flat.
                 Err(error) if starts > 1 => {
@@ -127,7 +127,12 @@ struct Climber<'a> {
 }
 
 impl Climber<'_> {
-    fn climb(&mut self, layout: &Layout, (start, sd): (Vec<f64>, Vec<f64>)) -> Result<Top> {
+    fn climb(
+        &mut self,
+        layout: &Layout,
+        (start, sd): (Vec<f64>, Vec<f64>),
+        observers: &mut [&mut dyn Observer],
+    ) -> Result<Top> {
         let Self { evaluator, deadline, laplace, single } = self;
         let (laplace, single) = (*laplace, *single);
         let mut target = Until { target: evaluator.target().clone(), deadline: *deadline };
@@ -145,6 +150,7 @@ impl Climber<'_> {
         let mut factor = DMatrix::zeros(0, 0);
         let in_time = stopped != Stopped::TimeLimit;
         if laplace || (mode.len() <= NEWTON && in_time) {
+            stage(observers, "taking the curvature at the mode");
             let difference = if single { SINGLE } else { DIFFERENCE };
             let mut evaluate =
                 |u: &[f64], values: &mut [f64], to: &mut [f64]| evaluator.gradients(u, values, to);

@@ -135,6 +135,8 @@ impl<T: Scalar> Fit<T> {
         let own = own.filter_map(|s| Some(state.params.segment(state.params.find(&s.name)?).range()));
         let (points, dim): (Vec<_>, _) = (own.collect(), layout.dim());
         let key = Key::new(self.settings.seed).fold_in_str("averages");
+        // The parameters of Gaussians have units, by which the rule compares them.
+        let has_units = state.guide.gaussian(&state.params).is_some();
         let (mut taken, mut stopped) = (StoppingRule::MOST, Stopped::Limit);
         for step in 0..StoppingRule::MOST {
             let (factor, kl_weight) = (stopping.factor(), self.settings.kl_weight.last());
@@ -147,6 +149,9 @@ impl<T: Scalar> Fit<T> {
                 Some(&mut stopping),
             )?;
             let mut apart = |a: &[f64], b: &[f64], units: &[f64]| {
+                if has_units {
+                    return Ok(None);
+                }
                 let guide = state.guide.as_ref();
                 SameGuide::new(guide, &state.params, &points, dim, key).apart(a, b, units)
             };

@@ -32,15 +32,12 @@ impl<'a, T: Scalar> SameGuide<'a, T> {
     }
 
     /// By how many nats the guide with the parameters `a` diverges from that with `b`, by draws;
-    /// none for Gaussians, whose parameters have units, and for guides whose density is not known.
+    /// none for guides whose density is not known.
     pub(super) fn apart(&mut self, a: &[f64], b: &[f64], units: &[f64]) -> Result<Option<Apart>> {
         for (params, values) in self.params.iter_mut().zip([a, b]) {
             params.as_mut_slice().iter_mut().zip(values).for_each(|(p, x)| *p = T::from_f64(*x));
         }
         let [own, other] = &self.params;
-        if self.guide.gaussian(own).is_some() {
-            return Ok(None);
-        }
         let (mut sum, mut tapes) = (0.0, [Tape::new(), Tape::new()]);
         for i in 0..DRAWS {
             let [here, there] = &mut tapes;

@@ -78,7 +78,8 @@ fn tables_in_any_unit_are_learnt() {
             serde_json::from_slice(&fs::read(out.join("summary.json")).unwrap()).unwrap();
         for number in ["rmse", "crps", "noise_sd"] {
             let relative = summary[number].as_f64().unwrap_or_else(|| panic!("{number}: {summary}")) / y_unit;
-            assert!((1e-3..3.0).contains(&relative), "{x_unit:e}, {y_unit:e}: {number} {relative}");
+            // The table has no noise, and chains interpolate it.
+            assert!((1e-5..3.0).contains(&relative), "{x_unit:e}, {y_unit:e}: {number} {relative}");
         }
     }
 }

@@ -16,3 +16,15 @@ mod robust;
 mod sampling;
 mod scores;
 mod streams;
+
+use proptest::test_runner::{Config, RngSeed};
+
+/// `cases` cases, the same in every run unless `PROPTEST_RNG_SEED` names another seed.
+fn cases(cases: u32) -> Config {
+    let defaults = Config { failure_persistence: None, max_global_rejects: 64 * cases, ..Config::default() };
+    let rng_seed = match defaults.rng_seed {
+        RngSeed::Random => RngSeed::Fixed(7),
+        fixed => fixed,
+    };
+    Config { cases, rng_seed, ..defaults }
+}

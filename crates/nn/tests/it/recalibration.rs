@@ -233,6 +233,8 @@ fn an_auroc_of_nothing_is_no_number() {
 }
 
 proptest! {
+    #![proptest_config(crate::cases(256))]
+
     #[test]
     fn auroc_by_its_definition(
         inside in prop::collection::vec(0..8_u8, 1..20),

@@ -269,6 +269,8 @@ fn bins_hold_their_upper_edge() {
 }
 
 proptest! {
+    #![proptest_config(crate::cases(256))]
+
     #[test]
     fn ensemble_by_its_definition(draws in prop::collection::vec(-5.0..5.0f64, 2..20), y in -8.0..8.0f64) {
         let n = draws.len() as f64;

@@ -22,19 +22,24 @@ pub(crate) fn for_each_chunk(n: usize, f: impl Fn(usize) + Sync + Send) {
     if threads == 1 {
         return (0..n).for_each(f);
     }
+    on_threads_by_chunk(threads, n, &f);
+}
+
+/// Not compiled for every `f`: a chunk is long enough for an indirect call.
+fn on_threads_by_chunk(threads: usize, n: usize, f: &(dyn Fn(usize) + Sync)) {
     share();
     let take = |from: usize| (n - from).div_ceil(2 * threads);
     let next = AtomicUsize::new(0);
     on_threads(threads, &|| {
         while let Ok(from) = next.fetch_update(Relaxed, Relaxed, |from| (from < n).then(|| from + take(from)))
         {
-            (from..from + take(from)).for_each(&f);
+            (from..from + take(from)).for_each(f);
         }
     });
 }
 
 /// Calls `f` at most so often, on as many threads.
-fn on_threads(count: usize, f: &(impl Fn() + Sync)) {
+fn on_threads(count: usize, f: &(dyn Fn() + Sync)) {
     if count == 1 {
         return f();
     }

@@ -117,6 +117,7 @@ impl Density {
             tape.bind(&params);
             let sum = self.family.log_prob_sum(|i| tape.param(&params, ids[i]));
             black_box(tape.backward(sum).params());
+            black_box(sum.item());
             Ok(())
         })
     }

@@ -296,13 +296,14 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         let prior = prior.filter(|_| self.part != Part::Likelihood);
         let likelihood = likelihood.filter(|_| self.part != Part::Prior);
         let density = Var::linear_combination(prior.chain(likelihood));
+        // The backward pass computes what it needs of the value too, so that comes first.
+        if let Some(to) = gradients {
+            self.tape.backward_leaves(density).of_lanes(u, to);
+        }
         density.read_lanes(|x| match x {
             [same] => values.fill(*same),
             each => values.copy_from_slice(each),
         });
-        if let Some(to) = gradients {
-            self.tape.backward_leaves(density).of_lanes(u, to);
-        }
         Ok(())
     }
 }

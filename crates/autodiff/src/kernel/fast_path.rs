@@ -1,5 +1,5 @@
-//! The loops of a formula with a [fast path](crate::Formula::fast_path). For each result there are
-//! two: one takes the fast path everywhere and is vectorised, one replaces the entries where it
+//! The loops of a formula with a [fast path](crate::Formula::fast_path). For values and for
+//! gradients there are two each: one takes the fast path everywhere and is vectorised, one replaces the entries where it
 //! does not hold.
 #![allow(
     clippy::needless_range_loop,
@@ -29,38 +29,22 @@ pub(super) fn gradients<B: Body<N, M>, T: Scalar, const N: usize, const M: usize
     x: &[&[T; BLOCK]; N],
     g: &[[T; BLOCK]; M],
     n: usize,
-    p: &mut [[T; BLOCK]; N],
+    (y, p): (&mut [[T; BLOCK]; M], &mut [[T; BLOCK]; N]),
 ) {
-    if !dispatch(FastGradients { body, x, g, n, p: &mut *p }) {
-        dispatch_scalar(ExactGradients { body, x, g, n, p });
-    }
-}
-
-/// As [`Loops::values_and_partials`](super::Loops::values_and_partials).
-pub(super) fn values_and_partials<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
-    body: B,
-    x: &[&[T; BLOCK]; N],
-    n: usize,
-    y: &mut [[T; BLOCK]; M],
-    p: &mut [[T; BLOCK]; N],
-) {
-    if !dispatch(FastBoth { body, x, n, y: &mut *y, p: &mut *p }) {
-        let g = &[[T::from_f64(1.0); BLOCK]; M];
-        dispatch_scalar(ExactValues { body, x, n, y });
-        dispatch_scalar(ExactGradients { body, x, g, n, p });
+    if !dispatch(FastGradients { body, x, g, n, y: &mut *y, p: &mut *p }) {
+        dispatch_scalar(ExactGradients { body, x, g, n, y, p });
     }
 }
 
 kernel!(FastValues { x: &'a [&'a [T; BLOCK]; N], n: usize, y: &'a mut [[T; BLOCK]; M] } -> bool, fast_values);
 kernel!(ExactValues { x: &'a [&'a [T; BLOCK]; N], n: usize, y: &'a mut [[T; BLOCK]; M] } -> (), exact_values);
 kernel!(FastGradients {
-    x: &'a [&'a [T; BLOCK]; N], g: &'a [[T; BLOCK]; M], n: usize, p: &'a mut [[T; BLOCK]; N]
+    x: &'a [&'a [T; BLOCK]; N], g: &'a [[T; BLOCK]; M], n: usize,
+    y: &'a mut [[T; BLOCK]; M], p: &'a mut [[T; BLOCK]; N]
 } -> bool, fast_gradients);
-kernel!(FastBoth {
-    x: &'a [&'a [T; BLOCK]; N], n: usize, y: &'a mut [[T; BLOCK]; M], p: &'a mut [[T; BLOCK]; N]
-} -> bool, fast_both);
 kernel!(ExactGradients {
-    x: &'a [&'a [T; BLOCK]; N], g: &'a [[T; BLOCK]; M], n: usize, p: &'a mut [[T; BLOCK]; N]
+    x: &'a [&'a [T; BLOCK]; N], g: &'a [[T; BLOCK]; M], n: usize,
+    y: &'a mut [[T; BLOCK]; M], p: &'a mut [[T; BLOCK]; N]
 } -> (), exact_gradients);
 
 // A count of failures of the width of a single number shares the lanes of these.
@@ -108,25 +92,6 @@ fn fast_gradients<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
     x: &[&[T; BLOCK]; N],
     g: &[[T; BLOCK]; M],
     n: usize,
-    p: &mut [[T; BLOCK]; N],
-) -> bool {
-    let mut fails = 0_u32;
-    for e in 0..n.min(BLOCK) {
-        let (_, partials, holds) = body.fast_path(numbers(x, e));
-        for k in 0..N {
-            p[k][e] = T::from_num(partials[k] * g[0][e].num());
-        }
-        fails |= u32::from(!holds);
-    }
-    fails == 0
-}
-
-/// Whether the fast path holds at all entries.
-#[inline(always)]
-fn fast_both<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
-    body: B,
-    x: &[&[T; BLOCK]; N],
-    n: usize,
     y: &mut [[T; BLOCK]; M],
     p: &mut [[T; BLOCK]; N],
 ) -> bool {
@@ -135,7 +100,7 @@ fn fast_both<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
         let (v, partials, holds) = body.fast_path(numbers(x, e));
         y[0][e] = T::from_num(v);
         for k in 0..N {
-            p[k][e] = T::from_num(partials[k]);
+            p[k][e] = T::from_num(partials[k] * g[0][e].num());
         }
         fails |= u32::from(!holds);
     }
@@ -149,11 +114,13 @@ fn exact_gradients<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
     x: &[&[T; BLOCK]; N],
     g: &[[T; BLOCK]; M],
     n: usize,
+    y: &mut [[T; BLOCK]; M],
     p: &mut [[T; BLOCK]; N],
 ) {
     for e in 0..n.min(BLOCK) {
         if !body.fast_path(numbers(x, e)).2 {
             let v = body.eval(variables(x, e));
+            y[0][e] = T::from_num(v[0].re);
             for k in 0..N {
                 p[k][e] = T::from_num(v[0].du[k] * g[0][e].num());
             }

@@ -33,10 +33,15 @@ pub(crate) trait Body<const N: usize, const M: usize>: Copy + Send + Sync {
 pub(crate) trait Loops<T: Scalar>: Sync {
     /// The results.
     fn values(&self, x: &[&[T; BLOCK]], n: usize, y: &mut [[T; BLOCK]]);
-    /// `p_k = Σₘ gₘ ∂yₘ/∂xₖ`.
-    fn gradients(&self, x: &[&[T; BLOCK]], g: &[[T; BLOCK]], n: usize, p: &mut [[T; BLOCK]]);
-    /// The result and its partials, of a formula with a fast path.
-    fn values_and_partials(&self, x: &[&[T; BLOCK]], n: usize, y: &mut [[T; BLOCK]], p: &mut [[T; BLOCK]]);
+    /// The results, and `p_k = Σₘ gₘ ∂yₘ/∂xₖ`.
+    fn gradients(
+        &self,
+        x: &[&[T; BLOCK]],
+        g: &[[T; BLOCK]],
+        n: usize,
+        y: &mut [[T; BLOCK]],
+        p: &mut [[T; BLOCK]],
+    );
     /// Calls `pass` with memory for the forward pass.
     fn with_forward_room(&self, pass: &mut dyn FnMut(ForwardRoom<'_, T>));
     /// Calls `pass` with memory for the backward pass.
@@ -85,26 +90,24 @@ impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Loops<T> for Comp
             dispatch(Values { body: self.0, x, n, y });
         }
     }
-    fn gradients(&self, x: &[&[T; BLOCK]], g: &[[T; BLOCK]], n: usize, p: &mut [[T; BLOCK]]) {
-        let (Some((x, _)), Some((g, _)), Some((p, _))) =
-            (x.split_first_chunk(), g.split_first_chunk(), p.split_first_chunk_mut())
-        else {
+    fn gradients(
+        &self,
+        x: &[&[T; BLOCK]],
+        g: &[[T; BLOCK]],
+        n: usize,
+        y: &mut [[T; BLOCK]],
+        p: &mut [[T; BLOCK]],
+    ) {
+        let (Some((x, _)), Some((g, _))) = (x.split_first_chunk(), g.split_first_chunk()) else {
+            return wrong_sizes();
+        };
+        let (Some((y, _)), Some((p, _))) = (y.split_first_chunk_mut(), p.split_first_chunk_mut()) else {
             return wrong_sizes();
         };
         if const { B::FAST_PATH } {
-            fast_path::gradients(self.0, x, g, n, p);
+            fast_path::gradients(self.0, x, g, n, (y, p));
         } else {
-            dispatch(Gradients { body: self.0, x, g, n, p });
-        }
-    }
-    fn values_and_partials(&self, x: &[&[T; BLOCK]], n: usize, y: &mut [[T; BLOCK]], p: &mut [[T; BLOCK]]) {
-        let (Some((x, _)), Some((y, _)), Some((p, _))) =
-            (x.split_first_chunk(), y.split_first_chunk_mut(), p.split_first_chunk_mut())
-        else {
-            return wrong_sizes();
-        };
-        if const { B::FAST_PATH } {
-            fast_path::values_and_partials(self.0, x, n, y, p);
+            dispatch(Gradients { body: self.0, x, g, n, y, p });
         }
     }
     fn with_forward_room(&self, pass: &mut dyn FnMut(ForwardRoom<'_, T>)) {
@@ -164,7 +167,8 @@ pub(super) use kernel;
 
 kernel!(Values { x: &'a [&'a [T; BLOCK]; N], n: usize, y: &'a mut [[T; BLOCK]; M] } -> (), values);
 kernel!(Gradients {
-    x: &'a [&'a [T; BLOCK]; N], g: &'a [[T; BLOCK]; M], n: usize, p: &'a mut [[T; BLOCK]; N]
+    x: &'a [&'a [T; BLOCK]; N], g: &'a [[T; BLOCK]; M], n: usize,
+    y: &'a mut [[T; BLOCK]; M], p: &'a mut [[T; BLOCK]; N]
 } -> (), gradients);
 // These loops are what LLVM must vectorise. It does not when the arguments start as an array of
 // zeros or come from `array::from_fn`, nor over an enumerated iterator (measured: four times
@@ -209,10 +213,14 @@ fn gradients<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
     x: &[&[T; BLOCK]; N],
     g: &[[T; BLOCK]; M],
     n: usize,
+    y: &mut [[T; BLOCK]; M],
     p: &mut [[T; BLOCK]; N],
 ) {
     for e in 0..n.min(BLOCK) {
         let v = body.eval(variables(x, e));
+        for m in 0..M {
+            y[m][e] = T::from_num(v[m].re);
+        }
         for k in 0..N {
             let mut d = v[0].du[k] * g[0][e].num();
             for m in 1..M {

@@ -99,12 +99,12 @@ fn first_entries<'b, T: Scalar>(
 fn backward_one<T: Scalar>(
     body: &dyn Loops<T>,
     x: &[Input<'_, T>],
-    kept: Option<&[T]>,
-    summed: Summed<'_, T>,
+    (kept, summed): (Option<&[T]>, Summed<'_, T>),
     dx: &[Dest<T>],
     sums: &mut [T],
+    value: &mut Option<&mut [T]>,
 ) {
-    body.with_backward_room(&mut |BackwardRoom { x: room, g, p, .. }| {
+    body.with_backward_room(&mut |BackwardRoom { x: room, y, g, p, .. }| {
         let last = g.len() - 1;
         match summed {
             Summed::No => {}
@@ -114,7 +114,10 @@ fn backward_one<T: Scalar>(
         if let Some(kept) = kept {
             g[0][0] = kept[0];
         }
-        body.gradients(&first_entries(x, room)[..x.len()], g, 1, p);
+        body.gradients(&first_entries(x, room)[..x.len()], g, 1, y, p);
+        if let Some(value) = value {
+            value[0] = y[last][0];
+        }
         for ((dx, p), sum) in dx.iter().zip(&*p).zip(&mut *sums) {
             match dx {
                 Dest::Nothing => {}
@@ -207,35 +210,47 @@ pub(crate) enum Summed<'a, T> {
 
 /// The backward pass: adds `(Σₘ gₘ ∂yₘ/∂xₖ)` to the destination of every argument.
 ///
-/// `kept` is the adjoint of the kept result. The parts for scalar destinations are left in `sums`.
+/// The adjoints are those of the kept result and of the sum. The parts for scalar destinations are
+/// left in `sums`. If `value` is given, the result is written there, as by the forward pass.
 pub(crate) fn backward<T: Scalar>(
     body: &dyn Loops<T>,
     shape: (usize, usize),
     x: &[Input<'_, T>],
-    kept: Option<&[T]>,
-    summed: Summed<'_, T>,
+    adjoints: (Option<&[T]>, Summed<'_, T>),
     dx: &[Dest<T>],
     sums: &mut [T],
+    mut value: Option<&mut [T]>,
 ) {
     if shape == (1, 1) {
-        return backward_one(body, x, kept, summed, dx, sums);
+        return backward_one(body, x, adjoints, dx, sums, &mut value);
     }
-    backward_long(body, shape, x, (kept, summed), dx, sums, None);
+    let Some(value) = value else {
+        backward_long(body, shape, x, adjoints, dx, sums, Value::Unused);
+        return;
+    };
+    let (to, mut chunks) = (SharedMut::new(value), [T::default(); MAX_CHUNKS]);
+    let to = match adjoints.1 {
+        Summed::No => Value::Entries(to),
+        Summed::Columns(_) => Value::Columns(to),
+        Summed::All(_) => Value::Chunks(SharedMut::new(&mut chunks)),
+    };
+    let count = backward_long(body, shape, x, adjoints, dx, sums, to);
+    if let Value::Chunks(_) = to {
+        value[0] = total(&chunks[..count]);
+    }
 }
 
-/// Both passes in one, for a formula with a fast path and one result: the sum of the results. Their
-/// partials are added to the destinations, as for an adjoint of 1.
-pub(crate) fn forward_with_partials<T: Scalar>(
-    body: &dyn Loops<T>,
-    shape: (usize, usize),
-    x: &[Input<'_, T>],
-    dx: &[Dest<T>],
-    sums: &mut [T],
-) -> T {
-    let mut values = [T::default(); MAX_CHUNKS];
-    let count =
-        backward_long(body, shape, x, (None, Summed::No), dx, sums, Some(SharedMut::new(&mut values)));
-    total(&values[..count])
+/// Where the result goes in a backward pass.
+#[derive(Clone, Copy)]
+enum Value<T> {
+    /// Nowhere: the forward pass has computed it.
+    Unused,
+    /// All entries.
+    Entries(SharedMut<T>),
+    /// The sum of every chunk, to its number.
+    Chunks(SharedMut<T>),
+    /// The sum of every column.
+    Columns(SharedMut<T>),
 }
 
 /// The number of chunks.
@@ -246,7 +261,7 @@ fn backward_long<T: Scalar>(
     (kept, summed): (Option<&[T]>, Summed<'_, T>),
     dx: &[Dest<T>],
     sums: &mut [T],
-    values: Option<SharedMut<T>>,
+    value: Value<T>,
 ) -> usize {
     let segments = match summed {
         Summed::Columns(_) => Segments { count: shape.1, len: shape.0 },
@@ -257,7 +272,7 @@ fn backward_long<T: Scalar>(
         let (segs, entries) = segments.part(i, size);
         body.with_backward_room(&mut |room| {
             let (segs, entries, totals) = (segs.clone(), entries.clone(), &mut *totals);
-            let (len, value) = (segments.len, values.map(|values| (values, i)));
+            let (len, value) = (segments.len, (value, i));
             dispatch(Backward { body, room, x, len, segs, entries, kept, summed, dx, totals, value });
         });
     };
@@ -303,8 +318,8 @@ struct Backward<'a, 'r, T: Scalar> {
     dx: &'a [Dest<T>],
     /// The sums for all arguments.
     totals: &'r mut [T],
-    /// Where the sum of the last result goes.
-    value: Option<(SharedMut<T>, usize)>,
+    /// Where the sum of the last result goes, and the number of this chunk.
+    value: (Value<T>, usize),
 }
 
 impl<T: Scalar> Kernel for Backward<'_, '_, T> {
@@ -314,6 +329,7 @@ impl<T: Scalar> Kernel for Backward<'_, '_, T> {
     fn run(self) {
         let BackwardRoom { x, y, g, p, sums, rows } = self.room;
         let (args, last) = (self.x.len(), g.len() - 1);
+        let (to, chunk) = self.value;
         let mut value = Lanes::new();
         if let Summed::All(s) = self.summed {
             g[last] = [s; BLOCK];
@@ -329,11 +345,14 @@ impl<T: Scalar> Kernel for Backward<'_, '_, T> {
                 if let Some(kept) = self.kept {
                     copy_padded(&kept[here.index()..][..here.n], &mut g[0]);
                 }
-                if self.value.is_some() {
-                    self.body.values_and_partials(&blocks[..args], here.padded(), y, p);
-                    value.add(&y[last], here.n);
-                } else {
-                    self.body.gradients(&blocks[..args], g, here.padded(), p);
+                self.body.gradients(&blocks[..args], g, here.padded(), y, p);
+                match to {
+                    Value::Unused => {}
+                    Value::Entries(to) => {
+                        // SAFETY: blocks do not overlap, within a chunk or between chunks.
+                        copy_out(&y[last], unsafe { to.slice(here.index(), here.n) });
+                    }
+                    Value::Chunks(_) | Value::Columns(_) => value.add(&y[last], here.n),
                 }
                 for k in 0..args {
                     match &self.dx[k] {
@@ -364,13 +383,18 @@ impl<T: Scalar> Kernel for Backward<'_, '_, T> {
                     rows[k] = Lanes::new();
                 }
             }
+            if let Value::Columns(to) = to {
+                // SAFETY: a segment belongs to one chunk.
+                unsafe { to.set(seg, T::from_num(value.total())) };
+                value = Lanes::new();
+            }
         }
         for k in 0..args {
             self.totals[k] = T::from_num(sums[k].total());
         }
-        if let Some((values, i)) = self.value {
+        if let Value::Chunks(to) = to {
             // SAFETY: every chunk writes its own place.
-            unsafe { values.set(i, T::from_num(value.total())) };
+            unsafe { to.set(chunk, T::from_num(value.total())) };
         }
     }
 }

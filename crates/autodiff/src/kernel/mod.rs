@@ -18,4 +18,4 @@ pub(crate) mod squares;
 
 pub(crate) use entries::{Dest, Input};
 pub(crate) use loops::{Body, Compiled, Loops};
-pub(crate) use parallel::{CHUNK, SharedMut, for_each_chunk, in_chunks, in_parts};
+pub(crate) use parallel::{SharedMut, for_each_chunk, in_chunks, in_parts};

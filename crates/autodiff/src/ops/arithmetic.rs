@@ -21,7 +21,7 @@ macro_rules! also {
 }
 
 macro_rules! binary {
-    ($($formula:ident $name:literal $tr:ident $f:ident |$a:ident, $b:ident| $body:expr;)*) => {$(
+    ($($formula:ident $name:literal $tr:ident $f:ident |$a:ident, $b:ident| $body:expr $(, $weights:expr)?;)*) => {$(
         #[derive(Clone, Copy, Debug)]
         struct $formula;
         impl Formula<2> for $formula {
@@ -38,6 +38,9 @@ macro_rules! binary {
             type Output = Self;
             #[track_caller]
             fn $f(self, other: Self) -> Self {
+                $(if let Some(sum) = Var::of_deferred(&[self, other], &$weights) {
+                    return sum;
+                })?
                 Var::map($formula, [self, other])
             }
         }
@@ -64,8 +67,8 @@ macro_rules! binary {
 }
 
 binary! {
-    Plus "+" Add add |a, b| a + b;
-    Minus "-" Sub sub |a, b| a - b;
+    Plus "+" Add add |a, b| a + b, [1.0, 1.0];
+    Minus "-" Sub sub |a, b| a - b, [1.0, -1.0];
     Times "*" Mul mul |a, b| a * b;
     Over "/" Div div |a, b| a / b;
 }
@@ -86,7 +89,7 @@ impl Formula<1> for Negated {
 impl<T: Scalar> Neg for Var<'_, T> {
     type Output = Self;
     fn neg(self) -> Self {
-        Var::map(Negated, [self])
+        Var::of_deferred(&[self], &[-1.0]).unwrap_or_else(|| Var::map(Negated, [self]))
     }
 }
 

@@ -2,7 +2,6 @@
 
 mod lanes;
 mod record;
-mod saved;
 
 use crate::formula::{Formula, FormulaPair};
 use crate::kernel::map::{self, Summed};
@@ -10,7 +9,7 @@ use crate::kernel::{Body, Compiled, Dest, Input, Loops};
 use crate::precompiled;
 use crate::random::Key;
 use crate::real::{Real, Scalar};
-use crate::tape::{Adjoints, FastOp, Inputs, Op, Saved, Var, backward_by_lane, forward_by_lane};
+use crate::tape::{Adjoints, FastOp, Inputs, Op, Var, backward_by_lane, forward_by_lane};
 use lanes::{InLanes, set_lane_inputs, set_places};
 pub use record::record_formula;
 use std::fmt::Debug;
@@ -92,8 +91,6 @@ struct How {
     summed: bool,
     /// Whether one entry is one number: the formula has one result.
     single: bool,
-    /// Where a sum saves the partials of its terms.
-    saved: Option<Saved>,
 }
 
 impl How {
@@ -139,17 +136,11 @@ where
     }
 
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
-        match self.how.saved {
-            Some(saved) => saved::forward_of(&self.body, &self.sources, (self.how.shape, saved), x, y),
-            None => forward_of(&self.body, &self.sources, self.how, x, y),
-        }
+        forward_of(&self.body, &self.sources, self.how, x, y);
     }
 
-    fn backward(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        match self.how.saved {
-            Some(saved) => saved::backward_of(&self.sources, (self.how.shape, saved), x, (y, g[0]), dx),
-            None => backward_of(&self.body, &self.sources, self.how, x, g, dx),
-        }
+    fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        backward_of(&self.body, &self.sources, self.how, x, (g, None), dx);
     }
 
     fn fast(&self) -> Option<&dyn FastOp<T>> {
@@ -169,7 +160,18 @@ where
     }
 
     fn backward_lanes(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        if !backward_lanes_of(&self.body, &self.sources, self.how, x, g, dx) {
+        if !backward_lanes_of(&self.body, &self.sources, self.how, x, (g, None), dx) {
+            backward_by_lane(self as &dyn Op<T>, x, y, g, dx);
+        }
+    }
+
+    fn backward_with_value(&self, x: &Inputs<'_, T>, y: &mut [T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        backward_of(&self.body, &self.sources, self.how, x, (g, Some(y)), dx);
+    }
+
+    fn backward_lanes_with_value(&self, x: &Inputs<'_, T>, y: &mut [T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        if !backward_lanes_of(&self.body, &self.sources, self.how, x, (g, Some(&mut *y)), dx) {
+            forward_by_lane(self as &dyn Op<T>, x, y);
             backward_by_lane(self as &dyn Op<T>, x, y, g, dx);
         }
     }
@@ -203,12 +205,12 @@ fn backward_of<T: Scalar, const N: usize>(
     sources: &[Source<T>; N],
     how: How,
     x: &Inputs<'_, T>,
-    g: &[T],
+    (g, value): (&[T], Option<&mut [T]>),
     dx: &mut Adjoints<'_, T>,
 ) {
     let (inputs, dest) = (&mut [Input::Scalar(T::default()); N], &mut [Dest::Nothing; N]);
     let room = Room { inputs, dest, scalars: &mut [None; N], sums: &mut [T::default(); N] };
-    backward(body, sources, how, room, x, g, dx);
+    backward(body, sources, how, room, x, (g, value), dx);
 }
 
 fn backward_lanes_of<T: Scalar, const N: usize>(
@@ -216,12 +218,12 @@ fn backward_lanes_of<T: Scalar, const N: usize>(
     sources: &[Source<T>; N],
     how: How,
     x: &Inputs<'_, T>,
-    g: &[T],
+    (g, value): (&[T], Option<&mut [T]>),
     dx: &mut Adjoints<'_, T>,
 ) -> bool {
     let (inputs, dest) = (&mut [Input::Scalar(T::default()); N], &mut [Dest::Nothing; N]);
     let room = Room { inputs, dest, scalars: &mut [None; N], sums: &mut [T::default(); N] };
-    backward_lanes(body, sources, how, (room, &mut [InLanes::Scalar; N]), x, g, dx)
+    backward_lanes(body, sources, how, (room, &mut [InLanes::Scalar; N]), x, (g, value), dx)
 }
 
 fn set_inputs<'a, T: Scalar>(
@@ -280,10 +282,11 @@ precompiled! {
         how: How,
         room: Room<'a, T>,
         x: &'a Inputs<'a, T>,
-        g: &'a [T],
+        adjoint: (&'a [T], Option<&'a mut [T]>),
         dx: &'a mut Adjoints<'b, T>,
     ) -> () {
         let Room { inputs, dest, scalars, sums } = room;
+        let (g, value) = adjoint;
         set_inputs(sources, how.shape, x, inputs);
         let kept = how.kept.then(|| &g[..how.shape.0 * how.shape.1]);
         let summed = if how.summed { Summed::All(g[g.len() - 1]) } else { Summed::No };
@@ -305,7 +308,7 @@ precompiled! {
             }
         }
         if dest.iter().any(|d| !matches!(d, Dest::Nothing)) {
-            map::backward(body, how.shape, inputs, kept, summed, dest, sums);
+            map::backward(body, how.shape, inputs, (kept, summed), dest, sums, value);
             add_sums(dx, scalars, sums);
         }
     }
@@ -344,10 +347,11 @@ precompiled! {
         how: How,
         room: (Room<'a, T>, &'a mut [InLanes]),
         x: &'a Inputs<'a, T>,
-        g: &'a [T],
+        adjoint: (&'a [T], Option<&'a mut [T]>),
         dx: &'a mut Adjoints<'b, T>,
     ) -> bool {
         let (Room { inputs, dest, scalars, sums }, places) = room;
+        let (g, value) = adjoint;
         if !set_places(sources, how.shape, x, places) {
             return false;
         }
@@ -371,7 +375,7 @@ precompiled! {
                 true => (None, Summed::Columns(g)),
                 false => (Some(g), Summed::No),
             };
-            map::backward(body, how.matrix(x), inputs, kept, summed, dest, sums);
+            map::backward(body, how.matrix(x), inputs, (kept, summed), dest, sums, value);
             add_sums(dx, scalars, sums);
         }
         true

@@ -5,7 +5,7 @@ use crate::formula::Formula;
 use crate::kernel::gemm::{Mat, gemm};
 use crate::real::{Real, Scalar};
 use crate::simd::{Kernel, dispatch};
-use crate::tape::{Adjoints, Inputs, Op, Var, built_in};
+use crate::tape::{Adjoints, FastOp, Inputs, Op, Var, built_in};
 use num_traits::Zero;
 
 /// Which index a reduction removes (NumPy's axis 0 and 1).
@@ -163,6 +163,36 @@ impl<T: Scalar> Op<T> for Combination {
             dx.accumulate(k, |to, overwrite| scaled(self.weights[k], g, to, overwrite));
         }
     }
+
+    fn fast(&self) -> Option<&dyn FastOp<T>> {
+        Some(self)
+    }
+}
+
+impl<T: Scalar> FastOp<T> for Combination {
+    fn forward_lanes(&self, x: &Inputs<'_, T>, y: &mut [T]) {
+        for k in 0..x.len() {
+            let values = x.all_lanes(k);
+            // What is the same in all lanes is added to each.
+            for y in y.chunks_exact_mut(values.len().max(1)) {
+                scaled(self.weights[k], values, y, k == 0);
+            }
+        }
+    }
+
+    fn backward_lanes(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        for k in 0..x.len() {
+            dx.accumulate_lanes(k, |to, mut overwrite| {
+                for g in g.chunks_exact(to.len().max(1)) {
+                    scaled(self.weights[k], g, to, std::mem::take(&mut overwrite));
+                }
+            });
+        }
+    }
+
+    fn reads_values(&self) -> bool {
+        false
+    }
 }
 
 /// `w x`, stored or added.
@@ -194,6 +224,13 @@ impl<'t, T: Scalar> Var<'t, T> {
         let mut sum = Combined::default();
         terms.into_iter().for_each(|(term, weight)| sum.add(term, weight));
         sum.value()
+    }
+
+    /// `Σ wₖ xₖ` of numbers of which one is [deferred](crate::tape): so is the sum. `None` for
+    /// others, for which a formula does as well.
+    pub(super) fn of_deferred(terms: &[Self], weights: &[f64]) -> Option<Self> {
+        let numbers = terms.iter().any(|x| x.is_deferred()) && terms.iter().all(|x| x.shape() == (1, 1));
+        numbers.then(|| Var::linear_combination(terms.iter().copied().zip(weights.iter().copied())))
     }
 
     /// The sum of all entries, 1 × 1.

@@ -117,6 +117,7 @@ impl<T: Scalar> Inner<T> {
     #[track_caller]
     fn backward_pass(&mut self, result: Option<u32>, mode: &Mode<'_, T>) {
         if self.anomaly.enabled {
+            self.compute_deferred();
             self.trace_origin(result);
         }
         self.start_pass(mode);
@@ -139,6 +140,7 @@ impl<T: Scalar> Inner<T> {
             }
         }
         self.zero_unused_params(mode);
+        self.compute_deferred();
     }
 
     /// Runs the backward rule of one operation, if the result depends on it.
@@ -150,13 +152,16 @@ impl<T: Scalar> Inner<T> {
         let node = &self.nodes[id];
         let params = params::slice(&self.params.values);
         let args = &self.args[node.args.0 as usize..node.args.1 as usize];
+        // Arguments come before the operation, and so do their values and adjoints. Behind the
+        // outputs are the values that the operation has saved.
+        let end = if node.saves { self.values.used } else { value + node.len };
+        let (arena, y) = self.values.data[..end].split_at_mut(value);
         let inputs = Inputs {
             nodes: &self.nodes,
-            values: Values { arena: &self.values.data, params, shared: &self.shared },
+            values: Values { arena, params, shared: &self.shared },
             args,
             fast: self.fast.call(node, None),
         };
-        // Arguments come before the operation, and so do their adjoints.
         let (before, own) = self.adjoints.data.split_at_mut(at);
         let mut dx = Adjoints {
             nodes: &self.nodes,
@@ -167,10 +172,8 @@ impl<T: Scalar> Inner<T> {
             scratch: &mut self.scratch,
             fast: self.fast.pass(id, mode, params),
         };
-        // Behind the outputs are the values that the operation has saved.
-        let end = if node.saves { self.values.used } else { value + node.len };
-        let (op, y) = (&*self.ops.ops[op as usize], &self.values.data[value..end]);
-        fast::backward(op, node, &inputs, (y, &mut own[..node.len]), &mut dx);
+        let op = &*self.ops.ops[op as usize];
+        let computed = fast::backward(op, node, &inputs, (y, &mut own[..node.len]), &mut dx);
         if self.anomaly.enabled {
             for &arg in args {
                 let arg = &self.nodes[arg as usize];
@@ -182,6 +185,7 @@ impl<T: Scalar> Inner<T> {
                 self.anomaly.check(op.name(), node, adjoint, true);
             }
         }
+        self.nodes[id].fast.deferred &= !computed;
     }
 
     /// Sets the gradient of parameters that the result does not depend on to zero.

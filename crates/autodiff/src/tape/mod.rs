@@ -78,6 +78,17 @@ struct Inner<T: Scalar> {
     fast: Fast<T>,
 }
 
+/// What an operation makes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Result {
+    /// One matrix.
+    Value,
+    /// One matrix, which may be computed [in the backward pass](fast).
+    Deferrable,
+    /// Several [outputs](outputs), or one and saved values.
+    Several(Saved),
+}
+
 impl<T: Scalar> Default for Tape<T> {
     fn default() -> Self {
         Self::new()
@@ -214,7 +225,7 @@ impl<T: Scalar> Tape<T> {
     pub(crate) fn record_node(&self, op: impl Op<T>, args: &[Var<'_, T>], shape: (usize, usize)) -> u32 {
         let mut inner = self.inner_mut();
         let first = inner.push_args(self, args);
-        inner.run(op, first, shape, None)
+        inner.run(op, first, shape, Result::Value)
     }
 
     /// As `record`, for an operation of this crate.
@@ -243,6 +254,7 @@ impl<T: Scalar> Tape<T> {
     /// A node that shows the value of `id` in the same memory, without a gradient.
     pub(crate) fn detached(&self, id: u32) -> Var<'_, T> {
         let mut inner = self.inner_mut();
+        inner.compute_deferred();
         let node = inner.nodes[id as usize];
         let id = inner.push(node.shape(), node.place, Grad::None);
         let new = &mut inner.nodes[id as usize];
@@ -261,7 +273,7 @@ impl<T: Scalar> Tape<T> {
 
     /// Calls `read` with the value of a node.
     pub(crate) fn read<O>(&self, id: u32, read: impl FnOnce(&[T]) -> O) -> O {
-        let inner = self.inner.borrow();
+        let inner = self.computed();
         let node = &inner.nodes[id as usize];
         read(&inner.stored_values().get(node)[inner.window(node)])
     }
@@ -297,10 +309,9 @@ impl<T: Scalar> Inner<T> {
         first
     }
 
-    /// Runs the operation on the arguments listed from `first` on, and adds its node. An operation
-    /// with several outputs or saved values says what it saves.
-    fn run(&mut self, op: impl Op<T>, first: u32, shape: (usize, usize), saved: Option<Saved>) -> u32 {
-        let id = run(self, &op, first, shape, saved);
+    /// Runs the operation on the arguments listed from `first` on, and adds its node.
+    fn run(&mut self, op: impl Op<T>, first: u32, shape: (usize, usize), result: Result) -> u32 {
+        let id = run(self, &op, first, shape, result);
         self.ops.store(op);
         id
     }
@@ -313,7 +324,7 @@ crate::precompiled! {
         op: &'a dyn Op<T>,
         first: u32,
         shape: (usize, usize),
-        saved: Option<Saved>,
+        result: Result,
     ) -> u32 {
         let id = inner.nodes.len() as u32;
         let args = &inner.args[first as usize..];
@@ -326,9 +337,11 @@ crate::precompiled! {
             needs_grad |= arg.grad != Grad::None;
             node.fast.join(arg.fast);
         }
+        let deferred = inner.defer(op, &mut node, result == Result::Deferrable && needs_grad);
+        let args = &inner.args[first as usize..];
         let mut stored = inner.fast.len(&node);
         node.len = stored;
-        if let Some(saved) = saved {
+        if let Result::Several(saved) = result {
             (node.len, node.saves, stored) = (saved.outputs, true, saved.end());
         }
         let at = inner.values.allocate(stored);
@@ -341,7 +354,9 @@ crate::precompiled! {
             fast: inner.fast.call(&node, Some(&mut inner.params.gradient)),
         };
         let y = &mut new[..stored];
-        fast::forward(op, &node, &inputs, y);
+        if !deferred {
+            fast::forward(op, &node, &inputs, y);
+        }
         if inner.anomaly.enabled {
             inner.anomaly.check(op.name(), &node, &y[..node.len], false);
         }

@@ -4,7 +4,7 @@ use super::Adjoints;
 #[cfg(doc)]
 use super::Tape;
 use super::fast::{Call, FastOp};
-use super::node::{Grad, Node, Values};
+use super::node::{Node, Values};
 use crate::real::Scalar;
 use std::any::Any;
 use std::fmt::Debug;
@@ -70,11 +70,6 @@ impl<'a, T: Scalar> Inputs<'a, T> {
     /// If there is no argument `k`.
     pub fn shape(&self, k: usize) -> (usize, usize) {
         self.node(k).shape()
-    }
-
-    /// Whether argument `k` needs a gradient.
-    pub(crate) fn needs_grad(&self, k: usize) -> bool {
-        self.node(k).grad != Grad::None
     }
 
     pub(super) fn node(&self, k: usize) -> &'a Node {

@@ -5,7 +5,7 @@
 //! other operations take as arguments.
 
 use super::node::{Node, Source};
-use super::{ALIGN, Inner, Op, Tape, Var};
+use super::{ALIGN, Inner, Op, Result, Tape, Var};
 use crate::real::Scalar;
 
 /// Arrays that an operation saves for its backward pass, behind its outputs. Each begins at a
@@ -46,7 +46,7 @@ impl<T: Scalar> Tape<T> {
     ) -> u32 {
         let mut inner = self.inner_mut();
         let first = inner.push_args(self, args);
-        let id = inner.run(op, first, shape, Some(saved));
+        let id = inner.run(op, first, shape, Result::Several(saved));
         inner.nodes[id as usize].outputs = outputs.len() as u32;
         let Node { place, grad, tag, .. } = inner.nodes[id as usize];
         let mut at = 0;
@@ -56,14 +56,6 @@ impl<T: Scalar> Tape<T> {
             at += node.len;
         }
         id + 1
-    }
-
-    /// As [`record`](Tape::record), for an operation with one output, a number, and saved arrays.
-    #[track_caller]
-    pub(crate) fn record_saving(&self, op: impl Op<T>, args: &[Var<'_, T>], saved: Saved) -> u32 {
-        let mut inner = self.inner_mut();
-        let first = inner.push_args(self, args);
-        inner.run(op, first, (1, 1), Some(saved))
     }
 }
 

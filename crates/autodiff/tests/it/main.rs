@@ -4,6 +4,7 @@ mod affine;
 mod common;
 mod conformance;
 mod conformance_gamma;
+mod deferred;
 mod derivatives;
 mod donated;
 mod fused_update;

@@ -170,8 +170,7 @@ impl<T: Scalar> Worker<T> {
             return self.attempted(model, task, bind, back);
         }
         self.largest = out.largest;
-        self.elbo = Elbo { log_likelihood: out.log_likelihood.mean(), kl: out.kl.mean() };
-        let times = |total: &Total<'_, T>| total.terms().map(|(x, _)| x.read_lanes(|x| x.len())).max();
+        let times = |total: &Total<'_, T>| total.terms().map(|(x, _)| x.lanes()).max();
         // The backward pass adds up the lanes, but what is the same in all of them is there once.
         let lanes = times(&out.kl).max(times(&out.log_likelihood)).unwrap_or(1);
         let scale = loss.scale * (self.draws.len() / lanes) as f64;
@@ -180,6 +179,8 @@ impl<T: Scalar> Worker<T> {
         // Of the gradient of ln q, what does not go through the draw is taken out.
         let score = score.map(|log_q| (log_q, -loss.kl_weight * scale));
         let result = back(&self.tape, Var::linear_combination(kl.chain(data).chain(score)));
+        // Terms are computed by the backward pass.
+        self.elbo = Elbo { log_likelihood: out.log_likelihood.mean(), kl: out.kl.mean() };
         self.tape.swap_params_gradient(&mut self.gradient);
         // Lets go of the parameters, so that the optimiser can change them in place.
         self.tape.unbind();

@@ -1,6 +1,5 @@
 //! How formulas are recorded: the shapes and the nodes of their arguments.
 
-use super::saved::saved_arrays;
 use super::{Arg, Fused, How, One, Source, Two};
 use crate::formula::{Formula, FormulaPair};
 use crate::kernel::{Body, Compiled};
@@ -110,12 +109,11 @@ where
     let (mut nodes, mut sources) = ([Var::constant(T::default()); N], [Source::Constant(T::default()); N]);
     let (shape, count) = arguments(tape, &|| body.name(), &args, least, &mut nodes, &mut sources);
     let nodes = &nodes[..count];
-    let saved = if B::FAST_PATH && sum { saved_arrays(shape, nodes) } else { None };
-    let how = How { shape, kept: !sum, summed: sum, single: M == 1, saved };
+    let how = How { shape, kept: !sum, summed: sum, single: M == 1 };
     let op = Fused { body: Compiled(body), sources, how };
-    match saved {
-        Some(saved) => tape.record_saving(op, nodes, saved),
-        None => tape.record_node(op, nodes, how.result()),
+    match sum {
+        true => tape.record_deferrable(op, nodes, how.result()),
+        false => tape.record_node(op, nodes, how.result()),
     }
 }
 
@@ -203,12 +201,12 @@ impl<T: Scalar> Tape<T> {
         let (kept, summed) = if nodes.iter().any(|x| x.is_per_lane()) {
             // Operations with several outputs have no lanes.
             let one = |kept| {
-                let how = How { shape, kept, summed: !kept, single: false, saved: None };
+                let how = How { shape, kept, summed: !kept, single: false };
                 self.record_node(Fused { body, sources, how }, nodes, how.result())
             };
             (one(true), one(false))
         } else {
-            let how = How { shape, kept: true, summed: true, single: false, saved: None };
+            let how = How { shape, kept: true, summed: true, single: false };
             let saved = Saved { outputs: shape.0 * shape.1 + 1, arrays: 0, len: 0 };
             let outputs = [shape, (1, 1)].into_iter();
             let first = self.record_outputs(Fused { body, sources, how }, nodes, shape, outputs, saved);

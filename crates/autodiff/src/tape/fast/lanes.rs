@@ -168,7 +168,7 @@ impl<T: Scalar> Gradients<'_, T> {
     /// As [`wrt`](Gradients::wrt), or if `to` does not have an entry for every number.
     #[track_caller]
     pub fn of_lanes(&self, x: Var<'_, T>, to: &mut [T]) {
-        let size = x.read_lanes(|x| x.len());
+        let size = x.lanes() * x.shape().0 * x.shape().1;
         assert!(to.len() == size, "of_lanes: {} entries for a gradient of {size}", to.len());
         match self.adjoint(x, "of_lanes") {
             Some(gradient) => to.copy_from_slice(gradient),
@@ -182,8 +182,17 @@ impl<'t, T: Scalar> Var<'t, T> {
     /// the one value that is the same in all.
     pub fn read_lanes<O>(&self, read: impl FnOnce(&[T]) -> O) -> O {
         let Some((tape, id)) = self.handle() else { return self.read(read) };
-        let inner = tape.inner.borrow();
+        let inner = tape.computed();
         read(inner.stored_values().get(&inner.nodes[id as usize]))
+    }
+
+    /// In how many [lanes](Tape::set_lanes) there is a value: 1 if it is the same in all.
+    pub fn lanes(&self) -> usize {
+        let lanes = |(tape, id): (&Tape<T>, u32)| {
+            let inner = tape.inner.borrow();
+            if inner.nodes[id as usize].fast.per_lane { inner.fast.lanes.count } else { 1 }
+        };
+        self.handle().map_or(1, lanes)
     }
 
     /// Whether the value differs from lane to lane.

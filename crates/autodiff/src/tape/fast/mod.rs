@@ -7,6 +7,7 @@
 //! * [`relu_mask`]: adjoints are masked in place, and in the pass that computes them.
 //! * [`fused_update`]: the optimiser changes a parameter as soon as its gradient is complete.
 //! * [`donated`]: buffers for the gradient serve as scratch buffers until then.
+//! * [`deferred`]: values that only the sum of a result needs are computed in the backward pass.
 //!
 //! Each file says what it saves, on which workload, and what would break without it.
 //!
@@ -15,6 +16,7 @@
 //! to the arguments of an operation, [`Pass`] to its adjoints, and [`Mode`] to a backward pass. An
 //! operation offers its optimised rules as a [`FastOp`].
 
+mod deferred;
 mod donated;
 mod fused_update;
 mod lanes;
@@ -50,6 +52,23 @@ pub trait FastOp<T: Scalar>: Op<T> {
     fn backward_lanes(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
         backward_by_lane(self, x, y, g, dx);
     }
+
+    /// Both rules in one pass: writes `y` as well.
+    fn backward_with_value(&self, x: &Inputs<'_, T>, y: &mut [T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        self.forward(x, y);
+        self.backward(x, y, g, dx);
+    }
+
+    /// As [`backward_with_value`](FastOp::backward_with_value) for all lanes at once.
+    fn backward_lanes_with_value(&self, x: &Inputs<'_, T>, y: &mut [T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        self.forward_lanes(x, y);
+        self.backward_lanes(x, y, g, dx);
+    }
+
+    /// Whether the backward rule reads values (those of the arguments, or its own).
+    fn reads_values(&self) -> bool {
+        true
+    }
 }
 
 /// What the optimisations keep on a tape.
@@ -58,6 +77,8 @@ pub(super) struct Fast<T> {
     lanes: Lanes,
     relu_mask: ReluMask<T>,
     donations: Donations,
+    /// The nodes whose values are deferred.
+    deferred: Vec<u32>,
     /// Squares of the gradient that fused updates have consumed.
     squares: Vec<f64>,
 }
@@ -69,6 +90,8 @@ pub(crate) struct Flags {
     pub(super) per_lane: bool,
     /// It is the result of a ReLU: where it is at most 0, its adjoint does not matter.
     pub(super) relu: bool,
+    /// Its value has not been computed.
+    pub(super) deferred: bool,
 }
 
 /// What the optimisations know when a rule of an operation is called.
@@ -114,6 +137,7 @@ impl<T: Scalar> Fast<T> {
     pub fn reset(&mut self) {
         self.lanes = Lanes::default();
         self.donations.reset();
+        self.deferred.clear();
     }
 
     /// The entries of a node's value.
@@ -138,6 +162,7 @@ impl Flags {
     /// The node depends on one with these flags.
     pub(super) fn join(&mut self, arg: Self) {
         self.per_lane |= arg.per_lane;
+        self.deferred |= arg.deferred;
     }
 }
 
@@ -173,23 +198,24 @@ pub(super) fn forward<T: Scalar>(op: &dyn Op<T>, node: &Node, x: &Inputs<'_, T>,
     }
 }
 
-/// Calls the backward rule of an operation.
+/// Calls the backward rule of an operation; whether that has computed its value too.
 pub(super) fn backward<T: Scalar>(
     op: &dyn Op<T>,
     node: &Node,
     x: &Inputs<'_, T>,
-    (y, g): (&[T], &mut [T]),
+    (y, g): (&mut [T], &mut [T]),
     dx: &mut Adjoints<'_, T>,
-) {
-    if !node.fast.per_lane && !dx.fast.mode.leaves_only {
-        return op.backward(x, y, g, dx);
+) -> bool {
+    if let (true, Some(fast)) = (node.fast.deferred, op.fast()) {
+        return deferred::backward(fast, node, x, (y, g), dx);
     }
     match (node.fast.per_lane, op.fast()) {
-        (false, Some(fast)) => fast.backward_in_place(x, y, g, dx),
-        (false, None) => op.backward(x, y, g, dx),
+        (false, Some(fast)) if dx.fast.mode.leaves_only => fast.backward_in_place(x, y, g, dx),
+        (false, _) => op.backward(x, y, g, dx),
         (true, Some(fast)) => fast.backward_lanes(x, y, g, dx),
         (true, None) => backward_by_lane(op, x, y, g, dx),
     }
+    false
 }
 
 impl<T: Scalar> Inner<T> {

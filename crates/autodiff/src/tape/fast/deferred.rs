@@ -1,0 +1,106 @@
+//! Deferred values: a sum is computed in the backward pass, together with its partials.
+//!
+//! The backward pass of a sum of a formula evaluates the formula again, and so has its value too.
+//! What is made of sums by adding them up (a log joint density, a loss) is not needed to compute
+//! gradients. So the forward pass of such a sum is left out, until somebody reads a value. The
+//! backward pass computes sums as it comes to them, and what was made of them in the end.
+//!
+//! *What it saves.* The first evaluation of the formula, and a pass over its arguments.
+//!
+//! *Without it* the forward pass computes every value as it is recorded. The numbers are the same.
+
+use super::super::node::{Node, Place, Source, Values};
+use super::super::{Adjoints, Inner, Inputs, Op, Result, Tape, Var, params};
+use super::{FastOp, forward};
+use crate::real::Scalar;
+use std::cell::Ref;
+
+impl<T: Scalar> Tape<T> {
+    /// As `record_node`, for an operation that is worth deferring.
+    #[track_caller]
+    pub(crate) fn record_deferrable(
+        &self,
+        op: impl Op<T>,
+        args: &[Var<'_, T>],
+        shape: (usize, usize),
+    ) -> u32 {
+        let mut inner = self.inner_mut();
+        let first = inner.push_args(self, args);
+        inner.run(op, first, shape, Result::Deferrable)
+    }
+
+    /// The tape, with all its values. After a backward pass there are no deferred ones.
+    pub(in super::super) fn computed(&self) -> Ref<'_, Inner<T>> {
+        if !self.inner.borrow().fast.deferred.is_empty() {
+            self.inner_mut().compute_deferred();
+        }
+        self.inner.borrow()
+    }
+}
+
+impl<T: Scalar> Var<'_, T> {
+    /// Whether the value has not been computed yet.
+    pub(crate) fn is_deferred(&self) -> bool {
+        self.handle().is_some_and(|(tape, id)| tape.inner.borrow().nodes[id as usize].fast.deferred)
+    }
+}
+
+impl<T: Scalar> Inner<T> {
+    /// Whether the value of the next node is not computed now. An operation that would read
+    /// deferred values gets them.
+    pub(in super::super) fn defer(&mut self, op: &dyn Op<T>, node: &mut Node, deferrable: bool) -> bool {
+        let may = !self.anomaly.enabled;
+        let linear = may && node.fast.deferred && op.fast().is_some_and(|op| !op.reads_values());
+        if node.fast.deferred && !linear {
+            self.compute_deferred();
+        }
+        node.fast.deferred = linear || may && deferrable;
+        if node.fast.deferred {
+            self.fast.deferred.push(self.nodes.len() as u32);
+        }
+        node.fast.deferred
+    }
+
+    /// Computes all deferred values.
+    pub(in super::super) fn compute_deferred(&mut self) {
+        let mut deferred = std::mem::take(&mut self.fast.deferred);
+        deferred.drain(..).for_each(|id| self.compute(id as usize));
+        self.fast.deferred = deferred;
+    }
+
+    /// Computes the value of this node, if it is deferred.
+    fn compute(&mut self, id: usize) {
+        let Node { place: Place::Arena(at), source: Source::Op(op), .. } = self.nodes[id] else { return };
+        let node = &mut self.nodes[id];
+        if !std::mem::take(&mut node.fast.deferred) {
+            return;
+        }
+        let node = &self.nodes[id];
+        let (old, y) = self.values.data[..at + node.len].split_at_mut(at);
+        let inputs = Inputs {
+            nodes: &self.nodes,
+            values: Values { arena: old, params: params::slice(&self.params.values), shared: &self.shared },
+            args: &self.args[node.args.0 as usize..node.args.1 as usize],
+            fast: self.fast.call(node, None),
+        };
+        forward(&*self.ops.ops[op as usize], node, &inputs, y);
+    }
+}
+
+/// The backward rule of an operation whose value is deferred; whether that is computed now.
+pub(super) fn backward<T: Scalar>(
+    op: &dyn FastOp<T>,
+    node: &Node,
+    x: &Inputs<'_, T>,
+    (y, g): (&mut [T], &mut [T]),
+    dx: &mut Adjoints<'_, T>,
+) -> bool {
+    match (op.reads_values(), node.fast.per_lane) {
+        (true, false) => op.backward_with_value(x, y, g, dx),
+        (true, true) => op.backward_lanes_with_value(x, y, g, dx),
+        // Its arguments come next, and then it can be computed.
+        (false, false) => op.backward(x, y, g, dx),
+        (false, true) => op.backward_lanes(x, y, g, dx),
+    }
+    op.reads_values()
+}

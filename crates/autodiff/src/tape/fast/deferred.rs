@@ -5,7 +5,10 @@
 //! gradients. So the forward pass of such a sum is left out, until somebody reads a value. The
 //! backward pass computes sums as it comes to them, and what was made of them in the end.
 //!
-//! *What it saves.* The first evaluation of the formula, and a pass over its arguments.
+//! *What it saves.* The first evaluation of the formula, and a pass over its arguments. The log
+//! density of a million entries with all gradients (f32, one core) takes 3.9 instead of 7.3 ms for
+//! Gumbel, 6.5 instead of 9.2 ms for Weibull, 2.7 instead of 3.2 ms for Normal. The gradient of
+//! eight schools, where a sum has eight terms, takes 4.9 instead of 8.0 µs.
 //!
 //! *Without it* the forward pass computes every value as it is recorded. The numbers are the same.
 

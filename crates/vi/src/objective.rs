@@ -1,9 +1,11 @@
-//! Which gradient of the ELBO stochastic steps follow.
+//! Which lower bound, and which gradient of it, stochastic steps follow.
 
 use serde::{Deserialize, Serialize};
 
-/// The objective of steps along stochastic gradients. All have the ELBO as their value, and the
-/// same expected gradient; they differ in its noise.
+/// The objective of steps along stochastic gradients.
+///
+/// The first two have the ELBO as their value, and the same expected gradient; they differ in its
+/// noise. The importance-weighted bound is another, tighter bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Objective {
@@ -24,4 +26,41 @@ pub enum Objective {
     /// *Source*: Roeder, Wu, Duvenaud 2017, "Sticking the landing: simple, lower-variance gradient
     /// estimators for variational inference".
     PathDerivative,
+    /// The importance-weighted bound of the evidence, `E ln (1/K) Σₖ p(x, uₖ) / q(uₖ)` with K
+    /// independent draws: the ELBO for K = 1, rising with K to the log evidence. It asks of the
+    /// guide to cover the posterior rather than to lie inside it, so that the guide is a better
+    /// proposal for importance weights, and wider where it cannot have the posterior's shape.
+    ///
+    /// A step takes whole terms of the bound: [`Fit::draws`](crate::Fit::draws) is rounded up to a
+    /// multiple of K. Every step runs the model twice forward, once for the weights.
+    ///
+    /// The gradient is the doubly reparameterised one, whose noise does not outgrow it for large K,
+    /// where the guide knows its density at any point
+    /// ([`BoundGuide::log_prob`](crate::BoundGuide::log_prob)). Guides of one's own without it, and
+    /// [`Mixture`](crate::Mixture), whose draws are stratified (the strata of each term have their
+    /// shares), follow the gradient of the bound as it is. All sites are drawn jointly, and the
+    /// guide must have a density. [`Posterior::bound`](crate::Posterior::bound) is its value.
+    ///
+    /// *Source*: Burda, Grosse, Salakhutdinov 2016, "Importance weighted autoencoders", equation 8;
+    /// Tucker, Lawson, Gu, Maddison 2019, "Doubly reparameterized gradient estimators for Monte
+    /// Carlo objectives", equation 8; of stratified draws Morningstar et al. 2021, section 3.
+    ImportanceWeighted {
+        /// K, the draws of every term of the bound; at least 1.
+        draws: usize,
+    },
+}
+
+impl Objective {
+    /// How many draws make one term of the objective.
+    pub(crate) fn group(self) -> usize {
+        match self {
+            Self::ImportanceWeighted { draws } => draws.max(1),
+            Self::Elbo | Self::PathDerivative => 1,
+        }
+    }
+
+    /// Whether all sites are drawn at once, with `ln q` at the draw.
+    pub(crate) fn is_joint(self) -> bool {
+        self != Self::Elbo
+    }
 }

@@ -242,8 +242,12 @@ impl fmt::Display for Report {
             )?;
         }
         self.write_climbs(f)?;
-        if self.objective == Objective::PathDerivative {
-            writeln!(f, "path-derivative gradients")?;
+        match self.objective {
+            Objective::Elbo => {}
+            Objective::PathDerivative => writeln!(f, "path-derivative gradients")?,
+            Objective::ImportanceWeighted { draws } => {
+                writeln!(f, "importance-weighted bound of {draws} draws")?;
+            }
         }
         if self.point {
             writeln!(

@@ -100,6 +100,12 @@ impl Indices for &[usize] {
     }
 }
 
+impl<const N: usize> Indices for [usize; N] {
+    fn indices(self) -> Arc<[usize]> {
+        self.into()
+    }
+}
+
 impl<const N: usize> Indices for &[usize; N] {
     fn indices(self) -> Arc<[usize]> {
         self.as_slice().into()
@@ -132,8 +138,8 @@ impl Indices for Arc<[usize]> {
 
 impl<'t, T: Scalar> Var<'t, T> {
     /// The row of the group that each of n observations belongs to: n × c, with row `index[i]` of
-    /// the groups (k × c) as row `i`. As [`gather_rows`](Var::gather_rows), for any list of
-    /// indices.
+    /// the groups (k × c) as row `i`. The same as [`gather_rows`](Var::gather_rows), by the name
+    /// that it has for groups.
     ///
     /// ```
     /// use probity_autodiff::Tape;
@@ -146,7 +152,7 @@ impl<'t, T: Scalar> Var<'t, T> {
     /// If an index is not below k. A model's `Scope::gather` gives an error instead.
     #[track_caller]
     pub fn gather(self, index: impl Indices) -> Self {
-        self.gather_rows(index.indices())
+        self.gather_rows(index)
     }
 
     /// The rows with these indices, in this order, repeats allowed: n × c. An `Arc` index is not
@@ -155,8 +161,8 @@ impl<'t, T: Scalar> Var<'t, T> {
     /// # Panics
     /// If an index exceeds the rows.
     #[track_caller]
-    pub fn gather_rows(self, index: impl Into<Arc<[usize]>>) -> Self {
-        let index = index.into();
+    pub fn gather_rows(self, index: impl Indices) -> Self {
+        let index = index.indices();
         let (rows, cols) = self.shape();
         in_range("gather_rows", &index, rows);
         match self.tape() {
@@ -173,8 +179,8 @@ impl<'t, T: Scalar> Var<'t, T> {
     /// # Panics
     /// If an index exceeds `rows`, or there is not one index per row.
     #[track_caller]
-    pub fn scatter_rows(self, index: impl Into<Arc<[usize]>>, rows: usize) -> Self {
-        let index = index.into();
+    pub fn scatter_rows(self, index: impl Indices, rows: usize) -> Self {
+        let index = index.indices();
         let (own, cols) = self.shape();
         in_range("scatter_rows", &index, rows);
         assert!(index.len() == own, "scatter_rows: {} indices for {own} rows", index.len());
@@ -189,8 +195,8 @@ impl<'t, T: Scalar> Var<'t, T> {
     /// # Panics
     /// If an index exceeds the columns, or there is not one index per row.
     #[track_caller]
-    pub fn pick(self, index: impl Into<Arc<[usize]>>) -> Self {
-        let index = index.into();
+    pub fn pick(self, index: impl Indices) -> Self {
+        let index = index.indices();
         let (rows, cols) = self.shape();
         in_range("pick", &index, cols);
         assert!(index.len() == rows, "pick: {} indices for {rows} rows", index.len());

@@ -148,6 +148,10 @@ fn parts_and_joins() {
     check(|x| Var::concat_cols(&[x[0], x[1], x[0]]), &at);
     check(|x| Var::concat_rows(&[x[2], x[0]]), &at);
     check(|x| x[0].gather_rows(vec![5, 0, 5, 2]), &at);
+    let (list, shared): (_, std::sync::Arc<[usize]>) = (vec![5, 0, 5, 2], [5, 0, 5, 2].into());
+    check(|x| x[0].gather_rows(&list), &at);
+    check(|x| x[0].gather_rows(&shared), &at);
+    check(|x| x[0].gather_rows(&list[..]), &at);
     check(|x| x[0].scatter_rows(vec![1, 1, 3, 0, 7, 3], 8), &at);
     check(|x| x[0].pick(vec![3, 0, 1, 1, 2, 0]), &at);
     check(|x| x[0].at(2, 1) + x[0].diagonal(), &at);

@@ -1,6 +1,7 @@
 //! The evidence lower bound and its gradient: a step of work, by as many workers as draws do not
 //! fit on one tape.
 
+mod importance;
 #[cfg(test)]
 mod objective_tests;
 mod tail;
@@ -24,6 +25,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The parts of an ELBO estimate, in nats, for all rows of the data: `elbo = log_likelihood - kl`.
+///
+/// Of an importance-weighted bound `log_likelihood` is that of the draws by their weights, and `kl`
+/// what the bound leaves for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Elbo {
     /// The log-likelihood (and factors) at the draw; a minibatch is scaled to all rows.
@@ -53,6 +57,8 @@ pub(crate) struct Engine<T: Scalar> {
     together: Option<Arc<[GaussianSite]>>,
     estimator: Estimator,
     objective: Objective,
+    /// The share of every draw of the weights of its term, of an importance-weighted bound.
+    shares: Vec<f64>,
     key: Key,
     /// The shortest time of a step on one thread, and how many were timed: a small step is not
     /// worth waking other threads.
@@ -90,6 +96,7 @@ impl<T: Scalar> Engine<T> {
             together,
             estimator,
             objective,
+            shares: Vec::new(),
             key,
             fastest,
             timed: 0,
@@ -125,7 +132,8 @@ impl<T: Scalar> Engine<T> {
         // The key of a draw is told from that of the first by the tape.
         let (estimator, objective) = (self.estimator, self.objective);
         let key = self.key.fold_in(at.step as u64).fold_in(0);
-        Task { at, key, draws: self.draws, estimator, objective, checking: false }
+        let draws = self.draws;
+        Task { at, key, draws, estimator, objective, shares: &[], weighing: false, checking: false }
     }
 
     /// The mean over the draws of the ELBO and of the loss's gradient, which is left in the
@@ -135,25 +143,20 @@ impl<T: Scalar> Engine<T> {
         model: &(dyn Model<T> + Sync),
         at: At<'_, T>,
     ) -> Result<(Elbo, &mut AlignedVec<T>)> {
-        let task = self.task(at);
-        match self.work(model, &task) {
-            // One draw of several on a tape failed: by themselves they can be drawn anew.
-            Err(Error::Numerical { .. }) if self.workers.len() < self.draws => {
-                self.separate();
-                self.work(model, &task)?;
-            }
-            done => done?,
-        }
-        if self.workers.iter().any(|w| w.tape.has_read_one_lane()) {
-            // The model looks at the numbers, which are then those of one draw.
-            self.separate();
-            self.work(model, &task)?;
-        }
+        let mut shares = std::mem::take(&mut self.shares);
+        let bound = self.weigh(model, at, &mut shares)?;
+        let worked = self.worked(model, &Task { shares: &shares, ..self.task(at) });
+        self.shares = shares;
+        worked?;
         let (draws, mut elbo) = (self.draws, Elbo::default());
         for worker in &self.workers {
             let share = worker.draws.len() as f64 / draws as f64;
             elbo.log_likelihood += worker.elbo.log_likelihood * share;
             elbo.kl += worker.elbo.kl * share;
+        }
+        if let Some(bound) = bound {
+            let weight = at.loss.kl_weight;
+            elbo.kl = if weight == 0.0 { 0.0 } else { (elbo.log_likelihood - bound) / weight };
         }
         let (first, rest) = self.workers.split_at_mut(1);
         let gradient = &mut first[0].gradient;
@@ -171,7 +174,43 @@ impl<T: Scalar> Engine<T> {
         Ok((elbo, gradient))
     }
 
-    /// Lets every worker compute its gradient.
+    /// The share of every draw of the weights of its term, and the mean of the terms; none where
+    /// every draw is a term by itself.
+    fn weigh(
+        &mut self,
+        model: &(dyn Model<T> + Sync),
+        at: At<'_, T>,
+        shares: &mut Vec<f64>,
+    ) -> Result<Option<f64>> {
+        let group = self.objective.group();
+        shares.clear();
+        if group == 1 {
+            return Ok(None);
+        }
+        self.worked(model, &Task { weighing: true, ..self.task(at) })?;
+        self.workers.iter().for_each(|worker| shares.extend_from_slice(&worker.log_weights));
+        Ok(Some(importance::shares_of(shares, group)))
+    }
+
+    /// Lets every worker do its task; draws by themselves where they cannot share a tape.
+    fn worked(&mut self, model: &(dyn Model<T> + Sync), task: &Task<'_, T>) -> Result {
+        match self.work(model, task) {
+            // One draw of several on a tape failed: by themselves they can be drawn anew.
+            Err(Error::Numerical { .. }) if self.workers.len() < self.draws => {
+                self.separate();
+                self.work(model, task)?;
+            }
+            done => done?,
+        }
+        if self.workers.iter().any(|w| w.tape.has_read_one_lane()) {
+            // The model looks at the numbers, which are then those of one draw.
+            self.separate();
+            self.work(model, task)?;
+        }
+        Ok(())
+    }
+
+    /// Lets every worker compute its gradient, or the weights of its draws.
     fn work(&mut self, model: &(dyn Model<T> + Sync), task: &Task<'_, T>) -> Result {
         let one = |worker: &mut Worker<T>| worker.error = worker.gradient(model, task).err();
         if let [worker] = &mut self.workers[..] {
@@ -204,7 +243,8 @@ impl<T: Scalar> Engine<T> {
                 tape.backward_and_update(objective, rule, optimizer_state)
             })
         })?;
-        Ok((worker.elbo, norm, &mut worker.gradient))
+        // There is one unless only weights are asked for.
+        Ok((worker.elbo, norm.unwrap_or_default(), &mut worker.gradient))
     }
 
     /// Whether a step has a single draw.

@@ -1,6 +1,7 @@
 //! Some draws of a step, on one tape.
 
 use super::Elbo;
+use super::importance::Weighed;
 use crate::error::{Error, Result};
 use crate::guide::{BoundGuide, Draw, DrawContext, Joint, Stratum};
 use crate::layout::Layout;
@@ -33,6 +34,10 @@ pub(super) struct Worker<T: Scalar> {
     pub(super) gradient: AlignedVec<T>,
     /// The mean over the draws.
     pub(super) elbo: Elbo,
+    /// `ln w` of every draw, and its share of the weights of its term, of an importance-weighted
+    /// bound.
+    pub(super) log_weights: Vec<f64>,
+    shares: Vec<T>,
     pub(super) error: Option<Error>,
     /// How often the draw of this step was drawn anew, and how often in all steps.
     attempt: u64,
@@ -61,6 +66,10 @@ pub(super) struct Task<'a, T: Scalar> {
     pub(super) draws: usize,
     pub(super) estimator: Estimator,
     pub(super) objective: Objective,
+    /// The share of every draw of the weights of its term, once they are known.
+    pub(super) shares: &'a [f64],
+    /// Whether only these weights are asked for.
+    pub(super) weighing: bool,
     pub(super) checking: bool,
 }
 
@@ -81,6 +90,8 @@ impl<T: Scalar> Worker<T> {
             prefix: String::new(),
             gradient: AlignedVec::default(),
             elbo: Elbo::default(),
+            log_weights: Vec::new(),
+            shares: Vec::new(),
             error: None,
             attempt: 0,
             redrawn: 0,
@@ -89,15 +100,17 @@ impl<T: Scalar> Worker<T> {
         }
     }
 
+    /// The gradient, or only the weights of draws.
     pub(super) fn gradient(&mut self, model: &dyn Model<T>, task: &Task<'_, T>) -> Result {
-        self.back(model, task, Tape::bind, |tape, objective| drop(tape.backward_leaves(objective)))
+        self.back(model, task, Tape::bind, |tape, objective| drop(tape.backward_leaves(objective))).map(drop)
     }
 
     /// How often a draw is drawn anew when the model fails there by its arithmetic.
     const ATTEMPTS: u64 = 100;
 
     /// Runs the model, with parameters that `bind` binds, and lets `back` run the backward pass
-    /// from the objective. What that leaves as the gradient of the parameters is kept.
+    /// from the objective, unless only weights are asked for. What that leaves as the gradient of
+    /// the parameters is kept.
     ///
     /// A single draw at which a matrix is not positive definite is drawn anew: the posterior has no
     /// mass where the model is not defined.
@@ -107,7 +120,7 @@ impl<T: Scalar> Worker<T> {
         task: &Task<'_, T>,
         bind: impl FnOnce(&Tape<T>, &Params<T>) + Copy,
         mut back: impl FnMut(&Tape<T>, Var<'_, T>) -> O,
-    ) -> Result<O> {
+    ) -> Result<Option<O>> {
         if task.checking {
             return self.attempted(model, task, bind, &mut back);
         }
@@ -118,7 +131,8 @@ impl<T: Scalar> Worker<T> {
                     if self.draws.len() == 1 && self.attempt < Self::ATTEMPTS =>
                 {
                     self.attempt += 1;
-                    self.redrawn += 1;
+                    // The draws that are weighed are drawn again.
+                    self.redrawn += usize::from(!task.weighing);
                     self.redrawn_for.get_or_insert(error);
                 }
                 done => return done,
@@ -132,8 +146,8 @@ impl<T: Scalar> Worker<T> {
         task: &Task<'_, T>,
         bind: impl FnOnce(&Tape<T>, &Params<T>) + Copy,
         back: &mut impl FnMut(&Tape<T>, Var<'_, T>) -> O,
-    ) -> Result<O> {
-        let Task { at: At { guide, params, step, loss }, key, draws, .. } = *task;
+    ) -> Result<Option<O>> {
+        let Task { at: At { guide, params, step, loss }, key, draws, objective, .. } = *task;
         let key = match self.attempt {
             0 => key,
             attempt => key.fold_in_str("again").fold_in(attempt),
@@ -155,12 +169,24 @@ impl<T: Scalar> Worker<T> {
             together: self.together.as_ref(),
             prefix: &mut self.prefix,
         };
-        let stratum = Stratum { first: self.draws.start, count: self.draws.len(), total: draws };
+        let (group, lanes) = (objective.group(), self.draws.len());
+        let total = if matches!(objective, Objective::ImportanceWeighted { .. }) { group } else { draws };
+        let stratum = Stratum { first: self.draws.start, count: lanes, total };
         let at = DrawContext { tape: &self.tape, params, key: key.split().1, stratum: Some(stratum) };
-        let (mut draw, mut score) = (guide.draw(at)?, None);
-        if task.objective == Objective::PathDerivative {
-            let joint = draw.into_joint(at)?;
-            score = Some(log_q_at_fixed(guide, at, joint)?);
+        self.shares.clear();
+        let shares = task.shares.get(self.draws.clone()).unwrap_or_default();
+        self.shares.extend(shares.iter().map(|share| T::from_f64(*share)));
+        let (mut draw, mut score, mut weighed) = (guide.draw(at)?, None, None);
+        if objective.is_joint() {
+            let mut joint = draw.into_joint(at)?;
+            if let Objective::ImportanceWeighted { .. } = objective {
+                let draw =
+                    Weighed::new(guide, at, joint, (&self.shares, group, loss.kl_weight), task.weighing)?;
+                joint = draw.joint();
+                weighed = Some(draw);
+            } else {
+                score = Some(log_q_at_fixed(guide, at, joint)?);
+            }
             draw = Draw { joint: Some(joint), marginals: None };
         }
         let mode = Mode::Elbo { params, draw, draws };
@@ -170,10 +196,25 @@ impl<T: Scalar> Worker<T> {
             return self.attempted(model, task, bind, back);
         }
         self.largest = out.largest;
+        if let Some(weighed) = weighed {
+            if task.weighing {
+                weighed.log_weights(&out, lanes, &mut self.log_weights);
+                self.tape.unbind();
+                return Ok(None);
+            }
+            let lost;
+            (lost, self.elbo) = weighed.loss(&self.tape, &out, loss.scale);
+            // What is the same for all draws is there once.
+            let times = (lanes / lost.lanes()) as f64;
+            let result = back(&self.tape, if times > 1.0 { lost * times } else { lost });
+            self.tape.swap_params_gradient(&mut self.gradient);
+            self.tape.unbind();
+            return Ok(Some(result));
+        }
         let times = |total: &Total<'_, T>| total.terms().map(|(x, _)| x.lanes()).max();
         // The backward pass adds up the lanes, but what is the same in all of them is there once.
-        let lanes = times(&out.kl).max(times(&out.log_likelihood)).unwrap_or(1);
-        let scale = loss.scale * (self.draws.len() / lanes) as f64;
+        let there = times(&out.kl).max(times(&out.log_likelihood)).unwrap_or(1);
+        let scale = loss.scale * (lanes / there) as f64;
         let kl = out.kl.terms().map(|(x, w)| (x, w * loss.kl_weight * scale));
         let data = out.log_likelihood.terms().map(|(x, w)| (x, -w * scale));
         // Of the gradient of ln q, what does not go through the draw is taken out.
@@ -184,7 +225,7 @@ impl<T: Scalar> Worker<T> {
         self.tape.swap_params_gradient(&mut self.gradient);
         // Lets go of the parameters, so that the optimiser can change them in place.
         self.tape.unbind();
-        Ok(result)
+        Ok(Some(result))
     }
 }
 

@@ -53,10 +53,15 @@ impl<T: Scalar> Fit<T> {
                 return bad("tempered", "a warm-up ends at weight 1, and not at another");
             }
         }
-        if self.settings.objective == Objective::PathDerivative
-            && self.settings.estimator == Estimator::LocalReparameterization
+        if self.settings.objective.is_joint() && self.settings.estimator == Estimator::LocalReparameterization
         {
-            return bad("objective", "the path derivative draws all sites jointly, and no outputs of maps");
+            return bad("objective", "this one draws all sites jointly, and no outputs of maps");
+        }
+        if self.settings.objective == (Objective::ImportanceWeighted { draws: 0 }) {
+            return bad("objective", "at least one draw in every term of the bound is needed");
+        }
+        if self.settings.draws.checked_next_multiple_of(self.settings.objective.group()).is_none() {
+            return bad("objective", "too many draws in every term of the bound");
         }
         if self.settings.starts == Some(0) {
             return bad("starts", "at least one start is needed");

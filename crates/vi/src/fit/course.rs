@@ -90,6 +90,8 @@ probity_autodiff::precompiled! {
     ) -> Result<Fitted<T>> {
         let mut fit = fit;
         fit.check()?;
+        // Whole terms of the objective.
+        fit.settings.draws = fit.settings.draws.next_multiple_of(fit.settings.objective.group());
         let start = Instant::now();
         let key = Key::new(fit.settings.seed);
         let found = discover_start(model, key.fold_in_str("first run"), key.fold_in_str("start"))?;

@@ -13,7 +13,9 @@ pub struct Stratum {
     pub first: usize,
     /// How many draws there are on the tape.
     pub count: usize,
-    /// How many draws the step has on all tapes.
+    /// How many draws are averaged with each other: those that the step has on all tapes, or of an
+    /// importance-weighted bound those of one of its terms, a divisor of that. Draw `i` of the step
+    /// is draw `i % total` of these.
     pub total: usize,
 }
 

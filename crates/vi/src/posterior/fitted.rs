@@ -123,12 +123,23 @@ probity_autodiff::precompiled! {
 }
 
 probity_autodiff::precompiled! {
-    /// The terms of the ELBO, one a draw.
-    pub(super) fn elbo_terms<T>(fitted: Fitted<'a, T>, model: &'a (dyn Model<T> + Sync), n: usize) -> Result<Vec<f64>> {
+    /// The terms of the ELBO, one a draw; if all sites are to be drawn jointly, the logarithms of
+    /// the importance weights of draws.
+    pub(super) fn elbo_terms<T>(
+        fitted: Fitted<'a, T>,
+        model: &'a (dyn Model<T> + Sync),
+        n: usize,
+        jointly: bool,
+    ) -> Result<Vec<f64>> {
         let key = fitted.key.fold_in_str("elbo");
         fitted.collect(n, key, |tape, layout, prefix, _, key| {
             tape.bind(fitted.params);
-            let mode = Mode::Elbo { params: fitted.params, draw: fitted.draw(tape, key)?, draws: n };
+            let mut draw = fitted.draw(tape, key)?;
+            if jointly {
+                let joint = draw.into_joint(DrawContext::new(tape, fitted.params, key.split().1))?;
+                draw = Draw { joint: Some(joint), marginals: None };
+            }
+            let mode = Mode::Elbo { params: fitted.params, draw, draws: n };
             let out = run(model, tape, layout, mode, Run::new(key, prefix))?;
             Ok(Elbo { log_likelihood: out.log_likelihood.mean(), kl: out.kl.mean() }.value())
         })

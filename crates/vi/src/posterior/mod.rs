@@ -7,7 +7,7 @@ mod witness;
 
 use crate::comparison::NutsCheck;
 use crate::corrected::Corrected;
-use crate::diagnostics::{Loo, psis};
+use crate::diagnostics::{Loo, log_sum_exp, psis};
 use crate::draws::Draws;
 use crate::elbo::tail_shape;
 use crate::error::{Error, Result};
@@ -218,6 +218,28 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         Ok(Estimate::of(self.elbo_terms(n)?))
     }
 
+    /// The importance-weighted bound of the log evidence with `draws` draws in every term, by `n`
+    /// terms: the ELBO for one draw, and the closer to the log evidence the more there are. NaN by
+    /// no terms.
+    ///
+    /// # Errors
+    /// If there are 0 draws in a term or the guide is a point, and what the model reports.
+    ///
+    /// *Source*: Burda, Grosse, Salakhutdinov 2016, "Importance weighted autoencoders", equation 8.
+    pub fn bound(&self, draws: usize, n: usize) -> Result<Estimate> {
+        let problem = match draws.checked_mul(n) {
+            _ if draws == 0 => "at least one in every term of the bound is needed",
+            None => "too many in all terms of the bound",
+            Some(_) if self.report.point => "a point has no density, and so no bound",
+            Some(all) => {
+                let terms = elbo_terms(self.fitted(), &self.model, all, true)?;
+                let term = |w: &[f64]| log_sum_exp(w.iter().copied()) - (draws as f64).ln();
+                return Ok(Estimate::of(terms.chunks_exact(draws).map(term)));
+            }
+        };
+        Err(Error::Setting { setting: "draws", problem: problem.to_owned() })
+    }
+
     /// How well each observation is predicted by the others: leave-one-out cross-validation by
     /// Pareto-smoothed importance weights of the draws of [`summary`](Posterior::summary). Draws of
     /// a guide count by their importance ratios.
@@ -258,7 +280,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
 
     /// The terms of the ELBO, one a draw.
     fn elbo_terms(&self, n: usize) -> Result<Vec<f64>> {
-        elbo_terms(self.fitted(), &self.model, n)
+        elbo_terms(self.fitted(), &self.model, n, false)
     }
 
     pub(crate) fn estimate_elbo(&mut self, n: usize) -> Result {

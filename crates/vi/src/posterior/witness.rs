@@ -51,14 +51,22 @@ const FIRST: usize = 64;
 /// *Source*: of the step size's order d^(-1/4) Beskos et al. 2013, "Optimal tuning of the hybrid
 /// Monte Carlo algorithm".
 fn kernel(d: usize, halved: usize) -> Hmc {
-    let step = 0.25 * (200.0 / d.max(200) as f64).powf(0.25) * 0.5_f64.powi(halved as i32);
-    Hmc::new().step_size(step).leapfrogs((1.5 / step).ceil() as usize).transitions(TRANSITIONS)
+    let step = step_size(d) * 0.5_f64.powi(halved as i32);
+    Hmc::new().step_size(step).leapfrogs(leapfrogs(step)).transitions(TRANSITIONS)
+}
+
+fn step_size(d: usize) -> f64 {
+    0.25 * (200.0 / d.max(200) as f64).powf(0.25)
+}
+
+/// Steps of a quarter of a period.
+fn leapfrogs(step: f64) -> usize {
+    (1.5 / step).ceil() as usize
 }
 
 /// The gradients that [`by_drift`] takes for every draw, if no step is halved.
 pub(crate) fn gradients_of_a_draw(d: usize) -> usize {
-    let step = 0.25 * (200.0 / d.max(200) as f64).powf(0.25);
-    1 + TRANSITIONS * (1.5 / step).ceil() as usize
+    1 + TRANSITIONS * leapfrogs(step_size(d))
 }
 
 /// Draws of a guide with equal weights, d numbers each, and what is known of all of its draws.

@@ -6,7 +6,7 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Ode, OdeSolver, Real, Recursion};
 use probity_distributions::{Distribution, Normal, Support};
 use probity_vi::optim::Adam;
-use probity_vi::{Estimator, Fit, Init, LogJoint, Model, Result, Scope, Start, StepInfo, Steps};
+use probity_vi::{Estimator, Fit, Init, LogJoint, Model, Objective, Result, Scope, Start, StepInfo, Steps};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -96,7 +96,7 @@ fn steps_allocate_nothing() {
     let fixed = |steps| Fit::new().steps(Steps::new(steps).average(0.5)).optimizer(Adam::new(0.01));
     let net = || Net { x: normals(1, 50, 3), y: normals(2, 50, 1), start: DMatrix::from_element(1, 1, 0.5) };
     let local = Estimator::LocalReparameterization;
-    let centred = true;
+    let (centred, weighted) = (true, Objective::ImportanceWeighted { draws: 4 });
     let results = [
         measure("eight schools", fixed(400), EightSchools { centred }, 10),
         measure("eight schools, 1e5 steps", fixed(100_000), EightSchools { centred }, 10),
@@ -108,9 +108,10 @@ fn steps_allocate_nothing() {
         measure("net, 1e5 steps", fixed(100_000).draws(1), net(), 10),
         measure("net, local", fixed(400).estimator(local).draws(1), net(), 10),
         measure("net, minibatches", fixed(400).minibatch(16), net(), 10),
+        measure("eight schools, weighted", fixed(400).objective(weighted), EightSchools { centred }, 10),
     ];
     // The automatic fit makes one vector when it has its first average.
-    let allowed = [0, 0, 1, 0, 0, 0, 0, 0, 0];
+    let allowed = [0, 0, 1, 0, 0, 0, 0, 0, 0, 0];
     for ((calls, bytes), allowed) in results.into_iter().zip(allowed) {
         assert!(calls <= allowed && bytes < 1000, "{results:?}");
     }

@@ -2,7 +2,7 @@
 
 use crate::common::{EightSchools, Regression, normals};
 use probity_autodiff::Scalar;
-use probity_vi::{Draws, Fit, Method, Model, Report};
+use probity_vi::{Draws, Fit, FullRank, Method, Model, Objective, Report};
 
 /// Everything that a fit gives, but for the time it took.
 fn result<T: Scalar, M: Model<T> + Sync + Send>(
@@ -33,6 +33,9 @@ fn check<T: Scalar>() {
     assert!(result(1, fit(5), large()) == result(2, fit(5), large()));
     let batches = |threads| result(threads, fit(6).minibatch(1500), large());
     assert!(batches(1) == batches(3));
+    let bound = Objective::ImportanceWeighted { draws: 3 };
+    let weighted = |threads| result(threads, fit(7).objective(bound).guide(FullRank::new()), large());
+    assert!(weighted(1) == weighted(3));
 }
 
 /// Also where the fit is solved for, small and large enough to be shared among threads.

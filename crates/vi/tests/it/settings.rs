@@ -29,7 +29,7 @@ fn settings_come_back_from_a_file() {
         .steps(Steps::new(50).average(0.2))
         .draws(3)
         .seed(7)
-        .objective(Objective::PathDerivative)
+        .objective(Objective::ImportanceWeighted { draws: 2 })
         .clip_norm(2.0)
         .starts(3)
         .time_limit(std::time::Duration::from_millis(1500));

@@ -45,7 +45,8 @@
 //! * What methods work on: a [`Target`], which a model is by [`LogJoint`], its log joint density
 //!   with the gradient, and a function by [`LogDensity`].
 //! * Draws of a target: [`nuts::Nuts`] and [`hmc::Hmc`]; approximations on the way to its mode:
-//!   [`pathfinder::Pathfinder`], [`optim::Lbfgs`]; what draws and weights are worth:
+//!   [`pathfinder::Pathfinder`], [`optim::Lbfgs`]; a Gaussian whose scores match:
+//!   [`batch_and_match::BatchAndMatch`]; what draws and weights are worth:
 //!   [`diagnostics`]; covariances by their factors: [`linalg`].
 //! * What can go wrong: [`Error`], which names the site, and for a number that is not finite the
 //!   step and the operation.
@@ -55,6 +56,7 @@
 //!   KL counts once. Any other weight is a setting by name, and stands in the report.
 //! * The same seed gives the same bits, for any number of threads.
 #![forbid(unsafe_code)]
+pub mod batch_and_match;
 pub mod check;
 mod comparison;
 mod corrected;

@@ -36,14 +36,15 @@ pub enum Objective {
     ///
     /// The gradient is the doubly reparameterised one, whose noise does not outgrow it for large K,
     /// where the guide knows its density at any point
-    /// ([`BoundGuide::log_prob`](crate::BoundGuide::log_prob)). Guides of one's own without it, and
-    /// [`Mixture`](crate::Mixture), whose draws are stratified (the strata of each term have their
-    /// shares), follow the gradient of the bound as it is. All sites are drawn jointly, and the
-    /// guide must have a density. [`Posterior::bound`](crate::Posterior::bound) is its value.
+    /// ([`BoundGuide::log_prob`](crate::BoundGuide::log_prob)), as all guides here do; without, it
+    /// is the gradient of the bound as it is. All sites are drawn jointly, and the guide must have
+    /// a density. [`Mixture`](crate::Mixture) is an error: its draws are stratified, and a term of
+    /// stratified draws does not notice a component that lies where there is no mass.
+    /// [`Posterior::bound`](crate::Posterior::bound) is the value.
     ///
     /// *Source*: Burda, Grosse, Salakhutdinov 2016, "Importance weighted autoencoders", equation 8;
     /// Tucker, Lawson, Gu, Maddison 2019, "Doubly reparameterized gradient estimators for Monte
-    /// Carlo objectives", equation 8; of stratified draws Morningstar et al. 2021, section 3.
+    /// Carlo objectives", equation 8.
     ImportanceWeighted {
         /// K, the draws of every term of the bound; at least 1.
         draws: usize,

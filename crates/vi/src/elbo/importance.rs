@@ -34,22 +34,23 @@ pub(super) struct Weighed<'t, 'w, T: Scalar> {
 }
 
 impl<'t, 'w, T: Scalar> Weighed<'t, 'w, T> {
-    /// Of a draw with these shares; `weighing` says that these are still to be found.
+    /// Of a draw with these shares.
     pub(super) fn new(
         guide: &'t dyn BoundGuide<T>,
         at: DrawContext<'t, T>,
         drawn: Joint<'t, T>,
         (shares, group, kl_weight): (&'w [T], usize, f64),
-        weighing: bool,
     ) -> Result<Self> {
+        let bad = |problem: &str| Err(Error::Setting { setting: "objective", problem: problem.to_owned() });
         if !guide.has_density() {
-            let problem = "the importance-weighted bound needs a guide that has a density".to_owned();
-            return Err(Error::Setting { setting: "objective", problem });
+            return bad("the importance-weighted bound needs a guide that has a density");
+        }
+        if drawn.weight.is_some() {
+            return bad(
+                "the importance-weighted bound needs independent draws, and those of a mixture are stratified",
+            );
         }
         let mut weighed = Self { drawn, u: drawn.u, fixed: None, shares, group, kl_weight };
-        if weighing || drawn.weight.is_some() {
-            return Ok(weighed);
-        }
         weighed.fixed = guide.log_prob(at.tape, at.params, drawn.u.detach())?;
         if weighed.fixed.is_some() && !shares.is_empty() {
             let still = drawn.u.detach();
@@ -87,9 +88,6 @@ impl<'t, 'w, T: Scalar> Weighed<'t, 'w, T> {
         add(out.log_likelihood.value(), &|x| x);
         add(out.kl.value(), &|x| -kl_weight * x);
         add(self.drawn.log_q, &|x| -kl_weight * x);
-        if let Some(weight) = self.drawn.weight {
-            add(weight, &f64::ln);
-        }
     }
 
     /// The loss whose gradient is K times that of the terms of the bound, and the means of its
@@ -98,22 +96,21 @@ impl<'t, 'w, T: Scalar> Weighed<'t, 'w, T> {
         let kl_weight = self.kl_weight;
         let (log_likelihood, kl) = (out.log_likelihood.value(), out.kl.value());
         let model = [(kl, kl_weight * scale), (log_likelihood, -scale)];
+        let log_q = (self.drawn.log_q, kl_weight * scale);
+        // Without the score, whose value is that of ln q.
         let guide = match self.fixed {
-            Some(fixed) => [(self.drawn.log_q, kl_weight * scale), (fixed, -kl_weight * scale)],
-            None => {
-                let log_weight = self.drawn.weight.map_or(Var::from(0.0), Var::ln);
-                [(self.drawn.log_q, kl_weight * scale), (log_weight, -scale)]
-            }
+            Some(fixed) => Var::linear_combination([log_q, (fixed, -kl_weight * scale)]),
+            None => Var::linear_combination([log_q]),
         };
         if self.shares.is_empty() {
             let kl = out.kl.mean() + self.by_shares(self.drawn.log_q);
             let elbo = Elbo { log_likelihood: out.log_likelihood.mean(), kl };
-            return (Var::linear_combination(model.into_iter().chain(guide)), elbo);
+            return (Var::linear_combination(model) + guide, elbo);
         }
         let share = self.share(tape);
         let once = share * self.group as f64;
         let of_guide = if self.fixed.is_some() { once * self.through(share) } else { once };
-        let loss = Var::linear_combination(model) * once + Var::linear_combination(guide) * of_guide;
+        let loss = Var::linear_combination(model) * once + guide * of_guide;
         // What the bound leaves for the divergence is known when all draws are.
         (loss, Elbo { log_likelihood: self.by_shares(log_likelihood), kl: 0.0 })
     }

@@ -170,18 +170,20 @@ impl<T: Scalar> Worker<T> {
             prefix: &mut self.prefix,
         };
         let (group, lanes) = (objective.group(), self.draws.len());
-        let total = if matches!(objective, Objective::ImportanceWeighted { .. }) { group } else { draws };
-        let stratum = Stratum { first: self.draws.start, count: lanes, total };
+        let stratum = Stratum { first: self.draws.start, count: lanes, total: draws };
         let at = DrawContext { tape: &self.tape, params, key: key.split().1, stratum: Some(stratum) };
         self.shares.clear();
+        if task.weighing {
+            // The same operations as with shares, so that the tape uses its memory again.
+            self.shares.resize(lanes, T::from_f64(1.0));
+        }
         let shares = task.shares.get(self.draws.clone()).unwrap_or_default();
         self.shares.extend(shares.iter().map(|share| T::from_f64(*share)));
         let (mut draw, mut score, mut weighed) = (guide.draw(at)?, None, None);
         if objective.is_joint() {
             let mut joint = draw.into_joint(at)?;
             if let Objective::ImportanceWeighted { .. } = objective {
-                let draw =
-                    Weighed::new(guide, at, joint, (&self.shares, group, loss.kl_weight), task.weighing)?;
+                let draw = Weighed::new(guide, at, joint, (&self.shares, group, loss.kl_weight))?;
                 joint = draw.joint();
                 weighed = Some(draw);
             } else {

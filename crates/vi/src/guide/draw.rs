@@ -13,9 +13,7 @@ pub struct Stratum {
     pub first: usize,
     /// How many draws there are on the tape.
     pub count: usize,
-    /// How many draws are averaged with each other: those that the step has on all tapes, or of an
-    /// importance-weighted bound those of one of its terms, a divisor of that. Draw `i` of the step
-    /// is draw `i % total` of these.
+    /// How many draws the step has on all tapes.
     pub total: usize,
 }
 

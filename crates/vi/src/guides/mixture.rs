@@ -160,7 +160,7 @@ impl Strata {
     }
 
     fn of(&self, draw: usize) -> usize {
-        (draw % self.draws.total + self.first) % self.components
+        (draw + self.first) % self.components
     }
 
     /// By how much the share of a component is multiplied in the weight of each of its draws, so

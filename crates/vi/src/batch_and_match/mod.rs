@@ -1,0 +1,420 @@
+//! Batch and match: a full-rank Gaussian whose scores match those of the target at its own draws.
+
+#[cfg(test)]
+mod tests;
+mod update;
+
+use crate::diagnostics::{Psis, psis};
+use crate::error::{Error, Result};
+use crate::gaussian::{Gaussian, fixed_draws};
+use crate::ladder::Evaluator;
+use crate::linalg::{Dense, Factor};
+use crate::optim::Lbfgs;
+use crate::pathfinder::Pathfinder;
+use crate::target::Target;
+use probity_autodiff::Key;
+use probity_autodiff::nalgebra::{DMatrix, DVector};
+use probity_autodiff::random::fill_normal;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use update::update;
+
+/// The settings of batch and match.
+///
+/// Variational inference without an ELBO and without a rate: at a batch of draws of the Gaussian `q`
+/// the gradients of the target are taken, and `q` becomes, in closed form, the Gaussian whose scores
+/// `∇ ln q` are closest to them, with a penalty for leaving the old one. On a Gaussian target it
+/// is exact after a few batches, whatever the condition number. At rest `E ∇ ln p = 0` and
+/// `E ∇ ln p ∇ ln pᵀ = Σ⁻¹` under `q`, which for other targets is not the Gaussian of the highest
+/// ELBO.
+///
+/// It begins with the best Gaussian on a path of L-BFGS ([`Pathfinder`]). The batches are
+/// antithetic, stratified, and whitened where they have 2 d draws or more; where steps go back
+/// and forth they grow, and the penalty with them. It ends where a batch that was not used yet
+/// moves no mean and no standard deviation by more than the tolerance, or after so many gradients.
+///
+/// ```
+/// use probity_vi::{LogDensity, batch_and_match::BatchAndMatch};
+///
+/// let normal = LogDensity::new(2, |u: &[f64], g: &mut [f64]| {
+///     (g[0], g[1]) = (-(u[0] - 3.0), -1e6 * u[1]);
+///     -0.5 * (u[0] - 3.0).powi(2) - 5e5 * u[1].powi(2)
+/// });
+/// let matched = BatchAndMatch::new().run(&normal)?;
+/// assert!(matched.at_rest && matched.psis.is_reliable());
+/// assert!((matched.mean[0] - 3.0).abs() < 1e-6 && (matched.sd()[1] - 1e-3).abs() < 1e-9);
+/// # Ok::<(), probity_vi::Error>(())
+/// ```
+///
+/// *Source*: Cai, Modi, Pillaud-Vivien, Margossian, Gower, Blei, Saul 2024, "Batch and match:
+/// black-box variational inference with a score-based divergence", algorithm 1; for batches of one
+/// draw Modi, Gower, Margossian, Yao, Blei, Saul 2023, "Variational inference with Gaussian score
+/// matching". There draws are independent, and the penalty follows a schedule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BatchAndMatch {
+    start: Option<(Vec<f64>, Vec<f64>)>,
+    batch: Option<usize>,
+    tolerance: f64,
+    gradients: usize,
+    draws: usize,
+    seed: u64,
+}
+
+impl Default for BatchAndMatch {
+    fn default() -> Self {
+        Self { start: None, batch: None, tolerance: 0.05, gradients: 100_000, draws: 1000, seed: 0 }
+    }
+}
+
+/// What batch and match found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Matched {
+    /// The mean, d.
+    pub mean: Vec<f64>,
+    /// The covariance, d × d.
+    pub covariance: Dense,
+    /// Whether the last batch moved no mean and no standard deviation by more than the tolerance.
+    pub at_rest: bool,
+    /// By how much it moved one: a mean in its standard deviations, or the logarithm of a standard
+    /// deviation.
+    #[serde(with = "probity_autodiff::serde_float")]
+    pub movement: f64,
+    /// Whether the path of L-BFGS gave a Gaussian to begin with; if not, the start itself was.
+    pub from_path: bool,
+    /// Batches.
+    pub iterations: usize,
+    /// Draws of the last one.
+    pub batch: usize,
+    /// Gradients in all.
+    pub gradients: usize,
+    /// Draws of the Gaussian, d entries each.
+    pub draws: Vec<f64>,
+    /// ln p − ln q of every draw.
+    #[serde(with = "probity_autodiff::serde_float")]
+    pub log_ratios: Vec<f64>,
+    /// The importance weights of the draws, and the shape of their tail, which says what the
+    /// Gaussian is worth.
+    pub psis: Psis,
+}
+
+impl Matched {
+    /// The standard deviations, d.
+    pub fn sd(&self) -> Vec<f64> {
+        self.covariance.variances().into_iter().map(f64::sqrt).collect()
+    }
+
+    /// The ELBO, up to the constant of an unnormalised target, by the draws.
+    pub fn elbo(&self) -> f64 {
+        crate::diagnostics::mean(&self.log_ratios)
+    }
+}
+
+/// A line on the end, and one on the weights.
+impl fmt::Display for Matched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { iterations, batch, gradients, movement, .. } = self;
+        let rest = if self.at_rest { "at rest" } else { "not at rest" };
+        writeln!(f, "{rest} after {iterations} batches, the last of {batch} draws, {gradients} gradients")?;
+        writeln!(f, "the last batch moved a mean or a standard deviation by {movement:.3} of one")?;
+        let (k, ess, n, elbo) = (self.psis.k_hat, self.psis.ess, self.log_ratios.len(), self.elbo());
+        write!(f, "k̂ {k:.2}, ess {ess:.0} of {n} draws, ELBO {elbo:.3}")
+    }
+}
+
+impl BatchAndMatch {
+    /// The most draws of a batch.
+    const LARGEST: usize = 8192;
+
+    /// From a standard normal start.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Where to begin: a mean and a standard deviation for every coordinate, roughly those within
+    /// which the target is expected. Default: zeros and ones.
+    pub fn start(mut self, mean: &[f64], sd: &[f64]) -> Self {
+        self.start = Some((mean.to_vec(), sd.to_vec()));
+        self
+    }
+
+    /// Draws of the first batches; an odd number is rounded up. Default: twice the number of
+    /// coordinates, at least 32. Fewer than twice their number cannot be whitened, and lead to the
+    /// same Gaussian in more batches.
+    pub fn batch(mut self, draws: usize) -> Self {
+        self.batch = Some(draws);
+        self
+    }
+
+    /// By how much a batch may move a mean, in its standard deviations, and the logarithm of a
+    /// standard deviation. Default 0.05.
+    pub fn tolerance(mut self, tolerance: f64) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// After how many gradients to end in any case, with the batch that is under way. Default
+    /// 100 000.
+    pub fn gradients(mut self, gradients: usize) -> Self {
+        self.gradients = gradients;
+        self
+    }
+
+    /// Draws of the result. Default 1000.
+    pub fn draws(mut self, draws: usize) -> Self {
+        self.draws = draws;
+        self
+    }
+
+    /// The seed of all random numbers: same seed, same bits, for any number of threads.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Fits the Gaussian.
+    ///
+    /// # Errors
+    /// If a setting cannot be used, if the target is finite nowhere near the start, and for errors
+    /// of the target.
+    pub fn run<T: Target>(&self, target: &T) -> Result<Matched> {
+        self.matched(Evaluator::new(target))
+    }
+
+    fn matched(&self, mut evaluator: Evaluator<'_>) -> Result<Matched> {
+        let d = evaluator.dim();
+        let (mean, sd) = self.start.clone().unwrap_or_else(|| (vec![0.0; d], vec![1.0; d]));
+        self.check(d, &mean, &sd)?;
+        let key = Key::new(self.seed).fold_in_str("batch and match");
+        let (start, from_path) = self.begin(&mut evaluator, &mean, &sd)?;
+        let limit = self.gradients.saturating_add(evaluator.evaluations);
+        let mut state = State::new(start, self.batch.unwrap_or((2 * d).max(32)).div_ceil(2).max(1));
+        let mut at_rest = false;
+        while !at_rest && evaluator.evaluations < limit {
+            let batch = state.batch(&mut evaluator, key.fold_in(state.iterations as u64))?;
+            let Some((z, scores)) = batch else { continue };
+            at_rest = state.movement <= self.tolerance;
+            if !state.advance(&z, &scores, (limit / 8).clamp(2, Self::LARGEST) / 2) {
+                at_rest = false;
+                break;
+            }
+        }
+        let State { gaussian, movement, iterations, pairs, .. } = state;
+        let covariance = gaussian.cholesky()?;
+        let mean = gaussian.mean.as_slice().to_vec();
+        let (draws, log_ratios) = self.draw(&mut evaluator, &mean, &covariance, key.fold_in_str("draws"))?;
+        Ok(Matched {
+            psis: psis(&log_ratios, 1.0),
+            mean,
+            covariance,
+            at_rest,
+            movement,
+            from_path,
+            iterations,
+            batch: 2 * pairs,
+            gradients: evaluator.evaluations,
+            draws,
+            log_ratios,
+        })
+    }
+
+    fn check(&self, d: usize, mean: &[f64], sd: &[f64]) -> Result {
+        let no = |setting, problem: String| Err(Error::Setting { setting, problem });
+        if mean.len() != d || sd.len() != d || d == 0 {
+            let (m, s) = (mean.len(), sd.len());
+            return no("start", format!("{m} means and {s} standard deviations, the target has {d}"));
+        }
+        if mean.iter().any(|m| !m.is_finite()) || sd.iter().any(|s| !(*s > 0.0 && s.is_finite())) {
+            return no("start", "means must be finite, standard deviations positive and finite".to_owned());
+        }
+        if self.batch == Some(0) || self.draws == 0 {
+            return no("draws", "at least one draw is needed".to_owned());
+        }
+        if !(self.tolerance > 0.0) {
+            return no("tolerance", format!("{} is not greater than 0", self.tolerance));
+        }
+        Ok(())
+    }
+
+    /// The best Gaussian on a path of L-BFGS from the start, or the start itself.
+    fn begin(&self, evaluator: &mut Evaluator<'_>, mean: &[f64], sd: &[f64]) -> Result<(Gaussian, bool)> {
+        let d = mean.len();
+        let (mut value, mut gradient) = ([0.0], vec![0.0; d]);
+        evaluator.gradients(mean, &mut value, &mut gradient)?;
+        let pathfinder = Pathfinder::new()
+            .paths(1)
+            .elbo_draws(10)
+            .draws(1)
+            .seed(self.seed)
+            .lbfgs(Lbfgs::new().iterations(60));
+        match pathfinder.run(evaluator.target(), mean) {
+            Ok(found) => {
+                evaluator.evaluations += found.gradients;
+                let best = found.best();
+                let covariance = Dense::from_matrix(d, &best.covariance.to_matrix());
+                if let Ok(covariance) = covariance {
+                    let factor = DMatrix::from_column_slice(d, d, covariance.lower());
+                    return Ok((Gaussian { mean: DVector::from_column_slice(&best.mean), factor }, true));
+                }
+            }
+            // No path: the start may do.
+            Err(Error::Setting { setting: "starts", .. }) => {}
+            Err(error) => return Err(error),
+        }
+        if !value[0].is_finite() {
+            let problem = "the density is not finite there, nor on any path from near it".to_owned();
+            return Err(Error::Setting { setting: "start", problem });
+        }
+        Ok((Gaussian::diagonal(mean, sd), false))
+    }
+
+    /// Draws of the result, and their log ratios; −∞ where the target is not finite.
+    fn draw(
+        &self,
+        evaluator: &mut Evaluator<'_>,
+        mean: &[f64],
+        covariance: &Dense,
+        key: Key,
+    ) -> Result<(Vec<f64>, Vec<f64>)> {
+        let d = mean.len();
+        let mut points = vec![0.0; self.draws * d];
+        fill_normal(key, 0, &mut points);
+        let constant = 0.5 * (covariance.log_det() + d as f64 * std::f64::consts::TAU.ln());
+        let mut draw = |x: &mut [f64]| {
+            let squares: f64 = x.iter().map(|x| x * x).sum();
+            covariance.unwhiten(x);
+            x.iter_mut().zip(mean).for_each(|(x, m)| *x += m);
+            -0.5 * squares - constant
+        };
+        let log_q: Vec<f64> = points.chunks_exact_mut(d).map(&mut draw).collect();
+        let values = evaluator.values(&points)?;
+        Ok((points, values.iter().zip(log_q).map(|(p, q)| p - q).collect()))
+    }
+}
+
+/// Where the iteration is.
+#[derive(Debug)]
+struct State {
+    gaussian: Gaussian,
+    /// Half of the draws of a batch.
+    pairs: usize,
+    iterations: usize,
+    /// How far the last batch wants to move a mean or a standard deviation.
+    movement: f64,
+    /// The step before, in the coordinates in which the Gaussian of then was standard normal.
+    last: Option<(DVector<f64>, DMatrix<f64>)>,
+    /// The most that λ, the inverse weight of the penalty, may be.
+    damped: f64,
+}
+
+impl State {
+    /// A step goes back if its cosine with the one before is below this.
+    const BACK: f64 = -0.2;
+    /// Farther away, steps that go back say nothing.
+    const NEAR: f64 = 20.0;
+    /// λ where steps go back, and the least: a third and a sixth of the way for a covariance that
+    /// is nearly right. Without a penalty the iteration goes to and fro for ever where scores grow
+    /// as the cube of the distance, as those of a density of the fourth power do.
+    const DAMPED: f64 = 1.0;
+    const LEAST: f64 = 0.25;
+
+    fn new(gaussian: Gaussian, pairs: usize) -> Self {
+        let none = f64::INFINITY;
+        Self { gaussian, pairs, iterations: 0, movement: none, last: None, damped: none }
+    }
+
+    /// A batch of standard normal numbers, d × n, and in their coordinates the scores of the
+    /// target; none if the target is not finite at more than half of the draws, and the Gaussian is
+    /// half as wide then.
+    fn batch(
+        &mut self,
+        evaluator: &mut Evaluator<'_>,
+        key: Key,
+    ) -> Result<Option<(DMatrix<f64>, DMatrix<f64>)>> {
+        let d = self.gaussian.dim();
+        self.iterations += 1;
+        let mut z = fixed_draws(d, self.pairs, key);
+        let u = self.gaussian.points(&z);
+        let (mut values, mut gradients) = (vec![0.0; z.ncols()], DMatrix::zeros(d, z.ncols()));
+        evaluator.gradients(u.as_slice(), &mut values, gradients.as_mut_slice())?;
+        let mut scores = self.gaussian.factor.tr_mul(&gradients);
+        let lost: Vec<usize> = (0..values.len())
+            .filter(|i| !values[*i].is_finite() || scores.column(*i).iter().any(|s| !s.is_finite()))
+            .collect();
+        if 2 * lost.len() > values.len() {
+            self.gaussian.factor *= 0.5;
+            return Ok(None);
+        }
+        if !lost.is_empty() {
+            (z, scores) = (z.remove_columns_at(&lost), scores.remove_columns_at(&lost));
+        }
+        self.movement = self.movement_by(&z, &scores);
+        Ok(Some((z, scores)))
+    }
+
+    /// How far the batch wants to move a mean, in its standard deviations, or the logarithm of a
+    /// standard deviation: what is `0` where `E s = 0` and `E s sᵀ = E z zᵀ`. Of a Gaussian target
+    /// near the end it is how far it is to go. Both of the coordinates themselves and of those in
+    /// which the Gaussian is standard normal, without which narrow directions would not show.
+    fn movement_by(&self, z: &DMatrix<f64>, scores: &DMatrix<f64>) -> f64 {
+        let (factor, n) = (&self.gaussian.factor, z.ncols() as f64);
+        let largest = |drawn: &DMatrix<f64>, pulled: &DMatrix<f64>, sd: &DVector<f64>| {
+            let shift = drawn.column_sum() + pulled.column_sum();
+            let of = |i: usize| {
+                let squares = drawn.row(i).norm_squared() - pulled.row(i).norm_squared();
+                (shift[i].abs() / n / sd[i]).max(squares.abs() / n / (4.0 * sd[i] * sd[i]))
+            };
+            // A NaN is no rest.
+            (0..sd.len()).map(of).fold(0.0, |most, x| if x <= most { most } else { x })
+        };
+        let own = largest(z, scores, &DVector::from_element(z.nrows(), 1.0));
+        own.max(largest(&(factor * z), &(factor * scores), &self.gaussian.sd()))
+    }
+
+    /// Whether the batch asks for a step back: against the mean's or the covariance's last one. A
+    /// covariance goes to and fro while its mean is on the way; that does not count.
+    fn goes_back(&self, z: &DMatrix<f64>, scores: &DMatrix<f64>) -> bool {
+        let inverse = |(shift, factor): &(DVector<f64>, DMatrix<f64>)| {
+            Some((shift.clone(), factor.clone().try_inverse()?))
+        };
+        let Some((shift, inverse)) = self.last.as_ref().and_then(inverse) else { return false };
+        let d = self.gaussian.dim();
+        let cosine = |a: &[f64], b: &[f64]| {
+            let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+            dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+        };
+        let to = z.column_mean() + scores.column_mean();
+        // By how much the covariance grew, and how it is to grow.
+        let grew = DMatrix::identity(d, d) - &inverse * inverse.transpose();
+        let grows = z * z.transpose() - scores * scores.transpose();
+        let means = cosine((&inverse * shift).as_slice(), to.as_slice());
+        let arrived = means < 0.5 || to.amax() < 0.5;
+        means < Self::BACK || (arrived && cosine(grew.as_slice(), grows.as_slice()) < Self::BACK)
+    }
+
+    /// Takes the step that the batch asks for; false if that is not finite. A batch has at most so
+    /// many pairs.
+    fn advance(&mut self, z: &DMatrix<f64>, scores: &DMatrix<f64>, most: usize) -> bool {
+        if self.movement < Self::NEAR && self.goes_back(z, scores) {
+            if self.damped <= Self::DAMPED {
+                self.pairs = (2 * self.pairs).min(most.max(self.pairs));
+            }
+            self.damped = (0.5 * self.damped).clamp(Self::LEAST, Self::DAMPED);
+        } else {
+            self.damped *= 4.0;
+        }
+        // The number of draws by that of coordinates, and where the mean is far away so much that its
+        // distance does not count as curvature.
+        let free = (z.len() as f64).max(100.0 * scores.column_mean().norm_squared());
+        let Some((shift, factor)) = update(z, scores, self.damped.min(free)) else { return false };
+        let next = Gaussian {
+            mean: &self.gaussian.mean + &self.gaussian.factor * &shift,
+            factor: &self.gaussian.factor * &factor,
+        };
+        let finite = next.mean.iter().chain(next.factor.iter()).all(|x| x.is_finite());
+        if finite {
+            (self.gaussian, self.last) = (next, Some((shift, factor)));
+        }
+        finite
+    }
+}

@@ -4,6 +4,7 @@
 //! `verdict` prints every false A or B, a table by kind, and verdicts against truth; `--help` lists
 //! the options. The kinds stand in `problems/`.
 
+pub(crate) mod matched;
 mod options;
 pub(crate) mod problems;
 pub(crate) mod run;
@@ -39,7 +40,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     for kind in &kinds {
         let cases: Vec<Case> =
             (0..options.count).map(|i| Case { kind, seed: options.seed, number: i }).collect();
-        let outcomes = run::all(&cases, options.seeds, options.threads);
+        let outcomes = run::all(&cases, options.seeds, options.threads, options.gaussians);
         for (case, outcomes) in cases.iter().zip(&outcomes) {
             for outcome in outcomes.iter().filter(|o| o.is_false() || options.verbose) {
                 say!("{case} {outcome}");
@@ -51,6 +52,10 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     say!("{}", tables::by_kind(&kinds, &all));
     say!("{}", tables::confusion(&all));
     say!("{}", tables::shares(&all));
+    if options.gaussians {
+        say!();
+        say!("{}", tables::gaussians(&kinds, &all));
+    }
     if let Some(file) = &options.json {
         let json: Vec<_> = all.iter().flat_map(|(case, each)| each.iter().map(|o| o.json(case))).collect();
         let mut output = Output::new();

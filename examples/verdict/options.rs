@@ -19,13 +19,15 @@ usage: verdict [OPTIONS]
                     funnel, hierarchy, near-modes, far-modes; and narrow-modes, which is not among the
                     default ones: of two far modes the narrow one is missed, and nothing tells of it
   --threads T       posteriors at a time, each on one thread (default: the cores)
+  --gaussians       also a table of what single Gaussians are worth: that of the highest ELBO, from which
+                    the inference begins, and that of batch and match
   --json FILE       also write the results there, as a list of objects
   --verbose         a line for every posterior, not only for a false A or B
   --help            this text
 ";
 
-const OPTIONS: [&str; 8] =
-    ["--count", "--seed", "--seeds", "--only", "--threads", "--json", "--verbose", "--help"];
+const OPTIONS: [&str; 9] =
+    ["--count", "--seed", "--seeds", "--only", "--threads", "--gaussians", "--json", "--verbose", "--help"];
 
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -35,6 +37,7 @@ pub struct Options {
     pub threads: usize,
     pub json: Option<PathBuf>,
     pub verbose: bool,
+    pub gaussians: bool,
     only: Option<Vec<String>>,
 }
 
@@ -53,8 +56,16 @@ pub enum Parsed {
 /// Reads the command line.
 pub fn parse(mut parser: Parser) -> Result<Parsed, UsageError> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut options =
-        Options { count: 50, seed: 1, seeds: 1, threads, json: None, verbose: false, only: None };
+    let mut options = Options {
+        count: 50,
+        seed: 1,
+        seeds: 1,
+        threads,
+        json: None,
+        verbose: false,
+        gaussians: false,
+        only: None,
+    };
     let wrap = |error| UsageError::from_parser(error, &OPTIONS);
     while let Some(arg) = parser.next().map_err(wrap)? {
         let Arg::Long(name) = arg else { return Err(wrap(arg.unexpected())) };
@@ -63,6 +74,7 @@ pub fn parse(mut parser: Parser) -> Result<Parsed, UsageError> {
         match name.as_str() {
             "--help" => return Ok(Parsed::Help),
             "--verbose" => options.verbose = true,
+            "--gaussians" => options.gaussians = true,
             "--json" => options.json = Some(PathBuf::from(parser.value().map_err(wrap)?)),
             "--count" => {
                 options.count = number(&name, parser.value().map_err(wrap)?, positive, |n| *n > 0)?;

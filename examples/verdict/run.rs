@@ -1,5 +1,6 @@
 //! Inference on one posterior after the other, and how far its answers are from the truth.
 
+use super::matched::Approximation;
 use super::problems::Kind;
 use super::problems::shape::Problem;
 use probity_vi::ladder::{Ladder, Stands};
@@ -35,6 +36,8 @@ pub struct Outcome {
     pub sd_error: f64,
     pub gradients: usize,
     pub seconds: f64,
+    /// The Gaussian of the highest ELBO, and that of batch and match, where they are asked for.
+    pub gaussians: Option<[Approximation; 2]>,
     stands: Option<Stands>,
     /// The checks that allow no A, or why there is no answer.
     because: Vec<String>,
@@ -43,7 +46,7 @@ pub struct Outcome {
 impl Outcome {
     /// Whether a mean or a standard deviation is wrong.
     pub fn is_wrong(&self) -> bool {
-        !(self.mean_error <= MEAN && self.sd_error <= SD.ln())
+        is_wrong((self.mean_error, self.sd_error))
     }
 
     /// Whether it is wrong, and the verdict does not say so.
@@ -51,7 +54,7 @@ impl Outcome {
         self.grade < Grade::C && self.is_wrong()
     }
 
-    fn of(problem: &Problem, seed: u64) -> Self {
+    fn of(problem: &Problem, seed: u64, matched: bool) -> Self {
         let start = Instant::now();
         let (mean, sd) = &problem.start;
         let answer = Ladder::new().seed(seed).start(mean, sd).run(&problem.target);
@@ -69,18 +72,17 @@ impl Outcome {
                     sd_error: infinite,
                     gradients: 0,
                     seconds,
+                    gaussians: None,
                     stands: None,
                     because,
                 };
             }
         };
-        let largest = |all: Vec<f64>| {
-            all.into_iter().map(|x| if x.is_nan() { f64::INFINITY } else { x.abs() }).fold(0.0, f64::max)
-        };
-        let off =
-            answer.mean().into_iter().zip(&problem.mean).zip(&problem.sd).map(|((m, t), s)| (m - t) / s);
-        let factors = answer.sd().into_iter().zip(&problem.sd).map(|(got, want)| (got / want).ln());
-        let (mean_error, sd_error) = (largest(off.collect()), largest(factors.collect()));
+        let (mean_error, sd_error) = errors(problem, &answer.mean(), &answer.sd());
+        let gaussians = matched.then(|| {
+            let best = Approximation::of_the_best(problem, &answer.gaussian);
+            [best, Approximation::matched(problem, seed)]
+        });
         let checks = answer.verdict.checks().iter();
         Self {
             dim,
@@ -89,6 +91,7 @@ impl Outcome {
             sd_error,
             gradients: answer.evaluations,
             seconds,
+            gaussians,
             stands: Some(answer.stands),
             because: checks.filter(|c| c.grade > Grade::A).map(|c| c.to_string()).collect(),
         }
@@ -113,10 +116,26 @@ impl Outcome {
     }
 }
 
+/// The largest |error of a mean| in standard deviations, and the largest |ln of the factor of a
+/// standard deviation|.
+pub fn errors(problem: &Problem, mean: &[f64], sd: &[f64]) -> (f64, f64) {
+    let largest = |all: Vec<f64>| {
+        all.into_iter().map(|x| if x.is_nan() { f64::INFINITY } else { x.abs() }).fold(0.0, f64::max)
+    };
+    let off = mean.iter().zip(&problem.mean).zip(&problem.sd).map(|((m, t), s)| (m - t) / s);
+    let factors = sd.iter().zip(&problem.sd).map(|(got, want)| (got / want).ln());
+    (largest(off.collect()), largest(factors.collect()))
+}
+
+/// Whether a mean or a standard deviation is wrong by so much.
+pub fn is_wrong((mean_error, sd_error): (f64, f64)) -> bool {
+    !(mean_error <= MEAN && sd_error <= SD.ln())
+}
+
 /// The outcomes of every case, for every seed of inference. Several at a time, each on a thread of
 /// its own, on which inference then stays: results are the same for any number of threads, and
 /// times are those of one core.
-pub fn all(cases: &[Case], seeds: u64, threads: usize) -> Vec<Vec<Outcome>> {
+pub fn all(cases: &[Case], seeds: u64, threads: usize, matched: bool) -> Vec<Vec<Outcome>> {
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<Option<Vec<Outcome>>>> = Mutex::new(vec![None; cases.len()]);
     let work = || {
@@ -124,7 +143,7 @@ pub fn all(cases: &[Case], seeds: u64, threads: usize) -> Vec<Vec<Outcome>> {
             let i = next.fetch_add(1, Ordering::Relaxed);
             let Some(case) = cases.get(i) else { return };
             let problem = case.kind.problem(case.seed, case.number);
-            let outcomes = (0..seeds).map(|seed| Outcome::of(&problem, seed)).collect();
+            let outcomes = (0..seeds).map(|seed| Outcome::of(&problem, seed, matched)).collect();
             done.lock().unwrap_or_else(|poisoned| poisoned.into_inner())[i] = Some(outcomes);
         }
     };

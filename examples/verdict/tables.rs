@@ -36,6 +36,40 @@ kind          right false  right false  right wrong  median    90 %   median   9
     text
 }
 
+/// A row for every kind: how far the answer, the Gaussian of the highest ELBO and that of batch and
+/// match are from the truth, and what k-hat says of the last.
+pub fn gaussians(kinds: &[&Kind], all: &All) -> String {
+    let mut text = String::from(
+        "              median error of a mean, of ln of an sd, right            batch and match
+kind          answer             highest ELBO       batch and match     k<0.7 wrong  rest gradients seconds
+",
+    );
+    for kind in kinds {
+        let own: Vec<&Outcome> =
+            firsts(all).filter(|(case, _)| case.kind.name == kind.name).map(|c| c.1).collect();
+        let each = |i: usize| own.iter().filter_map(move |o| Some(o.gaussians?[i]));
+        let _ = write!(text, "{:<12}", kind.name);
+        let mut row = |errors: &[(f64, f64, bool)]| {
+            let median = |of: fn(&(f64, f64, bool)) -> f64| at(&sorted(errors.iter().map(of)), 0.5);
+            let right = errors.iter().filter(|e| !e.2).count();
+            let _ = write!(text, "  {:>5.3} {:>5.3} {right:>4}", median(|e| e.0), median(|e| e.1));
+        };
+        row(&own.iter().map(|o| (o.mean_error, o.sd_error, o.is_wrong())).collect::<Vec<_>>());
+        for i in 0..2 {
+            row(&each(i).map(|g| (g.mean_error, g.sd_error, g.is_wrong())).collect::<Vec<_>>());
+        }
+        let believed = each(1).filter(|g| g.k_hat < 0.7);
+        let wrong = believed.clone().filter(|g| g.is_wrong()).count();
+        let rest = each(1).filter(|g| g.at_rest).count();
+        let gradients = at(&sorted(each(1).map(|g| g.gradients as f64)), 0.5);
+        let seconds = at(&sorted(each(1).map(|g| g.seconds)), 0.5);
+        let _ =
+            writeln!(text, "   {:>5} {wrong:>5} {rest:>5} {gradients:>9} {seconds:>7.3}", believed.count());
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
 /// Verdicts against truth.
 pub fn confusion(all: &All) -> String {
     let mut text = String::from("verdict  right  wrong\n");

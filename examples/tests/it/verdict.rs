@@ -185,7 +185,7 @@ fn outcomes_are_the_same_for_any_number_of_threads() {
         })
         .collect();
     let key = |threads| {
-        let all = run::all(&cases, 1, threads);
+        let all = run::all(&cases, 1, threads, false);
         let of = |o: &run::Outcome| (o.mean_error.to_bits(), o.sd_error.to_bits(), o.gradients, o.grade);
         all.iter().map(|each| of(&each[0])).collect::<Vec<_>>()
     };

@@ -2,6 +2,8 @@
 
 mod checks;
 mod predictions;
+#[cfg(test)]
+mod tests;
 
 pub use checks::What;
 pub use predictions::Predicted;

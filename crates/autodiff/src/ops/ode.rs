@@ -290,7 +290,9 @@ impl<F: Ode<N, S>, T: Scalar, const N: usize, const S: usize> Kernel for Integra
                 for (stage, weights) in STAGES.iter().enumerate() {
                     next = state;
                     for (slope, weight) in slopes[..=stage].iter().zip(weights) {
-                        add(&mut next, slope, h * weight);
+                        if *weight != 0.0 {
+                            add(&mut next, slope, h * weight);
+                        }
                     }
                     slopes[stage + 1] = slope(system, now + h * NODES[stage], &next, &arguments);
                 }
@@ -299,7 +301,8 @@ impl<F: Ode<N, S>, T: Scalar, const N: usize, const S: usize> Kernel for Integra
                     add(&mut error, slope, h * weight);
                 }
                 let ratio = error_ratio(&error, [&state, &next], &arguments, solver);
-                let factor = (0.9 * ratio.powf(-0.2)).clamp(0.2, 5.0);
+                // By functions of our own: the same bits everywhere, and no call.
+                let factor = (0.9 * Real::exp(Real::ln(ratio) * -0.2)).clamp(0.2, 5.0);
                 steps += 1;
                 if ratio <= 1.0 {
                     now = if parts > 1.0 { now + h } else { time };

@@ -244,6 +244,8 @@ mod tests {
             (3.29e27, "with 3e27 degrees"),
             (123_456.0, "with 123456 degrees"),
             (2.5, "with 2.50 degrees"),
+            (0.01, "with 0.01 degrees"),
+            (-7.5, "with -7.50 degrees"),
             (1e-5, "with 1.0e-5 degrees"),
             (0.0, "with 0.00 degrees"),
         ] {

@@ -101,6 +101,10 @@ mod tests {
         let verdict = of(0.9, chain(0.5, 2.0));
         assert_eq!((verdict.of("a"), verdict.of("b")), (Some(Grade::A), Some(Grade::B)));
         assert_eq!(verdict.value(What::PredictedDrift), Some(0.25));
+        // From 1 down to ½, which is as far.
+        let [before, after] = [chain(1.0, 2.0), chain(0.5, 2.0)];
+        let down = Verdict::of_pushed(["a".into(), "b".into()], 0.9, [&before, &after]);
+        assert_eq!((down.of("b"), down.value(What::PredictedDrift)), (Some(Grade::B), Some(0.25)));
         assert_eq!(of(0.9, chain(0.0, 1.0)).grade(), Grade::C);
         assert_eq!(of(0.1, chain(0.0, 2.0)).grade(), Grade::C);
     }

@@ -2,6 +2,8 @@
 
 use super::{Grade, Verdict, What};
 use crate::error::Error;
+use crate::gaussian::Gaussian;
+use crate::ladder::{Answer, Stands};
 use Grade::{A, B, C};
 
 fn of(names: &[&str]) -> Verdict {
@@ -88,8 +90,29 @@ fn a_check_of_entries_names_the_worst() {
     let mut well = of(&["a"]);
     well.check_each(What::Drift, &[0.1]);
     let text = well.to_string();
+    // Nor where all entries have the grade of the whole.
+    let mut bad = of(&["a", "b"]);
+    bad.check(What::ParetoK, 2.0);
+    assert!(!bad.to_string().contains("entries"), "{bad}");
     assert!(text.starts_with("verdict A: means, standard deviations and quantiles"), "{text}");
     assert!(!text.contains("not from the posterior") && !text.contains("entries"), "{text}");
+}
+
+/// Two draws, one standard deviation either side of the mean.
+#[test]
+fn a_guide_is_graded_by_its_distance_from_the_answer() {
+    let gaussian = Gaussian::diagonal(&[0.0; 3], &[1.0; 3]);
+    let (stands, verdict) = (Stands::Weighted, Verdict::default());
+    let points = vec![1.0, 1.0, 1.0, -1.0, -1.0, -1.0];
+    let answer = Answer { gaussian, points, stands, verdict, k_hat: 0.0, evaluations: 0 };
+    let sd = answer.sd()[0];
+    let mut verdict = of(&["a", "b", "c"]);
+    let (wider, narrower) = (1.25_f64, 1.0 / 1.5);
+    let guide = Gaussian::diagonal(&[0.0, -0.2 * sd, 0.0], &[wider * sd, sd, narrower * sd]);
+    verdict.check_guide(&guide, &answer);
+    assert!((verdict.value(What::GuideMean).unwrap() - 0.2).abs() < 1e-12);
+    assert!((verdict.value(What::GuideScale).unwrap() - 1.5_f64.ln()).abs() < 1e-12);
+    assert_eq!(["a", "b", "c"].map(|name| verdict.of(name).unwrap()), [B, B, C]);
 }
 
 #[test]

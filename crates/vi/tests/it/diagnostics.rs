@@ -229,3 +229,42 @@ fn predictive_accuracy_at_the_edges() {
     let one = Loo::new(&[-1.0, -2.0], 2, 1.0).unwrap();
     assert!((one.elpd.value + 3.0).abs() < 1e-12 && one.unreliable().len() == 2);
 }
+
+#[test]
+fn the_tail_of_weights_goes_by_the_efficiency_of_draws() {
+    let ratios = normals(5, 1000);
+    let one = psis(&ratios, 1.0);
+    // The tail has 3 √(1000 / r) draws, 95 for r = 1 and 190 for r = ¼.
+    assert!(psis(&ratios, 0.25).k_hat != one.k_hat);
+    for none in [0.0, -2.0, f64::NAN, f64::INFINITY] {
+        assert_eq!(psis(&ratios, none), one, "{none}");
+    }
+}
+
+#[test]
+fn the_standard_error_of_predictive_accuracy_is_that_of_a_sum() {
+    // Draws that agree: every observation's term is its log likelihood.
+    let each = [-1.0, -2.0, -4.0, -3.0];
+    let waic = Waic::new(&each.repeat(5), 4).unwrap();
+    // Variance 5/3, times 4 observations.
+    assert!((waic.elpd.value + 10.0).abs() < 1e-12 && waic.elpd.effective_parameters.abs() < 1e-12);
+    assert!((waic.elpd.standard_error - (20.0_f64 / 3.0).sqrt()).abs() < 1e-12, "{}", waic.elpd);
+}
+
+#[test]
+fn the_error_of_a_high_quantile_reaches_the_largest_draw() {
+    let mut draws = normals(6, 40);
+    let error = |draws: &[f64]| Chains::new(&[draws]).unwrap().mcse_quantile(0.99);
+    let before = error(&draws);
+    let largest = (0..40).max_by(|a, b| draws[*a].total_cmp(&draws[*b])).unwrap();
+    draws[largest] += 10.0;
+    // Half the width of the interval.
+    assert!((error(&draws) - before - 5.0).abs() < 1e-9, "{before} {}", error(&draws));
+}
+
+#[test]
+fn four_draws_a_chain_are_enough_to_say_something() {
+    let of = |n: usize| Chains::new(&[normals(7, n), normals(8, n)]).unwrap();
+    assert!(of(4).ess_bulk().is_finite() && of(4).r_hat().is_finite());
+    assert!(of(3).ess_bulk().is_nan() && of(3).r_hat().is_nan());
+}

@@ -42,8 +42,8 @@ pub use activation::Activation;
 pub use classification::{Classification, ClassificationModel, FittedClassification};
 pub use error::{Error, Result};
 pub use layers::{
-    Conv1d, Conv2d, Dropout, Embedding, Grid, Gru, Layer, LayerNorm, Linear, Lstm, Mlp, Pool1d, Pool2d,
-    Residual, Sequence, Sequential, WeightInit,
+    Cell, Conv1d, Conv2d, Dropout, Embedding, Grid, Gru, GruCell, Layer, LayerNorm, Linear, Lstm, LstmCell,
+    Mlp, Pool1d, Pool2d, Recurrent, Residual, Sequence, Sequential, WeightInit,
 };
 pub use meter::{Meter, MeterRow, SnrHistogram, pruned};
 pub use network::{FittedNetwork, Network, NetworkModel, RowStream};

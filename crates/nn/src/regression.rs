@@ -8,9 +8,9 @@ use crate::heads::GaussianHead;
 use crate::layers::{Mlp, WeightInit};
 use crate::network::{Network, NetworkModel, default_draws};
 use crate::noise::Noise;
-use crate::posteriors::{Method, Problem, check_point, inferred, linearised, sampled, verdict};
+use crate::posteriors::{LinearAt, Method, Problem, check_at, check_point, inferred, linearised};
 use crate::prediction::RegressionPrediction;
-use crate::sampling::{checked, sample};
+use crate::sampling::{checked_fit, sample};
 use crate::standardize::Standardizer;
 use probity_autodiff::Scalar;
 use probity_autodiff::nalgebra::DMatrix;
@@ -102,8 +102,7 @@ impl Regression {
         fit: Fit<f32>,
         observers: &mut [&mut dyn Observer],
     ) -> Result<FittedRegression> {
-        let posterior = fit.checked(false).run_observed(self.model(x, y)?, observers)?;
-        Ok(FittedRegression::of(checked(posterior, x, predicted)?))
+        Ok(FittedRegression::of(checked_fit(fit, self.model(x, y)?, x, observers, compared)?))
     }
 
     /// Draws the weights from their posterior by Hamiltonian chains, each from a mode of its own,
@@ -122,7 +121,7 @@ impl Regression {
     pub fn sample(&self, x: &DMatrix<f64>, y: &[f64], chains: &Chains) -> Result<FittedRegression> {
         let model = self.model::<f32>(x, y)?;
         let late = if self.noise == Noise::InputDependent { 1..2 } else { 0..0 };
-        Ok(FittedRegression::of(sample(model, &self.net, late, chains, x, predicted)?))
+        Ok(FittedRegression::of(sample(model, &self.net, late, chains, x, compared)?))
     }
 
     /// The posterior of the weights by any [`Method`]: a mode, an ensemble, a Laplace approximation,
@@ -149,17 +148,18 @@ impl Regression {
         let model = spec.model::<f32>(x, y)?;
         let network = model.as_network();
         let (posterior, linear_at) = inferred(model, &Problem::new(&network)?, method)?;
-        Ok(FittedRegression { linear_at, ..FittedRegression::of(posterior) })
+        Ok(FittedRegression::of(posterior).linear_at(linear_at))
     }
 }
 
 /// What a verdict compares.
-fn predicted(
+fn compared(
     posterior: Posterior<RegressionModel<f32>, f32>,
+    linear_at: LinearAt,
     x: &DMatrix<f64>,
     draws: usize,
 ) -> Result<Predicted> {
-    let predicted = FittedRegression::of(posterior).predict(x, draws)?;
+    let predicted = FittedRegression::of(posterior).linear_at(linear_at).predict(x, draws)?;
     Ok(Predicted { mean: predicted.mean(), sd: predicted.sd() })
 }
 
@@ -238,6 +238,12 @@ impl FittedRegression {
         Self { posterior, linear_at: None, has_data: true }
     }
 
+    /// The same, with predictions of the net linearised at this point.
+    fn linear_at(mut self, point: LinearAt) -> Self {
+        self.linear_at = point;
+        self
+    }
+
     /// Where predictions take outputs as linear in the weights, if they do.
     pub fn linearised_at(&self) -> Option<&[f64]> {
         self.linear_at.as_deref()
@@ -263,18 +269,8 @@ impl FittedRegression {
     /// If the data are not there, as after reading from a file, or the net has random numbers of its
     /// own (dropout), so that there is no density of its weights; or what the model reports.
     pub fn check_at(&self, x: &DMatrix<f64>) -> Result<Verdict> {
-        let model = self.posterior.model();
-        if !self.has_data || model.spec.net.dropout > 0.0 {
-            return Err(Error::Data("a check needs the data of the fit, and a net without dropout".into()));
-        }
-        let network = model.as_network();
-        verdict(&self.posterior, &Problem::new(&network)?, x, |points, x, own| {
-            let draws = points.len() / self.posterior.layout().dim();
-            let posterior = Posterior::of_draws(model.clone(), sampled(points), 0, 0.0)?;
-            let linear_at = self.linear_at.clone().filter(|_| own);
-            let p = FittedRegression { linear_at, ..FittedRegression::of(posterior) }.predict(x, draws)?;
-            Ok(Predicted { mean: p.mean(), sd: p.sd() })
-        })
+        let how = (self.has_data, self.linear_at.as_deref());
+        check_at(&self.posterior, &self.posterior.model().as_network(), x, how, compared)
     }
 
     /// The description of the network.

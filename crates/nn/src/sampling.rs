@@ -3,6 +3,7 @@
 
 use crate::error::Result;
 use crate::layers::Mlp;
+use crate::posteriors::LinearAt;
 use crate::prior::{Prior, PriorFamily};
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::DMatrix;
@@ -11,9 +12,25 @@ use probity_distributions::{Distribution, Laplace, Normal, ScaleMixture, Student
 use probity_vi::hmc::{Between, ChainRun, Chains, Runs, Stage};
 use probity_vi::ladder::Stands;
 use probity_vi::verdict::Predicted;
-use probity_vi::{KlWeight, Layout, LogJoint, Model, Posterior, Sampled, SiteKind, Stopped, Verdict};
+use probity_vi::{
+    Fit, KlWeight, Layout, LogJoint, Model, Observer, Posterior, Sampled, SiteKind, Stopped, Verdict,
+};
 use std::ops::Range;
 use std::time::Instant;
+
+/// What a verdict compares of a posterior: what so many of its draws predict at some inputs, with
+/// outputs that are linear in the weights around a point if one is given.
+pub(crate) trait Compared<M: Model<f32>>:
+    Fn(Posterior<M, f32>, LinearAt, &DMatrix<f64>, usize) -> Result<Predicted>
+{
+}
+
+impl<M, F> Compared<M> for F
+where
+    M: Model<f32>,
+    F: Fn(Posterior<M, f32>, LinearAt, &DMatrix<f64>, usize) -> Result<Predicted>,
+{
+}
 
 /// Draws of the weights of `net`, which is the network of the model, with a verdict on what chains
 /// predict, by `predict`, at the rows `x` that were learned from. Weights of the outputs `late` are 0
@@ -24,7 +41,7 @@ pub(crate) fn sample<M: Model<f32> + Clone + Send + Sync>(
     late: Range<usize>,
     chains: &Chains,
     x: &DMatrix<f64>,
-    predict: impl Fn(Posterior<M, f32>, &DMatrix<f64>, usize) -> Result<Predicted>,
+    predict: impl Compared<M>,
 ) -> Result<Posterior<M, f32>> {
     let clock = Instant::now();
     let target = LogJoint::<_, f32>::new(model.clone())?;
@@ -40,7 +57,7 @@ pub(crate) fn sample<M: Model<f32> + Clone + Send + Sync>(
     let x = x.select_rows(&rows);
     let of_chain = |chain: &ChainRun| {
         let runs = Runs { dim: runs.dim, chains: vec![chain.clone()] };
-        predict(Posterior::of_draws(model.clone(), &runs, 0, 0.0)?, &x, chain.log_density.len())
+        predict(Posterior::of_draws(model.clone(), &runs, 0, 0.0)?, None, &x, chain.log_density.len())
     };
     let predicted: Vec<Predicted> = runs.chains.iter().map(of_chain).collect::<Result<_>>()?;
     let names = names(&rows, predicted[0].mean.len());
@@ -62,12 +79,27 @@ pub(crate) fn names(rows: &[usize], predictions: usize) -> impl Iterator<Item = 
     })
 }
 
+/// A fit to the model. Its verdict, unless the fit is not to be checked, is on predictions at the
+/// rows `x` that were learned from, and not on single weights.
+pub(crate) fn checked_fit<M: Model<f32> + Clone + Sync>(
+    fit: Fit<f32>,
+    model: M,
+    x: &DMatrix<f64>,
+    observers: &mut [&mut dyn Observer],
+    predict: impl Compared<M>,
+) -> Result<Posterior<M, f32>> {
+    let is_checked = fit.is_checked();
+    let posterior = fit.checked(false).run_observed(model, observers)?;
+    if is_checked { checked(posterior, x, predict) } else { Ok(posterior) }
+}
+
 /// The posterior with a verdict on what an exact kernel does to its predictions at the rows `x`,
-/// unless that would take more gradients than a part of those of the fit.
-pub(crate) fn checked<M: Model<f32> + Clone + Sync>(
+/// unless that would take more gradients than a part of those of the fit, or there is nothing that
+/// it could move.
+fn checked<M: Model<f32> + Clone + Sync>(
     posterior: Posterior<M, f32>,
     x: &DMatrix<f64>,
-    predict: impl Fn(Posterior<M, f32>, &DMatrix<f64>, usize) -> Result<Predicted>,
+    predict: impl Compared<M>,
 ) -> Result<Posterior<M, f32>> {
     const DRAWS: usize = 64;
     /// Products of rows, weights and draws that any fit may be asked for.
@@ -79,7 +111,7 @@ pub(crate) fn checked<M: Model<f32> + Clone + Sync>(
     // Some twenty gradients for every draw.
     let ended = matches!(report.stopped, Stopped::ByObserver | Stopped::TimeLimit);
     let work = 20.0 * DRAWS as f64 * rows;
-    if tempered || ended || (work > 0.5 * learned && work * weights > FREE) {
+    if weights == 0.0 || tempered || ended || (work > 0.5 * learned && work * weights > FREE) {
         return Ok(posterior);
     }
     let rows = some_rows(x);
@@ -87,7 +119,7 @@ pub(crate) fn checked<M: Model<f32> + Clone + Sync>(
     let pushed = posterior.pushed(DRAWS)?;
     let of = |points: Vec<f64>| {
         let sampled = Sampled { points, stands: Stands::Guide, chains: 1, gradients: 0 };
-        predict(Posterior::of_draws(posterior.model().clone(), sampled, 0, 0.0)?, &x, DRAWS)
+        predict(Posterior::of_draws(posterior.model().clone(), sampled, 0, 0.0)?, None, &x, DRAWS)
     };
     let (before, after) = (of(pushed.before)?, of(pushed.after)?);
     let names = names(&rows, before.mean.len());

@@ -6,7 +6,7 @@ use crate::data::check;
 use crate::error::{Error, Result};
 use crate::file::{File, load, restore, save};
 use crate::network::default_draws;
-use crate::posteriors::{Problem, check_point, linearised_sites, sampled, verdict};
+use crate::posteriors::{LinearAt, check_at, check_point, linearised_sites};
 use crate::prediction::ClassificationPrediction;
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::DMatrix;
@@ -15,19 +15,17 @@ use probity_vi::verdict::Predicted;
 use probity_vi::{Posterior, Verdict};
 
 /// What a verdict compares.
-pub(super) fn predicted(
+pub(super) fn compared(
     posterior: Posterior<ClassificationModel<f32>, f32>,
+    linear_at: LinearAt,
     x: &DMatrix<f64>,
     draws: usize,
 ) -> Result<Predicted> {
-    Ok(compared(&FittedClassification::of(posterior).predict(x, draws)?))
-}
-
-fn compared(prediction: &ClassificationPrediction) -> Predicted {
+    let prediction = FittedClassification::of(posterior).linear_at(linear_at).predict(x, draws)?;
     let mean = prediction.probs();
     // Of a label that is nearly certain the deviation is nearly 0, and says nothing.
     let sd = mean.iter().map(|p| (p * (1.0 - p)).sqrt().max(0.1)).collect();
-    Predicted { mean: mean.as_slice().to_vec(), sd }
+    Ok(Predicted { mean: mean.as_slice().to_vec(), sd })
 }
 
 /// A fitted classification.
@@ -50,7 +48,7 @@ impl FittedClassification {
     }
 
     /// The same, with predictions of the net linearised at this point.
-    pub(super) fn linear_at(mut self, point: Option<Vec<f64>>) -> Self {
+    pub(super) fn linear_at(mut self, point: LinearAt) -> Self {
         self.linear_at = point;
         self
     }
@@ -75,17 +73,8 @@ impl FittedClassification {
     /// If the data are not there, as after reading from a file, or the net has random numbers of its
     /// own (dropout), so that there is no density of its weights; or what the model reports.
     pub fn check_at(&self, x: &DMatrix<f64>) -> Result<Verdict> {
-        let model = self.posterior.model();
-        if !self.has_data || model.spec.net.dropout > 0.0 {
-            return Err(Error::Data("a check needs the data of the fit, and a net without dropout".into()));
-        }
-        let network = model.as_network();
-        verdict(&self.posterior, &Problem::new(&network)?, x, |points, x, own| {
-            let draws = points.len() / self.posterior.layout().dim();
-            let posterior = Posterior::of_draws(model.clone(), sampled(points), 0, 0.0)?;
-            let linear_at = self.linear_at.clone().filter(|_| own);
-            Ok(compared(&Self::of(posterior).linear_at(linear_at).predict(x, draws)?))
-        })
+        let how = (self.has_data, self.linear_at.as_deref());
+        check_at(&self.posterior, &self.posterior.model().as_network(), x, how, compared)
     }
 
     /// The posterior of the weights, with the record of the fit.

@@ -7,17 +7,17 @@ pub use fitted::FittedClassification;
 
 use crate::data::{check, standardized};
 use crate::error::{Error, Result};
+use crate::heads::{Head, Parameters};
 use crate::layers::Mlp;
 use crate::network::{Network, NetworkModel};
 use crate::posteriors::{Method, Problem, inferred};
 use crate::regression::Scales;
-use crate::sampling::{checked, sample};
+use crate::sampling::{checked_fit, sample};
 use crate::standardize::Standardizer;
-use fitted::predicted;
+use fitted::compared;
 use label_head::LabelHead;
+use probity_autodiff::Scalar;
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Scalar, Var};
-use probity_distributions::{Bernoulli, Categorical};
 use probity_vi::hmc::Chains;
 use probity_vi::{Fit, Model, Observer, Scope};
 use serde::{Deserialize, Serialize};
@@ -109,8 +109,7 @@ impl Classification {
         fit: Fit<f32>,
         observers: &mut [&mut dyn Observer],
     ) -> Result<FittedClassification> {
-        let posterior = fit.checked(false).run_observed(self.model(x, labels)?, observers)?;
-        Ok(FittedClassification::of(checked(posterior, x, predicted)?))
+        Ok(FittedClassification::of(checked_fit(fit, self.model(x, labels)?, x, observers, compared)?))
     }
 
     /// Draws the weights from their posterior by Hamiltonian chains, as
@@ -125,7 +124,7 @@ impl Classification {
         chains: &Chains,
     ) -> Result<FittedClassification> {
         let model = self.model::<f32>(x, labels)?;
-        Ok(FittedClassification::of(sample(model, &self.net, 0..0, chains, x, predicted)?))
+        Ok(FittedClassification::of(sample(model, &self.net, 0..0, chains, x, compared)?))
     }
 
     /// The posterior of the weights by any [`Method`]: a mode, an ensemble, a Laplace approximation,
@@ -225,12 +224,8 @@ impl<T: Scalar> Model<T> for ClassificationModel<T> {
         s.plate("data", self.x.nrows(), |s, batch| {
             let logits = self.spec.net.forward(s, "net", batch.shared_rows(&self.x))?;
             s.deterministic("logits", logits)?;
-            let y = batch.shared_rows(&self.y);
-            if self.spec.classes == 2 {
-                s.observe("y", Bernoulli::<Var<'_, T>>::from_logits(logits), y)
-            } else {
-                s.observe("y", Categorical::new(logits), y)
-            }
+            let head = LabelHead::of(self.spec.classes);
+            head.observe(s, &Parameters::of([("logits", logits)]), batch.shared_rows(&self.y))
         })
     }
 }

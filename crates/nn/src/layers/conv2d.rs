@@ -2,10 +2,9 @@
 
 use super::WeightInit;
 use super::grid::{Grid, Window};
-use super::layer::{Layer, check_columns, takes};
-use super::patches::convolve;
-use super::weights::{biases, weights, with_priors};
-use crate::error::Error;
+use super::layer::Layer;
+use super::patches::Convolution;
+use super::weights::with_priors;
 use crate::prior::Prior;
 use crate::priors::LayerPrior;
 use probity_autodiff::{Scalar, Var};
@@ -99,6 +98,11 @@ impl<P, B> Conv2d<P, B> {
         Window { grid: self.input, size: self.kernel, stride: self.stride, padding: self.padding }
     }
 
+    fn convolution(&self) -> Convolution<'_, P, B> {
+        let priors = (self.weight_prior.as_ref(), self.bias_prior.as_ref());
+        Convolution { window: self.window(), outputs: self.outputs, priors, init: self.init }
+    }
+
     /// What the columns of y are.
     pub fn output(&self) -> Grid {
         let (height, width) = self.window().places();
@@ -108,27 +112,10 @@ impl<P, B> Conv2d<P, B> {
 
 impl<T: Scalar, P: LayerPrior, B: LayerPrior> Layer<T> for Conv2d<P, B> {
     fn outputs(&self, inputs: usize) -> crate::Result<usize> {
-        takes("a convolution", self.input.len(), inputs)?;
-        match self.output() {
-            output if output.is_empty() => {
-                let Self { kernel, stride, input, .. } = self;
-                let problem =
-                    format!("a kernel of {kernel:?} with stride {stride:?} has no place on {input:?}");
-                Err(Error::Network(problem))
-            }
-            output => Ok(output.len()),
-        }
+        self.convolution().outputs(inputs)
     }
 
     fn forward<'t>(&self, s: &mut Scope<'t, T>, name: &str, x: Var<'t, T>) -> Result<Var<'t, T>> {
-        check_columns("a convolution", self.input.len(), x.ncols())?;
-        let terms = self.input.channels * self.kernel.0 * self.kernel.1;
-        s.within(name, |s| {
-            let start = (self.init, terms);
-            let (weight, bias) = (self.weight_prior.as_ref(), self.bias_prior.as_ref());
-            let w = weights(s, ("weight", "weight_prior"), weight, start, (terms, self.outputs))?;
-            let b = biases(s, ("bias", "bias_prior"), bias, start, self.outputs)?;
-            Ok(convolve(self.window(), x, w, b))
-        })
+        self.convolution().forward(s, name, x)
     }
 }

@@ -13,8 +13,8 @@ mod lstm;
 mod mlp;
 mod patches;
 mod pool;
+mod recurrent;
 mod residual;
-mod sequence;
 mod sequential;
 mod weights;
 
@@ -23,13 +23,14 @@ pub use conv2d::Conv2d;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use grid::{Grid, Sequence};
-pub use gru::Gru;
+pub use gru::{Gru, GruCell};
 pub use layer::Layer;
 pub use layer_norm::LayerNorm;
 pub use linear::{Linear, WeightInit};
-pub use lstm::Lstm;
+pub use lstm::{Lstm, LstmCell};
 pub use mlp::Mlp;
 pub use pool::{Pool1d, Pool2d};
+pub use recurrent::{Cell, Recurrent};
 pub use residual::Residual;
 pub use sequential::Sequential;
 

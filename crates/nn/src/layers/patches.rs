@@ -1,7 +1,13 @@
 //! Windows of images as rows of a matrix, so that a convolution is a matrix product.
 
+use super::WeightInit;
 use super::grid::Window;
+use super::layer::{check_columns, takes};
+use super::weights::{biases, weights};
+use crate::error::Error;
+use crate::priors::LayerPrior;
 use probity_autodiff::{Adjoints, Inputs, Op, Scalar, Var};
+use probity_vi::{Result, Scope};
 
 /// n images of a [`Window`]'s grid to (n · places) × (channels · window): row `i + n l` is the
 /// window at place `l` of image `i`, and the product with a matrix of kernels, (n · places) ×
@@ -64,20 +70,51 @@ pub(super) fn add<T: Scalar>(to: &mut [T], x: &[T]) {
     }
 }
 
-/// The convolution of images (n × grid) with kernels ((channels · window) × outputs) and a bias
-/// (1 × outputs): n × (outputs · places).
-pub(super) fn convolve<'t, T: Scalar>(
-    window: Window,
-    x: Var<'t, T>,
-    kernels: Var<'t, T>,
-    bias: Var<'t, T>,
-) -> Var<'t, T> {
-    let (n, outputs) = (x.nrows(), kernels.ncols());
-    let (high, wide) = window.places();
-    let terms = window.grid.channels * window.size.0 * window.size.1;
-    let patches = match x.tape() {
-        Some(tape) => tape.record(Patches(window), &[x], n * high * wide, terms),
-        None => x,
-    };
-    patches.affine(kernels, bias).reshape(n, outputs * high * wide)
+/// What convolutional layers have in common: a window that moves over the images, the channels of the
+/// result, priors and start of the kernels and biases.
+pub(super) struct Convolution<'a, P, B> {
+    pub window: Window,
+    pub outputs: usize,
+    pub priors: (Option<&'a P>, Option<&'a B>),
+    pub init: WeightInit,
+}
+
+impl<P: LayerPrior, B: LayerPrior> Convolution<'_, P, B> {
+    /// The columns of the result for an input of so many columns.
+    pub fn outputs(&self, inputs: usize) -> crate::Result<usize> {
+        let Window { grid, size, stride, .. } = self.window;
+        takes("a convolution", grid.len(), inputs)?;
+        let (high, wide) = self.window.places();
+        match self.outputs * high * wide {
+            0 => {
+                let problem = format!("a kernel of {size:?} with stride {stride:?} has no place on {grid:?}");
+                Err(Error::Network(problem))
+            }
+            columns => Ok(columns),
+        }
+    }
+
+    /// The convolution of images (n × grid) with kernels ((channels · window) × outputs) and a bias
+    /// (1 × outputs), which are drawn: n × (outputs · places).
+    pub fn forward<'t, T: Scalar>(
+        &self,
+        s: &mut Scope<'t, T>,
+        name: &str,
+        x: Var<'t, T>,
+    ) -> Result<Var<'t, T>> {
+        let Window { grid, size, .. } = self.window;
+        check_columns("a convolution", grid.len(), x.ncols())?;
+        let (n, outputs, (high, wide)) = (x.nrows(), self.outputs, self.window.places());
+        let terms = grid.channels * size.0 * size.1;
+        s.within(name, |s| {
+            let start = (self.init, terms);
+            let kernels = weights(s, ("weight", "weight_prior"), self.priors.0, start, (terms, outputs))?;
+            let bias = biases(s, ("bias", "bias_prior"), self.priors.1, start, outputs)?;
+            let patches = match x.tape() {
+                Some(tape) => tape.record(Patches(self.window), &[x], n * high * wide, terms),
+                None => x,
+            };
+            Ok(patches.affine(kernels, bias).reshape(n, outputs * high * wide))
+        })
+    }
 }

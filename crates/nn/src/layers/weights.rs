@@ -45,14 +45,14 @@ pub(super) fn biases<'t, T: Scalar, P: LayerPrior>(
 
 /// The constructors that layers with weights and biases have in common.
 macro_rules! with_priors {
-    ($layer:ident { $($field:ident),* $(,)? }) => {
-        impl<P, B> $layer<P, B> {
+    ($layer:ident $([$more:ident])? { $($field:ident),* $(,)? }) => {
+        impl<$($more,)? P, B> $layer<$($more,)? P, B> {
             /// With these priors, of any type.
-            pub fn with_priors<Q: $crate::LayerPrior, C: $crate::LayerPrior>(
+            pub fn with_priors<Q: $crate::LayerPrior, R: $crate::LayerPrior>(
                 self,
                 weight: Q,
-                bias: C,
-            ) -> $layer<Q, C> {
+                bias: R,
+            ) -> $layer<$($more,)? Q, R> {
                 let Self { $($field,)* .. } = self;
                 $layer { $($field,)* weight_prior: Some(weight), bias_prior: Some(bias) }
             }

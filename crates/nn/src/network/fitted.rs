@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::file::{File, load, restore, save};
 use crate::heads::{Head, Outcome, PARAMETERS};
 use crate::layers::Layer;
-use crate::posteriors::{Problem, check_point, linearised, sampled, verdict};
+use crate::posteriors::{LinearAt, check_at, check_point, linearised};
 use crate::prediction::Prediction;
 use crate::regression::Scales;
 use probity_autodiff::nalgebra::DMatrix;
@@ -19,7 +19,7 @@ pub struct FittedNetwork<N, H> {
     posterior: Posterior<NetworkModel<N, H, f32>, f32>,
     /// Where predictions take outputs as linear in the weights.
     linear_at: Option<Vec<f64>>,
-    /// Whether the model has its data: not after reading it from a file.
+    /// Whether the model has its data: not after reading it from a file or a stream.
     has_data: bool,
 }
 
@@ -31,8 +31,14 @@ impl<N: Layer<f32>, H: Head> FittedNetwork<N, H> {
         Self { posterior, linear_at: None, has_data: true }
     }
 
+    /// The same, of a model that does not have the rows of the fit.
+    pub(super) fn without_data(mut self) -> Self {
+        self.has_data = false;
+        self
+    }
+
     /// The same, with predictions of the net linearised at this point.
-    pub(crate) fn linear_at(mut self, point: Option<Vec<f64>>) -> Self {
+    pub(crate) fn linear_at(mut self, point: LinearAt) -> Self {
         self.linear_at = point;
         self
     }
@@ -48,19 +54,11 @@ impl<N: Layer<f32>, H: Head> FittedNetwork<N, H> {
     /// thousand gradients on all rows.
     ///
     /// # Errors
-    /// If the data are not there, as after reading from a file, or the net has random numbers of its
+    /// If the data are not there, as after reading from a file or a stream, or the net has random numbers of its
     /// own (dropout), so that there is no density of its weights; or what the model reports.
     pub fn check_at(&self, x: &DMatrix<f64>) -> Result<Verdict> {
-        let model = self.posterior.model();
-        if !self.has_data || model.network().net().is_random() {
-            return Err(Error::Data("a check needs the data of the fit, and a net without dropout".into()));
-        }
-        verdict(&self.posterior, &Problem::new(model)?, x, |points, x, own| {
-            let draws = points.len() / self.posterior.layout().dim();
-            let posterior = Posterior::of_draws(model.clone(), sampled(points), 0, 0.0)?;
-            let linear_at = self.linear_at.clone().filter(|_| own);
-            Ok(predicted(&FittedNetwork::of(posterior).linear_at(linear_at).predict(x, draws)?))
-        })
+        let how = (self.has_data, self.linear_at.as_deref());
+        check_at(&self.posterior, self.posterior.model(), x, how, compared)
     }
 
     /// How many draws of the weights predictions are to be made by: all that there are, or 300 of a
@@ -156,8 +154,17 @@ impl<N: Layer<f32>, H: Head> FittedNetwork<N, H> {
     }
 }
 
-/// What a verdict compares: means and standard deviations of all targets, or probabilities of all
-/// classes.
+/// What a verdict compares.
+pub(super) fn compared<N: Layer<f32>, H: Head>(
+    posterior: Posterior<NetworkModel<N, H, f32>, f32>,
+    linear_at: LinearAt,
+    x: &DMatrix<f64>,
+    draws: usize,
+) -> Result<Predicted> {
+    Ok(predicted(&FittedNetwork::of(posterior).linear_at(linear_at).predict(x, draws)?))
+}
+
+/// Means and standard deviations of all targets, or probabilities of all classes.
 fn predicted<R: Outcome>(prediction: &Prediction<R>) -> Predicted {
     let first = prediction.at(0).first().and_then(Outcome::probabilities);
     let Some(classes) = first.map(<[f64]>::len) else {

@@ -4,6 +4,7 @@ mod fitted;
 mod stream;
 
 pub use fitted::FittedNetwork;
+use fitted::compared;
 pub(crate) use fitted::{append, default_draws};
 pub use stream::RowStream;
 
@@ -14,9 +15,10 @@ use crate::layers::Layer;
 use crate::posteriors::{Method, Problem, inferred};
 use crate::prediction::matrix;
 use crate::regression::{Regression, Scales};
+use crate::sampling::checked_fit;
 use crate::standardize::Standardizer;
-use probity_autodiff::Scalar;
 use probity_autodiff::nalgebra::DMatrix;
+use probity_autodiff::{Scalar, Var};
 use probity_vi::{Batch, Fit, Model, Observer, Scope, Table};
 use std::sync::Arc;
 
@@ -164,7 +166,7 @@ impl<N, H: Head> Network<N, H> {
     where
         N: Layer<f32>,
     {
-        Ok(FittedNetwork::of(fit.run_observed(self.model(x, y)?, observers)?))
+        Ok(FittedNetwork::of(checked_fit(fit, self.model(x, y)?, x, observers, compared)?))
     }
 
     /// The posterior of the weights by any [`Method`](crate::posteriors::Method): a mode, an
@@ -280,10 +282,20 @@ impl<T: Scalar, N: Layer<T>, H: Head> Model<T> for NetworkModel<N, H, T> {
 impl<T: Scalar, N: Layer<T>, H: Head> NetworkModel<N, H, T> {
     /// The sites of the rows of a batch.
     fn rows<'t>(&self, s: &mut Scope<'t, T>, batch: &Batch<'t, T>) -> probity_vi::Result {
+        self.observed(s, batch.shared_rows(&self.x), batch.shared_rows(&self.y))
+    }
+
+    /// The sites of these rows, in the units of the model.
+    pub(crate) fn observed<'t>(
+        &self,
+        s: &mut Scope<'t, T>,
+        x: Var<'t, T>,
+        y: Var<'t, T>,
+    ) -> probity_vi::Result {
         let Network { net, head, .. } = &self.network;
-        let outputs = net.forward(s, "net", batch.shared_rows(&self.x))?;
+        let outputs = net.forward(s, "net", x)?;
         let parameters = head.parameters(s, outputs, &self.scales.y)?;
         parameters.record(s)?;
-        head.observe(s, &parameters, batch.shared_rows(&self.y))
+        head.observe(s, &parameters, y)
     }
 }

@@ -5,6 +5,7 @@ use crate::data::check_rows;
 use crate::error::{Error, Result};
 use crate::heads::Head;
 use crate::layers::Layer;
+use crate::posteriors::{Method, Problem, inferred};
 use crate::regression::Scales;
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::DMatrix;
@@ -55,6 +56,8 @@ const SAMPLE: usize = 10_000;
 struct Scan {
     total: usize,
     scales: Scales,
+    /// Some of the rows.
+    sample: Block,
 }
 
 /// Rows waiting in random order, standardised, one after the other.
@@ -104,24 +107,9 @@ impl<N, H: Head> Network<N, H> {
         I: Iterator<Item = std::result::Result<Block, E>>,
         E: std::fmt::Display,
     {
-        let Scan { total, scales } = self.scan(&mut stream)?;
-        let (inputs, rows) = (scales.x.columns(), stream.rows);
-        let mut buffer = Buffer {
-            blocks: None,
-            block: None,
-            waiting: Vec::new(),
-            width: inputs + self.head.targets(),
-            key: Key::new(0).fold_in_str("stream"),
-            dealt: 0,
-        };
-        let mut next = || -> Result<Arc<NetworkModel<N, H, f32>>> {
-            let values = buffer.deal(rows, stream.buffer.max(rows).min(total), &mut stream.open)?;
-            let table = DMatrix::from_row_slice(rows, buffer.width, &values);
-            let (x, y) = (table.columns(0, inputs).into(), table.columns_range(inputs..).into());
-            check_rows(&x, Some(&y))?;
-            self.check_targets(&y)?;
-            Ok(Arc::new(NetworkModel::new(self.clone(), scales.clone(), &x, &y)?))
-        };
+        let Scan { total, scales, .. } = self.scan(&mut stream)?;
+        let (rows, buffer) = (stream.rows, stream.buffer);
+        let mut next = self.dealer(stream, total, scales);
         let first = next()?;
         let model = Streamed { total, now: Mutex::new(first.clone()) };
         let mut failed = None;
@@ -144,11 +132,92 @@ impl<N, H: Head> Network<N, H> {
         }
         let found = found?;
         let mut report = found.report().clone();
-        (report.minibatch, report.shuffled) = (Some(rows), stream.buffer > rows);
+        (report.minibatch, report.shuffled) = (Some(rows), buffer > rows);
         let (layout, params) = (found.layout().clone(), found.params().clone());
         // The model keeps a minibatch in the place of the data.
         let last = Arc::unwrap_or_clone(first);
-        Ok(FittedNetwork::of(Posterior::restore(last, layout, MeanField::new(), params, report)?))
+        let posterior = Posterior::restore(last, layout, MeanField::new(), params, report)?;
+        Ok(FittedNetwork::of(posterior).without_data())
+    }
+
+    /// The posterior of the weights by any [`Method`] whose steps take minibatches, from data that
+    /// are read block by block, as [`fit_stream`](Network::fit_stream) reads them: a mode, an
+    /// ensemble, particles, Gaussians of structured covariance, IVON, Laplace approximations. Steps
+    /// take the minibatches of the stream. What needs all rows together, which is the curvature at a
+    /// mode, is taken from a uniform sample of 10 000 rows that stand for all.
+    ///
+    /// ```
+    /// use probity_autodiff::nalgebra::DMatrix;
+    /// use probity_nn::heads::GaussianHead;
+    /// use probity_nn::posteriors::{Ascent, Map};
+    /// use probity_nn::{Activation, Mlp, Network, RowStream};
+    ///
+    /// let block = |b: i32| {
+    ///     let x = DMatrix::from_fn(20, 1, |i, _| f64::from(b) / 5.0 - 1.0 + i as f64 / 100.0);
+    ///     Ok::<_, std::io::Error>((x.clone(), x.map(f64::sin)))
+    /// };
+    /// let net = Network::new(Mlp::new(&[1, 8, 1], Activation::Tanh), GaussianHead::default());
+    /// let map = Map { ascent: Ascent { steps: 200, ..Ascent::default() }, ..Map::default() };
+    /// let fitted = net.infer_stream(RowStream::new(16, || (0..10).map(block)), &map)?;
+    /// assert_eq!(fitted.default_draws(), 1);
+    /// # Ok::<(), probity_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fit_stream`](Network::fit_stream) and [`infer`](Network::infer), and if the method takes
+    /// all rows in every step, as chains do.
+    pub fn infer_stream<F, I, E>(
+        &self,
+        mut stream: RowStream<F>,
+        method: &dyn Method,
+    ) -> Result<FittedNetwork<N, H>>
+    where
+        N: Layer<f32>,
+        F: FnMut() -> I + Send,
+        I: Iterator<Item = std::result::Result<Block, E>> + Send,
+        E: std::fmt::Display,
+    {
+        let Scan { total, scales, sample: (x, y) } = self.scan(&mut stream)?;
+        let sample = NetworkModel::new(self.clone(), scales.clone(), &x, &y)?;
+        let rows = stream.rows;
+        let mut next = self.dealer(stream, total, scales);
+        let now = next()?;
+        let batches = Dealing { total, at: Arc::new(Mutex::new(At { key: None, now: now.clone(), next })) };
+        let problem = Problem::of_stream(&sample, total, (rows, batches))?;
+        // The model keeps a minibatch in the place of the data.
+        let (posterior, linear_at) = inferred(Arc::unwrap_or_clone(now), &problem, method)?;
+        Ok(FittedNetwork::of(posterior).linear_at(linear_at).without_data())
+    }
+
+    /// The minibatches of a stream, one after the other.
+    fn dealer<F, I, E>(
+        &self,
+        mut stream: RowStream<F>,
+        total: usize,
+        scales: Scales,
+    ) -> impl FnMut() -> Result<Arc<NetworkModel<N, H, f32>>> + use<'_, N, H, F, I, E>
+    where
+        F: FnMut() -> I,
+        I: Iterator<Item = std::result::Result<Block, E>>,
+        E: std::fmt::Display,
+    {
+        let (inputs, rows) = (scales.x.columns(), stream.rows);
+        let mut buffer = Buffer {
+            blocks: None,
+            block: None,
+            waiting: Vec::new(),
+            width: inputs + self.head.targets(),
+            key: Key::new(0).fold_in_str("stream"),
+            dealt: 0,
+        };
+        move || {
+            let values = buffer.deal(rows, stream.buffer.max(rows).min(total), &mut stream.open)?;
+            let table = DMatrix::from_row_slice(rows, buffer.width, &values);
+            let (x, y) = (table.columns(0, inputs).into(), table.columns_range(inputs..).into());
+            check_rows(&x, Some(&y))?;
+            self.check_targets(&y)?;
+            Ok(Arc::new(NetworkModel::new(self.clone(), scales.clone(), &x, &y)?))
+        }
     }
 
     /// Counts the rows, checks them, and takes a sample.
@@ -187,7 +256,7 @@ impl<N, H: Head> Network<N, H> {
         }
         let table = DMatrix::from_fn(sample.len(), sample[0].len(), |i, j| sample[i][j]);
         let (x, y) = (table.columns(0, inputs).into(), table.columns_range(inputs..).into());
-        Ok(Scan { total, scales: self.scales(&x, &y) })
+        Ok(Scan { total, scales: self.scales(&x, &y), sample: (x, y) })
     }
 
     fn check_block(
@@ -288,6 +357,42 @@ struct Streamed<N, H: Head> {
 impl<N: Layer<f32>, H: Head> Model<f32> for Streamed<N, H> {
     fn run(&self, s: &mut Scope<'_, f32>) -> probity_vi::Result {
         let now = self.now.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        s.block("data", (now.x.nrows(), self.total), |s, batch| now.rows(s, batch))
+    }
+}
+
+/// A network of which a minibatch is at hand; a run with another key than the one before takes the
+/// next.
+struct Dealing<N, H: Head, D> {
+    total: usize,
+    at: Arc<Mutex<At<N, H, D>>>,
+}
+
+struct At<N, H: Head, D> {
+    key: Option<Key>,
+    now: Arc<NetworkModel<N, H, f32>>,
+    next: D,
+}
+
+impl<N, H: Head, D> Clone for Dealing<N, H, D> {
+    fn clone(&self) -> Self {
+        Self { total: self.total, at: self.at.clone() }
+    }
+}
+
+impl<N: Layer<f32>, H: Head, D> Model<f32> for Dealing<N, H, D>
+where
+    D: FnMut() -> Result<Arc<NetworkModel<N, H, f32>>>,
+{
+    fn run(&self, s: &mut Scope<'_, f32>) -> probity_vi::Result {
+        let key = s.random("minibatch");
+        let now = {
+            let at = &mut *self.at.lock().unwrap_or_else(PoisonError::into_inner);
+            if at.key != Some(key) {
+                (at.key, at.now) = (Some(key), (at.next)().map_err(probity_vi::Error::model)?);
+            }
+            at.now.clone()
+        };
         s.block("data", (now.x.nrows(), self.total), |s, batch| now.rows(s, batch))
     }
 }

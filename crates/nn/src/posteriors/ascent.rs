@@ -7,7 +7,7 @@ use probity_vi::Target;
 use probity_vi::optim::{Adam, OptimizerState, Schedule};
 use serde::{Deserialize, Serialize};
 
-/// Adam on the log joint density of all rows; the rate falls to nothing in the second half, as a
+/// Adam on the log joint density, by minibatches of large tables; the rate falls to nothing in the second half, as a
 /// cosine does.
 ///
 /// Unknown scales of priors are set where the density is largest given their weights, and not moved
@@ -20,11 +20,13 @@ pub struct Ascent {
     pub steps: usize,
     /// The rate of Adam in the first half.
     pub rate: f64,
+    /// Rows of a step; none for what is [usual](Problem::by_minibatches).
+    pub minibatch: Option<usize>,
 }
 
 impl Default for Ascent {
     fn default() -> Self {
-        Self { steps: 1500, rate: 0.02 }
+        Self { steps: 1500, rate: 0.02, minibatch: None }
     }
 }
 
@@ -33,7 +35,7 @@ impl Default for Ascent {
 pub struct Climbed {
     /// The coordinates.
     pub u: Vec<f64>,
-    /// Gradients.
+    /// Gradients on all rows that it took.
     pub gradients: usize,
 }
 
@@ -70,20 +72,18 @@ impl Ascent {
             return Err(setting("rate", format!("{} is not positive and finite", self.rate)));
         }
         let d = u.len();
-        let (mut target, mut gradient) = (problem.target(), vec![0.0; d]);
+        let (mut target, mut gradient) = (problem.by_minibatches(self.minibatch)?, vec![0.0; d]);
         let mut adam = Adam::new(self.rate);
         let mut state = OptimizerState::new(&adam, d);
         let schedule = Schedule::HoldThenCosine { hold: 0.5, end: 0.005 };
         let held: Vec<usize> = problem.scales().coordinates().chain(held.iter().copied()).collect();
-        let random = problem.is_random();
         let mut last = u.clone();
         let mut finite = false;
         for step in 0..self.steps {
             let done = step as f64 / self.steps as f64;
             before(&mut u, done);
-            if random {
-                target.set_key(key.fold_in_str("masks").fold_in(step as u64));
-            }
+            // Of masks of dropout, and of the rows.
+            target.set_key(key.fold_in_str("masks").fold_in(step as u64));
             let value = target.gradient(&u, &mut gradient)?;
             finite = value.is_finite() && gradient.iter().all(|g| g.is_finite());
             if !finite {
@@ -101,7 +101,7 @@ impl Ascent {
         if (self.steps > 0 && !finite) || u.iter().any(|u| !u.is_finite()) {
             return Err(setting("start", "the log density is not finite where the ascent ended".into()));
         }
-        Ok(Climbed { u, gradients: self.steps })
+        Ok(Climbed { u, gradients: problem.passes(self.steps, self.minibatch) })
     }
 }
 

@@ -45,6 +45,9 @@ impl Method for BayesianLastLayer {
         let Some((noise, unit)) = problem.gaussian() else {
             return Err(Error::Network("the closed form of the last layer needs a Gaussian head".into()));
         };
+        if problem.is_streamed() {
+            return Err(Error::Network("the closed form of the last layer needs all rows in memory".into()));
+        }
         if self.draws == 0 {
             return Err(setting("draws", "at least one is needed".into()));
         }

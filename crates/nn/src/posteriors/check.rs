@@ -1,8 +1,11 @@
 //! Whether predictions stay as they are when an exact kernel moves the weights.
 
 use super::Problem;
-use crate::error::Result;
-use crate::sampling::some_rows;
+use crate::error::{Error, Result};
+use crate::heads::Head;
+use crate::layers::Layer;
+use crate::network::NetworkModel;
+use crate::sampling::{Compared, some_rows};
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::{fill_normal, uniform_at};
@@ -32,20 +35,31 @@ const ERRORS: f64 = 4.0;
 
 /// A verdict on what the draws of a posterior predict at the inputs, of which at most 100 rows are
 /// looked at: whether it changes when Hamiltonian Monte Carlo on the density of the weights moves
-/// them. `predict` makes predictions of draws, d numbers each; `before` tells whether these are the
-/// posterior's own.
+/// them. `network` is the posterior's model; `is_whole` tells whether it has its data. Predictions of
+/// the posterior's own draws are linearised where it says so, those of other draws never.
 ///
 /// There are two such kernels. Many draws move a little, which shows small differences where
 /// draws are near to where they should be. A few draws move far, with a metric that they learn on
 /// the way: near a mode of weights and noise that have found each other, a short push hardly moves
 /// predictions, however far too small the noise is.
-pub(crate) fn verdict<M: Model<f32> + Sync>(
+pub(crate) fn check_at<M: Model<f32> + Clone + Sync, N: Layer<f32>, H: Head>(
     posterior: &Posterior<M, f32>,
-    problem: &Problem<'_>,
+    network: &NetworkModel<N, H, f32>,
     x: &DMatrix<f64>,
-    predict: impl Fn(Vec<f64>, &DMatrix<f64>, bool) -> Result<Predicted>,
+    (is_whole, linear_at): (bool, Option<&[f64]>),
+    compared: impl Compared<M>,
 ) -> Result<Verdict> {
+    if !is_whole || network.network().net().is_random() {
+        return Err(Error::Data("a check needs the data of the fit, and a net without dropout".into()));
+    }
+    let problem = &Problem::new(network)?;
     let d = problem.dim();
+    let predict = |points: Vec<f64>, x: &DMatrix<f64>, own: bool| {
+        let draws = points.len() / d;
+        let sampled = Sampled { points, stands: Stands::Guide, chains: 1, gradients: 0 };
+        let moved = Posterior::of_draws(posterior.model().clone(), sampled, 0, 0.0)?;
+        compared(moved, linear_at.filter(|_| own).map(<[f64]>::to_vec), x, draws)
+    };
     let points = draws_of(posterior, d, DRAWS)?;
     let target = problem.target();
     let metric = metric(&target, &points[..d])?;
@@ -127,11 +141,6 @@ fn farther(before: &Predicted, mut a: Predicted, b: Predicted) -> Predicted {
         }
     }
     a
-}
-
-/// Draws as those of a posterior.
-pub(crate) fn sampled(points: Vec<f64>) -> Sampled {
-    Sampled { points, stands: Stands::Guide, chains: 1, gradients: 0 }
 }
 
 /// So many draws of a posterior: the first of its own, or of its independent Gaussians.

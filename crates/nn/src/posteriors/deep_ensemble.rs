@@ -55,6 +55,10 @@ pub(super) fn climb_all(
         return Err(setting("members", "at least one is needed".into()));
     }
     let climb = |member: usize| ascent.climb(problem, key.fold_in(member as u64));
+    if problem.is_streamed() {
+        // Members take the minibatches one after the other.
+        return (0..members).map(climb).collect();
+    }
     let all: Vec<Result<Climbed>> = (0..members).into_par_iter().map(climb).collect();
     all.into_iter().collect()
 }

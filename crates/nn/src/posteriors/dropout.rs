@@ -29,7 +29,7 @@ pub struct McDropout {
 
 impl Default for McDropout {
     fn default() -> Self {
-        Self { rate: 0.05, ascent: Ascent { steps: 4000, rate: 0.01 }, seed: 0 }
+        Self { rate: 0.05, ascent: Ascent { steps: 4000, rate: 0.01, ..Ascent::default() }, seed: 0 }
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct HeadOnly<'a, H, T: Scalar> {
     pub(crate) head: &'a H,
     pub(crate) units: &'a Standardizer,
     pub(crate) rows: usize,
+    /// The rows that these stand for.
+    pub(crate) total: usize,
     /// Targets in the units of the head, if there are any.
     pub(crate) y: Option<Arc<DMatrix<T>>>,
 }
@@ -26,7 +28,7 @@ impl<H: Head, T: Scalar> Model<T> for HeadOnly<'_, H, T> {
         let prior = Normal::<Var<'_, T>>::standard().shaped(self.rows, self.head.outputs());
         let init = || Init { loc: Start::Constant(0.0), scale: ScaleStart::Constant(1.0) };
         let outputs = s.sample_from("outputs", prior, init)?;
-        s.plate("data", self.rows, |s, batch| {
+        s.block("data", (self.rows, self.total), |s, batch| {
             let parameters = self.head.parameters(s, outputs, self.units)?;
             parameters.record(s)?;
             match &self.y {
@@ -46,7 +48,7 @@ pub(crate) fn parameters<H: Head>(
     points: Vec<f64>,
     draws: usize,
 ) -> Result<(Draws, Vec<String>)> {
-    let model = HeadOnly::<H, f32> { head, units, rows, y: None };
+    let model = HeadOnly::<H, f32> { head, units, rows, total: rows, y: None };
     let sampled = Sampled { points, stands: Stands::Guide, chains: 1, gradients: 0 };
     let posterior = Posterior::of_draws(model.clone(), sampled, 0, 0.0)?;
     let sites = posterior.layout().sites().iter().filter(|s| s.kind == SiteKind::Deterministic);

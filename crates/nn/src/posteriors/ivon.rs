@@ -32,6 +32,8 @@ pub struct Ivon {
     pub pairs: usize,
     /// The rate in the first half; in the second it falls to nothing as a cosine does.
     pub rate: f64,
+    /// Rows of a step; none for what is [usual](Problem::by_minibatches).
+    pub minibatch: Option<usize>,
     /// The decay of the average of gradients.
     pub beta1: f64,
     /// The decay of the average of curvatures.
@@ -49,10 +51,11 @@ pub struct Ivon {
 impl Default for Ivon {
     fn default() -> Self {
         Self {
-            ascent: Ascent { steps: 500, rate: 0.02 },
+            ascent: Ascent { steps: 500, ..Ascent::default() },
             steps: 2000,
             pairs: 2,
             rate: 0.1,
+            minibatch: None,
             beta1: 0.9,
             beta2: 0.995,
             curvature: 1.0,
@@ -88,7 +91,8 @@ const LEAST: f64 = 1e-2;
 
 impl Method for Ivon {
     fn infer(&self, problem: &Problem<'_>) -> Result<Inferred> {
-        let Self { ref ascent, steps, pairs, rate, beta1, beta2, curvature, clip, draws, seed } = *self;
+        let Self { ref ascent, steps, pairs, rate, minibatch, .. } = *self;
+        let Self { beta1, beta2, curvature, clip, draws, seed, .. } = *self;
         let inside = |x: f64| (0.0..1.0).contains(&x);
         if pairs == 0
             || draws == 0
@@ -109,7 +113,7 @@ impl Method for Ivon {
         let mut curvatures = diagonal(problem, &mean)?;
         let average = weights.iter().map(|i| curvatures[*i]).sum::<f64>() / weights.len().max(1) as f64;
         curvatures.iter_mut().for_each(|h| *h = (*h + curvature * average) / n + LEAST);
-        let [mut joint, mut prior] = [problem.target(), problem.prior()];
+        let [mut joint, mut prior] = [problem.by_minibatches(minibatch)?, problem.prior()];
         let mut precisions = problem.prior_precisions(&mean)?;
         let count = 2 * pairs;
         let (mut noise, mut points) = (vec![0.0; d], vec![0.0; count * d]);
@@ -122,9 +126,11 @@ impl Method for Ivon {
             if step % 10 == 0 {
                 problem.scales().maximize(&mut mean, Some(&variances));
                 precisions = problem.prior_precisions(&mean)?;
-                let of_head = problem.head_curvature(&problem.outputs_at(&mean)?, &mean)?;
-                for (own, i) in problem.head().enumerate() {
-                    curvatures[i] = (of_head[(own, own)] / n).max(LEAST);
+                if !problem.head().is_empty() {
+                    let of_head = problem.head_curvature(&problem.outputs_at(&mean)?, &mean)?;
+                    for (own, i) in problem.head().enumerate() {
+                        curvatures[i] = (of_head[(own, own)] / n).max(LEAST);
+                    }
                 }
             }
             let decay = |i: usize| if has_prior[i] { precisions[i] / n } else { 0.0 };
@@ -139,6 +145,7 @@ impl Method for Ivon {
                     free.iter().for_each(|i| point[*i] += sign * variances[*i].sqrt() * noise[*i]);
                 }
             }
+            joint.set_key(key.fold_in_str("rows").fold_in(step as u64));
             joint.gradients(&points, &mut values, &mut gradients)?;
             prior.gradients(&points, &mut values, &mut all_prior)?;
             prior.gradient(&mean, &mut of_prior)?;
@@ -177,7 +184,7 @@ impl Method for Ivon {
             free.iter().for_each(|i| point[*i] += noise[*i] / (n * (curvatures[*i] + decay(*i))).sqrt());
             points.extend(point);
         }
-        Ok(Inferred::of_draws(points).gradients(mode.gradients + count * steps))
+        Ok(Inferred::of_draws(points).gradients(mode.gradients + problem.passes(count * steps, minibatch)))
     }
 
     fn seed(&self) -> u64 {

@@ -85,6 +85,9 @@ fn mixture(
     if members == 0 || draws == 0 {
         return Err(setting("members", "at least one member and one draw are needed".into()));
     }
+    if problem.is_streamed() {
+        return Err(setting("stream", "a mean field of a stream is `Network::fit_stream`".into()));
+    }
     let member = |member: usize| -> Result<(Vec<f64>, usize)> {
         let key = Key::new(seed).fold_in_str("mixture").fold_in(member as u64);
         let fit = Regression::default_fit(problem.rows()).elbo_draws(0).checked(false);

@@ -7,9 +7,10 @@
 //! among the layers. What it finds are draws of the weights, and for a linearised net the point of
 //! expansion ([`Inferred`]).
 //!
-//! Every step of a method of this module takes all rows, but those of [`MeanFieldVi`] and
-//! [`VariationalMixture`] take minibatches of large tables, as
-//! [`Regression::default_fit`](crate::Regression::default_fit) does.
+//! Steps of a method take all rows of a small table and minibatches of a large one
+//! ([`Problem::by_minibatches`]); those of [`MeanFieldVi`] and [`VariationalMixture`] as
+//! [`Regression::default_fit`](crate::Regression::default_fit) has them. Chains, [`NutsChains`] and
+//! [`DeterministicVi`] take all rows of any table.
 //!
 //! [`Regression::infer`]: crate::Regression::infer
 //! [`Classification::infer`]: crate::Classification::infer
@@ -19,6 +20,7 @@ mod bayesian_last_layer;
 mod chains;
 mod check;
 mod compare;
+mod curvature;
 mod deep_ensemble;
 mod deterministic_vi;
 mod dropout;
@@ -30,6 +32,7 @@ mod linearised;
 mod map;
 mod mean_field;
 mod method;
+mod minibatch;
 mod named;
 mod net;
 mod probe;
@@ -40,7 +43,7 @@ mod svgd;
 pub use ascent::{Ascent, Climbed};
 pub use bayesian_last_layer::BayesianLastLayer;
 pub use chains::NutsChains;
-pub(crate) use check::{sampled, verdict};
+pub(crate) use check::check_at;
 pub use compare::{Candidate, ComparisonTable, Entry, compare};
 pub use deep_ensemble::DeepEnsemble;
 pub use deterministic_vi::DeterministicVi;
@@ -52,7 +55,7 @@ pub(crate) use linearised::{linearised, linearised_sites};
 pub use map::Map;
 pub use mean_field::{MeanFieldVi, VariationalMixture};
 pub use method::{Inferred, Method};
-pub(crate) use method::{check_point, inferred};
+pub(crate) use method::{LinearAt, check_point, inferred};
 pub use named::{NAMES, named};
 pub use probe::Jacobians;
 pub use problem::{LinearMap, Problem};

@@ -1,6 +1,7 @@
 //! What of a network depends on the types of its layers and its head, behind one type.
 
 use super::head_only::{HeadOnly, parameters};
+use super::minibatch::Dealt;
 use super::probe::{Jacobians, outputs_at, visit};
 use crate::activation::Activation;
 use crate::error::Result;
@@ -18,8 +19,12 @@ pub(super) trait Net: Send + Sync {
     fn model(&self) -> &(dyn Model<f32> + Sync);
     fn outputs_at(&self, u: &[f64]) -> Result<Vec<f64>>;
     fn visit(&self, u: &[f64], f: &mut dyn FnMut(Jacobians) -> Result) -> Result;
-    fn head_density(&self, y: Option<DMatrix<f64>>, part: Part) -> Result<AnyTarget<'_>>;
+    /// The head's own density on the rows at hand, which stand for so many.
+    fn head_density(&self, y: Option<DMatrix<f64>>, part: Part, total: usize) -> Result<AnyTarget<'_>>;
+    /// The log joint density by minibatches of so many rows.
+    fn by_minibatches(&self, rows: usize) -> Result<AnyTarget<'_>>;
     fn simulate(&self, outputs: &[f64], key: Key, n: usize) -> Result<Vec<Option<DMatrix<f64>>>>;
+    fn rows(&self) -> usize;
     fn inputs(&self) -> DMatrix<f64>;
     fn targets(&self) -> DMatrix<f64>;
     fn gaussian(&self) -> Option<(Noise, f64)>;
@@ -40,10 +45,14 @@ impl<N: Layer<f32>, H: Head> Net for NetworkModel<N, H, f32> {
         visit(self, u, f)
     }
 
-    fn head_density(&self, y: Option<DMatrix<f64>>, part: Part) -> Result<AnyTarget<'_>> {
+    fn by_minibatches(&self, rows: usize) -> Result<AnyTarget<'_>> {
+        Ok(AnyTarget::new(LogJoint::<_, f32>::new(Dealt::new(self, rows))?))
+    }
+
+    fn head_density(&self, y: Option<DMatrix<f64>>, part: Part, total: usize) -> Result<AnyTarget<'_>> {
         let y = y.unwrap_or_else(|| self.targets());
         let (head, units) = (self.network().head(), &self.scales().y);
-        let model = HeadOnly::<H, f64> { head, units, rows: y.nrows(), y: Some(Arc::new(y)) };
+        let model = HeadOnly::<H, f64> { head, units, rows: y.nrows(), total, y: Some(Arc::new(y)) };
         Ok(AnyTarget::new(LogJoint::<_, f64>::new(model)?.part(part)))
     }
 
@@ -65,6 +74,10 @@ impl<N: Layer<f32>, H: Head> Net for NetworkModel<N, H, f32> {
             usable.then(|| head.scaled(&DMatrix::from_fn(rows, targets, |i, j| drawn[i][j]), units))
         };
         Ok((0..n).map(one).collect())
+    }
+
+    fn rows(&self) -> usize {
+        self.x().nrows()
     }
 
     fn inputs(&self) -> DMatrix<f64> {

@@ -1,5 +1,6 @@
 //! A network with its data, as methods of inference see it.
 
+use super::minibatch::NotInMemory;
 use super::net::Net;
 use super::probe::Jacobians;
 use super::scales::NetScales;
@@ -53,11 +54,13 @@ impl LinearMap {
 /// priors are one flat vector of d unconstrained numbers, in the order of the
 /// [`layout`](Problem::layout).
 pub struct Problem<'a> {
-    net: Box<dyn Net + 'a>,
+    pub(super) net: Box<dyn Net + 'a>,
     layout: Layout,
     rows: usize,
     outputs: usize,
     scales: NetScales,
+    /// Of a stream, the density on its minibatches, whose rows are fixed.
+    streamed: Option<(usize, Mutex<AnyTarget<'a>>)>,
     densities: [Mutex<AnyTarget<'a>>; 3],
     head: usize,
 }
@@ -71,6 +74,12 @@ impl fmt::Debug for Problem<'_> {
 }
 
 impl<'a> Problem<'a> {
+    /// The most rows that a step takes as a whole if nothing else is said.
+    pub const WHOLE: usize = 2000;
+
+    /// The rows of a step by minibatches if nothing else is said.
+    pub const MINIBATCH: usize = 512;
+
     /// Of this model. Parameters without a prior that start at given numbers, such as learned scales
     /// and the gains of normalisation, stay there.
     ///
@@ -105,10 +114,38 @@ impl<'a> Problem<'a> {
             rows: model.x().nrows(),
             outputs,
             scales,
+            streamed: None,
             densities: [AnyTarget::new(joint), prior, likelihood].map(Mutex::new),
             head: end,
             layout,
         })
+    }
+
+    /// Of a stream of so many rows. `sample` is the network on some of them, which stand for all;
+    /// steps take the rows that `batch` has at hand, and others once the key changes.
+    ///
+    /// # Errors
+    /// As [`new`](Problem::new).
+    pub(crate) fn of_stream<N: Layer<f32> + 'a, H: Head + 'a>(
+        sample: &NetworkModel<N, H, f32>,
+        total: usize,
+        (minibatch, batch): (usize, impl Model<f32> + Clone + Send + 'a),
+    ) -> Result<Self> {
+        let mut problem = Self::new(sample)?;
+        let target = AnyTarget::new(LogJoint::<_, f32>::new(batch)?);
+        problem.streamed = Some((minibatch, Mutex::new(target)));
+        problem.rows = total;
+        let dim = problem.layout.dim();
+        for which in [0, 2] {
+            problem.densities[which] = Mutex::new(AnyTarget::new(NotInMemory(dim)));
+        }
+        Ok(problem)
+    }
+
+    /// Whether the data are a stream: steps take its minibatches, one step after the other. Inputs,
+    /// targets, outputs and their derivatives are then those of a sample of its rows.
+    pub fn is_streamed(&self) -> bool {
+        self.streamed.is_some()
     }
 
     fn density(&self, which: usize) -> AnyTarget<'a> {
@@ -118,6 +155,47 @@ impl<'a> Problem<'a> {
     /// The log joint density, on all rows.
     pub fn target(&self) -> AnyTarget<'a> {
         self.density(0)
+    }
+
+    /// The rows of a step of [`by_minibatches`](Problem::by_minibatches).
+    pub fn minibatch(&self, rows: Option<usize>) -> usize {
+        let usual = if self.rows <= Self::WHOLE { self.rows } else { Self::MINIBATCH };
+        match self.streamed {
+            Some((rows, _)) => rows,
+            None => rows.unwrap_or(usual).clamp(1, self.rows),
+        }
+    }
+
+    /// The log joint density for steps by stochastic gradients: the likelihood of so many rows, each
+    /// counted N / B times. [`Target::set_key`] deals the rows of a step; the same key has the same.
+    /// Without a number, all rows of up to [`WHOLE`](Problem::WHOLE), and
+    /// [`MINIBATCH`](Problem::MINIBATCH) of more. Of a stream, its own minibatches.
+    ///
+    /// # Errors
+    /// What the model reports.
+    pub fn by_minibatches(&self, rows: Option<usize>) -> Result<AnyTarget<'_>> {
+        if let Some((_, batch)) = &self.streamed {
+            return Ok(batch.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        }
+        match self.minibatch(rows) {
+            all if all == self.rows => Ok(self.target()),
+            rows => self.net.by_minibatches(rows),
+        }
+    }
+
+    /// How many gradients on all rows so many on minibatches are, rounded up.
+    pub(super) fn passes(&self, gradients: usize, rows: Option<usize>) -> usize {
+        (gradients as f64 * self.minibatch(rows) as f64 / self.rows as f64).ceil() as usize
+    }
+
+    /// The rows that every row at hand stands for: 1, but for the sample of a stream.
+    pub(super) fn weight(&self) -> f64 {
+        self.rows as f64 / self.rows_at_hand() as f64
+    }
+
+    /// The rows of inputs, targets, outputs and derivatives.
+    pub(super) fn rows_at_hand(&self) -> usize {
+        self.net.rows()
     }
 
     /// The log density of the priors alone.
@@ -145,7 +223,7 @@ impl<'a> Problem<'a> {
         self.layout.dim()
     }
 
-    /// The rows of the data.
+    /// The rows of the data, N.
     pub fn rows(&self) -> usize {
         self.rows
     }
@@ -282,103 +360,4 @@ impl<'a> Problem<'a> {
     pub fn visit_jacobians(&self, u: &[f64], mut f: impl FnMut(Jacobians) -> Result) -> Result {
         self.net.visit(u, &mut f)
     }
-
-    /// For every row, minus the expected second derivative of its log likelihood by the K outputs,
-    /// which is the Fisher information of the head there; n × K given row by row. Where the second
-    /// derivative does not depend on the target, as with Gaussian noise or logits of classes, it is
-    /// exact; else it is the mean over 64 targets that are drawn from the head. Every matrix is
-    /// positive semi-definite.
-    ///
-    /// # Errors
-    /// What the model reports.
-    pub fn information(&self, outputs: &[f64], u: &[f64]) -> Result<Vec<DMatrix<f64>>> {
-        const DRAWS: usize = 64;
-        let (n, k) = (self.rows, self.outputs);
-        let by_column: Vec<f64> = (0..n * k).map(|i| outputs[i % n * k + i / n]).collect();
-        let point: Vec<f64> = by_column.into_iter().chain(u[self.head()].iter().copied()).collect();
-        let observed = self.curvature(None, &point)?;
-        let drawn = self.net.simulate(&point, Key::new(0).fold_in_str("information"), DRAWS)?;
-        let drawn: Option<Vec<DMatrix<f64>>> = drawn.into_iter().collect();
-        let mut mean = observed.clone();
-        if let Some(drawn) = drawn {
-            let first = self.curvature(Some(drawn[0].clone()), &point)?;
-            let size = observed.iter().map(DMatrix::amax).fold(0.0, f64::max);
-            let differ = observed.iter().zip(&first).any(|(a, b)| (a - b).amax() > 1e-5 * size);
-            if differ {
-                mean = first;
-                for y in &drawn[1..] {
-                    let more = self.curvature(Some(y.clone()), &point)?;
-                    mean.iter_mut().zip(more).for_each(|(m, x)| *m += x);
-                }
-                mean.iter_mut().for_each(|m| *m /= DRAWS as f64);
-            }
-        }
-        Ok(mean.into_iter().map(positive).collect())
-    }
-
-    /// Minus the second derivatives by the outputs of every row, at these targets or the observed.
-    fn curvature(&self, y: Option<DMatrix<f64>>, point: &[f64]) -> Result<Vec<DMatrix<f64>>> {
-        const STEP: f64 = 1e-4;
-        let (n, k) = (self.rows, self.outputs);
-        let mut density = self.net.head_density(y, Part::Likelihood)?;
-        let mut found = vec![DMatrix::zeros(k, k); n];
-        let mut gradients = [vec![0.0; point.len()], vec![0.0; point.len()]];
-        for j in 0..k {
-            // Rows are independent: all move at once.
-            for (gradient, step) in gradients.iter_mut().zip([STEP, -STEP]) {
-                let mut at = point.to_vec();
-                at[j * n..(j + 1) * n].iter_mut().for_each(|x| *x += step);
-                density.gradient(&at, gradient)?;
-            }
-            for (row, found) in found.iter_mut().enumerate() {
-                for i in 0..k {
-                    let change = gradients[1][i * n + row] - gradients[0][i * n + row];
-                    found[(i, j)] = change / (2.0 * STEP);
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    /// Minus the second derivatives of the log joint density by the coordinates of the head, at the
-    /// outputs of all rows (n × K row by row) and `u`.
-    ///
-    /// # Errors
-    /// What the model reports.
-    pub fn head_curvature(&self, outputs: &[f64], u: &[f64]) -> Result<DMatrix<f64>> {
-        const STEP: f64 = 1e-4;
-        let (n, k, q) = (self.rows, self.outputs, self.head().len());
-        let by_column: Vec<f64> = (0..n * k).map(|i| outputs[i % n * k + i / n]).collect();
-        let point: Vec<f64> = by_column.into_iter().chain(u[self.head()].iter().copied()).collect();
-        let mut found = DMatrix::zeros(q, q);
-        if q == 0 {
-            return Ok(found);
-        }
-        let mut density = self.net.head_density(None, Part::Joint)?;
-        for j in 0..q {
-            let mut side = |step: f64| -> Result<Vec<f64>> {
-                let (mut at, mut gradient) = (point.clone(), vec![0.0; point.len()]);
-                at[n * k + j] += step;
-                density.gradient(&at, &mut gradient)?;
-                Ok(gradient)
-            };
-            let (up, down) = (side(STEP)?, side(-STEP)?);
-            (0..q).for_each(|i| found[(i, j)] = (down[n * k + i] - up[n * k + i]) / (2.0 * STEP));
-        }
-        Ok(positive(found))
-    }
-}
-
-/// The nearest symmetric matrix without negative eigenvalues.
-pub(super) fn positive(m: DMatrix<f64>) -> DMatrix<f64> {
-    let symmetric = (&m + m.transpose()) * 0.5;
-    if symmetric.nrows() <= 1 {
-        return symmetric.map(|x| x.max(0.0));
-    }
-    let mut eigen = symmetric.clone().symmetric_eigen();
-    if eigen.eigenvalues.iter().all(|x| *x >= 0.0) {
-        return symmetric;
-    }
-    eigen.eigenvalues.iter_mut().for_each(|x| *x = x.max(0.0));
-    eigen.recompose()
 }

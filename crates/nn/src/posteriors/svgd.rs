@@ -27,13 +27,15 @@ pub struct Svgd {
     pub steps: usize,
     /// The rate of Adam in the first half; in the second it falls to nothing as a cosine does.
     pub rate: f64,
+    /// Rows of a step; none for what is [usual](Problem::by_minibatches).
+    pub minibatch: Option<usize>,
     /// The seed of the starts.
     pub seed: u64,
 }
 
 impl Default for Svgd {
     fn default() -> Self {
-        Self { particles: 20, steps: 1500, rate: 0.02, seed: 0 }
+        Self { particles: 20, steps: 1500, rate: 0.02, minibatch: None, seed: 0 }
     }
 }
 
@@ -43,7 +45,7 @@ const TOGETHER: usize = 5;
 
 impl Method for Svgd {
     fn infer(&self, problem: &Problem<'_>) -> Result<Inferred> {
-        let Self { particles: n, steps, rate, seed } = *self;
+        let Self { particles: n, steps, rate, minibatch, seed } = *self;
         if n < 2 || !(rate > 0.0 && rate.is_finite()) {
             return Err(setting("particles", "two particles and a positive rate are needed".into()));
         }
@@ -51,7 +53,7 @@ impl Method for Svgd {
         let start = |i: usize| problem.start(key.fold_in(i as u64).fold_in_str("start"));
         let mut points: Vec<f64> = (0..n).map(start).collect::<Result<Vec<_>>>()?.concat();
         let (mut values, mut gradients) = (vec![0.0; n], vec![0.0; n * d]);
-        let mut targets: Vec<_> = (0..n.div_ceil(TOGETHER)).map(|_| problem.target()).collect();
+        let mut targets = vec![problem.by_minibatches(minibatch)?; n.div_ceil(TOGETHER)];
         let mut adam = Adam::new(rate);
         let mut state = OptimizerState::new(&adam, n * d);
         let schedule = Schedule::HoldThenCosine { hold: 0.5, end: 0.005 };
@@ -63,6 +65,7 @@ impl Method for Svgd {
             let own = points.par_chunks(TOGETHER * d).zip(gradients.par_chunks_mut(TOGETHER * d));
             let own = own.zip(values.par_chunks_mut(TOGETHER));
             targets.par_iter_mut().zip(own).try_for_each(|(target, ((points, gradients), values))| {
+                target.set_key(key.fold_in_str("rows").fold_in(step as u64));
                 target.gradients(points, values, gradients)
             })?;
             if values.iter().chain(&gradients).any(|x| !x.is_finite()) {
@@ -73,7 +76,7 @@ impl Method for Svgd {
             push(&points, (&gradients, &distances), width, (d, &free), &mut forces);
             state.step(&mut adam, &mut points, &forces, &[(0..n * d, rate * schedule.factor(done))]);
         }
-        Ok(Inferred::of_draws(points).chains(n).gradients(n * steps))
+        Ok(Inferred::of_draws(points).chains(n).gradients(problem.passes(n * steps, minibatch)))
     }
 
     fn seed(&self) -> u64 {

@@ -5,6 +5,7 @@ mod files;
 mod heads;
 mod layer_fits;
 mod layers;
+mod minibatches;
 mod networks;
 mod posteriors;
 mod posteriors_interface;

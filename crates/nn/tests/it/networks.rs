@@ -3,12 +3,13 @@
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::fill_normal;
+use probity_nn::heads::GaussianHead;
 use probity_nn::{
-    Activation, Classification, FittedClassification, FittedRegression, Linear, Mlp, Noise, Prior,
+    Activation, Classification, FittedClassification, FittedRegression, Linear, Mlp, Network, Noise, Prior,
     PriorFamily, PriorScale, Regression,
 };
 use probity_vi::optim::Adam;
-use probity_vi::{Estimator, Fit, SiteKind, Steps};
+use probity_vi::{Estimator, Fit, SiteKind, Steps, Verdict};
 
 fn normals(seed: u64, rows: usize, cols: usize) -> DMatrix<f64> {
     let mut m = DMatrix::zeros(rows, cols);
@@ -202,4 +203,37 @@ fn data_that_do_not_fit_are_refused_in_words() {
     let classes = Classification::new(Mlp::new(&[2, 3], Activation::Relu), 3);
     let error = classes.fit(&normals(1, 2, 2), &[0, 3], quick(2)).unwrap_err().to_string();
     assert_eq!(error, "data: label 3 in row 1; there are 3 classes");
+}
+
+#[test]
+fn nets_of_points_are_fitted_without_a_verdict() {
+    let (x, y) = line(11, 30);
+    let labels: Vec<usize> = x.column(0).iter().map(|x| usize::from(*x > 0.0)).collect();
+    let net = Mlp::new(&[2, 4, 1], Activation::Tanh).point();
+    // Nothing is latent: there are no draws that a kernel could move.
+    let regression = Regression::new(net.clone()).noise(Noise::FixedShare(0.1));
+    let regression = regression.fit(&x, &y, quick(20)).unwrap();
+    let classes = Classification::new(net, 2).fit(&x, &labels, quick(20)).unwrap();
+    assert_eq!((regression.posterior().layout().dim(), classes.posterior().layout().dim()), (0, 0));
+    assert!(regression.posterior().verdict().is_none() && classes.posterior().verdict().is_none());
+    assert_eq!(classes.predict(&x, 1).unwrap().probs().nrows(), 30);
+}
+
+#[test]
+fn verdicts_are_on_predictions_and_left_out_if_not_asked_for() {
+    let (x, y) = line(12, 30);
+    let net = || Mlp::new(&[2, 4, 1], Activation::Tanh);
+    let regression = Regression::new(net()).fit(&x, &y, quick(50)).unwrap();
+    let network = Network::new(net(), GaussianHead::default());
+    let checked = network.fit_with(&x, &y, quick(50)).unwrap();
+    // The same posterior, the same predictions, and so the same verdict, row by row.
+    let entries =
+        |v: Option<&Verdict>| v.unwrap().entries().iter().map(|e| e.name.clone()).collect::<Vec<_>>();
+    let verdict = checked.posterior().verdict();
+    assert_eq!(entries(verdict), entries(regression.posterior().verdict()));
+    assert_eq!(entries(verdict)[1], "row 1");
+    assert_eq!(verdict.unwrap().grade(), regression.posterior().verdict().unwrap().grade());
+    let quick = || quick(50).checked(false);
+    assert!(Regression::new(net()).fit(&x, &y, quick()).unwrap().posterior().verdict().is_none());
+    assert!(network.fit_with(&x, &y, quick()).unwrap().posterior().verdict().is_none());
 }

@@ -91,11 +91,15 @@ pub(super) const DRAWS: usize = 4000;
 const EXACT: (f64, f64) = (0.1, 0.08);
 
 pub(super) fn laplace() -> LaplaceSettings {
-    LaplaceSettings { ascent: Ascent { steps: 600, rate: 0.02 }, draws: DRAWS, ..LaplaceSettings::default() }
+    LaplaceSettings {
+        ascent: Ascent { steps: 600, rate: 0.02, ..Ascent::default() },
+        draws: DRAWS,
+        ..LaplaceSettings::default()
+    }
 }
 
 fn gaussian() -> GaussianSettings {
-    let ascent = Ascent { steps: 300, rate: 0.02 };
+    let ascent = Ascent { steps: 300, rate: 0.02, ..Ascent::default() };
     GaussianSettings { ascent, steps: 3000, draws: DRAWS, ..GaussianSettings::default() }
 }
 
@@ -155,7 +159,7 @@ fn gaussians_know_the_noise() {
 #[test]
 fn chains_and_particles_find_the_exact_posterior_of_a_line() {
     let line = Line::correlated();
-    let ascent = Ascent { steps: 200, rate: 0.02 };
+    let ascent = Ascent { steps: 200, rate: 0.02, ..Ascent::default() };
     let nuts = NutsChains { ascent, warmup: 300, draws: 1000, ..NutsChains::default() };
     // At least 1000 independent draws: five standard errors.
     line.check(&nuts, (0.16, 0.12));

@@ -19,7 +19,7 @@ use probity_vi::hmc::Chains;
 
 /// All methods with few steps.
 pub(super) fn quick() -> Vec<Box<dyn Method>> {
-    let ascent = || Ascent { steps: 40, rate: 0.02 };
+    let ascent = || Ascent { steps: 40, rate: 0.02, ..Ascent::default() };
     let laplace = || LaplaceSettings { ascent: ascent(), rounds: 2, steps: 10, draws: 8, seed: 3 };
     let gaussian =
         || GaussianSettings { ascent: ascent(), steps: 20, draws: 8, seed: 3, ..GaussianSettings::default() };
@@ -43,7 +43,7 @@ pub(super) fn quick() -> Vec<Box<dyn Method>> {
 
 /// Those that take only Gaussian noise or a net of their own.
 fn quick_for_regression() -> Vec<Box<dyn Method>> {
-    let ascent = Ascent { steps: 40, rate: 0.02 };
+    let ascent = Ascent { steps: 40, rate: 0.02, ..Ascent::default() };
     let dropout = McDropout { ascent: ascent.clone(), seed: 3, ..McDropout::default() };
     let last =
         BayesianLastLayer { ascent: ascent.clone(), draws: 8, seed: 3, ..BayesianLastLayer::default() };
@@ -130,7 +130,7 @@ fn methods_are_data_and_have_names() {
 #[test]
 fn dropout_predicts_with_masks() {
     let (x, y) = curve(40);
-    let ascent = Ascent { steps: 300, rate: 0.01 };
+    let ascent = Ascent { steps: 300, rate: 0.01, ..Ascent::default() };
     let method = McDropout { rate: 0.1, ascent, seed: 0 };
     let fitted = small().infer(&x, &y, &method).unwrap();
     assert_eq!((fitted.spec().net.dropout, fitted.default_draws()), (0.1, 300));

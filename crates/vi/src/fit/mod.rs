@@ -276,6 +276,11 @@ impl<T: Scalar> Fit<T> {
         self
     }
 
+    /// Whether it is [checked](Fit::checked).
+    pub fn is_checked(&self) -> bool {
+        self.settings.checked
+    }
+
     /// Starts where another fit ended: every [parameter](Posterior::params) of the guide and of the
     /// model that has the name and the shape of one of these starts there, all others where they
     /// would start anyway. So a model may be fitted in stages, from a simple form of it to the

@@ -47,7 +47,7 @@ pub struct DeterministicVi {
 
 impl Default for DeterministicVi {
     fn default() -> Self {
-        let ascent = Ascent { steps: 500, rate: 0.02 };
+        let ascent = Ascent { steps: 500, ..Ascent::default() };
         Self { ascent, steps: 1000, rate: 0.015, scale: 0.02, draws: 300, seed: 0 }
     }
 }
@@ -139,6 +139,9 @@ impl Moments {
             Some((Noise::Learned, _)) => Err(problem.head().start),
             Some((Noise::InputDependent, _)) | None => return no("the noise is not a constant Gaussian one"),
         };
+        if problem.is_streamed() {
+            return no("the rows are not in memory");
+        }
         let inputs = problem.inputs();
         Ok(Self {
             maps,

@@ -37,6 +37,8 @@ pub struct GaussianSettings {
     pub pairs: usize,
     /// The rate of Adam in the first half; in the second it falls to nothing as a cosine does.
     pub rate: f64,
+    /// Rows of a step; none for what is [usual](Problem::by_minibatches).
+    pub minibatch: Option<usize>,
     /// The standard deviation of every weight at the start.
     pub scale: f64,
     /// Draws of the result.
@@ -48,10 +50,11 @@ pub struct GaussianSettings {
 impl Default for GaussianSettings {
     fn default() -> Self {
         Self {
-            ascent: Ascent { steps: 800, rate: 0.02 },
+            ascent: Ascent { steps: 800, ..Ascent::default() },
             steps: 1500,
             pairs: 2,
             rate: 0.01,
+            minibatch: None,
             scale: 0.02,
             draws: 300,
             seed: 0,
@@ -65,7 +68,7 @@ fn fit(
     settings: &GaussianSettings,
     mut blocks: Vec<Box<dyn Block>>,
 ) -> Result<Inferred> {
-    let GaussianSettings { ascent, steps, pairs, rate, scale, draws, seed } = settings;
+    let GaussianSettings { ascent, steps, pairs, rate, minibatch, scale, draws, seed } = settings;
     let positive = |x: f64| x > 0.0 && x.is_finite();
     if *pairs == 0 || *draws == 0 || !positive(*rate) || !positive(*scale) {
         return Err(setting("rate", "a pair, a draw, a positive rate and scale are needed".into()));
@@ -83,7 +86,7 @@ fn fit(
     let mut state = OptimizerState::new(&adam, total);
     let schedule = Schedule::HoldThenCosine { hold: 0.5, end: 0.005 };
     let count = 2 * pairs;
-    let mut target = problem.target();
+    let mut target = problem.by_minibatches(*minibatch)?;
     let (mut points, mut values, mut gradients) =
         (vec![0.0; count * d], vec![0.0; count], vec![0.0; count * d]);
     let (mut loss, mut variances) = (vec![0.0; total], vec![0.0; d]);
@@ -100,6 +103,7 @@ fn fit(
             // The mirrored draw.
             down.iter_mut().zip(&*up).zip(&fit.params).for_each(|((down, up), m)| *down = 2.0 * m - up);
         }
+        target.set_key(key.fold_in_str("rows").fold_in(step as u64));
         target.gradients(&points, &mut values, &mut gradients)?;
         if gradients.iter().any(|g| !g.is_finite()) {
             return Err(setting("rate", "the log density of a draw is not finite".into()));
@@ -122,7 +126,7 @@ fn fit(
         fill_normal(key.fold_in_str("draws").fold_in(draw as u64), 0, &mut noise);
         fit.draw(&noise, point);
     }
-    Ok(Inferred::of_draws(points).gradients(mode.gradients + count * steps))
+    Ok(Inferred::of_draws(points).gradients(mode.gradients + problem.passes(count * steps, *minibatch)))
 }
 
 /// The mean of all coordinates, and then the parameters of the blocks.

@@ -60,7 +60,7 @@ struct Sums {
 impl Factors {
     fn of(problem: &Problem<'_>, u: &[f64], outputs: &[f64], precisions: &[f64]) -> Result<Self> {
         let information = problem.information(outputs, u)?;
-        let (d, k, n) = (u.len(), problem.outputs(), problem.rows());
+        let (d, k, n) = (u.len(), problem.outputs(), problem.rows_at_hand());
         let sums = |map: LinearMap| Sums {
             coordinates: map.coordinates(),
             inputs: DMatrix::zeros(map.rows(), map.rows()),

@@ -89,12 +89,14 @@ fn laplace(problem: &Problem<'_>, settings: &LaplaceSettings, around: &Expand<'_
             // How many weights the data determine.
             let both = variances.iter().zip(&precisions).filter(|(v, _)| **v > 0.0);
             let effective: f64 = both.map(|(v, p)| (1.0 - v * p).max(0.0)).sum();
-            let squares: f64 = problem.targets().iter().zip(&outputs).map(|(y, f)| (y - f) * (y - f)).sum();
+            let all = problem.targets();
+            let of_rows: f64 = all.iter().zip(&outputs).map(|(y, f)| (y - f) * (y - f)).sum();
+            let squares = problem.weight() * of_rows;
             let expected = squares + (2.0 * mode.u[noise]).exp() * effective;
             mode.u[noise] = 0.5 * best_noise(problem.rows(), expected).ln();
         }
         problem.scales().maximize(&mut mode.u, Some(&variances));
-        let again = Ascent { steps: *steps, rate: 0.25 * ascent.rate };
+        let again = Ascent { steps: *steps, rate: 0.25 * ascent.rate, ..ascent.clone() };
         let next = again.from(problem, mode.u, key.fold_in(1 + round as u64), &noise)?;
         mode = super::Climbed { u: next.u, gradients: mode.gradients + next.gradients };
     }

@@ -22,6 +22,7 @@ pub struct Panel {
     x_range: Option<Range>,
     y_range: Option<Range>,
     square: bool,
+    bare: bool,
     marks: Vec<Box<dyn Mark>>,
 }
 
@@ -66,6 +67,13 @@ impl Panel {
     /// each other.
     pub fn square(mut self) -> Self {
         self.square = true;
+        self
+    }
+
+    /// Without axes, grid and legend: the marks have all the room under the heading, for pictures
+    /// that are no plots.
+    pub fn bare(mut self) -> Self {
+        self.bare = true;
         self
     }
 
@@ -124,6 +132,12 @@ impl Panel {
 
     pub(super) fn draw(&self, cell: Rect, drawing: &mut Drawing) {
         let (x, y) = self.ranges();
+        let title = if self.title.is_empty() { 0.0 } else { TITLE_HEIGHT };
+        if self.bare {
+            let area = Rect { y: cell.y + title, h: (cell.h - title).max(10.0), ..cell };
+            self.marks(&View { area, x, y }, drawing);
+            return self.texts(cell, area, drawing);
+        }
         // The room beside and above the axes depends on the labels, and their number on the length
         // of the axes: a guess of that length settles it.
         let y_ticks = match self.square {
@@ -137,7 +151,6 @@ impl Panel {
         let width = (cell.w - left - right).max(10.0);
         let x_ticks = if self.square { y_ticks.clone() } else { x_ticks(x, width) };
         let legend = self.legend(width);
-        let title = if self.title.is_empty() { 0.0 } else { TITLE_HEIGHT };
         let top = title + legend.len() as f64 * LEGEND_ROW + 8.0;
         let bottom = 26.0 + if self.x_label.is_empty() { 0.0 } else { 28.0 };
         let mut area =
@@ -151,11 +164,7 @@ impl Panel {
 
         let view = View { area, x, y };
         grid(&view, &x_ticks, &y_ticks, drawing);
-        drawing.clip = Some(area);
-        for mark in &self.marks {
-            mark.draw(&view, drawing);
-        }
-        drawing.clip = None;
+        self.marks(&view, drawing);
         axes(&view, &x_ticks, &y_ticks, drawing);
         self.texts(cell, area, drawing);
         for (i, row) in legend.iter().enumerate() {
@@ -166,6 +175,14 @@ impl Panel {
                 drawing.text(text, (sample.right() + SAMPLE_GAP, base), Anchor::Start, theme::LEGEND);
             }
         }
+    }
+
+    fn marks(&self, view: &View, drawing: &mut Drawing) {
+        drawing.clip = Some(view.area);
+        for mark in &self.marks {
+            mark.draw(view, drawing);
+        }
+        drawing.clip = None;
     }
 
     fn texts(&self, cell: Rect, area: Rect, drawing: &mut Drawing) {

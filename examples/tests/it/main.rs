@@ -3,6 +3,7 @@
 mod bridgestan;
 mod conformance;
 mod course;
+mod mnist;
 mod posteriordb;
 mod program;
 mod uci;

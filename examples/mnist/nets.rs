@@ -13,7 +13,7 @@ use probity_vi::Fit;
 use std::f64::consts::SQRT_2;
 use std::time::Instant;
 
-/// Draws of the weights to predict by, of a posterior that is a Gaussian.
+/// Draws of the weights to predict by, of a posterior that is a Gaussian; one of points.
 const DRAWS: usize = 100;
 
 /// Grey in units in which pixels have mean 0 and variance 1 together. Each by itself would have a
@@ -52,10 +52,12 @@ enum Kind {
 impl Fitted {
     pub fn predict(&self, images: &Images) -> Result<ClassificationPrediction> {
         let x = self.unit.inputs(images);
+        let draws = |usual: usize, latent: usize| if latent == 0 { 1 } else { usual.min(DRAWS) };
         match &self.net {
-            Kind::Linear(net) => net.predict(&x, net.default_draws().min(DRAWS)),
+            Kind::Linear(net) => net.predict(&x, draws(net.default_draws(), net.posterior().layout().dim())),
             Kind::Convolutional(net) => {
-                Ok(net.predict(&x, net.default_draws().min(DRAWS))?.to_classification()?)
+                let draws = draws(net.default_draws(), net.posterior().layout().dim());
+                Ok(net.predict(&x, draws)?.to_classification()?)
             }
         }
     }

@@ -170,15 +170,19 @@ fn classes_are_learned_by_chains() {
 }
 
 #[test]
-fn chains_of_small_tables_are_longer() {
+fn chains_of_small_tables_take_more_and_longer_trajectories() {
     let of = |rows, inputs| Recommended::of(rows, inputs).chains.unwrap();
     let counts = |c: Chains| (c.ascent, c.warmup, c.draws);
-    assert_eq!(counts(of(100, 1)), (1000, 150, 150));
+    assert_eq!(counts(of(100, 1)), (1000, 94, 94));
+    assert_eq!((of(100, 1).leapfrogs, of(100, 1).length), (63, 1.5 * 2.5_f64.sqrt()));
     assert_eq!(counts(of(2000, 100)), (3000, 60, 60));
+    assert_eq!((of(2000, 100).leapfrogs, of(2000, 100).length), (40, 1.5));
     // Four steps a row, and as many gradients as the work of one allows.
     let own = of(500, 13);
-    assert!(own.ascent == 2000 && own.warmup > 60 && own.warmup < 150 && own.draws == own.warmup);
+    assert!(own.ascent == 2000 && own.warmup > 60 && own.warmup < 94 && own.draws == own.warmup);
     // What they are else does not depend on the table; sizes that overflow are large.
-    assert_eq!(Chains { ascent: 1000, warmup: 60, draws: 60, ..own }, Chains::default());
+    let usual = Chains::default();
+    let Chains { ascent, warmup, draws, leapfrogs, length, .. } = usual;
+    assert_eq!(Chains { ascent, warmup, draws, leapfrogs, length, ..own }, usual);
     assert!(Recommended::of(usize::MAX, 3).chains.is_none());
 }

@@ -51,7 +51,7 @@ impl Images {
 
     /// Drawn digits, as many of each.
     pub fn digits(size: (usize, usize), n: usize, key: Key) -> Self {
-        Self::drawn(size, n, key, 10, |which, way| digit(which, way))
+        Self::drawn(size, n, key, 10, digit)
     }
 
     /// Drawn letters; labels are their places among the letters.

@@ -24,7 +24,7 @@ use update::update;
 /// Variational inference without an ELBO and without a rate: at a batch of draws of the Gaussian `q`
 /// the gradients of the target are taken, and `q` becomes, in closed form, the Gaussian whose scores
 /// `∇ ln q` are closest to them, with a penalty for leaving the old one. On a Gaussian target it
-/// is exact after a few batches, whatever the condition number. At rest `E ∇ ln p = 0` and
+/// tends to the exact one batch by batch, whatever the condition number. At rest `E ∇ ln p = 0` and
 /// `E ∇ ln p ∇ ln pᵀ = Σ⁻¹` under `q`, which for other targets is not the Gaussian of the highest
 /// ELBO.
 ///
@@ -42,7 +42,9 @@ use update::update;
 /// });
 /// let matched = BatchAndMatch::new().run(&normal)?;
 /// assert!(matched.at_rest && matched.psis.is_reliable());
-/// assert!((matched.mean[0] - 3.0).abs() < 1e-6 && (matched.sd()[1] - 1e-3).abs() < 1e-9);
+/// assert!((matched.mean[0] - 3.0).abs() < 1e-6);
+/// // To the tolerance that it ends with, and better.
+/// assert!((matched.sd()[1] / 1e-3 - 1.0).abs() < 0.01);
 /// # Ok::<(), probity_vi::Error>(())
 /// ```
 ///

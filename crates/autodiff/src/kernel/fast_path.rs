@@ -1,6 +1,6 @@
 //! The loops of a formula with a [fast path](crate::Formula::fast_path). For values and for
-//! gradients there are two each: one takes the fast path everywhere and is vectorised, one replaces the entries where it
-//! does not hold.
+//! gradients there are two each: one takes the fast path everywhere and is vectorised, one replaces
+//! the entries where it does not hold.
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over a fixed range of indices are what LLVM unrolls and vectorises"

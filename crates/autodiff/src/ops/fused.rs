@@ -307,7 +307,7 @@ precompiled! {
                 Stretch::Col => dest[i] = dx.shared_zeroed(k).map_or(Dest::Nothing, Dest::Col),
             }
         }
-        if dest.iter().any(|d| !matches!(d, Dest::Nothing)) {
+        if value.is_some() || dest.iter().any(|d| !matches!(d, Dest::Nothing)) {
             map::backward(body, how.shape, inputs, (kept, summed), dest, sums, value);
             add_sums(dx, scalars, sums);
         }
@@ -369,7 +369,7 @@ precompiled! {
                 InLanes::Scalar => {}
             }
         }
-        if dest.iter().any(|d| !matches!(d, Dest::Nothing)) {
+        if value.is_some() || dest.iter().any(|d| !matches!(d, Dest::Nothing)) {
             set_lane_inputs(sources, x, places, inputs);
             let (kept, summed) = match how.summed && !how.single() {
                 true => (None, Summed::Columns(g)),

@@ -269,8 +269,9 @@ impl<T: Scalar> Fit<T> {
 
     /// Whether a fit by stochastic gradients ends with a verdict, by
     /// [`check_by_drift`](Posterior::check_by_drift). That takes some hundred to some thousand
-    /// gradients on all data, and is left out where that is much more than the fit itself took.
-    /// Default true.
+    /// gradients on all data, and is left out where that is much more than the fit itself took, or
+    /// the objective has its optimum elsewhere (a tempered one, an importance-weighted bound of
+    /// several draws). Default true.
     pub fn checked(mut self, checked: bool) -> Self {
         self.settings.checked = checked;
         self

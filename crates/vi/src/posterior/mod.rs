@@ -124,8 +124,9 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     }
 
     /// Whether to believe the fit: a grade for the whole and for every entry, and the checks behind
-    /// them. None for a fit by stochastic gradients that was tempered, or whose check would cost
-    /// much more than the fit ([`check_by_drift`](Posterior::check_by_drift) makes it).
+    /// them. None for a fit by stochastic gradients that was tempered, or along an
+    /// importance-weighted bound of several draws, or whose check would cost much more than the fit
+    /// ([`check_by_drift`](Posterior::check_by_drift) makes it).
     pub fn verdict(&self) -> Option<&Verdict> {
         self.report.verdict.as_ref()
     }

@@ -53,6 +53,8 @@ pub use ops::{
 };
 pub use params::{ParamId, Params, Segment};
 pub use random::{Key, Noise};
+#[doc(hidden)]
+pub use real::map_each;
 pub use real::{Dual, F32, Number, Real, Scalar};
 pub use scale::{ExpScale, ScaleMap, SoftplusScale};
 pub use tape::{Adjoints, FastOp, Gradients, Inputs, NonFinite, Op, Tape, Var};

@@ -12,7 +12,7 @@ use crate::families::{
     HALF_LN_TAU, NormalNormalKl, finite_or_nan, ln_ratio, not_negative, positive_or_nan, standardized,
     valid_mixture,
 };
-use probity_autodiff::{Formula, Real};
+use probity_autodiff::{Formula, Real, map_each};
 use std::f64::consts::{LN_2, PI};
 
 /// The error of a trapezoidal rule, as `-ln`, relative to the largest value of the integrand.
@@ -99,7 +99,7 @@ pub struct NormalScaleMixtureKl;
 impl Formula<5> for NormalScaleMixtureKl {
     #[inline(always)]
     fn eval<R: Real>(&self, x: [R; 5]) -> R {
-        R::narrow(not_negative(normal_scale_mixture_kl(x.map(R::widen))))
+        R::narrow(not_negative(normal_scale_mixture_kl(map_each(x, R::widen))))
     }
 }
 
@@ -128,7 +128,7 @@ pub(crate) struct ScaleMixtureEntropy;
 impl Formula<3> for ScaleMixtureEntropy {
     #[inline(always)]
     fn eval<R: Real>(&self, x: [R; 3]) -> R {
-        let [mix, scale1, scale2] = x.map(R::widen);
+        let [mix, scale1, scale2] = map_each(x, R::widen);
         let cross = |scale: R::Wide| {
             normal_scale_mixture_kl([scale * 0.0, scale, mix, scale1, scale2])
                 + scale.ln()
@@ -144,7 +144,7 @@ pub struct NormalStudentTKl;
 impl Formula<5> for NormalStudentTKl {
     #[inline(always)]
     fn eval<R: Real>(&self, x: [R; 5]) -> R {
-        R::narrow(not_negative(normal_student_t_kl(x.map(R::widen))))
+        R::narrow(not_negative(normal_student_t_kl(map_each(x, R::widen))))
     }
 }
 

@@ -2,6 +2,8 @@
 //! differences of `ln Γ`.
 
 use probity_autodiff::math::erf::erfcx_slope;
+use probity_autodiff::math::gamma_inc::gamma_log_draw_slope;
+use probity_autodiff::math::student_t::student_t_draw_slope;
 use probity_autodiff::math::{ln_1p_minus, stirling};
 use probity_autodiff::{Dual, Key, Real};
 use std::any::TypeId;
@@ -11,35 +13,63 @@ pub(crate) fn is_plain<R: Real>() -> bool {
     TypeId::of::<R::Wide>() == TypeId::of::<f64>()
 }
 
-/// The draw `z` with the derivatives that it has through the parameter `a`, where
-/// `slope(a, z) = dz/da` at fixed noise.
+/// How many orders of derivatives the number carries.
+fn orders<R: Real>() -> usize {
+    if is_plain::<R>() { 0 } else { 1 + orders::<R::Primal>() }
+}
+
+/// How a draw moves with `K` parameters at fixed noise.
+pub(crate) trait DrawSlopes<const K: usize> {
+    /// `dz/daₖ` of a draw `z`.
+    fn slopes<R: Real>(a: [R; K], z: R) -> [R; K];
+}
+
+/// The draw `z` with the derivatives that it has through the parameters `a`.
 ///
-/// First and second derivatives are exact: the slope is integrated from `a` to `a` by the trapezoid
-/// rule.
+/// Exact in every order: the derivative parts of a number take slopes of its primal value, so that
+/// first derivatives need no derivative of a slope.
 ///
 /// *Source*: Figurnov, Mohamed, Mnih 2018, "Implicit reparameterization gradients", equation 6.
-pub(crate) fn implicit_draw<R: Real>(z: f64, a: R, slope: impl Fn(R, R) -> R) -> R {
-    let z = R::of(z);
+pub(crate) fn implicit_draw<S: DrawSlopes<K>, R: Real, const K: usize>(z: f64, a: [R; K]) -> R {
     if is_plain::<R>() {
-        return z;
+        return R::of(z);
     }
-    let start = R::of(a.re());
-    let step = a - start;
-    let first = slope(start, z);
-    let along = z + step * first;
-    z + step * (first + slope(a, along)) * 0.5
+    let primal = a.map(R::primal);
+    let z = implicit_draw::<S, R::Primal, K>(z, primal);
+    let slopes = S::slopes(primal, z);
+    let mut draw = R::zero();
+    for (k, (a, slope)) in a.into_iter().zip(slopes).enumerate() {
+        draw += a.chained(if k == 0 { z } else { R::Primal::of(0.0) }, slope);
+    }
+    draw
+}
+
+/// Of the logarithm of a draw from Gamma(a, 1).
+pub(crate) struct LogGammaSlope;
+impl DrawSlopes<1> for LogGammaSlope {
+    fn slopes<R: Real>([a]: [R; 1], z: R) -> [R; 1] {
+        [gamma_log_draw_slope(a, z)]
+    }
+}
+
+/// Of a draw from StudentT(df).
+pub(crate) struct StudentTSlope;
+impl DrawSlopes<1> for StudentTSlope {
+    fn slopes<R: Real>([df]: [R; 1], t: R) -> [R; 1] {
+        [student_t_draw_slope(df, t)]
+    }
 }
 
 /// The root `x` of `miss` with the derivatives that it has through what `miss` depends on; `slope`
 /// is `d miss / dx`.
 ///
-/// Two Newton steps on the derivative parts alone: exact up to second derivatives.
+/// Newton steps on the derivative parts alone. Each makes at least one more order of them exact.
 pub(crate) fn implicit_root<R: Real>(x: f64, miss: impl Fn(R) -> R, slope: impl Fn(R) -> R) -> R {
     let mut x = R::of(x);
     if is_plain::<R>() || !x.is_finite() {
         return x;
     }
-    for _ in 0..2 {
+    for _ in 0..orders::<R>() {
         let m = miss(x);
         x -= (m - m.re()) / slope(x);
     }
@@ -86,20 +116,6 @@ pub(crate) fn log_gamma_draw(key: Key, a: f64) -> f64 {
         }
     }
     f64::NAN
-}
-
-/// [`implicit_draw`] for two parameters, with the slopes in both.
-pub(crate) fn implicit_draw_of_two<R: Real>(z: f64, a: R, b: R, slopes: impl Fn(R, R, R) -> [R; 2]) -> R {
-    let z = R::of(z);
-    if is_plain::<R>() {
-        return z;
-    }
-    let (a0, b0) = (R::of(a.re()), R::of(b.re()));
-    let (step_a, step_b) = (a - a0, b - b0);
-    let [first_a, first_b] = slopes(a0, b0, z);
-    let first = step_a * first_a + step_b * first_b;
-    let [last_a, last_b] = slopes(a, b, z + first);
-    z + (first + step_a * last_a + step_b * last_b) * 0.5
 }
 
 /// A uniform number from (0, 1) with 53 random bits, whatever the precision of the noise: the next
@@ -300,8 +316,8 @@ fn stirling_rest<R: Real>(x: R) -> R {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use probity_autodiff::math::gamma_inc::{gamma_log_draw_slope, gamma_p_inv, gamma_pdf};
-    use probity_autodiff::math::student_t::{student_t_cdf, student_t_draw_slope};
+    use probity_autodiff::math::gamma_inc::{gamma_p_inv, gamma_pdf};
+    use probity_autodiff::math::student_t::student_t_cdf;
 
     type Second = Dual<Dual<f64, 1>, 1>;
 
@@ -318,7 +334,7 @@ mod tests {
     fn draw_and_quantile_have_the_same_derivatives() {
         for (a, p) in [(0.3, 0.2), (1.0, 0.9), (2.5, 0.5), (7.0, 0.01), (40.0, 0.7)] {
             let z: f64 = gamma_p_inv(a, p);
-            let draw = parts(implicit_draw(z.ln(), second(a), gamma_log_draw_slope).exp());
+            let draw = parts(implicit_draw::<LogGammaSlope, _, 1>(z.ln(), [second(a)]).exp());
             let a = second(a);
             let root = parts(implicit_root(z, |z| a.gamma_p(z) - p, |z| gamma_pdf(a, z)));
             for (x, y) in draw.into_iter().zip(root) {
@@ -326,9 +342,9 @@ mod tests {
             }
         }
         for (df, t) in [(1.5, -3.0), (4.0, 0.6), (60.0, 2.0)] {
-            let draw = parts(implicit_draw(t, second(df), student_t_draw_slope));
+            let draw = parts(implicit_draw::<StudentTSlope, _, 1>(t, [second(df)]));
             // The cdf of the moving draw does not move.
-            let along = implicit_draw(t, second(df), student_t_draw_slope);
+            let along = implicit_draw::<StudentTSlope, _, 1>(t, [second(df)]);
             let [_, first, curvature] = parts(student_t_cdf(second(df), along));
             assert!(first.abs() < 1e-13 && curvature.abs() < 1e-12, "{draw:?}: {first:e} {curvature:e}");
         }

@@ -3,7 +3,7 @@
 use super::fill::{Normal, Part, Uniform, fill_parts};
 use super::normal::{BLOCK, normal_pair_f32, normal_parts_f64};
 use super::{Key, normal_block_f32, normal_block_f64, uniform_block_f32, uniform_block_f64};
-use crate::real::{Dual, F32, Real};
+use crate::real::{Dual, F32, Real, map_each};
 
 /// An element that can be drawn by (key, index): `f32`, `f64`, [`F32`], or a [`Dual`], whose draws
 /// are constants.
@@ -102,23 +102,29 @@ impl Noise for f64 {
 }
 
 impl Noise for F32 {
+    compiled_here!();
     #[inline(always)]
     fn normal_block(key: Key, block: u64) -> [F32; BLOCK] {
-        normal_block_f32(key, block).map(F32)
+        map_each(normal_block_f32(key, block), F32)
+    }
+    #[inline(always)]
+    fn normal_pair(blocks: [(Key, u64); 2]) -> Option<[[F32; BLOCK]; 2]> {
+        let [one, two] = normal_pair_f32(blocks);
+        Some([map_each(one, F32), map_each(two, F32)])
     }
     #[inline(always)]
     fn uniform_block(key: Key, block: u64) -> [F32; BLOCK] {
-        uniform_block_f32(key, block).map(F32)
+        map_each(uniform_block_f32(key, block), F32)
     }
 }
 
 impl<T: Real, const N: usize> Noise for Dual<T, N> {
     #[inline(always)]
     fn normal_block(key: Key, block: u64) -> [Self; BLOCK] {
-        T::normal_block(key, block).map(Dual::constant)
+        map_each(T::normal_block(key, block), Dual::constant)
     }
     #[inline(always)]
     fn uniform_block(key: Key, block: u64) -> [Self; BLOCK] {
-        T::uniform_block(key, block).map(Dual::constant)
+        map_each(T::uniform_block(key, block), Dual::constant)
     }
 }

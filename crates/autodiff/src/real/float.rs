@@ -19,7 +19,9 @@ macro_rules! impl_real {
             impl_real!(@hot $hot, $wrap, $raw; exp exp_m1 exp_minus_abs ln ln_normal ln_1p);
             #[inline(always)]
             fn softplus_and_slopes_from(self, exp_minus_abs: Self) -> [Self; 3] {
-                math::$hot::softplus_and_slopes_from($raw(self), $raw(exp_minus_abs)).map($wrap)
+                let [y, slope, log_slope] =
+                    math::$hot::softplus_and_slopes_from($raw(self), $raw(exp_minus_abs));
+                [$wrap(y), $wrap(slope), $wrap(log_slope)]
             }
             impl_real!(@std $wrap, $raw; sqrt sin cos tan atan abs);
             #[inline(always)]
@@ -49,6 +51,15 @@ macro_rules! impl_real {
             #[inline(always)]
             fn xlogy(self, y: Self) -> Self {
                 math::logistic::xlogy(self, y)
+            }
+            type Primal = Self;
+            #[inline(always)]
+            fn primal(self) -> Self {
+                self
+            }
+            #[inline(always)]
+            fn chained(self, value: Self, _: Self) -> Self {
+                value
             }
             type Wide = f64;
             #[inline(always)]

@@ -18,6 +18,18 @@ use num_traits::{NumAssignOps, NumOps, One, Zero};
 use std::fmt::Debug;
 use std::ops::Neg;
 
+/// `f` of every element, for loops that LLVM must vectorise. `array::map` is a function of its own
+/// unless LLVM happens to inline it, and then does without the instruction set of the kernel around
+/// it (predictions took half as long again).
+#[inline(always)]
+pub fn map_each<A: Copy, B: Copy + Default, const N: usize>(a: [A; N], f: impl Fn(A) -> B) -> [B; N] {
+    let mut out = [B::default(); N];
+    for (to, x) in out.iter_mut().zip(a) {
+        *to = f(x);
+    }
+    out
+}
+
 pub(crate) mod sealed {
     /// Keeps [`super::Real`] and [`super::Scalar`] closed, so that methods can be added later.
     pub trait Sealed {}
@@ -75,6 +87,16 @@ pub trait Real:
     fn widen(self) -> Self::Wide;
     #[doc(hidden)]
     fn narrow(wide: Self::Wide) -> Self;
+
+    /// What a [`Dual`] is over; a float is its own.
+    #[doc(hidden)]
+    type Primal: Real;
+    /// The value without the outermost derivative parts.
+    #[doc(hidden)]
+    fn primal(self) -> Self::Primal;
+    /// `f` of this number, where `value` and `slope` are `f` and `f'` of its primal value.
+    #[doc(hidden)]
+    fn chained(self, value: Self::Primal, slope: Self::Primal) -> Self;
 
     /// The constant `x`.
     fn of(x: f64) -> Self;

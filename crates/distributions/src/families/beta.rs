@@ -9,13 +9,14 @@ use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod};
 use crate::random::rand_draws;
 use crate::special::{
-    entry_key, implicit_draw_of_two, implicit_root, log_gamma_draw, share_gap, tangent_rest, tangent_steps,
+    DrawSlopes, entry_key, implicit_draw, implicit_root, log_gamma_draw, share_gap, tangent_rest,
+    tangent_steps,
 };
 use crate::support::Support;
 use probity_autodiff::math::beta_inc::{
     beta_draw_slopes, beta_inc_inv, beta_log_density_of_logit, beta_log_pdf, beta_pdf, beta_tails,
 };
-use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
+use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula, map_each};
 
 /// `p(x) = xᵃ⁻¹ (1 - x)ᵇ⁻¹ / B(a, b)` with `a` the first and `b` the second concentration,
 /// `0 <= x <= 1`.
@@ -82,7 +83,7 @@ impl Formula<3> for BetaLogProb {
     const FAST_PATH: bool = true;
     #[inline(always)]
     fn fast_path<R: Real>(&self, args: [R; 3]) -> (R, [R; 3], bool) {
-        let [x, a, b] = args.map(R::widen);
+        let [x, a, b] = map_each(args, R::widen);
         let (sum, ln_x, ln_y) = (a + b, x.ln_normal(), (-x).ln_1p());
         let ln_beta = a.lgamma_positive() + b.lgamma_positive() - sum.lgamma_positive();
         let f = (a - 1.0) * ln_x + (b - 1.0) * ln_y - ln_beta;
@@ -95,7 +96,7 @@ impl Formula<3> for BetaLogProb {
         // Where the gamma functions do not cancel so far that it would show.
         let (least, most) = if R::is_single() { (1e-5, 1e7) } else { (0.1, 10.0) };
         let holds = (x > 1e-15) & (x < 1.0) & (a > least) & (b > least) & (sum < most);
-        (R::narrow(f), partials.map(R::narrow), holds)
+        (R::narrow(f), map_each(partials, R::narrow), holds)
     }
 }
 
@@ -126,6 +127,13 @@ impl<V: Value> Distribution<V> for Beta<V> {
     }
 }
 
+struct BetaSlopes;
+impl DrawSlopes<2> for BetaSlopes {
+    fn slopes<R: Real>([a, b]: [R; 2], z: R) -> [R; 2] {
+        beta_draw_slopes(a, b, z)
+    }
+}
+
 /// The quotient of Gamma draws, by their logarithms. A draw that would round to 0 or 1 is the
 /// nearest number between.
 #[derive(Clone, Copy, Debug)]
@@ -136,7 +144,7 @@ impl Formula<4> for BetaDraw {
         let key = entry_key(u, v);
         let logit = log_gamma_draw(key.fold_in(1), a.re()) - log_gamma_draw(key.fold_in(0), b.re());
         let z = inside_unit(logit.sigmoid());
-        implicit_draw_of_two(z, a, b, |a, b, z| beta_draw_slopes(a, b, z))
+        implicit_draw::<BetaSlopes, _, 2>(z, [a, b])
     }
 }
 

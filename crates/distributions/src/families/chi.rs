@@ -8,9 +8,11 @@ use crate::by_functions::{capabilities, divergence};
 use crate::distribution::{Draws, Reparameterized, Sample};
 use crate::error::positive;
 use crate::random::rand_draws;
-use crate::special::{entry_key, implicit_draw, implicit_root, lgamma_above_tangent, log_gamma_draw};
+use crate::special::{
+    LogGammaSlope, entry_key, implicit_draw, implicit_root, lgamma_above_tangent, log_gamma_draw,
+};
 use crate::support::Support;
-use probity_autodiff::math::gamma_inc::{gamma_log_draw_slope, gamma_p_inv, gamma_pdf};
+use probity_autodiff::math::gamma_inc::{gamma_p_inv, gamma_pdf};
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 use std::f64::consts::LN_2;
 
@@ -129,7 +131,7 @@ impl<V: Value> Sample<V> for Chi<V> {
         let (u, v) = key.split();
         let f = formula!(|df, u, v| {
             let a = df * 0.5;
-            let log = implicit_draw(log_gamma_draw(entry_key(u, v), a.re()), a, gamma_log_draw_slope);
+            let log = implicit_draw::<LogGammaSlope, _, 1>(log_gamma_draw(entry_key(u, v), a.re()), [a]);
             let x = ((log + LN_2) * 0.5).exp();
             let least = R::of(f64::MIN_POSITIVE);
             let least = if least > 0.0 { least } else { R::of(f64::from(f32::MIN_POSITIVE)) };

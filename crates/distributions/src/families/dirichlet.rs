@@ -7,9 +7,10 @@ use crate::constraints::log_simplex;
 use crate::distribution::{Distribution, Entropy, Event, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod};
-use crate::special::{entry_key, implicit_draw, log_gamma_draw, share_gap, tangent_rest, tangent_steps};
+use crate::special::{
+    LogGammaSlope, entry_key, implicit_draw, log_gamma_draw, share_gap, tangent_rest, tangent_steps,
+};
 use crate::support::Support;
-use probity_autodiff::math::gamma_inc::gamma_log_draw_slope;
 use probity_autodiff::{Axis, Draw, Formula, Key, Real, Running, Scalar, Tape, Terms, Value, Var, formula};
 
 /// `p(x) = Π xₖ^(aₖ - 1) / B(a)` with `a` the concentration, on rows of numbers greater than 0 that
@@ -107,7 +108,7 @@ struct LogGammaDraw;
 impl Formula<3> for LogGammaDraw {
     #[inline]
     fn eval<R: Real>(&self, [a, u, v]: [R; 3]) -> R {
-        implicit_draw(log_gamma_draw(entry_key(u, v), a.re()), a, gamma_log_draw_slope)
+        implicit_draw::<LogGammaSlope, _, 1>(log_gamma_draw(entry_key(u, v), a.re()), [a])
     }
 }
 

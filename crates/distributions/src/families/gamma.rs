@@ -12,13 +12,13 @@ use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, 
 use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod, infinite_kl};
 use crate::random::{gamma, rand_draws};
-use crate::special::{entry_key, implicit_draw, implicit_root, lgamma_above_tangent, log_gamma_draw};
-use crate::support::Support;
-use probity_autodiff::math::gamma_inc::{
-    gamma_log_draw_slope, gamma_p_inv, gamma_pdf, log_density, log_density_fast,
+use crate::special::{
+    LogGammaSlope, entry_key, implicit_draw, implicit_root, lgamma_above_tangent, log_gamma_draw,
 };
+use crate::support::Support;
+use probity_autodiff::math::gamma_inc::{gamma_p_inv, gamma_pdf, log_density, log_density_fast};
 use probity_autodiff::math::{ln_1p_minus, stirling};
-use probity_autodiff::{Draw, Dual, Formula, Key, Real, Terms, Value, compiled_here, formula};
+use probity_autodiff::{Draw, Dual, Formula, Key, Real, Terms, Value, compiled_here, formula, map_each};
 
 /// `p(x) = rateᵃ xᵃ⁻¹ exp(-rate x) / Γ(a)` with `a` the concentration, `x > 0`.
 ///
@@ -70,11 +70,11 @@ impl Formula<3> for GammaLogProb {
     const FAST_PATH: bool = true;
     #[inline(always)]
     fn fast_path<R: Real>(&self, args: [R; 3]) -> (R, [R; 3], bool) {
-        let [x, a, rate] = args.map(R::widen);
+        let [x, a, rate] = map_each(args, R::widen);
         let y = x * rate;
         let (f, slope, holds) = log_density_fast(a, y, y.ln_normal(), R::is_single());
         let less = a - y;
-        let partials = [(less - 1.0) / x, slope, less / rate].map(R::narrow);
+        let partials = map_each([(less - 1.0) / x, slope, less / rate], R::narrow);
         let holds = holds & all_ordinary([x, a, rate]) & ordinary_positive(y);
         (R::narrow(f - x.ln_normal()), partials, holds)
     }
@@ -150,7 +150,7 @@ impl Formula<4> for GammaDraw {
     #[inline]
     fn eval<R: Real>(&self, [a, rate, u, v]: [R; 4]) -> R {
         let log_z = log_gamma_draw(entry_key(u, v), a.re());
-        let x = (implicit_draw(log_z, a, gamma_log_draw_slope) - positive_or_nan(rate).ln()).exp();
+        let x = (implicit_draw::<LogGammaSlope, _, 1>(log_z, [a]) - positive_or_nan(rate).ln()).exp();
         let least = R::of(f64::MIN_POSITIVE);
         let least = if least > 0.0 { least } else { R::of(f64::from(f32::MIN_POSITIVE)) };
         if x < least { least } else { x }

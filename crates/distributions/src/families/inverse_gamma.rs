@@ -10,12 +10,10 @@ use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, 
 use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod};
 use crate::random::{gamma, rand_draws};
-use crate::special::{entry_key, implicit_draw, implicit_root, log_gamma_draw};
+use crate::special::{LogGammaSlope, entry_key, implicit_draw, implicit_root, log_gamma_draw};
 use crate::support::Support;
-use probity_autodiff::math::gamma_inc::{
-    gamma_log_draw_slope, gamma_pdf, gamma_q_inv, log_density, log_density_fast,
-};
-use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
+use probity_autodiff::math::gamma_inc::{gamma_pdf, gamma_q_inv, log_density, log_density_fast};
+use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula, map_each};
 
 /// `p(x) = scaleᵃ x⁻ᵃ⁻¹ exp(-scale / x) / Γ(a)` with `a` the concentration, `x > 0`: the inverse of
 /// a Gamma variable whose rate is `scale`.
@@ -67,12 +65,12 @@ impl Formula<3> for InverseGammaLogProb {
     const FAST_PATH: bool = true;
     #[inline(always)]
     fn fast_path<R: Real>(&self, args: [R; 3]) -> (R, [R; 3], bool) {
-        let [x, a, scale] = args.map(R::widen);
+        let [x, a, scale] = map_each(args, R::widen);
         let inverse = x.recip();
         let y = scale * inverse;
         let (f, slope, holds) = log_density_fast(a, y, y.ln_normal(), R::is_single());
         let less = a - y;
-        let partials = [-(less + 1.0) * inverse, slope, less / scale].map(R::narrow);
+        let partials = map_each([-(less + 1.0) * inverse, slope, less / scale], R::narrow);
         let holds = holds & all_ordinary([x, a, scale]) & ordinary_positive(y);
         (R::narrow(f - x.ln_normal()), partials, holds)
     }
@@ -127,7 +125,7 @@ impl Formula<4> for InverseGammaDraw {
     #[inline]
     fn eval<R: Real>(&self, [a, scale, u, v]: [R; 4]) -> R {
         let log_z = log_gamma_draw(entry_key(u, v), a.re());
-        let x = (-implicit_draw(log_z, a, gamma_log_draw_slope) + positive_or_nan(scale).ln()).exp();
+        let x = (-implicit_draw::<LogGammaSlope, _, 1>(log_z, [a]) + positive_or_nan(scale).ln()).exp();
         let single = R::is_single();
         let most = if single { f64::from(f32::MAX) } else { f64::MAX };
         if x > most { R::of(most) } else { x }

@@ -10,7 +10,7 @@ use crate::random::rand_draws;
 use crate::special::{count_quantile, entry_uniform, ln_bend, sum_of_counts};
 use crate::support::Support;
 use probity_autodiff::math::gamma_inc::{gamma_tails, log_density, log_density_fast};
-use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
+use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula, map_each};
 
 /// `P(k) = rateᵏ e^-rate / k!`, `k = 0, 1, …`.
 ///
@@ -70,11 +70,11 @@ impl Formula<2> for PoissonLogProb {
     const FAST_PATH: bool = true;
     #[inline(always)]
     fn fast_path<R: Real>(&self, args: [R; 2]) -> (R, [R; 2], bool) {
-        let [k, rate] = args.map(R::widen);
+        let [k, rate] = map_each(args, R::widen);
         let ln_rate = rate.ln_normal();
         // The density of a Gamma variable at the rate.
         let (f, slope, holds) = log_density_fast(k + 1.0, rate, ln_rate, R::is_single());
-        let partials = [slope, (k - rate) / rate].map(R::narrow);
+        let partials = map_each([slope, (k - rate) / rate], R::narrow);
         (R::narrow(f - ln_rate), partials, holds & is_ordinary_count(k) & ordinary_positive(rate))
     }
 }

@@ -9,7 +9,7 @@ use crate::kl::{KlDivergence, KlMethod};
 use crate::quadrature::{NormalScaleMixtureKl, ScaleMixtureEntropy};
 use crate::random::{normal, rand_draws, uniform};
 use crate::support::Support;
-use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
+use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula, map_each};
 
 /// `p(x) = mix N(x; 0, scale1) + (1 - mix) N(x; 0, scale2)`, `x` real: a spike at 0 with a slab, if
 /// the scales are far apart.
@@ -146,7 +146,7 @@ struct ScaleMixtureQuantile;
 impl Formula<4> for ScaleMixtureQuantile {
     #[inline(always)]
     fn eval<R: Real>(&self, x: [R; 4]) -> R {
-        R::narrow(quantile(x.map(R::widen)))
+        R::narrow(quantile(map_each(x, R::widen)))
     }
 }
 

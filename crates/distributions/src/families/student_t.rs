@@ -12,11 +12,11 @@ use crate::error::{ParameterError, finite, positive};
 use crate::kl::{KlDivergence, KlMethod};
 use crate::quadrature::NormalStudentTKl;
 use crate::random::{rand_draws, student_t};
-use crate::special::{entry_key, implicit_draw, implicit_root, log_gamma_draw};
+use crate::special::{StudentTSlope, entry_key, implicit_draw, implicit_root, log_gamma_draw};
 use crate::support::Support;
 use probity_autodiff::math::ln_1p_minus;
 use probity_autodiff::math::student_t::{
-    student_t_cdf, student_t_draw_slope, student_t_icdf, student_t_log_cdf, student_t_log_sf, student_t_sf,
+    student_t_cdf, student_t_icdf, student_t_log_cdf, student_t_log_sf, student_t_sf,
 };
 use probity_autodiff::{Draw, Dual, Formula, Key, Real, Terms, Value, compiled_here, formula};
 
@@ -143,7 +143,7 @@ impl Formula<6> for StudentTDraw {
         let half = df.re() * 0.5;
         // In logarithms: for a small df the gamma draw underflows.
         let log_widening = (half.ln() - log_gamma_draw(entry_key(u, v), half)) * 0.5;
-        loc + scale * implicit_draw(n.re() * log_widening.exp(), df, student_t_draw_slope)
+        loc + scale * implicit_draw::<StudentTSlope, _, 1>(n.re() * log_widening.exp(), [df])
     }
     compiled_here!(StudentTDraw, 6, f64);
 }

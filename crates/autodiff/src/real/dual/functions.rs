@@ -2,7 +2,7 @@
 
 use super::Dual;
 use crate::math::{erf, half_step_slope};
-use crate::real::{Real, Scalar, sealed::Sealed};
+use crate::real::{Real, Scalar, map_each, sealed::Sealed};
 
 impl<T: Real, const N: usize> Sealed for Dual<T, N> {}
 impl<T: Real, const N: usize> Real for Dual<T, N> {
@@ -164,14 +164,23 @@ impl<T: Real, const N: usize> Real for Dual<T, N> {
         let x = self.re.ndtri();
         self.chain(x, erf::ndtri_slope(self.re, x))
     }
+    type Primal = T;
+    #[inline(always)]
+    fn primal(self) -> T {
+        self.re
+    }
+    #[inline(always)]
+    fn chained(self, value: T, slope: T) -> Self {
+        self.chain(value, slope)
+    }
     type Wide = Dual<T::Wide, N>;
     #[inline(always)]
     fn widen(self) -> Self::Wide {
-        Dual { re: self.re.widen(), du: self.du.map(T::widen) }
+        Dual { re: self.re.widen(), du: map_each(self.du, T::widen) }
     }
     #[inline(always)]
     fn narrow(wide: Self::Wide) -> Self {
-        Self { re: T::narrow(wide.re), du: wide.du.map(T::narrow) }
+        Self { re: T::narrow(wide.re), du: map_each(wide.du, T::narrow) }
     }
     #[inline(always)]
     fn lgamma(self) -> Self {

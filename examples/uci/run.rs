@@ -30,10 +30,12 @@ fn fitted(table: &Table, task: &Task, options: &Options, seed: u64) -> Result<Fi
     let (x, y) = table.part(&task.train);
     let recommended = || {
         let (rows, inputs) = (task.train.len(), table.inputs());
-        match &options.net {
+        let mut of = match &options.net {
             Some(hidden) => Recommended::with_hidden(rows, inputs, hidden),
             None => Recommended::of(rows, inputs),
-        }
+        };
+        of.regression = with_noise(of.regression, options.varying_noise);
+        of
     };
     match options.method {
         Method::Sampled => recommended().seed(seed).fit(&x, &y),
@@ -45,7 +47,8 @@ fn fitted(table: &Table, task: &Task, options: &Options, seed: u64) -> Result<Fi
         Method::Posterior("mean-field") => {
             let net = options.net.as_deref().unwrap_or(&[50]);
             let fit = Regression::default_fit(x.nrows()).elbo_draws(0).seed(seed);
-            Regression::default_for(x.ncols(), net).fit(&x, &y, fit)
+            let spec = Regression::default_for(x.ncols(), net);
+            with_noise(spec, options.varying_noise).fit(&x, &y, fit)
         }
         Method::Posterior(name) => {
             let method = named(name, seed).ok_or_else(|| Error::Network(format!("no method {name}")))?;
@@ -64,17 +67,18 @@ const VARYING: [&str; 6] = ["map", "deep-ensemble", "mc-dropout", "svgd", "nuts"
 fn network(name: &str, inputs: usize, options: &Options) -> Regression {
     let hidden = options.net.as_deref().unwrap_or(&[50]);
     if name == "vi-mixture" {
-        return Regression::default_for(inputs, hidden);
+        return with_noise(Regression::default_for(inputs, hidden), options.varying_noise);
     }
-    let spec = Regression::sampled_for(inputs, hidden);
     let varying = options.varying_noise.unwrap_or(VARYING.contains(&name));
-    if varying { spec } else { constant(spec) }
+    with_noise(Regression::sampled_for(inputs, hidden), Some(varying))
 }
 
-/// With constant noise, and one output.
-fn constant(mut spec: Regression) -> Regression {
+/// With noise that depends on the inputs or not, if that is given, and as many outputs.
+fn with_noise(mut spec: Regression, varying: Option<bool>) -> Regression {
+    let Some(varying) = varying else { return spec };
+    let noise = if varying { Noise::InputDependent } else { Noise::Learned };
     if let Some(last) = spec.net.layers.last_mut() {
-        last.outputs = 1;
+        last.outputs = noise.outputs();
     }
-    spec.noise(Noise::Learned)
+    spec.noise(noise)
 }

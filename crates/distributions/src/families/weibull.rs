@@ -79,12 +79,9 @@ impl Formula<3> for WeibullLogProb {
         let log = k * ln_ratio;
         let excess = log.exp_m1();
         let d = k * excess;
-        // Three divisions instead of five.
-        let (rate, inverse_k) = (k / x, k.recip());
-        let inverse_x = rate * inverse_k;
-        let partials = [-(d + 1.0) * inverse_x, inverse_k - ln_ratio * excess, d * (ratio * inverse_x)];
+        let partials = [-(d + 1.0) / x, k.recip() - ln_ratio * excess, d / scale];
         let inside = (ratio > 1e-8) & (ratio < 1e8) & (log < 80.0);
-        (rate.ln_normal() + (log - excess) - 1.0, partials, inside & all_ordinary([x, k, scale]))
+        ((k / x).ln_normal() + (log - excess) - 1.0, partials, inside & all_ordinary([x, k, scale]))
     }
 }
 

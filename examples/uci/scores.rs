@@ -81,13 +81,18 @@ fn mean_and_error(x: Vec<f64>) -> (f64, f64) {
     (mean, (squares / (n - 1.0) / n).sqrt())
 }
 
+/// Of one split there is no standard error.
+fn plus_minus(error: f64) -> String {
+    if error.is_nan() { String::new() } else { format!(" ± {error:.4}") }
+}
+
 impl fmt::Display for Means {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = ["rmse", "log likelihood", "crps", "coverage of 50 %", "coverage of 90 %", "seconds"];
         let lines = names
             .iter()
             .zip(self.0)
-            .map(|(name, (mean, error))| format!("{name:<17} {mean:>9.4} ± {error:.4}"));
+            .map(|(name, (mean, error))| format!("{name:<17} {mean:>9.4}{}", plus_minus(error)));
         write!(f, "mean over splits ± standard error\n{}", lines.collect::<Vec<_>>().join("\n"))
     }
 }
@@ -117,8 +122,10 @@ impl Published {
         let (rmse, rmse_error) = paired(&self.rmse, |row| row.scores.rmse);
         let (log, log_error) = paired(&self.log_likelihood, |row| row.scores.log_score);
         format!(
-            "split by split against {}:\nrmse {rmse:+.4} ± {rmse_error:.4}, log likelihood {log:+.4} ± {log_error:.4}",
-            self.source
+            "split by split against {}:\nrmse {rmse:+.4}{}, log likelihood {log:+.4}{}",
+            self.source,
+            plus_minus(rmse_error),
+            plus_minus(log_error)
         )
     }
 }

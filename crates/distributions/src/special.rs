@@ -347,6 +347,11 @@ mod tests {
             let along = implicit_draw::<StudentTSlope, _, 1>(t, [second(df)]);
             let [_, first, curvature] = parts(student_t_cdf(second(df), along));
             assert!(first.abs() < 1e-13 && curvature.abs() < 1e-12, "{draw:?}: {first:e} {curvature:e}");
+            // Nor in the third order.
+            let df = Dual { re: second(df), du: [Second::constant(Dual::constant(1.0))] };
+            let along = implicit_draw::<StudentTSlope, _, 1>(t, [df]);
+            let third = student_t_cdf(df, along).du[0].du[0].du[0];
+            assert!(third.abs() < 1e-11, "{draw:?}: {third:e}");
         }
     }
 

@@ -127,6 +127,7 @@ impl<V: Value> Distribution<V> for Beta<V> {
     }
 }
 
+/// Of a draw from Beta(a, b).
 struct BetaSlopes;
 impl DrawSlopes<2> for BetaSlopes {
     fn slopes<R: Real>([a, b]: [R; 2], z: R) -> [R; 2] {

@@ -57,5 +57,5 @@ pub use random::{Key, Noise};
 pub use real::map_each;
 pub use real::{Dual, F32, Number, Real, Scalar};
 pub use scale::{ExpScale, ScaleMap, SoftplusScale};
-pub use tape::{Adjoints, FastOp, Gradients, Inputs, NonFinite, Op, Tape, Var};
+pub use tape::{Adjoints, FastOp, Gradients, Inputs, NodeId, NonFinite, Op, Recording, Tape, Var};
 pub use value::{Draw, Terms, Value};

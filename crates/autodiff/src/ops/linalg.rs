@@ -41,6 +41,20 @@ fn rounding<T: Scalar>() -> f64 {
     if T::from_f64(1.0 + f64::EPSILON).to_f64() > 1.0 { f64::EPSILON } else { f64::from(f32::EPSILON) }
 }
 
+/// Whether a matrix (n × n) is not symmetric: the first pair of entries that differ by more than the
+/// root of the precision, in units of the root of the diagonal entries' product.
+fn asymmetric<T: Scalar>(a: &[T], n: usize) -> Option<NotPositiveDefinite> {
+    let at = |i: usize, j: usize| a[i + j * n].to_f64();
+    for (row, col) in (0..n).flat_map(|col| (0..col).map(move |row| (row, col))) {
+        let (above, below) = (at(row, col), at(col, row));
+        let unit = at(row, row).abs().sqrt() * at(col, col).abs().sqrt();
+        if !((above - below).abs() <= rounding::<T>().sqrt() * unit) {
+            return Some(NotPositiveDefinite::Asymmetric { row, col, above, below, size: n });
+        }
+    }
+    None
+}
+
 /// Overwrites the lower triangle of `a` (n × n) with its Cholesky factor and the rest with zeros. A
 /// pivot that is not positive becomes NaN, and so does what follows from it.
 fn factor<T: Scalar>(a: &mut [T], n: usize) {
@@ -86,7 +100,10 @@ fn solve<T: Scalar>(l: &[T], n: usize, b: &mut [T], transposed: bool) {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Cholesky;
+struct Cholesky {
+    /// Whether the upper triangle is read too. The factor of a matrix that is not symmetric is NaN.
+    symmetric: bool,
+}
 
 built_in!(Cholesky);
 
@@ -96,8 +113,12 @@ impl<T: Scalar> Op<T> for Cholesky {
     }
 
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
+        let n = x.shape(0).0;
         y.copy_from_slice(x.get(0));
-        factor(y, x.shape(0).0);
+        if self.symmetric && asymmetric(y, n).is_some() {
+            y.fill(T::from_f64(f64::NAN));
+        }
+        factor(y, n);
     }
 
     /// `Ā = ½ (S + Sᵀ)`, `S = L⁻ᵀ Φ(Lᵀ L̄) L⁻¹`, `Φ` the lower triangle with half the diagonal.
@@ -225,19 +246,7 @@ impl<'t, T: Scalar> Var<'t, T> {
     /// If `A` is not square.
     #[track_caller]
     pub fn cholesky(self) -> Result<Self, NotPositiveDefinite> {
-        let size = self.square_size("cholesky");
-        let l = match self.tape() {
-            Some(tape) => tape.record_own(Cholesky, &[self], size, size),
-            None => self.sqrt(),
-        };
-        let bad = l.read_lanes(|all| {
-            let pivots = |l: &[T]| (0..size).find(|i| !(l[i * (size + 1)].to_f64() > 0.0));
-            all.chunks_exact((size * size).max(1)).find_map(pivots)
-        });
-        match bad {
-            Some(pivot) => Err(NotPositiveDefinite::Pivot { pivot, size }),
-            None => Ok(l),
-        }
+        self.factored(false)
     }
 
     /// [`cholesky`](Var::cholesky) of a matrix whose upper triangle is read as well: it must be
@@ -251,25 +260,28 @@ impl<'t, T: Scalar> Var<'t, T> {
     /// If `A` is not square.
     #[track_caller]
     pub fn symmetric_cholesky(self) -> Result<Self, NotPositiveDefinite> {
+        self.factored(true)
+    }
+
+    #[track_caller]
+    fn factored(self, symmetric: bool) -> Result<Self, NotPositiveDefinite> {
         let size = self.square_size("cholesky");
-        let asymmetric = self.read_lanes(|all| {
-            all.chunks_exact((size * size).max(1)).find_map(|a| {
-                let at = |i: usize, j: usize| a[i + j * size].to_f64();
-                let pairs = (0..size).flat_map(|col| (0..col).map(move |row| (row, col)));
-                pairs.map(|(row, col)| (row, col, at(row, col), at(col, row))).find(
-                    |(row, col, above, below)| {
-                        let unit = at(*row, *row).abs().sqrt() * at(*col, *col).abs().sqrt();
-                        !((above - below).abs() <= rounding::<T>().sqrt() * unit)
-                    },
-                )
-            })
+        let l = match self.tape() {
+            Some(tape) => tape.record_own(Cholesky { symmetric }, &[self], size, size),
+            None => self.sqrt(),
+        };
+        // NaN where the factorisation fails, so that the program need not look at it again.
+        let entries = (size * size).max(1);
+        let bad = l.check_lanes(|all| {
+            let pivot = |l: &[T]| (0..size).find(|i| !(l[i * (size + 1)].to_f64() > 0.0));
+            all.chunks_exact(entries).enumerate().find_map(|(lane, l)| Some((lane, pivot(l)?)))
         });
-        match asymmetric {
-            Some((row, col, above, below)) => {
-                Err(NotPositiveDefinite::Asymmetric { row, col, above, below, size })
-            }
-            None => self.cholesky(),
-        }
+        let Some((lane, pivot)) = bad else { return Ok(l) };
+        let asymmetric = self.check_lanes(|all| {
+            let lane = if all.len() > entries { lane } else { 0 };
+            asymmetric(&all[lane * entries..][..size * size], size).filter(|_| symmetric)
+        });
+        Err(asymmetric.unwrap_or(NotPositiveDefinite::Pivot { pivot, size }))
     }
 
     #[track_caller]

@@ -91,7 +91,7 @@ impl<T: Scalar> Gradients<'_, T> {
 
 impl<T: Scalar> Inner<T> {
     /// The adjoint of a node, if it has one.
-    fn adjoint(&self, node: &Node) -> Option<&[T]> {
+    pub(super) fn adjoint(&self, node: &Node) -> Option<&[T]> {
         match node.grad {
             Grad::None => None,
             Grad::Arena(at) => Some(&self.adjoints.data[at..at + node.len]),
@@ -154,8 +154,7 @@ impl<T: Scalar> Inner<T> {
         let args = &self.args[node.args.0 as usize..node.args.1 as usize];
         // Arguments come before the operation, and so do their values and adjoints. Behind the
         // outputs are the values that the operation has saved.
-        let end = if node.saves { self.values.used } else { value + node.len };
-        let (arena, y) = self.values.data[..end].split_at_mut(value);
+        let (arena, y) = self.values.data[..value + node.stored].split_at_mut(value);
         let inputs = Inputs {
             nodes: &self.nodes,
             values: Values { arena, params, shared: &self.shared },

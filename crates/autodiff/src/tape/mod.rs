@@ -21,7 +21,7 @@ pub use adjoints::Adjoints;
 pub use anomaly::NonFinite;
 pub use backward::Gradients;
 pub(crate) use built_in::{BuiltIn, built_in};
-pub use fast::FastOp;
+pub use fast::{FastOp, NodeId, Recording};
 pub(crate) use fast::{backward_by_lane, forward_by_lane};
 pub use op::{Inputs, Op};
 pub(crate) use outputs::Saved;
@@ -274,6 +274,7 @@ impl<T: Scalar> Tape<T> {
     /// Calls `read` with the value of a node.
     pub(crate) fn read<O>(&self, id: u32, read: impl FnOnce(&[T]) -> O) -> O {
         let inner = self.computed();
+        inner.fast.values_read.set(true);
         let node = &inner.nodes[id as usize];
         read(&inner.stored_values().get(node)[inner.window(node)])
     }
@@ -339,12 +340,12 @@ crate::precompiled! {
         }
         let deferred = inner.defer(op, &mut node, result == Result::Deferrable && needs_grad);
         let args = &inner.args[first as usize..];
-        let mut stored = inner.fast.len(&node);
-        node.len = stored;
+        node.len = inner.fast.len(&node);
+        node.stored = node.len;
         if let Result::Several(saved) = result {
-            (node.len, node.saves, stored) = (saved.outputs, true, saved.end());
+            (node.len, node.stored) = (saved.outputs, saved.end());
         }
-        let at = inner.values.allocate(stored);
+        let at = inner.values.allocate(node.stored);
         node.place = Place::Arena(at);
         let (old, new) = inner.values.data.split_at_mut(at);
         let inputs = Inputs {
@@ -353,7 +354,7 @@ crate::precompiled! {
             args,
             fast: inner.fast.call(&node, Some(&mut inner.params.gradient)),
         };
-        let y = &mut new[..stored];
+        let y = &mut new[..node.stored];
         if !deferred {
             fast::forward(op, &node, &inputs, y);
         }

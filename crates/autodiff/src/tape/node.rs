@@ -6,7 +6,7 @@ use nalgebra::DMatrix;
 use std::sync::Arc;
 
 /// Where the value of a node is.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Place {
     /// From this offset of the tape's own memory.
     Arena(usize),
@@ -74,8 +74,8 @@ pub(crate) struct Node {
     pub args: (u32, u32),
     /// How many of the next nodes show the outputs of this one; 0 if it is its own output.
     pub outputs: u32,
-    /// Whether values that the operation has saved stand behind its own.
-    pub saves: bool,
+    /// Entries that the operation writes: those of the value, and saved values behind it.
+    pub stored: usize,
     /// The first and the last operation that have it as an argument.
     pub first_user: u32,
     pub last_user: u32,
@@ -99,7 +99,7 @@ impl Node {
             source: Source::Leaf,
             args: (0, 0),
             outputs: 0,
-            saves: false,
+            stored: rows * cols,
             first_user: NO_USER,
             last_user: NO_USER,
             tag,

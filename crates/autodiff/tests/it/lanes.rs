@@ -26,7 +26,7 @@ impl<T: Scalar> Op<T> for Cube {
 
 const LANES: usize = 5;
 
-fn numbers(rows: usize, cols: usize, key: u64) -> DMatrix<f64> {
+pub(super) fn numbers(rows: usize, cols: usize, key: u64) -> DMatrix<f64> {
     DMatrix::from_fn(rows, cols, |i, j| normal_at::<f64>(Key::new(key), (i + j * rows) as u64))
 }
 
@@ -35,14 +35,14 @@ fn variables<'t>(tape: &'t Tape<f64>) -> [Var<'t, f64>; 5] {
     [(4, 3), (3, 4), (1, 3), (4, 1), (1, 1)].map(|(r, c)| tape.variable(&numbers(r, c, (r * 10 + c) as u64)))
 }
 
-type Program = for<'t> fn(&'t Tape<f64>, [Var<'t, f64>; 5]) -> Var<'t, f64>;
+pub(super) type Program = for<'t> fn(&'t Tape<f64>, [Var<'t, f64>; 5]) -> Var<'t, f64>;
 
 /// Noise of a shape, drawn lane by lane.
 fn noise<'t>(tape: &'t Tape<f64>, rows: usize, cols: usize, key: u64) -> Var<'t, f64> {
     tape.map_noise(formula!(|e| e * 0.5), [Arg::Normal(Key::new(key))], (rows, cols))
 }
 
-const PROGRAMS: &[(&str, Program)] = &[
+pub(super) const PROGRAMS: &[(&str, Program)] = &[
     ("no noise", |_, [a, ..]| a.sum()),
     ("entries", |t, [a, ..]| (a * noise(t, 4, 3, 1)).tanh().sum()),
     ("an entry", |t, [.., s]| (s * noise(t, 1, 1, 1)).exp()),

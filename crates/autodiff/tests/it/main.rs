@@ -12,6 +12,7 @@ mod gaussian;
 mod golden_gamma;
 mod lanes;
 mod ops;
+mod recording;
 mod sequences;
 mod softmax;
 mod ulp;

@@ -24,6 +24,7 @@ mod objectives;
 mod optimizers;
 mod pathfinder;
 mod posterior;
+mod recorded;
 mod reference;
 mod same_bits;
 mod samplers;

@@ -67,19 +67,19 @@ impl<T: Scalar> Inner<T> {
     /// Computes all deferred values.
     pub(in super::super) fn compute_deferred(&mut self) {
         let mut deferred = std::mem::take(&mut self.fast.deferred);
-        deferred.drain(..).for_each(|id| self.compute(id as usize));
+        for id in deferred.drain(..) {
+            if std::mem::take(&mut self.nodes[id as usize].fast.deferred) {
+                self.compute(id as usize);
+            }
+        }
         self.fast.deferred = deferred;
     }
 
-    /// Computes the value of this node, if it is deferred.
-    fn compute(&mut self, id: usize) {
-        let Node { place: Place::Arena(at), source: Source::Op(op), .. } = self.nodes[id] else { return };
-        let node = &mut self.nodes[id];
-        if !std::mem::take(&mut node.fast.deferred) {
-            return;
-        }
+    /// Computes the value of this operation's node.
+    pub(super) fn compute(&mut self, id: usize) {
         let node = &self.nodes[id];
-        let (old, y) = self.values.data[..at + node.len].split_at_mut(at);
+        let (Place::Arena(at), Source::Op(op)) = (node.place, node.source) else { return };
+        let (old, y) = self.values.data[..at + node.stored].split_at_mut(at);
         let inputs = Inputs {
             nodes: &self.nodes,
             values: Values { arena: old, params: params::slice(&self.params.values), shared: &self.shared },

@@ -181,6 +181,15 @@ impl<'t, T: Scalar> Var<'t, T> {
     /// Calls `read` with the values in all [lanes](Tape::set_lanes), one after the other, or with
     /// the one value that is the same in all.
     pub fn read_lanes<O>(&self, read: impl FnOnce(&[T]) -> O) -> O {
+        if let Some((tape, _)) = self.handle() {
+            tape.inner.borrow().fast.values_read.set(true);
+        }
+        self.check_lanes(read)
+    }
+
+    /// As [`read_lanes`](Var::read_lanes), for a check whose failure leaves a value that is not
+    /// finite: what is recorded does not depend on it.
+    pub(crate) fn check_lanes<O>(&self, read: impl FnOnce(&[T]) -> O) -> O {
         let Some((tape, id)) = self.handle() else { return self.read(read) };
         let inner = tape.computed();
         read(inner.stored_values().get(&inner.nodes[id as usize]))

@@ -8,6 +8,7 @@
 //! * [`fused_update`]: the optimiser changes a parameter as soon as its gradient is complete.
 //! * [`donated`]: buffers for the gradient serve as scratch buffers until then.
 //! * [`deferred`]: values that only the sum of a result needs are computed in the backward pass.
+//! * [`recording`]: the tape of one evaluation is run again at other points.
 //!
 //! Each file says what it saves, on which workload, and what would break without it.
 //!
@@ -20,9 +21,11 @@ mod deferred;
 mod donated;
 mod fused_update;
 mod lanes;
+mod recording;
 mod relu_mask;
 
 pub(crate) use lanes::{backward_by_lane, forward_by_lane};
+pub use recording::{NodeId, Recording};
 
 use super::node::{Grad, Node};
 use super::{Adjoints, Inner, Inputs, Op};
@@ -32,6 +35,7 @@ use crate::real::Scalar;
 use donated::Donations;
 use lanes::Lanes;
 use relu_mask::ReluMask;
+use std::cell::Cell;
 use std::ops::Range;
 
 /// Faster forms of the rules of an operation. Each has a default that is as slow as [`Op`].
@@ -81,6 +85,8 @@ pub(super) struct Fast<T> {
     deferred: Vec<u32>,
     /// Squares of the gradient that fused updates have consumed.
     squares: Vec<f64>,
+    /// Whether somebody read a value.
+    pub(super) values_read: Cell<bool>,
 }
 
 /// What the optimisations note about a node.
@@ -138,6 +144,7 @@ impl<T: Scalar> Fast<T> {
         self.lanes = Lanes::default();
         self.donations.reset();
         self.deferred.clear();
+        self.values_read.set(false);
     }
 
     /// The entries of a node's value.

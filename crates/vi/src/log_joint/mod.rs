@@ -1,11 +1,14 @@
 //! The log joint density of a model as a function of one flat unconstrained vector.
 
+mod recordings;
+
 use crate::error::{Error, Result};
 use crate::layout::{FindShaped, Layout, Site, SiteKind};
 use crate::model::Model;
 use crate::scope::{Discovered, Mode, Run, discover, run};
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Key, Params, Scalar, Tape, Var};
+use probity_autodiff::{Key, Params, Recording, Scalar, Tape, Var};
+use recordings::Recordings;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,8 +16,14 @@ use std::sync::Arc;
 /// estimates work with.
 ///
 /// The entries of `u` stand in the order of the layout's latent sites, each column by column. The
-/// model's point parameters stand at their start. Once the first call is done, a call allocates
-/// nothing.
+/// model's point parameters stand at their start.
+///
+/// A model that looks at no value ([`Var::read`] and what is made of it, such as `item`) records
+/// the same operations at every point. So its first run is kept and [run
+/// again](probity_autodiff::Recording) at later points, which saves most of the time of a small
+/// model. The second run confirms it: if another value or gradient comes out, as from a model with
+/// random numbers of its own, the model is run at every point. So it is where the density is not
+/// finite, for the model's errors. Once the first calls are done, a call allocates nothing.
 pub struct LogJoint<M, T: Scalar = f64> {
     model: M,
     layout: Layout,
@@ -30,6 +39,7 @@ pub struct LogJoint<M, T: Scalar = f64> {
     buffers: [Vec<T>; 3],
     part: Part,
     key: Key,
+    recordings: Recordings<T>,
 }
 
 /// Which terms of a log joint density are added up.
@@ -57,8 +67,8 @@ impl<M: Clone, T: Scalar> Clone for LogJoint<M, T> {
         let (model, layout, starts) = (self.model.clone(), self.layout.clone(), self.starts.clone());
         let (tape, prefix, buffers) = (Tape::new(), String::new(), Default::default());
         let (lanes, non_centred) = (self.lanes, self.non_centred.clone());
-        let (part, key) = (self.part, self.key);
-        Self { model, layout, tape, prefix, lanes, starts, non_centred, buffers, part, key }
+        let (part, key, recordings) = (self.part, self.key, self.recordings.anew());
+        Self { model, layout, tape, prefix, lanes, starts, non_centred, buffers, part, key, recordings }
     }
 }
 
@@ -95,12 +105,14 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         let lanes = if found.size <= Self::SMALL { Self::LANES } else { 1 };
         let (tape, prefix, buffers) = (Tape::new(), String::new(), Default::default());
         let (non_centred, part, key) = (Vec::new(), Part::Joint, Key::new(0));
-        Ok(Self { model, layout, tape, prefix, lanes, starts, non_centred, buffers, part, key })
+        let recordings = Recordings::of(found.size);
+        Ok(Self { model, layout, tape, prefix, lanes, starts, non_centred, buffers, part, key, recordings })
     }
 
     /// Of these terms only.
     pub fn part(mut self, part: Part) -> Self {
         self.part = part;
+        self.recordings = self.recordings.anew();
         self
     }
 
@@ -108,12 +120,16 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
     /// next calls; without, they are the same in all. A new key for every step makes the gradient
     /// a stochastic one, as that of a net with dropout.
     pub fn set_key(&mut self, key: Key) {
+        if key != self.key {
+            self.recordings = Recordings::never();
+        }
         self.key = key;
     }
 
     /// With the model's point parameters where these have them.
     pub(crate) fn at_params(mut self, params: &Params<T>) -> Result<Self> {
         self.starts = points_of(&self.layout, params)?;
+        self.recordings = self.recordings.anew();
         Ok(self)
     }
 
@@ -124,6 +140,7 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
     /// of hierarchical models".
     pub(crate) fn non_centred(mut self, sites: &[usize]) -> Self {
         self.non_centred = sites.to_vec();
+        self.recordings = self.recordings.anew();
         self
     }
 
@@ -279,16 +296,29 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
     }
 
     /// The density at as many points as there are values, in lanes of the tape.
-    fn evaluate(&mut self, u: &[T], values: &mut [T], gradients: Option<&mut [T]>) -> Result {
+    fn evaluate(&mut self, u: &[T], values: &mut [T], mut gradients: Option<&mut [T]>) -> Result {
         let (d, lanes) = (self.dim(), values.len());
         if u.len() != d * lanes || gradients.as_ref().is_some_and(|g| g.len() != d * lanes) {
             let length = if u.len() == d { gradients.map_or(d, |g| g.len()) } else { u.len() };
             let problem = format!("{length} entries for a model of dimension {d}");
             return Err(Error::Setting { setting: "u", problem });
         }
+        if self.recordings.replay(u, values, gradients.as_deref_mut()) {
+            return Ok(());
+        }
+        let compare = !self.recordings.wants(lanes);
+        self.run(u, values, gradients.as_deref_mut())?;
+        if let (true, Some(gradients)) = (compare, gradients) {
+            self.recordings.confirm(u, values, gradients);
+        }
+        Ok(())
+    }
+
+    /// As [`evaluate`](LogJoint::evaluate), by a run of the model.
+    fn run(&mut self, points: &[T], values: &mut [T], gradients: Option<&mut [T]>) -> Result {
         self.tape.reset();
-        self.tape.set_lanes(0, lanes);
-        let u = self.tape.variable_by_lane(d, 1, u);
+        self.tape.set_lanes(0, values.len());
+        let u = self.tape.variable_by_lane(self.layout.dim, 1, points);
         let mode = Mode::Point { u, starts: &self.starts, non_centred: &self.non_centred };
         let how = Run::new(self.key, &mut self.prefix);
         let out = run(&self.model, &self.tape, &mut self.layout, mode, how)?;
@@ -298,12 +328,35 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
         let density = Var::linear_combination(prior.chain(likelihood));
         // The backward pass computes what it needs of the value too, so that comes first.
         if let Some(to) = gradients {
+            let keeps = self.recordings.wants(values.len()) && self.tape.is_replayable();
+            if let (true, Some(input), Some(output)) = (keeps, u.id(), density.id()) {
+                drop(out);
+                let recording = Recording::new(std::mem::take(&mut self.tape), input, output);
+                return self.keep(recording, points, values, to);
+            }
             self.tape.backward_leaves(density).of_lanes(u, to);
         }
         density.read_lanes(|x| match x {
             [same] => values.fill(*same),
             each => values.copy_from_slice(each),
         });
+        Ok(())
+    }
+
+    /// The results of a run that has been recorded, which is kept.
+    fn keep(
+        &mut self,
+        recording: Option<Recording<T>>,
+        points: &[T],
+        values: &mut [T],
+        gradients: &mut [T],
+    ) -> Result {
+        let Some(mut recording) = recording else {
+            self.recordings = Recordings::never();
+            return self.run(points, values, Some(gradients));
+        };
+        recording.results(values, Some(gradients));
+        self.recordings.keep(recording, values.len());
         Ok(())
     }
 }
@@ -326,46 +379,4 @@ pub(crate) fn points_of<T: Scalar>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::scope::Scope;
-    use probity_distributions::{Distribution, HalfNormal, Normal};
-
-    /// `ln p(z) = ln p(x) + n ln scale` where `x = loc + scale z`; the site has a fixed neighbour, and
-    /// one whose scale is data.
-    #[test]
-    fn a_non_centred_density_is_that_of_the_standardised_numbers() {
-        let sds = [0.5, 2.0];
-        let model = |s: &mut Scope<'_>| {
-            let loc = s.sample("loc", Normal::new(0.0, 3.0))?;
-            let scale = s.sample("scale", HalfNormal::new(1.0))?;
-            let x = s.sample("x", Normal::new(loc, scale).shaped(2, 3))?;
-            let known = s.sample("known", Normal::new(0.0, s.data(&sds)))?;
-            s.observe("y", Normal::new(x + known, 0.5), &DMatrix::from_element(2, 3, 0.7))
-        };
-        let found = discover(&model, Key::new(0)).unwrap();
-        assert_eq!(found.scaled, [2]);
-        let mut centred = LogJoint::new(model).unwrap();
-        let mut other = centred.clone().non_centred(&found.scaled);
-        let z = [0.4, -0.8, 1.0, -0.5, 0.3, 2.0, -1.2, 0.1, 0.2, -0.6];
-        let mut x = z;
-        other.centre(&mut x).unwrap();
-        let scale = (-0.8_f64).exp();
-        assert_eq!((x[0], x[1], x[8], x[9]), (z[0], z[1], z[8], z[9]));
-        (2..8).for_each(|i| assert!((x[i] - (0.4 + scale * z[i])).abs() < 1e-15));
-        let (of_z, of_x) = (other.value(&z).unwrap(), centred.value(&x).unwrap());
-        assert!((of_z - (of_x + 6.0 * scale.ln())).abs() < 1e-12, "{of_z} {of_x}");
-        // And its gradient, by differences.
-        let mut gradient = [0.0; 10];
-        other.gradient(&z, &mut gradient).unwrap();
-        for i in 0..10 {
-            let at = |h: f64| {
-                let mut z = z;
-                z[i] += h;
-                z
-            };
-            let (up, down) = (other.value(&at(1e-5)).unwrap(), other.value(&at(-1e-5)).unwrap());
-            assert!((gradient[i] - (up - down) / 2e-5).abs() < 1e-7, "{i}");
-        }
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@
 
 use super::blocks::{Lanes, MAX_CHUNKS};
 use super::fast_path;
+use super::scratch::with_arrays;
 use crate::random::BLOCK;
 use crate::real::{Dual, Real, Scalar};
 use crate::simd::{Kernel, dispatch};
@@ -56,21 +57,15 @@ pub(crate) struct ForwardRoom<'a, T> {
     pub(crate) y: &'a mut [[T; BLOCK]],
 }
 
-/// A block of every argument, of every result, of its adjoint, and of every partial; sums for every
-/// argument.
+/// A block of every argument, of every result, of its adjoint, and of every partial; a sum for
+/// every argument.
 pub(crate) struct BackwardRoom<'a, T: Scalar> {
     pub(crate) x: &'a mut [[T; BLOCK]],
     pub(crate) y: &'a mut [[T; BLOCK]],
     pub(crate) g: &'a mut [[T; BLOCK]],
     pub(crate) p: &'a mut [[T; BLOCK]],
     pub(super) sums: &'a mut [Lanes<T::Num>],
-    pub(super) rows: &'a mut [Lanes<T::Num>],
 }
-
-/// Blocks begin at cache lines: a vector that crosses two costs twice, and it was chance whether
-/// they did.
-#[repr(align(64))]
-struct Aligned<A>(A);
 
 /// A formula of `N` arguments and `M` results, for which a pass need not be compiled again.
 #[derive(Clone, Copy, Debug)]
@@ -124,18 +119,23 @@ impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Loops<T> for Comp
 
 // Not compiled for every formula.
 
+// Blocks hold old numbers: to zero them takes as long as the loops of a small matrix. They begin at
+// cache lines: a vector that crosses two costs twice.
+
 fn forward_room<T: Scalar, const N: usize, const M: usize>(pass: &mut dyn FnMut(ForwardRoom<'_, T>)) {
-    let Aligned(x) = &mut Aligned([[T::default(); BLOCK]; N]);
-    let Aligned(y) = &mut Aligned([[T::default(); BLOCK]; M]);
-    pass(ForwardRoom { x, y });
+    with_arrays(N + M, |blocks| {
+        let (x, y) = blocks.split_at_mut(N);
+        pass(ForwardRoom { x, y });
+    });
 }
 
 fn backward_room<T: Scalar, const N: usize, const M: usize>(pass: &mut dyn FnMut(BackwardRoom<'_, T>)) {
-    let Aligned(x) = &mut Aligned([[T::default(); BLOCK]; N]);
-    let Aligned(y) = &mut Aligned([[T::default(); BLOCK]; M]);
-    let Aligned(g) = &mut Aligned([[T::default(); BLOCK]; M]);
-    let Aligned(p) = &mut Aligned([[T::default(); BLOCK]; N]);
-    pass(BackwardRoom { x, y, g, p, sums: &mut [Lanes::new(); N], rows: &mut [Lanes::new(); N] });
+    with_arrays(2 * N + 2 * M, |blocks| {
+        let (x, rest) = blocks.split_at_mut(N);
+        let (p, rest) = rest.split_at_mut(N);
+        let (y, g) = rest.split_at_mut(M);
+        pass(BackwardRoom { x, y, g, p, sums: &mut [Lanes::new(); N] });
+    });
 }
 
 fn chunk_sums<T: Scalar, const N: usize>(pass: &mut dyn FnMut(&mut [T])) {

@@ -327,7 +327,7 @@ impl<T: Scalar> Kernel for Backward<'_, '_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let BackwardRoom { x, y, g, p, sums, rows } = self.room;
+        let BackwardRoom { x, y, g, p, sums } = self.room;
         let (args, last) = (self.x.len(), g.len() - 1);
         let (to, chunk) = self.value;
         let mut value = Lanes::new();
@@ -369,8 +369,7 @@ impl<T: Scalar> Kernel for Backward<'_, '_, T> {
                             let to = unsafe { to.slice(here.at, here.n) };
                             store(to, &p[k], false);
                         }
-                        Dest::Row(_) => rows[k].add(&p[k], here.n),
-                        Dest::Scalar => sums[k].add(&p[k], here.n),
+                        Dest::Row(_) | Dest::Scalar => sums[k].add(&p[k], here.n),
                     }
                 }
                 at += BLOCK;
@@ -379,8 +378,8 @@ impl<T: Scalar> Kernel for Backward<'_, '_, T> {
                 if let Dest::Row(to) = &self.dx[k] {
                     // SAFETY: a segment belongs to one chunk.
                     let to = unsafe { to.slice(seg, 1) };
-                    to[0] = T::from_num(to[0].num() + rows[k].total());
-                    rows[k] = Lanes::new();
+                    to[0] = T::from_num(to[0].num() + sums[k].total());
+                    sums[k] = Lanes::new();
                 }
             }
             if let Value::Columns(to) = to {

@@ -26,12 +26,12 @@ impl Scratch {
         self.0.as_mut_ptr().cast()
     }
 
-    fn arrays<T: Scalar, const N: usize, const K: usize>(&mut self) -> &mut [[T; N]; K] {
-        let arrays: *mut [[T; N]; K] = self.of::<T>(N * K).cast();
+    fn arrays<T: Scalar, const N: usize>(&mut self, count: usize) -> &mut [[T; N]] {
+        let first: *mut [T; N] = self.of::<T>(N * count).cast();
         // SAFETY: there is room for so many numbers, which is borrowed mutably and was set to
         // something once. All elements, which are a closed set of types, are made of floats, and
         // these may have any bits.
-        unsafe { &mut *arrays }
+        unsafe { std::slice::from_raw_parts_mut(first, count) }
     }
 }
 
@@ -39,12 +39,23 @@ impl Scratch {
 pub(super) fn with_scratch<T: Scalar, const N: usize, const K: usize, O>(
     f: impl FnOnce(&mut [[T; N]; K]) -> O,
 ) -> O {
+    with_arrays(K, |arrays| match arrays.first_chunk_mut() {
+        Some(arrays) => f(arrays),
+        None => unreachable!("{K} arrays were asked for"),
+    })
+}
+
+/// Calls `f` with so many arrays that hold old numbers. The first begins at a cache line.
+pub(super) fn with_arrays<T: Scalar, const N: usize, O>(
+    count: usize,
+    f: impl FnOnce(&mut [[T; N]]) -> O,
+) -> O {
     thread_local! {
         static SCRATCH: RefCell<Scratch> = RefCell::default();
     }
     SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
-        Ok(mut scratch) => f(scratch.arrays()),
+        Ok(mut scratch) => f(scratch.arrays(count)),
         // A caller further up the stack uses them.
-        Err(_) => f(Scratch::default().arrays()),
+        Err(_) => f(Scratch::default().arrays(count)),
     })
 }

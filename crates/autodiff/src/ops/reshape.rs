@@ -193,8 +193,8 @@ impl<'t, T: Scalar> Var<'t, T> {
         let (r, c) = self.shape();
         assert!(r * c == rows * cols, "reshape: {r} × {c} to {rows} × {cols}");
         match self.tape() {
-            Some(tape) => tape.record_own(Reshape, &[self], rows, cols),
-            None => self,
+            Some(tape) if (r, c) != (rows, cols) => tape.record_own(Reshape, &[self], rows, cols),
+            _ => self,
         }
     }
 

@@ -8,7 +8,7 @@ use super::gumbel::GumbelLogProb;
 use super::inverse_gamma::InverseGammaLogProb;
 use super::laplace::LaplaceLogProb;
 use super::log_normal::LogNormalLogProb;
-use super::normal::NormalLogProb;
+use super::normal::{NormalLogProb, Squares};
 use super::poisson::PoissonLogProb;
 use super::weibull::WeibullLogProb;
 use probity_autodiff::random::{fill_normal, fill_uniform};
@@ -59,6 +59,7 @@ fn agrees<F: Formula<N>, const N: usize>(f: F, points: &Points<N>, share: f64, t
 fn they_agree_with_the_exact_forms() {
     let (located, shaped) = (located(), shaped());
     agrees(NormalLogProb, &located, 0.99, 1e-14);
+    agrees(Squares, &located, 0.99, 1e-14);
     agrees(LaplaceLogProb, &located, 0.99, 1e-14);
     agrees(CauchyLogProb, &located, 0.99, 1e-14);
     agrees(GumbelLogProb, &located, 0.8, 1e-14);

@@ -82,7 +82,7 @@ const ONE_LOGARITHM: usize = 128;
 
 /// `-½ ((x - loc) / scale)²`.
 #[derive(Clone, Copy, Debug)]
-struct Squares;
+pub(super) struct Squares;
 impl Formula<3> for Squares {
     #[inline(always)]
     fn eval<R: Real>(&self, [x, loc, scale]: [R; 3]) -> R {
@@ -90,17 +90,26 @@ impl Formula<3> for Squares {
         let (inside, outside) = (standardized(x, loc, scale).sq() * -0.5, outside(scale) + loc * 0.0);
         if infinite(x) { outside } else { inside }
     }
+    const FAST_PATH: bool = true;
+    #[inline(always)]
+    fn fast_path<R: Real>(&self, [x, loc, scale]: [R; 3]) -> (R, [R; 3], bool) {
+        let inverse = scale.recip();
+        let z = (x - loc) * inverse;
+        let d = z * inverse;
+        (z * z * -0.5, [-d, d, z * d], ordinary(z) & ordinary_positive(scale))
+    }
+    compiled_here!(Squares, 3, f64);
 }
 
-/// `squares - count (ln scale + ½ ln 2π)`.
+/// `-count (ln scale + ½ ln 2π)`.
 #[derive(Clone, Copy, Debug)]
 struct LogScales {
     count: f64,
 }
-impl Formula<2> for LogScales {
+impl Formula<1> for LogScales {
     #[inline(always)]
-    fn eval<R: Real>(&self, [squares, scale]: [R; 2]) -> R {
-        squares - (positive_or_nan(scale).ln() + HALF_LN_TAU) * self.count
+    fn eval<R: Real>(&self, [scale]: [R; 1]) -> R {
+        (positive_or_nan(scale).ln() + HALF_LN_TAU) * -self.count
     }
 }
 
@@ -134,8 +143,8 @@ impl<V: Value> Distribution<V> for Normal<V> {
         let (rows, cols) = common_shape(&args);
         let count = rows * cols;
         if terms == Terms::Sum && self.scale.shape() == (1, 1) && count >= ONE_LOGARITHM {
-            let squares = V::apply_sum(Squares, args);
-            return V::apply(LogScales { count: count as f64 }, [squares, self.scale]);
+            // Added, and not by a formula, which would need the first sum before the backward pass.
+            return V::apply_sum(Squares, args) + V::apply(LogScales { count: count as f64 }, [self.scale]);
         }
         V::apply_as(terms, NormalLogProb, args)
     }

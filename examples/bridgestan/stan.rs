@@ -76,8 +76,8 @@ impl Drop for Model {
     }
 }
 
-/// The log density of a Stan model on unconstrained numbers, with the Jacobian of the constraints
-/// and with all constants.
+/// The log density of a Stan model on unconstrained numbers, with the Jacobian of the constraints,
+/// up to a constant: inference needs no more, and some libraries compute no more.
 #[derive(Clone, Debug)]
 pub struct StanModel {
     model: Arc<Model>,
@@ -118,8 +118,7 @@ impl Target for StanModel {
         let pointer = self.model.pointer.lock().unwrap_or_else(PoisonError::into_inner);
         let (to, from) = (gradient.as_mut_ptr(), u.as_ptr());
         // SAFETY: both slices have as many numbers as the model has parameters.
-        let failed =
-            unsafe { (symbols.gradient)(pointer.0, false, true, from, &mut value, to, &mut message) };
+        let failed = unsafe { (symbols.gradient)(pointer.0, true, true, from, &mut value, to, &mut message) };
         if failed == 0 {
             return Ok(value);
         }

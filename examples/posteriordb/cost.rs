@@ -4,10 +4,10 @@ use super::data::{Data, numbers, read_json};
 use super::models;
 use super::reference::{coordinate, strings};
 use probity_examples::say;
+use probity_examples::timing::microseconds_of;
 use probity_vi::{ByRef, LogJoint, Target};
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 /// Points that share a tape.
 const TOGETHER: usize = 16;
@@ -34,9 +34,9 @@ fn microseconds(name: &str, folder: &Path) -> Result<[f64; 2], Box<dyn Error + S
     let (points, mut values) = (all.clone(), [0.0; TOGETHER]);
     // A failure shows here, not while the clock runs.
     joint.gradient(&u, &mut gradient)?;
-    let alone = median(|| joint.gradient(&u, &mut gradient).is_ok());
+    let alone = microseconds_of(|| joint.gradient(&u, &mut gradient).is_ok());
     let mut target = joint.clone();
-    let together = median(|| Target::gradients(&mut target, &points, &mut values, &mut all).is_ok());
+    let together = microseconds_of(|| Target::gradients(&mut target, &points, &mut values, &mut all).is_ok());
     Ok([alone, together / TOGETHER as f64])
 }
 
@@ -50,22 +50,4 @@ fn center<M: probity_vi::Model>(joint: &LogJoint<M>, folder: &Path) -> Option<Ve
         *u.get_mut(coordinate(joint.layout(), name)?)? = mean;
     }
     Some(u)
-}
-
-/// Microseconds of a call: the median over runs of calls, each of about a millisecond.
-fn median(mut call: impl FnMut() -> bool) -> f64 {
-    let mut run = |calls: usize| {
-        let start = Instant::now();
-        (0..calls).for_each(|_| assert!(call(), "the model failed where it had not"));
-        start.elapsed()
-    };
-    run(20);
-    let once = run(20) / 20;
-    let calls = (1e-3 / once.as_secs_f64().max(1e-9)).ceil() as usize;
-    let (end, mut times) = (Instant::now() + Duration::from_millis(200), Vec::new());
-    while times.len() < 5 || Instant::now() < end {
-        times.push(run(calls).as_secs_f64() / calls as f64 * 1e6);
-    }
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
 }

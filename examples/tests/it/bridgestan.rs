@@ -58,7 +58,7 @@ unsafe extern "C" fn gradient(
     to: *mut f64,
     message: *mut *mut c_char,
 ) -> c_int {
-    assert!(!propto && jacobian);
+    assert!(propto && jacobian);
     // SAFETY: the caller's slices have two numbers each, and the model is one of `construct`.
     let (mean, u, value, to) = unsafe {
         (

@@ -1,6 +1,7 @@
 //! The arithmetic of Adam. It stands here, and not with the optimisers, so that a loop which
 //! computes gradients can update the parameters entry by entry.
 
+use crate::precompiled;
 use crate::real::{Real, Scalar};
 use crate::simd::{Kernel, dispatch};
 use num_traits::Zero;
@@ -33,7 +34,20 @@ impl AdamStep {
             [gradient.len(), to.len(), m.len(), v.len()] == [n; 4],
             "AdamStep: slices of different lengths"
         );
-        dispatch(Moments { step: *self, params, gradient, to, m, v });
+        apply(*self, params, gradient, to, m, v);
+    }
+}
+
+precompiled! {
+    fn apply<T>(
+        step: AdamStep,
+        params: &'a [T],
+        gradient: &'a [T],
+        to: &'a mut [T],
+        m: &'a mut [T],
+        v: &'a mut [T],
+    ) -> () {
+        dispatch(Moments { step, params, gradient, to, m, v });
     }
 }
 

@@ -1,12 +1,19 @@
 //! What data consist of: [`Number`].
 
-use super::{Dual, Real};
+use super::{Dual, Real, Scalar};
 
 /// An entry of data: a number of any type, or a truth value.
 pub trait Number: Copy + 'static {
     /// The nearest `f64`, without derivative parts; 1 for true, 0 for false. Integers of more than
     /// 53 bits are rounded.
     fn to_number(self) -> f64;
+
+    /// Writes these numbers to `to`, which should have as many entries.
+    fn convert<T: Scalar>(from: &[Self], to: &mut [T]) {
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = T::from_f64(from.to_number());
+        }
+    }
 }
 
 macro_rules! number {
@@ -16,6 +23,17 @@ macro_rules! number {
             fn to_number(self) -> f64 {
                 let $x = self;
                 $number
+            }
+            // Compiled here: programs have data in builds without optimisation, too.
+            fn convert<T: Scalar>(from: &[Self], to: &mut [T]) {
+                crate::precompiled! {
+                    fn convert<T>(from: &'a [$of], to: &'a mut [T]) -> () {
+                        for (to, from) in to.iter_mut().zip(from) {
+                            *to = T::from_f64(from.to_number());
+                        }
+                    }
+                }
+                convert(from, to);
             }
         }
     )*};

@@ -48,11 +48,7 @@ pub trait Table {
     /// As a constant on a tape.
     fn constant<'t, T: Scalar>(&self, tape: &'t Tape<T>) -> Var<'t, T> {
         let (rows, cols) = self.size();
-        tape.constant_with(rows, cols, |to| {
-            for (to, x) in to.iter_mut().zip(self.entries()) {
-                *to = T::from_f64(x.to_number());
-            }
-        })
+        tape.constant_with(rows, cols, |to| Self::Entry::convert(self.entries(), to))
     }
 }
 

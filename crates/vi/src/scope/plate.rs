@@ -52,11 +52,7 @@ impl<'t, T: Scalar> Batch<'t, T> {
         let (n, fits) = (self.len(), self.fits(rows));
         self.tape.constant_with(n, cols, |y| match &self.index {
             _ if !fits => y.fill(T::from_f64(f64::NAN)),
-            None => {
-                for (y, x) in y.iter_mut().zip(x.entries()) {
-                    *y = T::from_f64(x.to_number());
-                }
-            }
+            None => X::Entry::convert(x.entries(), y),
             Some(index) => gather(x.entries(), rows, index, y, |x| T::from_f64(x.to_number())),
         })
     }

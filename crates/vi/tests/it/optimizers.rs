@@ -1,10 +1,7 @@
 //! Optimisers against scalar loops and known paths.
 
 use probity_autodiff::Scalar;
-use probity_autodiff::simd::Isa;
 use probity_vi::optim::{Adam, Optimizer, OptimizerState, Schedule, Sgd, clip_norm};
-use std::hint::black_box;
-use std::time::Instant;
 
 /// A gradient that changes from step to step and entry to entry.
 fn gradient(x: &[f64], step: usize) -> Vec<f64> {
@@ -153,38 +150,4 @@ fn schedules_go_from_one_to_their_end() {
             assert!((got - want).abs() < 1e-15, "{schedule:?} {got} {want}");
         }
     }
-}
-
-#[test]
-fn adam_is_vectorised() {
-    // Against additions that wait for each other, in the same process. Measured: 0.15 of one per
-    // parameter; a loop that is not vectorised has a root and a division for each, which take
-    // several. The best of many rounds counts, of at most five tries.
-    if Isa::detect() == Isa::Portable {
-        println!("skipped: this machine has no instruction set that loops are compiled for");
-        return;
-    }
-    let n = 4096;
-    let (mut adam, mut x, g) = (Adam::new(0.01), vec![0.1_f32; n], vec![0.2_f32; n]);
-    let mut state = OptimizerState::new(&adam, n);
-    let best = |work: &mut dyn FnMut()| {
-        let time = |_| {
-            let start = Instant::now();
-            work();
-            start.elapsed().as_secs_f64()
-        };
-        (0..30).map(time).fold(f64::INFINITY, f64::min)
-    };
-    let ratio = |_| {
-        let step = best(&mut || {
-            black_box(state.step(&mut adam, &mut x, &g, &[(0..n, 0.01)]));
-        });
-        let additions = best(&mut || {
-            black_box(g.iter().fold(0.0, |sum, g| black_box(sum + g)));
-        });
-        println!("a step of Adam: {:.2} additions a parameter", step / additions);
-        step / additions
-    };
-    let ratio = (0..5).map(ratio).find(|ratio| *ratio < 1.0);
-    assert!(ratio.is_some(), "Adam is not vectorised");
 }

@@ -17,7 +17,7 @@ method alone, its compilation by itself:
   nuts          NumPyro NUTS, 4 chains one after the other, 1000 warm-up and 1000 kept draws; leapfrog steps are counted
   dadvi         the mean field of deterministic ADVI as it is published (Giordano, Ingram, Broderick 2024): 30 fixed draws, the trust
                 region Newton-CG of scipy with exact Hessian-vector products, from 0; a product counts as two gradients
-The stanli package has neither Pathfinder nor ADVI (0.24), so Stan's are not among the methods. BlackJAX's Pathfinder (1.7) was not done
+The Python interface of stanli has neither Pathfinder nor ADVI (0.24), so Stan's are not among the methods. BlackJAX's Pathfinder (1.7) was not done
 with one posterior of 6 numbers after 90 s.
 """
 import argparse

@@ -26,7 +26,10 @@ pub fn poisson_cubic(data: &Data) -> Result<AnyModel, DataError> {
     Ok(model(move |s: &mut Scope| {
         let beta = s.sample("beta", Normal::new(0.0, 2.0).rows(4))?;
         let log_rate = s.data(&log_exposure) + s.data(&powers).matmul(beta);
-        let log_mass = formula!(|y, eta| y * eta - eta.exp() - (y + 1.0).lgamma());
-        s.factor("y", Var::map(log_mass, [s.data(&y), log_rate]))
+        let y = s.data(&y);
+        // ln y! does not depend on the rate, and is not computed again for another.
+        let log_mass = Var::map_sum(formula!(|y, eta| y * eta - eta.exp()), [y, log_rate])
+            - Var::map_sum(formula!(|y| (y + 1.0).lgamma()), [y]);
+        s.factor("y", log_mass)
     }))
 }

@@ -18,6 +18,7 @@ import functools
 import json
 from pathlib import Path
 
+import numpy as np
 import stanli
 
 # A linear regression by the function for it, with K columns that are made of the data.
@@ -93,6 +94,16 @@ model { beta ~ normal(0, 2); y ~ poisson_log_glm(powers, log_exposure, beta); }
 }
 
 
+def check(model, reference):
+    """Asserts that the density is that of the reference up to a constant, and that gradients are equal."""
+    offsets = []
+    for probe in reference["probes"]:
+        value, gradient = model.log_prob_grad(np.array(probe["unconstrained"], float))
+        offsets.append(value - probe["log_density_unconstrained"])
+        np.testing.assert_allclose(gradient, probe["grad_unconstrained"], rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(offsets, offsets[0], rtol=1e-9)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
@@ -110,6 +121,7 @@ def main():
             for level in (2, 3, 4):
                 data[f"age{level}"] = [int(age == level) for age in data["age_discrete"]]
         mir = stanli.stan_to_mir(program)
+        check(stanli.Model(mir=mir, data=data), json.loads((args.data / place / "reference.json").read_text()))
         data["__stanli"] = {"build_id": stanli.build_id(), "mir": mir, "name": name}
         (args.out / f"{name}.json").write_text(json.dumps(data))
         print(args.out / f"{name}.json")

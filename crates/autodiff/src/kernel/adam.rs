@@ -34,20 +34,13 @@ impl AdamStep {
             [gradient.len(), to.len(), m.len(), v.len()] == [n; 4],
             "AdamStep: slices of different lengths"
         );
-        apply(*self, params, gradient, to, m, v);
+        apply(Moments { step: *self, params, gradient, to, m, v });
     }
 }
 
 precompiled! {
-    fn apply<T>(
-        step: AdamStep,
-        params: &'a [T],
-        gradient: &'a [T],
-        to: &'a mut [T],
-        m: &'a mut [T],
-        v: &'a mut [T],
-    ) -> () {
-        dispatch(Moments { step, params, gradient, to, m, v });
+    fn apply<T>(moments: Moments<'a, T>) -> () {
+        dispatch(moments);
     }
 }
 

@@ -51,12 +51,10 @@ impl Formula<3> for NormalLogProb {
     }
     const FAST_PATH: bool = true;
     #[inline(always)]
-    fn fast_path<R: Real>(&self, [x, loc, scale]: [R; 3]) -> (R, [R; 3], bool) {
-        let inverse = scale.recip();
-        let z = (x - loc) * inverse;
-        let d = z * inverse;
-        let f = z * z * -0.5 - scale.ln_normal() - HALF_LN_TAU;
-        (f, [-d, d, z * d - inverse], ordinary(z) & ordinary_positive(scale))
+    fn fast_path<R: Real>(&self, args: [R; 3]) -> (R, [R; 3], bool) {
+        let (squares, [x, loc, scale], holds) = Squares.fast_path(args);
+        let f = squares - args[2].ln_normal() - HALF_LN_TAU;
+        (f, [x, loc, scale - args[2].recip()], holds)
     }
     compiled_here!(NormalLogProb, 3, f64);
 }

@@ -16,7 +16,7 @@ pub(super) struct Recordings<T: Scalar> {
 struct Kept<T: Scalar> {
     points: usize,
     recording: Recording<T>,
-    /// Whether a run of the model at another point gave the same numbers.
+    /// Whether a later run of the model gave the same numbers.
     confirmed: bool,
 }
 

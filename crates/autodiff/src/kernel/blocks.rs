@@ -45,7 +45,7 @@ pub(super) fn lanes_of(n: usize) -> usize {
     n.next_multiple_of(LANES).min(BLOCK)
 }
 
-/// A position in the pass: `n <= 64` entries of segment `seg` from `at`.
+/// A position in the pass: `n <= 64` entries of segment `seg` from `at`, or of it and the next ones.
 #[derive(Clone, Copy)]
 pub(super) struct Here {
     pub(super) seg: usize,
@@ -81,17 +81,10 @@ impl<R: Real> Lanes<R> {
         Self { near: [R::zero(); LANES], far: [R::zero(); LANES], blocks: 0 }
     }
 
-    /// Adds the first `n` of the values.
+    /// Adds the values, a block at most.
     #[inline(always)]
-    pub(super) fn add<T: Scalar<Num = R>>(&mut self, x: &[T; BLOCK], n: usize) {
-        for j in 0..n / LANES {
-            for i in 0..LANES {
-                self.near[i] += x[j * LANES + i].num();
-            }
-        }
-        for (i, x) in x[n / LANES * LANES..n].iter().enumerate() {
-            self.near[i] += x.num();
-        }
+    pub(super) fn add<T: Scalar<Num = R>>(&mut self, x: &[T]) {
+        add_block(&mut self.near, x);
         self.blocks += 1;
         if self.blocks == CASCADE {
             self.flush();
@@ -109,14 +102,8 @@ impl<R: Real> Lanes<R> {
     /// Adds all the values, block by block.
     #[inline(always)]
     pub(super) fn add_all<T: Scalar<Num = R>>(&mut self, x: &[T]) {
-        let (blocks, rest) = x.as_chunks::<BLOCK>();
-        for block in blocks {
-            self.add(block, BLOCK);
-        }
-        if !rest.is_empty() {
-            let mut block = [T::default(); BLOCK];
-            copy_padded(rest, &mut block);
-            self.add(&block, rest.len());
+        for block in x.chunks(BLOCK) {
+            self.add(block);
         }
     }
 
@@ -132,16 +119,42 @@ impl<R: Real> Lanes<R> {
     #[inline(always)]
     pub(super) fn total(mut self) -> R {
         self.flush();
-        let mut width = LANES;
-        while width > 1 {
-            width /= 2;
-            for i in 0..width {
-                let other = self.far[i + width];
-                self.far[i] += other;
-            }
-        }
-        self.far[0]
+        halves(self.far)
     }
+}
+
+#[inline(always)]
+fn add_block<T: Scalar>(sums: &mut [T::Num; LANES], x: &[T]) {
+    let (lanes, rest) = x.as_chunks::<LANES>();
+    for x in lanes {
+        for i in 0..LANES {
+            sums[i] += x[i].num();
+        }
+    }
+    for (sum, x) in sums.iter_mut().zip(rest) {
+        *sum += x.num();
+    }
+}
+
+/// The upper half is added to the lower one, and so on.
+#[inline(always)]
+fn halves<R: Real>(mut sums: [R; LANES]) -> R {
+    let mut width = LANES;
+    while width > 1 {
+        width /= 2;
+        for i in 0..width {
+            let other = sums[i + width];
+            sums[i] += other;
+        }
+    }
+    sums[0]
+}
+
+/// The sum of a block at most, with the bits of the [`Lanes`] that it alone is added to.
+pub(super) fn block_sum<T: Scalar>(x: &[T]) -> T::Num {
+    let mut sums = [T::from_f64(0.0).num(); LANES];
+    add_block(&mut sums, x);
+    halves(sums)
 }
 
 /// Whole blocks and whole lanes are copied as arrays, in registers; a copy of unknown length would

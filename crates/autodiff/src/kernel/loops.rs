@@ -47,6 +47,8 @@ pub(crate) trait Loops<T: Scalar>: Sync {
     fn with_forward_room(&self, pass: &mut dyn FnMut(ForwardRoom<'_, T>));
     /// Calls `pass` with memory for the backward pass.
     fn with_backward_room(&self, pass: &mut dyn FnMut(BackwardRoom<'_, T>));
+    /// Calls `pass` with a sum for every argument.
+    fn with_sums(&self, pass: &mut dyn FnMut(SumRoom<'_, T>));
     /// Calls `pass` with room for a number for every argument and chunk.
     fn with_chunk_sums(&self, pass: &mut dyn FnMut(&mut [T]));
 }
@@ -57,15 +59,16 @@ pub(crate) struct ForwardRoom<'a, T> {
     pub(crate) y: &'a mut [[T; BLOCK]],
 }
 
-/// A block of every argument, of every result, of its adjoint, and of every partial; a sum for
-/// every argument.
-pub(crate) struct BackwardRoom<'a, T: Scalar> {
+/// A block of every argument, of every result, of its adjoint, and of every partial.
+pub(crate) struct BackwardRoom<'a, T> {
     pub(crate) x: &'a mut [[T; BLOCK]],
     pub(crate) y: &'a mut [[T; BLOCK]],
     pub(crate) g: &'a mut [[T; BLOCK]],
     pub(crate) p: &'a mut [[T; BLOCK]],
-    pub(super) sums: &'a mut [Lanes<T::Num>],
 }
+
+/// A sum for every argument.
+pub(crate) struct SumRoom<'a, T: Scalar>(pub(super) &'a mut [Lanes<T::Num>]);
 
 /// A formula of `N` arguments and `M` results, for which a pass need not be compiled again.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +115,9 @@ impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Loops<T> for Comp
     fn with_backward_room(&self, pass: &mut dyn FnMut(BackwardRoom<'_, T>)) {
         backward_room::<T, N, M>(pass);
     }
+    fn with_sums(&self, pass: &mut dyn FnMut(SumRoom<'_, T>)) {
+        pass(SumRoom(&mut [Lanes::new(); N]));
+    }
     fn with_chunk_sums(&self, pass: &mut dyn FnMut(&mut [T])) {
         chunk_sums::<T, N>(pass);
     }
@@ -134,7 +140,7 @@ fn backward_room<T: Scalar, const N: usize, const M: usize>(pass: &mut dyn FnMut
         let (x, rest) = blocks.split_at_mut(N);
         let (p, rest) = rest.split_at_mut(N);
         let (y, g) = rest.split_at_mut(M);
-        pass(BackwardRoom { x, y, g, p, sums: &mut [Lanes::new(); N] });
+        pass(BackwardRoom { x, y, g, p });
     });
 }
 

@@ -11,9 +11,9 @@
 
 use super::blocks::{Here, Lanes, MAX_CHUNKS, Segments, copy_padded};
 use super::entries::{Dest, Input, copy_out, load, segments, store};
-use super::loops::{BackwardRoom, ForwardRoom, Loops, MAX_ARGS};
-use super::{SharedMut, for_each_chunk};
-use crate::random::{BLOCK, normal_at, uniform_at};
+use super::loops::{BackwardRoom, ForwardRoom, Loops, SumRoom};
+use super::{SharedMut, for_each_chunk, one_entry, short_columns};
+use crate::random::BLOCK;
 use crate::real::Scalar;
 use crate::simd::{Kernel, dispatch};
 
@@ -27,17 +27,23 @@ pub(crate) fn forward<T: Scalar>(
     summed: bool,
 ) -> T {
     if shape == (1, 1) {
-        let (mut keep, mut last) = (keep, T::default());
-        body.with_forward_room(&mut |ForwardRoom { x: room, y }| {
-            body.values(&first_entries(x, room)[..x.len()], 1, y);
-            if let Some(keep) = &mut keep {
-                keep[0] = y[0][0];
-            }
-            last = y[y.len() - 1][0];
-        });
-        return last;
+        return one_entry::forward(body, x, keep);
     }
     let segments = segments(shape, x);
+    if short_columns::is_short(segments) {
+        return short_columns::forward(body, segments, x, keep, None, summed);
+    }
+    forward_long(body, segments, x, keep, summed)
+}
+
+/// As `forward`, for matrices of any size.
+pub(super) fn forward_long<T: Scalar>(
+    body: &dyn Loops<T>,
+    segments: Segments,
+    x: &[Input<'_, T>],
+    keep: Option<&mut [T]>,
+    summed: bool,
+) -> T {
     let (size, count) = segments.chunks();
     let keep = keep.map(SharedMut::new);
     let mut sums = [T::default(); MAX_CHUNKS];
@@ -63,78 +69,27 @@ pub(crate) fn forward_columns<T: Scalar>(
     sums: &mut [T],
 ) {
     let segments = Segments { count: cols, len: rows };
+    if short_columns::is_short(segments) {
+        short_columns::forward(body, segments, x, None, Some(sums), false);
+    } else {
+        forward_columns_long(body, segments, x, sums);
+    }
+}
+
+pub(super) fn forward_columns_long<T: Scalar>(
+    body: &dyn Loops<T>,
+    segments: Segments,
+    x: &[Input<'_, T>],
+    sums: &mut [T],
+) {
     let (size, count) = segments.chunks();
     let columns = Some(SharedMut::new(sums));
     for_each_chunk(count, |i| {
         let (segs, entries) = segments.part(i, size);
         body.with_forward_room(&mut |room| {
             let (segs, entries, keep, summed) = (segs.clone(), entries.clone(), None, false);
-            dispatch(Forward { body, room, x, len: rows, segs, entries, keep, summed, columns });
+            dispatch(Forward { body, room, x, len: segments.len, segs, entries, keep, summed, columns });
         });
-    });
-}
-
-/// The first entries of all arguments, without the ways of a long pass: a model has many nodes of
-/// one number.
-fn first_entries<'b, T: Scalar>(
-    x: &[Input<'_, T>],
-    room: &'b mut [[T; BLOCK]],
-) -> [&'b [T; BLOCK]; MAX_ARGS] {
-    for (x, room) in x.iter().zip(&mut *room) {
-        room[0] = match *x {
-            Input::Full(x) | Input::Row(x) | Input::Col(x) => x[0],
-            Input::Scalar(x) => x,
-            Input::Normal(key) => normal_at(key, 0),
-            Input::Uniform(key) => uniform_at(key, 0),
-        };
-    }
-    let room = &*room;
-    let mut at = [&room[0]; MAX_ARGS];
-    for (at, room) in at.iter_mut().zip(room) {
-        *at = room;
-    }
-    at
-}
-
-fn backward_one<T: Scalar>(
-    body: &dyn Loops<T>,
-    x: &[Input<'_, T>],
-    (kept, summed): (Option<&[T]>, Summed<'_, T>),
-    dx: &[Dest<T>],
-    sums: &mut [T],
-    value: &mut Option<&mut [T]>,
-) {
-    body.with_backward_room(&mut |BackwardRoom { x: room, y, g, p, .. }| {
-        let last = g.len() - 1;
-        match summed {
-            Summed::No => {}
-            Summed::All(s) => g[last][0] = s,
-            Summed::Columns(s) => g[last][0] = s[0],
-        }
-        if let Some(kept) = kept {
-            g[0][0] = kept[0];
-        }
-        body.gradients(&first_entries(x, room)[..x.len()], g, 1, y, p);
-        if let Some(value) = value {
-            value[0] = y[last][0];
-        }
-        for ((dx, p), sum) in dx.iter().zip(&*p).zip(&mut *sums) {
-            match dx {
-                Dest::Nothing => {}
-                Dest::Full { to, overwrite } => {
-                    // SAFETY: nothing else uses the destination during the pass, and the reference
-                    // ends here.
-                    let to = unsafe { to.slice(0, 1) };
-                    store(to, p, *overwrite);
-                }
-                Dest::Row(to) | Dest::Col(to) => {
-                    // SAFETY: as above.
-                    let to = unsafe { to.slice(0, 1) };
-                    store(to, p, false);
-                }
-                Dest::Scalar => *sum = p[0],
-            }
-        }
     });
 }
 
@@ -181,10 +136,10 @@ impl<T: Scalar> Kernel for Forward<'_, '_, T> {
                     copy_out(&y[0], keep);
                 }
                 if self.summed {
-                    sum.add(&y[last], here.n);
+                    sum.add(&y[last][..here.n]);
                 }
                 if self.columns.is_some() {
-                    column.add(&y[last], here.n);
+                    column.add(&y[last][..here.n]);
                 }
                 at += BLOCK;
             }
@@ -222,10 +177,10 @@ pub(crate) fn backward<T: Scalar>(
     mut value: Option<&mut [T]>,
 ) {
     if shape == (1, 1) {
-        return backward_one(body, x, adjoints, dx, sums, &mut value);
+        return one_entry::backward(body, x, adjoints, dx, sums, &mut value);
     }
     let Some(value) = value else {
-        backward_long(body, shape, x, adjoints, dx, sums, Value::Unused);
+        backward_matrix(body, shape, x, adjoints, dx, sums, Value::Unused);
         return;
     };
     let (to, mut chunks) = (SharedMut::new(value), [T::default(); MAX_CHUNKS]);
@@ -234,7 +189,7 @@ pub(crate) fn backward<T: Scalar>(
         Summed::Columns(_) => Value::Columns(to),
         Summed::All(_) => Value::Chunks(SharedMut::new(&mut chunks)),
     };
-    let count = backward_long(body, shape, x, adjoints, dx, sums, to);
+    let count = backward_matrix(body, shape, x, adjoints, dx, sums, to);
     if let Value::Chunks(_) = to {
         value[0] = total(&chunks[..count]);
     }
@@ -242,7 +197,7 @@ pub(crate) fn backward<T: Scalar>(
 
 /// Where the result goes in a backward pass.
 #[derive(Clone, Copy)]
-enum Value<T> {
+pub(super) enum Value<T> {
     /// Nowhere: the forward pass has computed it.
     Unused,
     /// All entries.
@@ -254,33 +209,62 @@ enum Value<T> {
 }
 
 /// The number of chunks.
-fn backward_long<T: Scalar>(
+fn backward_matrix<T: Scalar>(
     body: &dyn Loops<T>,
     shape: (usize, usize),
+    x: &[Input<'_, T>],
+    adjoints: (Option<&[T]>, Summed<'_, T>),
+    dx: &[Dest<T>],
+    sums: &mut [T],
+    value: Value<T>,
+) -> usize {
+    let segments = match adjoints.1 {
+        Summed::Columns(_) => Segments { count: shape.1, len: shape.0 },
+        _ => segments(shape, x),
+    };
+    if short_columns::is_short(segments) {
+        short_columns::backward(body, segments, x, adjoints, dx, sums, value);
+        return 1;
+    }
+    backward_long(body, segments, x, adjoints, dx, sums, value)
+}
+
+/// As `backward_matrix`, for matrices of any size.
+pub(super) fn backward_long<T: Scalar>(
+    body: &dyn Loops<T>,
+    segments: Segments,
     x: &[Input<'_, T>],
     (kept, summed): (Option<&[T]>, Summed<'_, T>),
     dx: &[Dest<T>],
     sums: &mut [T],
     value: Value<T>,
 ) -> usize {
-    let segments = match summed {
-        Summed::Columns(_) => Segments { count: shape.1, len: shape.0 },
-        _ => segments(shape, x),
-    };
     let (size, count) = segments.chunks();
     let chunk = |i: usize, totals: &mut [T]| {
         let (segs, entries) = segments.part(i, size);
-        body.with_backward_room(&mut |room| {
-            let (segs, entries, totals) = (segs.clone(), entries.clone(), &mut *totals);
-            let (len, value) = (segments.len, (value, i));
-            dispatch(Backward { body, room, x, len, segs, entries, kept, summed, dx, totals, value });
+        body.with_sums(&mut |SumRoom(sums)| {
+            body.with_backward_room(&mut |room| {
+                let (segs, entries, totals) = (segs.clone(), entries.clone(), &mut *totals);
+                let (len, value) = (segments.len, (value, i));
+                dispatch(Backward {
+                    body,
+                    room,
+                    sums,
+                    x,
+                    len,
+                    segs,
+                    entries,
+                    kept,
+                    summed,
+                    dx,
+                    totals,
+                    value,
+                });
+            });
         });
     };
-    // As a sum of several chunks begins with 0.
-    let zero = T::from_f64(0.0).num();
     if count == 1 {
         chunk(0, sums);
-        sums.iter_mut().for_each(|sum| *sum = T::from_num(zero + sum.num()));
         return count;
     }
     let n = x.len();
@@ -296,7 +280,7 @@ fn backward_long<T: Scalar>(
             });
         }
         for (k, to) in sums.iter_mut().enumerate() {
-            let mut sum = zero;
+            let mut sum = T::from_f64(0.0).num();
             for totals in by_chunk.chunks_exact(n).take(count) {
                 sum += totals[k].num();
             }
@@ -309,6 +293,7 @@ fn backward_long<T: Scalar>(
 struct Backward<'a, 'r, T: Scalar> {
     body: &'a dyn Loops<T>,
     room: BackwardRoom<'r, T>,
+    sums: &'r mut [Lanes<T::Num>],
     x: &'a [Input<'a, T>],
     len: usize,
     segs: std::ops::Range<usize>,
@@ -327,7 +312,8 @@ impl<T: Scalar> Kernel for Backward<'_, '_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let BackwardRoom { x, y, g, p, sums } = self.room;
+        let BackwardRoom { x, y, g, p } = self.room;
+        let sums = self.sums;
         let (args, last) = (self.x.len(), g.len() - 1);
         let (to, chunk) = self.value;
         let mut value = Lanes::new();
@@ -352,7 +338,7 @@ impl<T: Scalar> Kernel for Backward<'_, '_, T> {
                         // SAFETY: blocks do not overlap, within a chunk or between chunks.
                         copy_out(&y[last], unsafe { to.slice(here.index(), here.n) });
                     }
-                    Value::Chunks(_) | Value::Columns(_) => value.add(&y[last], here.n),
+                    Value::Chunks(_) | Value::Columns(_) => value.add(&y[last][..here.n]),
                 }
                 for k in 0..args {
                     match &self.dx[k] {
@@ -369,7 +355,7 @@ impl<T: Scalar> Kernel for Backward<'_, '_, T> {
                             let to = unsafe { to.slice(here.at, here.n) };
                             store(to, &p[k], false);
                         }
-                        Dest::Row(_) | Dest::Scalar => sums[k].add(&p[k], here.n),
+                        Dest::Row(_) | Dest::Scalar => sums[k].add(&p[k][..here.n]),
                     }
                 }
                 at += BLOCK;

@@ -10,9 +10,11 @@ pub(crate) mod gaussian;
 pub(crate) mod gemm;
 mod loops;
 pub(crate) mod map;
+mod one_entry;
 mod parallel;
 pub(crate) mod rows;
 mod scratch;
+mod short_columns;
 pub(crate) mod spin_wait;
 pub(crate) mod squares;
 

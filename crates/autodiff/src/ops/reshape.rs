@@ -2,7 +2,7 @@
 
 use super::reduce::add;
 use crate::real::Scalar;
-use crate::tape::{Adjoints, Inputs, Op, Var, built_in};
+use crate::tape::{Adjoints, FastOp, Inputs, Op, Var, built_in};
 use std::ops::Range;
 
 /// A block of a matrix.
@@ -14,29 +14,67 @@ struct Slice {
 
 built_in!(Slice);
 
+impl Slice {
+    /// Copies the block out of a matrix with so many rows.
+    fn copy<T: Scalar>(&self, rows: usize, x: &[T], y: &mut [T]) {
+        match y {
+            // Sites of one number, for which a copy of any length would be a call.
+            [y] => *y = x[self.cols.start * rows + self.rows.start],
+            [] => {}
+            y => {
+                for (y, j) in y.chunks_exact_mut(self.rows.len()).zip(self.cols.clone()) {
+                    y.copy_from_slice(&x[j * rows..][self.rows.clone()]);
+                }
+            }
+        }
+    }
+
+    /// Adds the block to that of a matrix with so many rows.
+    fn add_to<T: Scalar>(&self, rows: usize, to: &mut [T], g: &[T]) {
+        if !g.is_empty() {
+            for (g, j) in g.chunks_exact(self.rows.len()).zip(self.cols.clone()) {
+                add(&mut to[j * rows..][self.rows.clone()], g);
+            }
+        }
+    }
+}
+
 impl<T: Scalar> Op<T> for Slice {
     fn name(&self) -> &'static str {
         "slice"
     }
 
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
-        let (rows, _) = x.shape(0);
-        if self.rows.is_empty() {
-            return;
-        }
-        for (y, j) in y.chunks_exact_mut(self.rows.len()).zip(self.cols.clone()) {
-            y.copy_from_slice(&x.get(0)[j * rows..][self.rows.clone()]);
-        }
+        self.copy(x.shape(0).0, x.get(0), y);
     }
 
     fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        let (rows, _) = x.shape(0);
-        dx.accumulate_zeroed(0, |to| {
-            if self.rows.is_empty() {
-                return;
-            }
-            for (g, j) in g.chunks_exact(self.rows.len()).zip(self.cols.clone()) {
-                add(&mut to[j * rows..][self.rows.clone()], g);
+        dx.accumulate_zeroed(0, |to| self.add_to(x.shape(0).0, to, g));
+    }
+
+    fn fast(&self) -> Option<&dyn FastOp<T>> {
+        Some(self)
+    }
+}
+
+/// The argument has a value for every lane, for it is the only one.
+impl<T: Scalar> FastOp<T> for Slice {
+    fn forward_lanes(&self, x: &Inputs<'_, T>, y: &mut [T]) {
+        let ((rows, cols), lanes) = (x.shape(0), x.lanes());
+        let part = y.len() / lanes;
+        for lane in 0..lanes {
+            let x = &x.all_lanes(0)[lane * rows * cols..][..rows * cols];
+            self.copy(rows, x, &mut y[lane * part..][..part]);
+        }
+    }
+
+    fn backward_lanes(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
+        let ((rows, cols), lanes) = (x.shape(0), x.lanes());
+        let part = g.len() / lanes;
+        dx.accumulate_lanes_zeroed(0, |to| {
+            for lane in 0..lanes {
+                let to = &mut to[lane * rows * cols..][..rows * cols];
+                self.add_to(rows, to, &g[lane * part..][..part]);
             }
         });
     }

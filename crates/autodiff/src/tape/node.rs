@@ -126,6 +126,7 @@ pub(crate) struct Values<'a, T: Scalar> {
 }
 
 impl<'a, T: Scalar> Values<'a, T> {
+    #[inline]
     pub(crate) fn get(&self, node: &Node) -> &'a [T] {
         match node.place {
             Place::Arena(at) => &self.arena[at..at + node.len],

@@ -59,6 +59,7 @@ impl<'a, T: Scalar> Inputs<'a, T> {
     ///
     /// # Panics
     /// If there is no argument `k`.
+    #[inline]
     pub fn get(&self, k: usize) -> &'a [T] {
         let node = self.node(k);
         &self.values.get(node)[self.fast.window(node)]

@@ -278,6 +278,12 @@ impl<T: Scalar> Adjoints<'_, T> {
         }
     }
 
+    /// As [`accumulate_zeroed`](Adjoints::accumulate_zeroed), for all lanes of an argument that has
+    /// them.
+    pub(crate) fn accumulate_lanes_zeroed(&mut self, k: usize, add: impl FnOnce(&mut [T])) {
+        self.accumulate_lanes(k, |to, overwrite| add(zeroed((to, overwrite))));
+    }
+
     /// As `shared`, for all lanes.
     pub(crate) fn shared_lanes(&mut self, k: usize) -> Option<(SharedMut<T>, bool)> {
         self.slots(k).map(|(to, overwrite)| (SharedMut::new(to), overwrite))

@@ -1,13 +1,15 @@
-"""Public posteriors under NumPyro, and by the objective of DADVI, beside this library's default fit.
+"""Public posteriors under NumPyro, under Stan, and by the objective of DADVI, beside this library's default fit.
 
 usage: posteriors.py --data DIR [--only A,B] [--methods normal,mvn,dadvi,nuts] [--ours FILE] [--json FILE]
+       posteriors.py --data DIR --methods stan-pathfinder,stan-multipath,stan-meanfield,stan-fullrank --build FOLDER [...]
        posteriors.py --data DIR --gradients [--only A,B] [--ours-cost FILE]
 
-DIR has the folders posteriordb and synthetic; a model reads data.json there, and results are compared with reference.json.
+DIR has the folders posteriordb and synthetic; a model of posterior_models.py reads data.json there, and results are compared with reference.json.
 FILE of --ours is what `posteriordb --data DIR --json FILE` wrote (see examples/README.md), FILE of --ours-cost what
 `posteriordb --data DIR --cost` printed; without them only the peers are shown. What FILE of --json has already is not run again.
 
-The environment: python3 -m venv ENV && ENV/bin/pip install jax numpyro scipy
+The environment: python3 -m venv ENV && ENV/bin/pip install jax numpyro scipy, blackjax for its method; for Stan's methods also
+ENV/bin/pip install --no-deps httpstan, and g++. FOLDER of --build keeps what was compiled.
 
 Every density is first compared with the `probes` of reference.json, so that all sides compute the same thing. All is in
 double precision. Give the process one core (taskset): time is the processor's, which other work does not change. It is that of the
@@ -17,8 +19,9 @@ method alone, its compilation by itself:
   nuts          NumPyro NUTS, 4 chains one after the other, 1000 warm-up and 1000 kept draws; leapfrog steps are counted
   dadvi         the mean field of deterministic ADVI as it is published (Giordano, Ingram, Broderick 2024): 30 fixed draws, the trust
                 region Newton-CG of scipy with exact Hessian-vector products, from 0; a product counts as two gradients
-The Python interface of stanli has neither Pathfinder nor ADVI (0.24), so Stan's are not among the methods. BlackJAX's Pathfinder (1.7) was not done
-with one posterior of 6 numbers after 90 s.
+  blackjax      BlackJAX's multi-path Pathfinder compiled as a whole, 4 paths of at most 100 steps from within 2 of 0, else its default
+                settings; 1000 draws resampled by smoothed importance weights; its gradients cannot be counted from outside
+  stan-...      Stan's Pathfinder and ADVI as stan_methods.py says, on the 15 posteriors that have a program in stan_side.py
 """
 import argparse
 import json
@@ -34,268 +37,18 @@ jax.config.update("jax_enable_x64", True)
 import jax.numpy as jnp
 import numpy as np
 import numpyro
-import numpyro.distributions as dist
 from jax.flatten_util import ravel_pytree
-from numpyro.distributions import constraints
-from numpyro.infer import MCMC, NUTS, SVI, Trace_ELBO
+from numpyro.infer import NUTS, SVI, Trace_ELBO
 from numpyro.infer.autoguide import AutoMultivariateNormal, AutoNormal
 from numpyro.infer.util import initialize_model
+
+from posterior_models import MODELS
 
 STEPS, RATE = 20_000, 0.01
 WARMUP, KEPT, CHAINS = 1000, 1000, 4
 FIXED = 30
+PATHS, ITERATIONS, RESAMPLED = 4, 100, 1000
 DRAWS = 20_000
-
-
-# --- models: each takes the data and gives a NumPyro model; sites have the names of the published parameters ---
-
-def flat(shape=(), constraint=constraints.real):
-    return dist.ImproperUniform(constraint, shape, ())
-
-
-def regression(y, predictors, priors="flat", intercept=True):
-    columns = [np.ones(len(y))] * intercept + [np.asarray(p, float) for p in predictors]
-    x, y = jnp.asarray(np.stack(columns, 1)), jnp.asarray(y, float)
-    k = x.shape[1]
-
-    def model():
-        beta = numpyro.sample("beta", dist.Normal(0, 10).expand([k]) if priors == "vague" else flat((k,)))
-        sigma = numpyro.sample("sigma", {
-            "flat": flat(constraint=constraints.positive), "half_cauchy": dist.HalfCauchy(2.5),
-            "vague": dist.HalfNormal(10.0),
-        }[priors])
-        numpyro.sample("y", dist.Normal(x @ beta, sigma), obs=y)
-
-    return model
-
-
-def column(data, name):
-    return np.asarray(data[name], float)
-
-
-def earn_height(d):
-    return regression(column(d, "earn"), [column(d, "height")])
-
-
-def log10earn_height(d):
-    return regression(np.log10(column(d, "earn")), [column(d, "height")])
-
-
-def logearn_height(d):
-    return regression(np.log(column(d, "earn")), [column(d, "height")])
-
-
-def logearn_interaction(d):
-    height, male = column(d, "height"), column(d, "male")
-    return regression(np.log(column(d, "earn")), [height, male, height * male])
-
-
-def logearn_logheight_male(d):
-    return regression(np.log(column(d, "earn")), [np.log(column(d, "height")), column(d, "male")])
-
-
-def kidscore(names, interaction=False):
-    def build(d):
-        predictors = [column(d, name) for name in names]
-        if interaction:
-            predictors.append(predictors[0] * predictors[1])
-        return regression(column(d, "kid_score"), predictors, "half_cauchy")
-
-    return build
-
-
-def kidscore_interaction_c(d):
-    hs, iq = (column(d, name) - column(d, name).mean() for name in ("mom_hs", "mom_iq"))
-    return regression(column(d, "kid_score"), [hs, iq, hs * iq])
-
-
-def kidscore_mom_work(d):
-    work = column(d, "mom_work")
-    return regression(column(d, "kid_score"), [work == 2, work == 3, work == 4])
-
-
-MESQUITE = ["diam1", "diam2", "canopy_height", "total_height", "density"]
-
-
-def mesquite(d):
-    return regression(column(d, "weight"), [column(d, name) for name in [*MESQUITE, "group"]])
-
-
-def logmesquite(d):
-    predictors = [np.log(column(d, name)) for name in MESQUITE]
-    return regression(np.log(column(d, "weight")), [*predictors, column(d, "group")])
-
-
-def logmesquite_logvas(d):
-    long, short, canopy, height, density = (np.log(column(d, name)) for name in MESQUITE)
-    predictors = [long + short + canopy, long + short, long - short, height, density, column(d, "group")]
-    return regression(np.log(column(d, "weight")), predictors)
-
-
-def logmesquite_logvolume(d):
-    return regression(np.log(column(d, "weight")), [sum(np.log(column(d, name)) for name in MESQUITE[:3])])
-
-
-def nes(d):
-    age = column(d, "age_discrete")
-    predictors = [column(d, "real_ideo"), column(d, "race_adj"), age == 2, age == 3, age == 4]
-    predictors += [column(d, name) for name in ("educ1", "gender", "income")]
-    return regression(column(d, "partyid7"), predictors)
-
-
-def blr(d):
-    return regression(column(d, "y"), np.asarray(d["X"], float).T, "vague", intercept=False)
-
-
-def eight_schools(centred):
-    def build(d):
-        y, sigma = jnp.asarray(column(d, "y")), jnp.asarray(column(d, "sigma"))
-
-        def model():
-            mu = numpyro.sample("mu", dist.Normal(0, 5))
-            tau = numpyro.sample("tau", dist.HalfCauchy(5))
-            if centred:
-                theta = numpyro.sample("theta", dist.Normal(mu, tau).expand([len(y)]))
-            else:
-                z = numpyro.sample("theta_trans", dist.Normal(0, 1).expand([len(y)]))
-                theta = numpyro.deterministic("theta", mu + tau * z)
-            numpyro.sample("y", dist.Normal(theta, sigma), obs=y)
-
-        return model
-
-    return build
-
-
-def autoregression(d):
-    order, y = d["K"], column(d, "y")
-    before = jnp.asarray(np.stack([y[order - lag:len(y) - lag] for lag in range(1, order + 1)], 1))
-    y = jnp.asarray(y[order:])
-
-    def model():
-        alpha = numpyro.sample("alpha", dist.Normal(0, 10))
-        beta = numpyro.sample("beta", dist.Normal(0, 10).expand([order]))
-        sigma = numpyro.sample("sigma", dist.HalfCauchy(2.5))
-        numpyro.sample("y", dist.Normal(alpha + before @ beta, sigma), obs=y)
-
-    return model
-
-
-def garch(d):
-    y, first = jnp.asarray(column(d, "y")), d["sigma1"] ** 2
-
-    def model():
-        mu = numpyro.sample("mu", flat())
-        alpha0 = numpyro.sample("alpha0", flat(constraint=constraints.positive))
-        alpha1 = numpyro.sample("alpha1", flat(constraint=constraints.unit_interval))
-        beta1 = numpyro.sample("beta1", dist.Uniform(0, 1 - alpha1))
-        numpyro.factor("flat", jnp.log1p(-alpha1))
-
-        def step(variance, y):
-            variance = alpha0 + alpha1 * (y - mu) ** 2 + beta1 * variance
-            return variance, variance
-
-        later = jax.lax.scan(step, jnp.asarray(first), y[:-1])[1]
-        numpyro.sample("y", dist.Normal(mu, jnp.sqrt(jnp.concatenate([jnp.asarray([first]), later]))), obs=y)
-
-    return model
-
-
-def gaussian_mixture(d):
-    y = jnp.asarray(column(d, "y"))
-
-    def model():
-        mu = numpyro.sample("mu", dist.ImproperUniform(constraints.ordered_vector, (), (2,)))
-        numpyro.factor("mu_prior", dist.Normal(0, 2).log_prob(mu).sum())
-        sigma = numpyro.sample("sigma", dist.HalfNormal(2).expand([2]))
-        theta = numpyro.sample("theta", dist.Beta(5, 5))
-        parts = dist.Normal(mu, sigma).log_prob(y[:, None]) + jnp.log(jnp.stack([theta, 1 - theta]))
-        numpyro.factor("y", jax.nn.logsumexp(parts, axis=1).sum())
-
-    return model
-
-
-def gp_regression(d):
-    x, y = jnp.asarray(column(d, "x")), jnp.asarray(column(d, "y"))
-    squares = (x[:, None] - x[None, :]) ** 2
-
-    def model():
-        rho = numpyro.sample("rho", dist.Gamma(25.0, 4.0))
-        alpha = numpyro.sample("alpha", dist.HalfNormal(2.0))
-        sigma = numpyro.sample("sigma", dist.HalfNormal(1.0))
-        covariance = alpha**2 * jnp.exp(-squares / (2 * rho**2)) + sigma * jnp.eye(len(x))
-        numpyro.sample("y", dist.MultivariateNormal(jnp.zeros(len(x)), covariance), obs=y)
-
-    return model
-
-
-def hierarchical_normal(d):
-    groups, y = jnp.asarray(d["group"]) - 1, jnp.asarray(column(d, "y"))
-
-    def model():
-        mu = numpyro.sample("mu", dist.Normal(0, 5))
-        tau = numpyro.sample("tau", dist.HalfNormal(2))
-        sigma = numpyro.sample("sigma", dist.HalfNormal(2))
-        z = numpyro.sample("z", dist.Normal(0, 1).expand([d["G"]]))
-        numpyro.sample("y", dist.Normal((mu + tau * z)[groups], sigma), obs=y)
-
-    return model
-
-
-def logistic(d):
-    x, y = jnp.asarray(np.asarray(d["X"], float)), jnp.asarray(d["y"])
-
-    def model():
-        alpha = numpyro.sample("alpha", dist.Normal(0, 2.5))
-        beta = numpyro.sample("beta", dist.Normal(0, 1).expand([x.shape[1]]))
-        numpyro.sample("y", dist.Bernoulli(logits=alpha + x @ beta), obs=y)
-
-    return model
-
-
-def poisson_cubic(d):
-    x = column(d, "x")
-    powers = jnp.asarray(np.stack([x**k for k in range(4)], 1))
-    exposure, y = jnp.asarray(column(d, "exposure")), jnp.asarray(d["y"])
-
-    def model():
-        beta = numpyro.sample("beta", dist.Normal(0, 2).expand([4]))
-        numpyro.sample("y", dist.Poisson(exposure * jnp.exp(powers @ beta)), obs=y)
-
-    return model
-
-
-MODELS = {
-    "arK-arK": autoregression,
-    "earnings-earn_height": earn_height,
-    "earnings-log10earn_height": log10earn_height,
-    "earnings-logearn_height": logearn_height,
-    "earnings-logearn_interaction": logearn_interaction,
-    "earnings-logearn_logheight_male": logearn_logheight_male,
-    "eight_schools-eight_schools_centered": eight_schools(True),
-    "eight_schools-eight_schools_noncentered": eight_schools(False),
-    "garch-garch11": garch,
-    "gp_pois_regr-gp_regr": gp_regression,
-    "kidiq-kidscore_interaction": kidscore(["mom_hs", "mom_iq"], True),
-    "kidiq-kidscore_momhs": kidscore(["mom_hs"]),
-    "kidiq-kidscore_momhsiq": kidscore(["mom_hs", "mom_iq"]),
-    "kidiq_with_mom_work-kidscore_interaction_c": kidscore_interaction_c,
-    "kidiq_with_mom_work-kidscore_mom_work": kidscore_mom_work,
-    "low_dim_gauss_mix-low_dim_gauss_mix": gaussian_mixture,
-    "mesquite-logmesquite": logmesquite,
-    "mesquite-logmesquite_logvas": logmesquite_logvas,
-    "mesquite-logmesquite_logvolume": logmesquite_logvolume,
-    "mesquite-mesquite": mesquite,
-    "nes1972-nes": nes,
-    "nes1976-nes": nes,
-    "nes1980-nes": nes,
-    "nes1988-nes": nes,
-    "nes2000-nes": nes,
-    "sblrc-blr": blr,
-    "sblri-blr": blr,
-    "hierarchical_normal": hierarchical_normal,
-    "logistic": logistic,
-    "poisson_cubic": poisson_cubic,
-}
 
 
 # --- densities ---
@@ -375,20 +128,21 @@ def svi(guide_of, model, seed):
 
 
 def nuts(model, seed):
-    mcmc = MCMC(NUTS(model), num_warmup=WARMUP, num_samples=KEPT, num_chains=CHAINS,
-                chain_method="sequential", progress_bar=False)
+    # By hand, because MCMC compiles its loops again for every chain.
+    kernel = NUTS(model)
+    begin = time.process_time()
+    states = [kernel.init(key, WARMUP, None, (), {}) for key in jax.random.split(jax.random.key(seed), CHAINS)]
+    setup = time.process_time() - begin
 
-    def once(seed):
-        begin = time.process_time()
-        mcmc.warmup(jax.random.key(seed), collect_warmup=True, extra_fields=("num_steps",))
-        steps = int(mcmc.get_extra_fields()["num_steps"].sum())
-        mcmc.run(mcmc.post_warmup_state.rng_key, extra_fields=("num_steps",))
-        jax.block_until_ready(mcmc.get_samples())
-        return steps + int(mcmc.get_extra_fields()["num_steps"].sum()), time.process_time() - begin
+    def step(state, _):
+        state = kernel.sample(state, (), {})
+        return state, (state.z, state.num_steps)
 
-    _, first = once(seed)
-    gradients, seconds = once(seed)  # The same again, compiled by now.
-    return mcmc.get_samples(), gradients, max(first - seconds, 0.0), seconds
+    loop, compilation = compiled(lambda state: jax.lax.scan(step, state, length=WARMUP + KEPT)[1], states[0])
+    chains, seconds = zip(*(run_timed(loop, state) for state in states))
+    kept = jax.tree.map(lambda *z: jnp.concatenate([part[WARMUP:] for part in z]), *(z for z, _ in chains))
+    draws = jax.vmap(kernel.postprocess_fn((), {}))(kept)
+    return draws, int(sum(steps.sum() for _, steps in chains)), setup + compilation, sum(seconds)
 
 
 def dadvi(model, seed):
@@ -427,11 +181,33 @@ def dadvi(model, seed):
     return jax.vmap(lambda u: density.constrain(unflatten(u)))(jnp.asarray(u)), count, first + second, seconds
 
 
+def blackjax_multipath(model, seed):
+    from blackjax.vi import multipathfinder
+
+    density = Density(model)
+    flatten, unflatten = ravel_pytree(density.template)
+    key, started, resampled = jax.random.split(jax.random.key(seed), 3)
+
+    def approximate(starts):
+        state, _ = multipathfinder.multi_approximate(
+            key, lambda u: density.log_joint(unflatten(u)), starts, maxiter=ITERATIONS)
+        log_weights, k_hat = multipathfinder.psis_weights(state)
+        chosen = jax.random.choice(resampled, len(log_weights), (RESAMPLED,), p=jnp.exp(log_weights))
+        return state.samples.reshape(-1, flatten.size)[chosen], k_hat
+
+    starts = jax.random.uniform(started, (PATHS, flatten.size), minval=-2.0, maxval=2.0)
+    method, compilation = compiled(approximate, starts)
+    (u, k_hat), seconds = run_timed(method, starts)
+    return jax.vmap(lambda u: density.constrain(unflatten(u)))(u), None, compilation, seconds, {"k_hat": float(k_hat)}
+
+
+STAN = ["stan-pathfinder", "stan-multipath", "stan-meanfield", "stan-fullrank"]
 METHODS = {
     "normal": lambda model, seed: svi(AutoNormal, model, seed),
     "mvn": lambda model, seed: svi(AutoMultivariateNormal, model, seed),
     "nuts": nuts,
     "dadvi": dadvi,
+    "blackjax": blackjax_multipath,
 }
 
 
@@ -527,28 +303,40 @@ def fits(args):
     # What a run before has written there is not done again.
     results = json.loads(args.json.read_text()) if args.json and args.json.exists() else []
     done = {(r["name"], r["method"]) for r in results}
-    print(f"{'posterior':44} {'method':10} {'mean err':>9} {'sd err':>8} {'gradients':>9} {'compile s':>9} {'run s':>8}")
+    print(f"{'posterior':44} {'method':15} {'mean err':>9} {'sd err':>8} {'k-hat':>7} {'gradients':>9} {'compile s':>9} {'run s':>8}")
     for name, data, reference in folders(args.data, args.only):
         methods = [method for method in args.methods if (name, method) not in done]
+        if any(method in STAN for method in methods):
+            import stan_methods
+
+            methods = [method for method in methods if method not in STAN or name in stan_methods.PROGRAMS]
         model = MODELS[name](data)
         if methods:
             worst = Density(model).check(reference)
             assert worst < 1e-9, f"{name}: another density, {worst}"
         for method in methods:
             try:
-                draws, count, compilation, seconds = METHODS[method](model, args.seed)
+                if method in STAN:
+                    found = stan_methods.run(method, name, data, reference, args.build, args.seed, args.stan_draws)
+                else:
+                    found = METHODS[method](model, args.seed)
+                draws, count, compilation, seconds, *more = found
                 off, sd, rms = errors(draws, reference)
+            except AssertionError:
+                raise
             except Exception as error:  # One that fails is a result, too.
-                print(f"{name:44} {method:10} failed: {type(error).__name__}: {str(error)[:80]}", flush=True)
+                print(f"{name:44} {method:15} failed: {type(error).__name__}: {str(error)[:80]}", flush=True)
                 results.append({"name": name, "method": method, "error": str(error)})
                 continue
             results.append({"name": name, "method": method, "worst_mean_error": off, "worst_sd_error": sd,
-                            "rms_sd_error": rms, "gradients": count, "compilation": compilation, "seconds": seconds})
+                            "rms_sd_error": rms, "gradients": count, "compilation": compilation, "seconds": seconds, **dict(*more)})
             shown = "-" if count is None else count
-            print(f"{name:44} {method:10} {off:9.3f} {sd:8.3f} {shown:>9} {compilation:9.2f} {seconds:8.3f}", flush=True)
+            k_hat = f"{more[0]['k_hat']:7.2f}" if more else "      -"
+            print(f"{name:44} {method:15} {off:9.3f} {sd:8.3f} {k_hat} {shown:>9} {compilation:9.2f} {seconds:8.3f}", flush=True)
         if name in ours:
             own = ours[name]
-            print(f"{name:44} {'ours':10} {own['worst_mean_error']:9.3f} {own['worst_sd_error']:8.3f} {own['gradients']:9} {0:9.2f} {own['seconds']:8.3f}", flush=True)
+            print(f"{name:44} {'ours':15} {own['worst_mean_error']:9.3f} {own['worst_sd_error']:8.3f} {own['k_hat'] or math.nan:7.2f} {own['gradients']:9} {0:9.2f} "
+                  f"{own['seconds']:8.3f}", flush=True)
         if args.json:
             args.json.write_text(json.dumps(results, indent=1))
     summary(results, ours)
@@ -575,7 +363,8 @@ def summary(results, ours):
         if both and method != "ours":
             cells += [f"{statistics.median((r['seconds'] + w * r['compilation']) / ours[r['name']]['seconds'] for r in both):.1f}" for w in (0, 1)]
             cells.append(f"{sum(r['worst_mean_error'] > ours[r['name']]['worst_mean_error'] for r in both)} of {len(both)}")
-        print(f"| {method} ({len(rows)}) | " + " | ".join(cells) + " |")
+        tried = sum(r["method"] == method for r in results) or len(rows)
+        print(f"| {method} ({len(rows)} of {tried}) | " + " | ".join(cells) + " |")
 
 
 if __name__ == "__main__":
@@ -586,6 +375,8 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ours", type=Path)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--build", type=Path, default=Path("stan-build"))
+    parser.add_argument("--stan-draws", type=int, default=1000)
     parser.add_argument("--gradients", action="store_true")
     parser.add_argument("--ours-cost", type=Path)
     args = parser.parse_args()

@@ -90,7 +90,8 @@ impl Estimate {
             n += 1;
             let d = x - mean;
             // A mean that has become infinite stays so, unless the other infinity meets it.
-            mean = if mean == x { mean } else { mean + d / n as f64 };
+            let stays = mean == x || mean.is_infinite() && x.is_finite();
+            mean = if stays { mean } else { mean + d / n as f64 };
             squares += d * (x - mean);
         }
         let variance = squares / (n as f64 - 1.0);

@@ -40,15 +40,18 @@ fn expectation<D: Sample<f64>>(d: &D, g: impl Fn(f64) -> f64) -> Integral {
     let infinite = Cell::new(false);
     let g = |x| {
         let y = g(x);
-        infinite.set(infinite.get() || y == f64::INFINITY);
+        infinite.set(infinite.get() || y == f64::INFINITY && !pieces.ends_at(x));
         if y.is_infinite() { 0.0 } else { y }
     };
-    let value = pieces.expectation(d, g);
+    // With 1 more, of which intervals need not agree in what is only rounding: of nearly equal
+    // distributions that is all there is, and halving would not end.
+    let more = |x| 1.0 + g(x);
+    let mass = pieces.expectation(d, |_| 1.0);
+    let value = pieces.expectation(d, more) - mass;
     if infinite.get() {
         return Integral { value: f64::INFINITY, error: 0.0 };
     }
-    let mass = pieces.expectation(d, |_| 1.0);
-    let coarse = pieces.coarser().expectation(d, g);
+    let coarse = pieces.coarser().expectation(d, more) - mass;
     let scale = 1.0 + value.abs();
     let error = (value - coarse).abs() + (mass - 1.0).abs() * scale + 16.0 * f64::EPSILON * scale;
     Integral { value, error: error + beyond_last_count(d, &pieces, g) }
@@ -105,4 +108,29 @@ pub fn cross_entropy_quadrature(q: &impl Sample<f64>, p: &impl Distribution<f64>
 /// The entropy `-E ln q(x)`, likewise.
 pub fn entropy_quadrature(q: &impl Sample<f64>) -> Integral {
     expectation(q, |x| -q.log_prob(x))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Geometric, Normal, Poisson};
+
+    /// For a mass that falls by a constant factor and a function that moves in constant steps the
+    /// bound is the sum itself.
+    #[test]
+    fn the_bound_of_the_counts_beyond_the_last_is_their_sum() {
+        let pieces = Pieces::of(&Geometric::new(0.5));
+        let last = pieces.last().unwrap();
+        let (d, g) = (Geometric::new(0.05), |k: f64| 0.5 * k - 3.0);
+        let summed = |k: f64| if k <= last { g(k) } else { panic!("{k} is beyond the last") };
+        let bound = beyond_last_count(&d, &pieces, summed);
+        let want: f64 = (1..2000).map(|i| last + f64::from(i)).map(|k| d.log_prob(k).exp() * g(k)).sum();
+        assert!((bound / want - 1.0).abs() < 1e-11, "{bound:e} {want:e}");
+        // Signs do not cancel.
+        assert!((beyond_last_count(&d, &pieces, |k| 3.0 - 0.5 * k) / want - 1.0).abs() < 1e-11);
+        // Nothing is known where the mass still rises, and nothing is left where there is none.
+        assert_eq!(beyond_last_count(&Poisson::new(1e3), &pieces, g), f64::INFINITY);
+        assert_eq!(beyond_last_count(&Poisson::new(1e-3), &pieces, g), 0.0);
+        assert_eq!(beyond_last_count(&Normal::new(0.0, 1e3), &pieces, g), 0.0);
+    }
 }

@@ -115,7 +115,8 @@ by_sum! {
 }
 
 /// For nearly equal total counts, the divergence with the total count of the first, which has a
-/// closed form, and what the other total count changes; else the sum.
+/// closed form, and what the other total count changes; else the sum. For means beyond the range of
+/// numbers, the limit.
 #[derive(Clone, Copy, Debug)]
 struct NegativeBinomialKl;
 impl Formula<4> for NegativeBinomialKl {
@@ -127,11 +128,13 @@ impl Formula<4> for NegativeBinomialKl {
         if zero.re().is_nan() {
             return zero;
         }
+        if !(r * a.exp()).is_finite() {
+            // A count divided by its mean is a Gamma variable: one of rate 1 and one of e^(a - b).
+            let log_ratio = a - b;
+            return gamma_divergence(r, t, log_ratio.exp_m1(), log_ratio);
+        }
         if !((r - t).re().abs() < 0.1 * t.re()) {
             return by_sum(&q, &p);
-        }
-        if r == t && a == b && !a.exp().is_finite() {
-            return zero;
         }
         let same = r * (a.exp() + 1.0) * LogitsKl.eval([a, b]);
         let more = q.sum(|k| {

@@ -277,14 +277,25 @@ impl Formula<4> for GammaGammaKl {
             return R::of(f64::NAN);
         }
         let excess = (s - r) / r;
-        if excess == f64::INFINITY || b / a == f64::INFINITY {
-            return R::of(f64::INFINITY);
-        }
-        let near = excess.re().abs() < 0.35;
-        let log_ratio = if near { excess.ln_1p() } else { ln_ratio(s, r) };
-        let bend = if near { ln_1p_minus(excess) } else { log_ratio - excess };
-        not_negative(lgamma_above_tangent(b, a) - a * bend + (a - b) * log_ratio)
+        let log_ratio = if is_near(excess) { excess.ln_1p() } else { ln_ratio(s, r) };
+        divergence(a, b, excess, log_ratio)
     }
+}
+
+/// As above, from `s/r - 1` and `ln s/r`.
+#[inline]
+pub(crate) fn divergence<R: Real>(a: R, b: R, excess: R, log_ratio: R) -> R {
+    if excess == f64::INFINITY || b / a == f64::INFINITY {
+        return R::of(f64::INFINITY);
+    }
+    let bend = if is_near(excess) { ln_1p_minus(excess) } else { log_ratio - excess };
+    not_negative(lgamma_above_tangent(b, a) - a * bend + (a - b) * log_ratio)
+}
+
+/// Whether `s/r - 1` is so small that its logarithm is better taken from it.
+#[inline]
+fn is_near<R: Real>(excess: R) -> bool {
+    excess.re().abs() < 0.35
 }
 
 impl<V: Value> KlDivergence<Gamma<V>> for Gamma<V> {

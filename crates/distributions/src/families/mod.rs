@@ -81,7 +81,7 @@ mod zero_sum_normal;
 pub(crate) use bernoulli::LogitsKl;
 pub(crate) use beta::entropy as beta_entropy;
 pub(crate) use binomial::{log_mass as binomial_log_mass, size as binomial_size, trials};
-pub(crate) use gamma::entropy as gamma_entropy;
+pub(crate) use gamma::{divergence as gamma_divergence, entropy as gamma_entropy};
 pub(crate) use gumbel::EULER;
 pub(crate) use negative_binomial::{log_mass as negative_binomial_log_mass, size as negative_binomial_size};
 pub(crate) use normal::{HALF_LN_TAU, NormalNormalKl};

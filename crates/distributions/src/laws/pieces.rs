@@ -83,6 +83,11 @@ impl Pieces {
         self.points.last().copied()
     }
 
+    /// Whether it is a limit of an integral, which nodes only reach by rounding.
+    pub(crate) fn ends_at(&self, x: f64) -> bool {
+        self.limits.is_some_and(|(low, high)| x == low || x == high)
+    }
+
     /// Twice as large pieces; of a sum the same.
     pub(crate) fn coarser(&self) -> Self {
         let every = if self.limits.is_some() { 2 } else { 1 };

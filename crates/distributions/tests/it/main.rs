@@ -22,6 +22,7 @@ mod kl_bounded;
 mod kl_edges;
 mod kl_quadrature;
 mod kl_tables;
+mod kl_values;
 mod laws;
 mod laws_discrete;
 mod laws_fail;

@@ -53,13 +53,13 @@ fn largest<V: Value>(x: V, sign: f64) -> f64 {
 fn sum_of_counts<V: Value, D: Cdf<V>>(d: &D, g: impl Fn(V) -> V) -> V {
     let low = -largest(d.quantile(V::from(1e-17)), -1.0);
     let high = largest(d.quantile(V::from(1.0 - 16.0 * f64::EPSILON)), 1.0);
-    if !(low.is_finite() && high.is_finite()) {
-        // With the shape of the parameters, and NaN.
-        return d.log_prob(V::from(0.0)) * f64::NAN;
-    }
     // So much further lies nothing that counts, also of an exponential tail.
     let last = high + 0.15 * (high - low) + 8.0;
     let stride = ((last - low) / COUNTS).ceil().max(1.0);
+    if !(low.is_finite() && high.is_finite() && last - stride < last) {
+        // With the shape of the parameters, and NaN.
+        return d.log_prob(V::from(0.0)) * f64::NAN;
+    }
     let mut sum: Option<V> = None;
     let mut k = low;
     while k <= last {

@@ -182,14 +182,15 @@ pub(crate) fn count_quantile(
 ///
 /// Where the deviation is large every n-th count is taken, n times: an error of
 /// `exp(-2π² (sd / n)²)`, below 1e-300 here, by Poisson's summation formula. Counts farther than 40
-/// deviations (and 700) from the mean are left out.
+/// deviations (and 700) from the mean are left out. NaN where the deviation is so small beside the
+/// mean (from some 1e30 on, of a Poisson variable) that such counts are the same number.
 pub(crate) fn sum_of_counts<R: Real>((mean, sd): (f64, f64), last: f64, f: impl Fn(R) -> R) -> R {
-    if !(mean.is_finite() && sd.is_finite()) {
-        return R::of(f64::NAN);
-    }
     let stride = (sd / 8.0).floor().max(1.0);
     let reach = 40.0 * sd + 700.0;
     let (low, high) = ((mean - reach).floor().max(0.0), (mean + reach).ceil().min(last));
+    if !(mean.is_finite() && sd.is_finite() && high - stride < high) {
+        return R::of(f64::NAN);
+    }
     let mut sum = R::zero();
     let mut k = low;
     while k <= high {

@@ -179,19 +179,29 @@ pub(crate) fn backward<T: Scalar>(
     if shape == (1, 1) {
         return one_entry::backward(body, x, adjoints, dx, sums, &mut value);
     }
-    let Some(value) = value else {
-        backward_matrix(body, shape, x, adjoints, dx, sums, Value::Unused);
-        return;
+    let segments = match adjoints.1 {
+        Summed::Columns(_) => Segments { count: shape.1, len: shape.0 },
+        _ => segments(shape, x),
     };
-    let (to, mut chunks) = (SharedMut::new(value), [T::default(); MAX_CHUNKS]);
-    let to = match adjoints.1 {
-        Summed::No => Value::Entries(to),
-        Summed::Columns(_) => Value::Columns(to),
-        Summed::All(_) => Value::Chunks(SharedMut::new(&mut chunks)),
-    };
-    let count = backward_matrix(body, shape, x, adjoints, dx, sums, to);
-    if let Value::Chunks(_) = to {
-        value[0] = total(&chunks[..count]);
+    let to = value.as_deref_mut().map_or(Value::Unused, |value| match (SharedMut::new(value), adjoints.1) {
+        (to, Summed::No) => Value::Entries(to),
+        (to, Summed::Columns(_)) => Value::Columns(to),
+        (to, Summed::All(_)) => Value::Chunks(to),
+    });
+    match (to, value) {
+        // The only chunk.
+        _ if short_columns::is_short(segments) => {
+            short_columns::backward(body, segments, x, adjoints, dx, sums, to);
+        }
+        (Value::Chunks(_), Some(value)) => {
+            let mut chunks = [T::default(); MAX_CHUNKS];
+            let to = Value::Chunks(SharedMut::new(&mut chunks));
+            let count = backward_long(body, segments, x, adjoints, dx, sums, to);
+            value[0] = total(&chunks[..count]);
+        }
+        _ => {
+            backward_long(body, segments, x, adjoints, dx, sums, to);
+        }
     }
 }
 
@@ -208,28 +218,7 @@ pub(super) enum Value<T> {
     Columns(SharedMut<T>),
 }
 
-/// The number of chunks.
-fn backward_matrix<T: Scalar>(
-    body: &dyn Loops<T>,
-    shape: (usize, usize),
-    x: &[Input<'_, T>],
-    adjoints: (Option<&[T]>, Summed<'_, T>),
-    dx: &[Dest<T>],
-    sums: &mut [T],
-    value: Value<T>,
-) -> usize {
-    let segments = match adjoints.1 {
-        Summed::Columns(_) => Segments { count: shape.1, len: shape.0 },
-        _ => segments(shape, x),
-    };
-    if short_columns::is_short(segments) {
-        short_columns::backward(body, segments, x, adjoints, dx, sums, value);
-        return 1;
-    }
-    backward_long(body, segments, x, adjoints, dx, sums, value)
-}
-
-/// As `backward_matrix`, for matrices of any size.
+/// As `backward`, for matrices of any size; the number of chunks.
 pub(super) fn backward_long<T: Scalar>(
     body: &dyn Loops<T>,
     segments: Segments,

@@ -82,7 +82,8 @@ fn by_sum<R: Real>(q: &impl Counts<R>, p: &impl Counts<R>) -> R {
         // A mass that underflows adds nothing.
         if log < -700.0 { R::zero() } else { log.exp() * (log - p.log_mass(k)) }
     });
-    // Parameters are good: a mean or deviation is beyond the range of numbers.
+    // Parameters are good: a mean or deviation is beyond the range of numbers, or the deviation beyond
+    // their precision.
     let beyond = kl.re().is_nan();
     not_negative(if beyond { R::of(f64::INFINITY) } else { kl })
 }

@@ -63,6 +63,10 @@ fn counts_at_the_edges_have_their_values() {
         close(negative(r, a).kl(&negative(t, b)), gammas[0].kl(&gammas[1]), 1e-12);
     }
     assert!(negative(2.0, 800.0).kl(&negative(2.0, 3000.0)).is_finite());
+    // Counts that have no neighbours.
+    let (rare, want) = (Geometric::<f64>::new(1e-18), Exponential::new(1.0).kl(&Exponential::new(0.5)));
+    close(rare.kl(&negative(1.0, 2e18f64.ln())), want, 1e-9);
+    assert_eq!(Poisson::<f64>::new(1e40).kl(&negative(1.0, 2.0)), INF);
     for i in -20..20 {
         let near = 2.5 * (1.0 + f64::from(i) * f64::EPSILON);
         kl_is_not_negative(&negative(2.5, 0.3), &negative(near, 0.3)).unwrap();

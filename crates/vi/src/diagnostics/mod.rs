@@ -47,3 +47,21 @@ pub(crate) fn variance(x: &[f64]) -> f64 {
     let mean = mean(x);
     x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (x.len() - 1) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_and_variances_at_the_edges() {
+        let infinity = f64::INFINITY;
+        let of = |x: &[f64]| log_sum_exp(x.iter().copied());
+        assert_eq!((of(&[]), of(&[-infinity]), of(&[0.0, infinity])), (-infinity, -infinity, infinity));
+        assert!(of(&[f64::NAN, infinity]).is_nan() && of(&[0.0, f64::NAN]).is_nan());
+        // Neither is a number by itself.
+        assert!((of(&[1000.0, 1000.0]) - 1000.0 - 2.0_f64.ln()).abs() < 1e-12);
+        assert!((of(&[-1000.0, -1000.0]) + 1000.0 - 2.0_f64.ln()).abs() < 1e-12);
+        assert!(variance(&[]).is_nan() && variance(&[3.0]).is_nan() && mean(&[]).is_nan());
+        assert_eq!((variance(&[1.0, 3.0]), mean(&[1.0, 3.0])), (2.0, 2.0));
+    }
+}

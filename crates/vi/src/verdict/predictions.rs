@@ -93,6 +93,17 @@ mod tests {
     }
 
     #[test]
+    fn errors_of_three_chains_are_shares_of_the_variance_of_all() {
+        // Means 0, 3, 6: variance 9 with n - 1 and 6 with n. Variances 1, 4, 25: mean 10, and 171
+        // with n - 1.
+        let chains = [chain(0.0, 1.0), chain(3.0, 2.0), chain(6.0, 5.0)];
+        let verdict = Verdict::of_predictions(["a".into(), "b".into()], &chains);
+        let got = [What::PredictedMean, What::PredictedSpread].map(|what| verdict.value(what).unwrap());
+        let want = [(9.0_f64 / 3.0).sqrt() / 16.0_f64.sqrt(), (171.0_f64 / 3.0).sqrt() / 16.0];
+        assert!(got.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-12), "{got:?} {want:?}");
+    }
+
+    #[test]
     fn a_guide_is_graded_by_how_its_predictions_move() {
         let of = |acceptance: f64, after: Predicted| {
             Verdict::of_pushed(["a".into(), "b".into()], acceptance, [&chain(0.0, 2.0), &after])

@@ -86,6 +86,10 @@ fn a_check_of_entries_names_the_worst() {
     assert!(text.starts_with("verdict B: means and standard deviations may be used, tails not\n"), "{text}");
     assert!(text.contains("(worst at a[1]): the draws are not from the posterior"), "{text}");
     assert!(text.contains("of 3 entries 2 have A, 1 B, 0 C"), "{text}");
+    // One that is well, and none that is nearly so.
+    let mut two = of(&["a", "b"]);
+    two.check_each(What::Drift, &[0.1, 0.9]);
+    assert!(two.to_string().contains("of 2 entries 1 have A, 0 B, 1 C"), "{two}");
     // Sentences of what is well have no advice, and there is nothing to count.
     let mut well = of(&["a"]);
     well.check_each(What::Drift, &[0.1]);
@@ -98,17 +102,17 @@ fn a_check_of_entries_names_the_worst() {
     assert!(!text.contains("not from the posterior") && !text.contains("entries"), "{text}");
 }
 
-/// Two draws, one standard deviation either side of the mean.
+/// Two draws, one standard deviation either side of the mean: of 0, 0 and 3.
 #[test]
 fn a_guide_is_graded_by_its_distance_from_the_answer() {
     let gaussian = Gaussian::diagonal(&[0.0; 3], &[1.0; 3]);
     let (stands, verdict) = (Stands::Weighted, Verdict::default());
-    let points = vec![1.0, 1.0, 1.0, -1.0, -1.0, -1.0];
+    let points = vec![1.0, 1.0, 4.0, -1.0, -1.0, 2.0];
     let answer = Answer { gaussian, points, stands, verdict, k_hat: 0.0, evaluations: 0 };
     let sd = answer.sd()[0];
     let mut verdict = of(&["a", "b", "c"]);
     let (wider, narrower) = (1.25_f64, 1.0 / 1.5);
-    let guide = Gaussian::diagonal(&[0.0, -0.2 * sd, 0.0], &[wider * sd, sd, narrower * sd]);
+    let guide = Gaussian::diagonal(&[0.0, -0.2 * sd, 3.0], &[wider * sd, sd, narrower * sd]);
     verdict.check_guide(&guide, &answer);
     assert!((verdict.value(What::GuideMean).unwrap() - 0.2).abs() < 1e-12);
     assert!((verdict.value(What::GuideScale).unwrap() - 1.5_f64.ln()).abs() < 1e-12);

@@ -8,6 +8,7 @@ mod common;
 mod conjugate;
 mod constraints;
 mod density;
+mod diagnostic_values;
 mod diagnostics;
 mod dims;
 mod errors;

@@ -2,7 +2,7 @@
 //!
 //! Elsewhere: torch, Pyro, NumPyro c, TFP c, PyMC c.
 
-use super::{ordinary_positive, positive_or_nan, probability};
+use super::{HALF_LN_TAU, ordinary_positive, positive_or_nan, probability};
 use crate::distribution::{Cdf, Distribution, Draws, Entropy, Moments, Sample};
 use crate::error::{ParameterError, positive};
 use crate::kl::{KlDivergence, KlMethod};
@@ -186,15 +186,20 @@ impl<V: Value> Cdf<V> for Poisson<V> {
 }
 
 impl<V: Value> Entropy<V> for Poisson<V> {
-    /// By its sum.
+    /// By its sum; of large rates that of a Normal distribution and the next term of the series, the
+    /// one after which is `1 / 24 rate²` (Evans, Boersma, Blachman and Jagers 1988).
     fn entropy(&self) -> V {
         let f = formula!(|rate| {
             let rate = positive_or_nan(rate);
-            let size = (rate.re(), rate.re().sqrt());
-            sum_of_counts(size, f64::INFINITY, |k| {
-                let log = log_mass(k, rate);
-                -log.exp() * log
-            })
+            if rate > 1e8 {
+                rate.ln() * 0.5 + (HALF_LN_TAU + 0.5) - (rate * 12.0).recip()
+            } else {
+                let size = (rate.re(), rate.re().sqrt());
+                sum_of_counts(size, f64::INFINITY, |k| {
+                    let log = log_mass(k, rate);
+                    -log.exp() * log
+                })
+            }
         });
         V::apply(f, [self.rate])
     }

@@ -97,6 +97,8 @@ fn an_estimate_of_few_numbers() {
     close(three.value, 7.0 / 3.0, 1e-15);
     close(three.standard_error, (7.0f64 / 9.0).sqrt(), 1e-15);
     assert_eq!(three.draws, 3);
+    let (q, p) = (Normal::<f64>::new(0.0, 1.0), Normal::new(0.5, 1.0));
+    assert_eq!(kl_monte_carlo(&q, &p, 100, probity_autodiff::Key::new(1)).draws, 100);
     assert_eq!(Estimate::of([INF, INF, 1.0]).value, INF);
     assert!(Estimate::of([INF, -INF]).value.is_nan());
 }

@@ -23,6 +23,7 @@ mod kl_edges;
 mod kl_quadrature;
 mod kl_tables;
 mod kl_values;
+mod kl_values_more;
 mod laws;
 mod laws_discrete;
 mod laws_fail;

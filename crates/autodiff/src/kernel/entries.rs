@@ -138,8 +138,14 @@ pub(super) fn store<T: Scalar>(to: &mut [T], p: &[T; BLOCK], overwrite: bool) {
             to[e] = T::from_num(to[e].num() + p[e].num());
         }
     } else {
-        for (to, p) in to.iter_mut().zip(p) {
-            *to = T::from_num(to.num() + p.num());
-        }
+        add(to, p);
+    }
+}
+
+/// Adds as many entries as there is room for.
+#[inline(always)]
+pub(super) fn add<T: Scalar>(to: &mut [T], x: &[T]) {
+    for (to, x) in to.iter_mut().zip(x) {
+        *to = T::from_num(to.num() + x.num());
     }
 }

@@ -6,7 +6,7 @@
 //! in a general pass, and so the same bits.
 
 use super::blocks::{Here, Lanes, Segments, block_sum, copy_padded};
-use super::entries::{Dest, Input, copy_out, padded, store};
+use super::entries::{Dest, Input, add, copy_out, padded, store};
 use super::loops::{BackwardRoom, ForwardRoom, Loops, MAX_ARGS, SumRoom};
 use super::map::{Summed, Value};
 use super::parallel::CHUNK;
@@ -105,7 +105,7 @@ pub(super) fn backward<T: Scalar>(
                         }
                     }
                 }
-                add(dx, here, p, by_argument, sums);
+                add_partials(dx, here, p, by_argument, sums);
             }
         });
     };
@@ -127,7 +127,7 @@ pub(super) fn backward<T: Scalar>(
 
 /// Adds the partials of the columns of a block. Those of scalars go to `several`, or to `sums` if
 /// this is the whole matrix.
-fn add<T: Scalar>(
+fn add_partials<T: Scalar>(
     dx: &[Dest<T>],
     here: Here,
     partials: &[[T; BLOCK]],
@@ -148,7 +148,7 @@ fn add<T: Scalar>(
             Dest::Col(to) => {
                 // SAFETY: as above.
                 let to = unsafe { to.slice(0, here.len) };
-                columns.for_each(|column| add_to(to, column));
+                columns.for_each(|column| add(to, column));
             }
             Dest::Row(to) => {
                 // SAFETY: as above.
@@ -161,10 +161,6 @@ fn add<T: Scalar>(
             Dest::Scalar => columns.for_each(|column| several[k].add(column)),
         }
     }
-}
-
-fn add_to<T: Scalar>(to: &mut [T], from: &[T]) {
-    to.iter_mut().zip(from).for_each(|(to, x)| *to = T::from_num(to.num() + x.num()));
 }
 
 /// A block of every argument.

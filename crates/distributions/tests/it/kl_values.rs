@@ -8,7 +8,7 @@ use probity_distributions::*;
 const INF: f64 = f64::INFINITY;
 
 #[track_caller]
-fn close(got: f64, want: f64, tolerance: f64) {
+pub(crate) fn close(got: f64, want: f64, tolerance: f64) {
     assert!((got - want).abs() <= tolerance * want.abs(), "{got:e}, not {want:e}");
 }
 

@@ -1,15 +1,11 @@
 //! More divergences where a formula changes to another, as in `kl_values`; and sums of counts that
 //! are not all numbers.
 
+use crate::kl_values::close;
 use probity_distributions::laws::*;
 use probity_distributions::*;
 
 const INF: f64 = f64::INFINITY;
-
-#[track_caller]
-fn close(got: f64, want: f64, tolerance: f64) {
-    assert!((got - want).abs() <= tolerance * want.abs(), "{got:e}, not {want:e}");
-}
 
 #[test]
 fn sums_over_counts_beyond_the_numbers_end() {

@@ -44,6 +44,7 @@ pub use kernel::fused_update::{Update, update};
 pub use kernel::rows::copy_rows;
 pub use kernel::spin_wait::Threads;
 pub use kernel::squares::norm;
+pub use kernel::tasks::{parallel_map, parallel_map_mut};
 pub use nalgebra;
 #[doc(hidden)]
 pub use ops::record_formula;

@@ -2,12 +2,12 @@
 
 use crate::corrected::Corrected;
 use crate::error::{Error, Result};
-use crate::guide::{Guide, Segments};
+use crate::guide::{BoundGuide, Guide, Segments};
 use crate::guides::MeanField;
 use crate::hmc::Runs;
 use crate::kl_weight::KlWeight;
 use crate::ladder::Stands;
-use crate::layout::SiteKind;
+use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
 use crate::nuts::Samples;
 use crate::objective::Objective;
@@ -16,7 +16,7 @@ use crate::report::{Method, Report, Stopped};
 use crate::scope::{Estimator, discover};
 use crate::verdict::Verdict;
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Key, Params, Scalar};
+use probity_autodiff::{Key, Params, Scalar, precompiled};
 use rand::seq::SliceRandom;
 
 /// Draws of a sampler on the [`LogJoint`](crate::LogJoint) of a model.
@@ -68,9 +68,33 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     /// # Errors
     /// If there are no draws or their numbers are not finite, and what the model reports.
     pub fn of_draws(model: M, sampled: impl Into<Sampled>, seed: u64, seconds: f64) -> Result<Self> {
-        let Sampled { points, stands, chains, gradients } = sampled.into();
+        let Parts { layout, guide, params, report, corrected } =
+            parts(&model, sampled.into(), seed, seconds)?;
         let key = Key::new(seed);
-        let layout = discover(&model, key)?.layout;
+        Self::new(model, layout, guide, params, Vec::new(), report, key).with_corrected(corrected)
+    }
+
+    /// With a verdict of other witnesses, such as one on [predictions](Verdict::of_predictions).
+    pub fn with_verdict(mut self, verdict: Verdict) -> Self {
+        self.set_verdict(verdict);
+        self
+    }
+}
+
+/// What a posterior of draws is made of, besides its model.
+struct Parts<T: Scalar> {
+    layout: Layout,
+    guide: Box<dyn BoundGuide<T>>,
+    params: Params<T>,
+    report: Report,
+    corrected: Corrected,
+}
+
+precompiled! {
+    fn parts<T>(model: &'a dyn Model<T>, sampled: Sampled, seed: u64, seconds: f64) -> Result<Parts<T>> {
+        let Sampled { points, stands, chains, gradients } = sampled;
+        let key = Key::new(seed);
+        let layout = discover(model, key)?.layout;
         let d = layout.dim();
         if d == 0 || points.is_empty() || !points.len().is_multiple_of(d) {
             let problem = format!("{} numbers for a model of dimension {d}", points.len());
@@ -123,12 +147,6 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
             elbo_tail: None,
         };
         let corrected = Corrected { dim: d, points, stands };
-        Self::new(model, layout, Box::new(guide), params, Vec::new(), report, key).with_corrected(corrected)
-    }
-
-    /// With a verdict of other witnesses, such as one on [predictions](Verdict::of_predictions).
-    pub fn with_verdict(mut self, verdict: Verdict) -> Self {
-        self.set_verdict(verdict);
-        self
+        Ok(Parts { layout, guide: Box::new(guide), params, report, corrected })
     }
 }

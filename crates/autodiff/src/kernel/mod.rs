@@ -17,6 +17,7 @@ mod scratch;
 mod short_columns;
 pub(crate) mod spin_wait;
 pub(crate) mod squares;
+pub(crate) mod tasks;
 
 pub(crate) use entries::{Dest, Input};
 pub(crate) use loops::{Body, Compiled, Loops};

@@ -49,17 +49,25 @@ impl Threads {
     /// spin until they have had nothing to do for 200 µs. If this thread is not in the pool, one
     /// that is calls `f`.
     pub fn during<O: Send>(&mut self, f: impl FnOnce() -> O + Send) -> O {
+        let (mut f, mut result) = (Some(f), None);
+        self.run(&mut || result = f.take().map(|f| f()));
+        match result {
+            Some(result) => result,
+            None => unreachable!("the task has run"),
+        }
+    }
+
+    /// Not compiled for every task.
+    fn run(&mut self, task: &mut (dyn FnMut() + Send)) {
         let counted = || {
             let before = SHARED.get();
-            let result = busy(f);
-            (result, SHARED.get().wrapping_sub(before))
+            busy(task);
+            SHARED.get().wrapping_sub(before)
         };
-        let result;
-        (result, self.shared) = match self.spinners() {
+        self.shared = match self.spinners() {
             0 => counted(),
             count => self.with_spinners(count, counted),
         };
-        result
     }
 
     /// How many threads are to spin.

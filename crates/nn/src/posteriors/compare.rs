@@ -7,10 +7,9 @@ use crate::layers::Layer;
 use crate::network::FittedNetwork;
 use crate::prediction::{Prediction, matrix};
 use crate::regression::FittedRegression;
-use probity_autodiff::Key;
 use probity_autodiff::nalgebra::DMatrix;
+use probity_autodiff::{Key, parallel_map};
 use probity_vi::{Grade, Report, Table, Verdict};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -238,7 +237,7 @@ fn held<R: Outcome>(prediction: &Prediction<R>, y: &DMatrix<f64>) -> [f64; 2] {
         }
         [0.25, 0.05].map(|tail| below.min(above) as f64 >= tail * DRAWS as f64)
     };
-    let inside: Vec<[bool; 2]> = (0..y.nrows()).into_par_iter().map(of_row).collect();
+    let inside = parallel_map(y.nrows(), of_row);
     [0, 1].map(|level| inside.iter().filter(|held| held[level]).count() as f64 / inside.len() as f64)
 }
 

@@ -3,8 +3,7 @@
 use super::ascent::setting;
 use super::{Ascent, Climbed, Inferred, Method, Problem};
 use crate::error::Result;
-use probity_autodiff::Key;
-use rayon::prelude::*;
+use probity_autodiff::{Key, parallel_map};
 use serde::{Deserialize, Serialize};
 
 /// Several nets, each at the mode to which its own start leads, with equal weights.
@@ -59,6 +58,5 @@ pub(super) fn climb_all(
         // Members take the minibatches one after the other.
         return (0..members).map(climb).collect();
     }
-    let all: Vec<Result<Climbed>> = (0..members).into_par_iter().map(climb).collect();
-    all.into_iter().collect()
+    parallel_map(members, climb).into_iter().collect()
 }

@@ -4,10 +4,9 @@ use super::ascent::setting;
 use super::{Inferred, Method, Problem};
 use crate::error::Result;
 use crate::regression::Regression;
-use probity_autodiff::Key;
 use probity_autodiff::random::fill_normal;
+use probity_autodiff::{Key, parallel_map};
 use probity_vi::ByRef;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// An independent Gaussian for every weight, by stochastic gradients of the ELBO: what
@@ -110,9 +109,8 @@ fn mixture(
         }
         Ok((points, posterior.report().gradients))
     };
-    let all: Vec<Result<(Vec<f64>, usize)>> = (0..members).into_par_iter().map(member).collect();
     let (mut points, mut gradients) = (Vec::new(), 0);
-    for found in all {
+    for found in parallel_map(members, member) {
         let (more, steps) = found?;
         points.extend(more);
         gradients += steps;

@@ -4,9 +4,9 @@ use crate::error::Result;
 use crate::heads::Head;
 use crate::layers::Layer;
 use crate::network::NetworkModel;
+use probity_autodiff::parallel_map;
 use probity_vi::ladder::Stands;
 use probity_vi::{AnyTarget, LogJoint, Model, Part, Posterior, Sampled, Scope, Target};
-use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -104,8 +104,7 @@ pub(crate) fn visit<N: Layer<f32>, H: Head>(
     // So many pieces at a time that their memory is bounded.
     let pieces: Vec<Range<usize>> = (0..n).step_by(PIECE).map(|a| a..(a + PIECE).min(n)).collect();
     for some in pieces.chunks(16) {
-        let found: Vec<Result<Jacobians>> = some.par_iter().map(|rows| piece(rows.clone())).collect();
-        for piece in found {
+        for piece in parallel_map(some.len(), |i| piece(some[i].clone())) {
             visit(piece?)?;
         }
     }

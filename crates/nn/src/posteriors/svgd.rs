@@ -3,10 +3,9 @@
 use super::ascent::setting;
 use super::{Inferred, Method, Problem};
 use crate::error::Result;
-use probity_autodiff::Key;
+use probity_autodiff::{Key, parallel_map_mut};
 use probity_vi::Target;
 use probity_vi::optim::{Adam, OptimizerState, Schedule};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// Particles that climb the log density and push each other apart, by a Gaussian kernel whose width
@@ -62,12 +61,14 @@ impl Method for Svgd {
         for step in 0..steps {
             let done = step as f64 / steps as f64;
             points.chunks_exact_mut(d).for_each(|u| problem.scales().ascend(u, done));
-            let own = points.par_chunks(TOGETHER * d).zip(gradients.par_chunks_mut(TOGETHER * d));
-            let own = own.zip(values.par_chunks_mut(TOGETHER));
-            targets.par_iter_mut().zip(own).try_for_each(|(target, ((points, gradients), values))| {
+            let own = points.chunks(TOGETHER * d).zip(gradients.chunks_mut(TOGETHER * d));
+            let own = own.zip(values.chunks_mut(TOGETHER));
+            let mut each: Vec<_> = targets.iter_mut().zip(own).collect();
+            let results = parallel_map_mut(&mut each, |(target, ((points, gradients), values))| {
                 target.set_key(key.fold_in_str("rows").fold_in(step as u64));
                 target.gradients(points, values, gradients)
-            })?;
+            });
+            results.into_iter().collect::<std::result::Result<(), _>>()?;
             if values.iter().chain(&gradients).any(|x| !x.is_finite()) {
                 return Err(setting("rate", "the log density of a particle is not finite".into()));
             }

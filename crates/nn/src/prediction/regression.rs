@@ -5,7 +5,7 @@ use super::mixture::Mixture;
 use super::{PredictionError, mean, root_mean_square};
 use crate::scores::{Proportion, interval_score};
 use probity_autodiff::nalgebra::DMatrix;
-use rayon::prelude::*;
+use probity_autodiff::parallel_map;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -262,7 +262,7 @@ impl RegressionPrediction {
 
     /// Every input on its own, so that the result does not depend on the number of threads.
     fn map<T: Send>(&self, f: impl Fn(Mixture<'_>) -> T + Sync) -> Vec<T> {
-        (0..self.inputs()).into_par_iter().map(|i| f(self.at(i))).collect()
+        parallel_map(self.inputs(), |i| f(self.at(i)))
     }
 
     fn zip<T: Send>(
@@ -271,7 +271,7 @@ impl RegressionPrediction {
         f: impl Fn(Mixture<'_>, f64) -> T + Sync,
     ) -> Result<Vec<T>, PredictionError> {
         check_length(self.inputs(), y.len())?;
-        Ok((0..y.len()).into_par_iter().map(|i| f(self.at(i), y[i])).collect())
+        Ok(parallel_map(y.len(), |i| f(self.at(i), y[i])))
     }
 }
 

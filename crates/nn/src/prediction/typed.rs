@@ -4,12 +4,11 @@ use super::error::{check_length, check_level};
 use super::{ClassificationPrediction, PredictionError, RegressionPrediction, mean};
 use crate::heads::{Outcome, Probabilities, Ranked, Univariate};
 use crate::scores::{CoverageTable, Proportion, crps_ensemble_fair};
-use probity_autodiff::Key;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::uniform_at;
+use probity_autodiff::{Key, parallel_map};
 use probity_distributions::Normal;
 use probity_vi::Table;
-use rayon::prelude::*;
 
 /// `S` posterior draws of the predictive distribution at `n` inputs. The prediction at an input is
 /// the equal mixture of its `S` distributions. Everything is in the user's units.
@@ -114,7 +113,7 @@ impl<R: Outcome> Prediction<R> {
             }
             top + (terms.iter().map(|t| (t - top).exp()).sum::<f64>() / self.draws as f64).ln()
         };
-        Ok((0..self.inputs()).into_par_iter().map(of).collect())
+        Ok(parallel_map(self.inputs(), of))
     }
 
     /// The logarithmic score, the mean of [`log_density`](Self::log_density): *larger* is better.
@@ -133,7 +132,7 @@ impl<R: Outcome> Prediction<R> {
             let rows: Vec<Vec<f64>> = (0..self.inputs()).map(row).collect();
             DMatrix::from_fn(rows.len(), rows.first().map_or(0, Vec::len), |i, j| rows[i][j])
         };
-        (0..self.draws).into_par_iter().map(one).collect()
+        parallel_map(self.draws, one)
     }
 
     fn each(&self, f: impl Fn(&[R], usize) -> f64) -> DMatrix<f64> {
@@ -154,7 +153,7 @@ impl<R: Ranked> Prediction<R> {
 
     /// The `p`-quantile at every input: the smallest y (whole, for counts) with `P(Y <= y) >= p`.
     pub fn quantile(&self, p: f64) -> Vec<f64> {
-        (0..self.inputs()).into_par_iter().map(|i| self.quantile_at(i, p)).collect()
+        parallel_map(self.inputs(), |i| self.quantile_at(i, p))
     }
 
     fn quantile_at(&self, i: usize, p: f64) -> f64 {
@@ -223,7 +222,7 @@ impl<R: Ranked> Prediction<R> {
             let from = self.cdf(i, y[i] - 1.0);
             from + uniform_at::<f64>(key, i as u64) * (to - from)
         };
-        Ok((0..y.len()).into_par_iter().map(of).collect())
+        Ok(parallel_map(y.len(), of))
     }
 
     /// The continuous ranked probability score at every outcome, by a draw of the target from every
@@ -239,7 +238,7 @@ impl<R: Ranked> Prediction<R> {
             let draws: Vec<f64> = self.at(i).iter().enumerate().map(draw).collect();
             crps_ensemble_fair(&draws, y[i])
         };
-        Ok((0..y.len()).into_par_iter().map(of).collect())
+        Ok(parallel_map(y.len(), of))
     }
 }
 

@@ -12,9 +12,8 @@ use crate::scope::{Mode, Run, Scope, Simulated, discover, run};
 use crate::verdict::Grade;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::uniform_at;
-use probity_autodiff::{Key, Tape, Threads};
+use probity_autodiff::{Key, Tape, Threads, parallel_map};
 use rand::Rng;
-use rayon::prelude::*;
 use std::fmt;
 use std::sync::Arc;
 
@@ -178,8 +177,7 @@ fn calibration(
     layout.check_same_as(&discover::<f64>(&Scored { model, data: None }, key)?.layout)?;
     check(&layout)?;
     let one = |i: usize| replication(settings, generator, model, &layout, key.fold_in(i as u64));
-    let all: Vec<Result<Replication>> =
-        Threads::default().during(|| (0..settings.replications).into_par_iter().map(one).collect());
+    let all = Threads::default().during(|| parallel_map(settings.replications, one));
     let (mut ranks, mut grades) = (Vec::new(), [0; 3]);
     let (mut failed, mut failure) = (0, None);
     for replication in all {

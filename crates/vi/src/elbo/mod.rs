@@ -18,8 +18,7 @@ use crate::layout::Layout;
 use crate::model::Model;
 use crate::objective::Objective;
 use crate::scope::{Batcher, ByRow, Discovered, Estimator, Minibatches};
-use probity_autodiff::{AlignedVec, GaussianSite, Key, Scalar, Tape, Threads, Update};
-use rayon::prelude::*;
+use probity_autodiff::{AlignedVec, GaussianSite, Key, Scalar, Tape, Threads, Update, parallel_map_mut};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -216,7 +215,7 @@ impl<T: Scalar> Engine<T> {
         if let [worker] = &mut self.workers[..] {
             self.threads.during(|| one(worker));
         } else if self.timed >= Self::TRIALS && self.fastest > Self::WORTH_SHARING {
-            self.threads.during(|| self.workers.par_iter_mut().for_each(one));
+            self.threads.during(|| parallel_map_mut(&mut self.workers, one));
         } else {
             let start = Instant::now();
             self.workers.iter_mut().for_each(one);

@@ -6,10 +6,9 @@ use crate::nuts::MetricKind;
 use crate::nuts::step_size::DualAveraging;
 use crate::nuts::warmup::{Moments, Windows};
 use crate::optim::{Adam, OptimizerState, Schedule};
-use crate::target::Target;
-use probity_autodiff::Key;
+use crate::target::{AnyTarget, Target};
 use probity_autodiff::random::{fill_normal, uniform_at};
-use rayon::prelude::*;
+use probity_autodiff::{Key, parallel_map_mut};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -147,6 +146,16 @@ impl Chains {
         start: impl Fn(Key) -> Result<Vec<f64>> + Sync,
         between: &dyn Between,
     ) -> Result<Runs> {
+        self.run_any(AnyTarget::new(target.clone()), &start, between)
+    }
+
+    /// Not compiled for every target.
+    fn run_any(
+        &self,
+        target: AnyTarget<'_>,
+        start: &(dyn Fn(Key) -> Result<Vec<f64>> + Sync),
+        between: &dyn Between,
+    ) -> Result<Runs> {
         let no = |setting, problem: &str| Err(Error::Setting { setting, problem: problem.to_owned() });
         if self.chains == 0 || self.draws == 0 {
             return no("chains", "at least one chain and one draw are needed");
@@ -158,21 +167,21 @@ impl Chains {
             return no("length", "steps, length and rate are positive");
         }
         let key = Key::new(self.seed).fold_in_str("chains");
-        let chains: Vec<(u64, T)> = (0..self.chains as u64).map(|c| (c, target.clone())).collect();
-        let run = |(c, target): (u64, T)| {
-            let key = key.fold_in(c);
+        let dim = target.dim();
+        let mut chains: Vec<_> = (0..self.chains as u64).map(|c| (c, target.clone())).collect();
+        let chains = parallel_map_mut(&mut chains, |(c, target)| {
+            let key = key.fold_in(*c);
             let u = start(key.fold_in_str("start"))?;
             Chain::new(self, target, u, between)?.run(key)
-        };
-        let chains: Vec<Result<ChainRun>> = chains.into_par_iter().map(run).collect();
-        Ok(Runs { dim: target.dim(), chains: chains.into_iter().collect::<Result<_>>()? })
+        });
+        Ok(Runs { dim, chains: chains.into_iter().collect::<Result<_>>()? })
     }
 }
 
 /// A chain on its way.
-struct Chain<'a, T> {
+struct Chain<'a, 't> {
     settings: &'a Chains,
-    target: T,
+    target: &'a mut AnyTarget<'t>,
     between: &'a dyn Between,
     u: Vec<f64>,
     value: f64,
@@ -186,8 +195,13 @@ struct Chain<'a, T> {
     to_gradient: Vec<f64>,
 }
 
-impl<'a, T: Target> Chain<'a, T> {
-    fn new(settings: &'a Chains, target: T, u: Vec<f64>, between: &'a dyn Between) -> Result<Self> {
+impl<'a, 't> Chain<'a, 't> {
+    fn new(
+        settings: &'a Chains,
+        target: &'a mut AnyTarget<'t>,
+        u: Vec<f64>,
+        between: &'a dyn Between,
+    ) -> Result<Self> {
         let d = target.dim();
         if u.len() != d {
             let problem = format!("{} numbers for a target of dimension {d}", u.len());

@@ -8,10 +8,9 @@ pub use chains::{Between, ChainRun, Chains, Runs, Stage};
 
 use crate::error::{Error, Result};
 use crate::linalg::{Covariance, Factor};
-use crate::target::Target;
-use probity_autodiff::Key;
+use crate::target::{AnyTarget, Target};
 use probity_autodiff::random::{fill_normal, uniform_at};
-use rayon::prelude::*;
+use probity_autodiff::{Key, parallel_map_mut};
 use serde::{Deserialize, Serialize};
 
 /// Points that move together: their gradients are computed in one call. Not a setting, because a
@@ -130,6 +129,11 @@ impl Hmc {
     /// # Errors
     /// If a setting or a size cannot be used, and for errors of the target.
     pub fn run<T: Target>(&self, target: &T, starts: &[f64], metric: &Covariance) -> Result<Moved> {
+        self.run_any(AnyTarget::new(target.clone()), starts, metric)
+    }
+
+    /// Not compiled for every target.
+    fn run_any(&self, target: AnyTarget<'_>, starts: &[f64], metric: &Covariance) -> Result<Moved> {
         let d = target.dim();
         let no = |setting, problem: String| Err(Error::Setting { setting, problem });
         if d == 0 || !starts.len().is_multiple_of(d) {
@@ -145,19 +149,13 @@ impl Hmc {
             return no("starts", "a number is not finite".to_owned());
         }
         let key = Key::new(self.seed).fold_in_str("hmc");
-        let groups: Vec<(usize, T, &[f64])> = starts
-            .chunks(TOGETHER * d)
-            .enumerate()
-            .map(|(g, points)| (g * TOGETHER, target.clone(), points))
-            .collect();
-        let groups: Vec<Result<Group>> = groups
-            .into_par_iter()
-            .map(|(first, mut target, points)| {
-                let mut group = Group::new(first, d, points);
-                group.run(self, &mut target, metric, key)?;
-                Ok(group)
-            })
-            .collect();
+        let groups = starts.chunks(TOGETHER * d).enumerate();
+        let mut groups: Vec<_> = groups.map(|(g, points)| (g * TOGETHER, target.clone(), points)).collect();
+        let groups = parallel_map_mut(&mut groups, |(first, target, points)| {
+            let mut group = Group::new(*first, d, points);
+            group.run(self, target, metric, key)?;
+            Ok::<Group, Error>(group)
+        });
         let mut moved = Moved {
             points: Vec::with_capacity(starts.len()),
             log_density: Vec::new(),
@@ -211,7 +209,7 @@ impl Group {
 
     /// Momenta are whitened, p = Aᵀ of those of u: a step moves u by A p, and p by Aᵀ of the
     /// gradient.
-    fn run<T: Target>(&mut self, hmc: &Hmc, target: &mut T, metric: &Covariance, key: Key) -> Result {
+    fn run(&mut self, hmc: &Hmc, target: &mut AnyTarget<'_>, metric: &Covariance, key: Key) -> Result {
         let (d, n) = (self.dim, self.values.len());
         target.gradients(&self.points, &mut self.values, &mut self.gradients)?;
         self.gradients_done += n;

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::target::{AnyTarget, Target};
-use rayon::prelude::*;
+use probity_autodiff::parallel_map_mut;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -102,17 +102,12 @@ impl<'a> Evaluator<'a> {
             self.all.push(another);
         }
         let share = blocks.div_ceil(threads) * Self::BLOCK;
-        let parts = u
-            .par_chunks(share * d)
-            .zip(values.par_chunks_mut(share))
-            .zip(gradients.par_chunks_mut(share * d));
-        let each = self
-            .all
-            .par_iter_mut()
-            .zip(parts)
-            .map(|(target, ((u, values), to))| target.gradients(u, values, to));
+        let parts = u.chunks(share * d).zip(values.chunks_mut(share)).zip(gradients.chunks_mut(share * d));
+        let mut parts: Vec<_> = self.all.iter_mut().zip(parts).collect();
+        let each =
+            parallel_map_mut(&mut parts, |(target, ((u, values), to))| target.gradients(u, values, to));
         // The error of the first part, whichever thread was first.
-        each.collect::<Vec<_>>().into_iter().collect()
+        each.into_iter().collect()
     }
 
     /// The log density at every point; what is not finite counts as a point without mass.

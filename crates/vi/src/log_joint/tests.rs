@@ -1,5 +1,6 @@
 use super::*;
 use crate::scope::Scope;
+use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::{Distribution, HalfNormal, Normal};
 
 /// `ln p(z) = ln p(x) + n ln scale` where `x = loc + scale z`; the site has a fixed neighbour, and

@@ -8,12 +8,12 @@ use super::tree::Tree;
 use super::warmup::{Moments, Windows};
 use crate::error::{Error, Result};
 use crate::linalg::Covariance;
-use crate::target::Target;
+use crate::target::AnyTarget;
 use probity_autodiff::Key;
 
 impl Nuts {
     /// A chain from `start`, with the random numbers of `key`.
-    pub(super) fn chain<T: Target>(&self, target: T, start: &[f64], key: Key) -> Result<Chain> {
+    pub(super) fn chain(&self, target: &mut AnyTarget<'_>, start: &[f64], key: Key) -> Result<Chain> {
         let d = start.len();
         let metric = self.metric.clone().unwrap_or_else(|| Covariance::identity(d));
         let mut h = Hamiltonian::new(target, metric, start);
@@ -52,9 +52,9 @@ impl Nuts {
     }
 
     /// Adapts step size and metric, and gives the step size.
-    fn warm_up<T: Target>(
+    fn warm_up(
         &self,
-        h: &mut Hamiltonian<T>,
+        h: &mut Hamiltonian<'_, '_>,
         state: &mut State,
         tree: &mut Tree,
         key: Key,

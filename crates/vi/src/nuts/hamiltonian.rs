@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::linalg::{Covariance, Factor};
-use crate::target::Target;
+use crate::target::{AnyTarget, Target};
 use probity_autodiff::Key;
 use probity_autodiff::random::fill_normal;
 
@@ -46,8 +46,8 @@ impl State {
 /// has unit masses. The trajectories are those of u with masses Σ⁻¹, and velocity and momentum are
 /// one.
 #[derive(Debug)]
-pub(super) struct Hamiltonian<T> {
-    pub target: T,
+pub(super) struct Hamiltonian<'a, 't> {
+    pub target: &'a mut AnyTarget<'t>,
     pub metric: Covariance,
     /// Where z is 0.
     centre: Vec<f64>,
@@ -59,8 +59,8 @@ pub(super) struct Hamiltonian<T> {
     pub gradients: usize,
 }
 
-impl<T: Target> Hamiltonian<T> {
-    pub fn new(target: T, metric: Covariance, start: &[f64]) -> Self {
+impl<'a, 't> Hamiltonian<'a, 't> {
+    pub fn new(target: &'a mut AnyTarget<'t>, metric: Covariance, start: &[f64]) -> Self {
         Self { target, metric, centre: start.to_vec(), u: start.to_vec(), gradient: Vec::new(), gradients: 0 }
     }
 

@@ -14,9 +14,8 @@ pub use samples::{Chain, Samples, Transition};
 
 use crate::error::{Error, Result};
 use crate::linalg::{Covariance, Factor};
-use crate::target::Target;
-use probity_autodiff::Key;
-use rayon::prelude::*;
+use crate::target::{AnyTarget, Target};
+use probity_autodiff::{Key, parallel_map_mut};
 use serde::{Deserialize, Serialize};
 
 /// What is learned of the metric (the inverse of the mass matrix) in the warm-up.
@@ -158,15 +157,19 @@ impl Nuts {
     /// If a setting cannot be used, if the target is not finite at a start, and for errors of the
     /// target.
     pub fn run<T: Target>(&self, target: &T, starts: &[f64]) -> Result<Samples> {
+        self.run_any(AnyTarget::new(target.clone()), starts)
+    }
+
+    /// Not compiled for every target.
+    fn run_any(&self, target: AnyTarget<'_>, starts: &[f64]) -> Result<Samples> {
         let d = target.dim();
         self.check(d, starts)?;
         let key = Key::new(self.seed).fold_in_str("nuts");
-        let chains: Vec<(usize, T)> = (0..self.chains).map(|c| (c, target.clone())).collect();
-        let run = |(c, target): (usize, T)| {
-            let start = c % (starts.len() / d);
-            self.chain(target, &starts[start * d..(start + 1) * d], key.fold_in(c as u64))
-        };
-        let chains: Vec<Result<Chain>> = chains.into_par_iter().map(run).collect();
+        let mut chains: Vec<_> = (0..self.chains).map(|c| (c, target.clone())).collect();
+        let chains = parallel_map_mut(&mut chains, |(c, target)| {
+            let start = *c % (starts.len() / d);
+            self.chain(target, &starts[start * d..(start + 1) * d], key.fold_in(*c as u64))
+        });
         Ok(Samples { dim: d, chains: chains.into_iter().collect::<Result<_>>()? })
     }
 

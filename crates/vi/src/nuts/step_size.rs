@@ -2,7 +2,6 @@
 
 use super::hamiltonian::{Hamiltonian, State};
 use crate::error::Result;
-use crate::target::Target;
 use probity_autodiff::Key;
 
 /// Dual averaging of the logarithm of the step size.
@@ -52,8 +51,8 @@ impl DualAveraging {
 /// from `step`.
 ///
 /// *Source*: Hoffman, Gelman 2014, algorithm 4, with Stan's bound.
-pub(super) fn first_guess<T: Target>(
-    h: &mut Hamiltonian<T>,
+pub(super) fn first_guess(
+    h: &mut Hamiltonian<'_, '_>,
     state: &State,
     mut step: f64,
     key: Key,

@@ -4,7 +4,6 @@
 use super::Transition;
 use super::hamiltonian::{Hamiltonian, Point, State};
 use crate::error::Result;
-use crate::target::Target;
 use probity_autodiff::Key;
 use probity_autodiff::random::KeyRng;
 use rand::Rng;
@@ -111,9 +110,9 @@ impl Tree {
     /// *Source*: Hoffman, Gelman 2014, "The No-U-Turn sampler", algorithm 3, with the multinomial
     /// draws and the criterion of Betancourt 2017, appendix A, and the additional checks across
     /// subtrees of Stan 2.21.
-    pub fn transition<T: Target>(
+    pub fn transition(
         &mut self,
-        h: &mut Hamiltonian<T>,
+        h: &mut Hamiltonian<'_, '_>,
         state: &mut State,
         step: f64,
         max_depth: usize,
@@ -157,8 +156,8 @@ impl Tree {
 
 /// Goes on from `end` by 2^`depth` steps, which become `span`. Says whether they may be used:
 /// neither a turn within them nor a divergence.
-fn build<T: Target>(
-    h: &mut Hamiltonian<T>,
+fn build(
+    h: &mut Hamiltonian<'_, '_>,
     end: &mut State,
     depth: usize,
     span: &mut Span,

@@ -156,13 +156,22 @@ impl Lbfgs {
     /// # Errors
     /// If the target is not finite at the start, if sizes do not fit, and for errors of the target.
     pub fn run<T: Target>(&self, target: &mut T, start: &[f64]) -> Result<OptimPath> {
-        let d = target.dim();
+        self.climb(target.dim(), &mut |u, gradient| target.gradient(u, gradient), start)
+    }
+
+    /// Not compiled for every target.
+    fn climb(
+        &self,
+        d: usize,
+        gradient: &mut dyn FnMut(&[f64], &mut [f64]) -> Result<f64>,
+        start: &[f64],
+    ) -> Result<OptimPath> {
         let problem = |problem| Err(Error::Setting { setting: "start", problem });
         if d == 0 || start.len() != d {
             return problem(format!("{} numbers for a target of dimension {d}", start.len()));
         }
         let (mut u, mut g) = (start.to_vec(), vec![0.0; d]);
-        let mut value = target.gradient(&u, &mut g)?;
+        let mut value = gradient(&u, &mut g)?;
         if !value.is_finite() || g.iter().any(|g| !g.is_finite()) {
             return problem(format!("the log density is {value} there, or its gradient is not finite"));
         }
@@ -195,7 +204,7 @@ impl Lbfgs {
                 let trial = trial_u.iter_mut().zip(u.iter().zip(&direction));
                 trial.for_each(|(t, (u, d))| *t = u + step * d);
                 path.evaluations += 1;
-                let value = -target.gradient(&trial_u, &mut trial_g)?;
+                let value = -gradient(&trial_u, &mut trial_g)?;
                 Ok(Trial { step, value, slope: -dot(&trial_g, &direction) })
             })?;
             let Some(found) = found else {
@@ -217,7 +226,7 @@ impl Lbfgs {
             });
             if moved {
                 path.evaluations += 1;
-                target.gradient(&trial_u, &mut trial_g)?;
+                gradient(&trial_u, &mut trial_g)?;
             }
             let s: Vec<f64> = trial_u.iter().zip(&u).map(|(a, b)| a - b).collect();
             let y: Vec<f64> = g.iter().zip(&trial_g).map(|(a, b)| a - b).collect();

@@ -9,10 +9,9 @@ use crate::diagnostics::{Psis, log_sum_exp, psis};
 use crate::error::{Error, Result};
 use crate::linalg::{Factor, LowRank};
 use crate::optim::{Ended, Lbfgs};
-use crate::target::Target;
-use probity_autodiff::Key;
+use crate::target::{AnyTarget, Target};
 use probity_autodiff::random::{fill_normal, fill_uniform};
-use rayon::prelude::*;
+use probity_autodiff::{Key, parallel_map_mut};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -193,6 +192,11 @@ impl Pathfinder {
     /// If a setting cannot be used, if every try of every path failed (with the first reason), and
     /// for errors of the target.
     pub fn run<T: Target>(&self, target: &T, starts: &[f64]) -> Result<Found> {
+        self.run_any(AnyTarget::new(target.clone()), starts)
+    }
+
+    /// Not compiled for every target.
+    fn run_any(&self, mut target: AnyTarget<'_>, starts: &[f64]) -> Result<Found> {
         let d = target.dim();
         let no = |setting, problem: String| Err(Error::Setting { setting, problem });
         if self.paths == 0 || self.elbo_draws == 0 || self.draws == 0 {
@@ -205,9 +209,8 @@ impl Pathfinder {
             return no("radius", format!("{} is not a distance", self.radius));
         }
         let key = Key::new(self.seed).fold_in_str("pathfinder");
-        let targets: Vec<(usize, T)> = (0..self.paths).map(|p| (p, target.clone())).collect();
-        let tries: Vec<Result<Tries>> =
-            targets.into_par_iter().map(|(path, target)| self.tries(target, path, starts, key)).collect();
+        let mut targets: Vec<_> = (0..self.paths).map(|p| (p, target.clone())).collect();
+        let tries = parallel_map_mut(&mut targets, |(path, target)| self.tries(target, *path, starts, key));
         let (mut paths, mut failures, mut gradients) = (Vec::new(), Vec::new(), 0);
         for tries in tries {
             let tries = tries?;
@@ -219,7 +222,7 @@ impl Pathfinder {
             let first = failures.first().map_or(String::new(), |f: &Failed| f.reason.to_string());
             return no("starts", format!("all {} tries failed; the first: {first}", failures.len()));
         }
-        let (proposals, log_ratios) = self.proposals(&mut target.clone(), &paths, key)?;
+        let (proposals, log_ratios) = self.proposals(&mut target, &paths, key)?;
         gradients += self.draws;
         let psis = psis(&log_ratios, 1.0);
         let draws = self.resample(d, &proposals, &psis, key.fold_in_str("resample"));
@@ -227,7 +230,7 @@ impl Pathfinder {
     }
 
     /// All tries of one path.
-    fn tries<T: Target>(&self, mut target: T, path: usize, starts: &[f64], key: Key) -> Result<Tries> {
+    fn tries(&self, target: &mut AnyTarget<'_>, path: usize, starts: &[f64], key: Key) -> Result<Tries> {
         let d = target.dim();
         let given = starts.len() / d;
         let mut tries = Tries { fit: None, failures: Vec::new(), gradients: 0 };
@@ -242,7 +245,7 @@ impl Pathfinder {
                 let around = path % given * d;
                 start.iter_mut().zip(&starts[around..]).for_each(|(x, s)| *x += s);
             }
-            let (fit, gradients) = self.path(&mut target, &start, key)?;
+            let (fit, gradients) = self.path(target, &start, key)?;
             tries.gradients += gradients;
             match fit {
                 Ok(fit) => {
@@ -256,9 +259,9 @@ impl Pathfinder {
     }
 
     /// Draws of the mixture with their log ratios; −∞ where the target is not finite.
-    fn proposals<T: Target>(
+    fn proposals(
         &self,
-        target: &mut T,
+        target: &mut AnyTarget<'_>,
         paths: &[PathFit],
         key: Key,
     ) -> Result<(Vec<f64>, Vec<f64>)> {

@@ -5,7 +5,7 @@ use super::{PathFit, Pathfinder};
 use crate::error::Result;
 use crate::linalg::{Factor, LowRank};
 use crate::optim::OptimPath;
-use crate::target::Target;
+use crate::target::{AnyTarget, Target};
 use probity_autodiff::Key;
 use probity_autodiff::random::fill_normal;
 
@@ -42,9 +42,9 @@ struct Candidate {
 impl Pathfinder {
     /// The best Gaussian on the way from `start`, and how many gradients it took. The outer error
     /// is one of the target, which ends all.
-    pub(super) fn path<T: Target>(
+    pub(super) fn path(
         &self,
-        target: &mut T,
+        target: &mut AnyTarget<'_>,
         start: &[f64],
         key: Key,
     ) -> Result<(std::result::Result<PathFit, PathFailure>, usize)> {

@@ -8,8 +8,7 @@ use crate::guide::{BoundGuide, Draw, DrawContext};
 use crate::layout::Layout;
 use crate::model::Model;
 use crate::scope::{Mode, Run, run};
-use probity_autodiff::{Key, Params, Scalar, Tape, Threads};
-use rayon::prelude::*;
+use probity_autodiff::{Key, Params, Scalar, Tape, Threads, parallel_map};
 
 /// What was fitted, without the model.
 #[derive(Clone, Copy)]
@@ -66,7 +65,7 @@ impl<'a, T: Scalar> Fitted<'a, T> {
                 .collect()
         };
         let pieces: Vec<Result<Vec<O>>> =
-            Threads::default().during(|| (0..n.div_ceil(PIECE)).into_par_iter().map(piece).collect());
+            Threads::default().during(|| parallel_map(n.div_ceil(PIECE), piece));
         let mut all = Vec::with_capacity(n);
         for piece in pieces {
             all.extend(piece?);

@@ -155,7 +155,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
     /// If the name is taken.
     pub fn deterministic(&mut self, name: &str, value: Var<'t, T>) -> Result<Var<'t, T>> {
         let index =
-            self.visit(name, SiteKind::Deterministic, "", value.shape(), site::not_mapped, Init::default);
+            self.visit(name, SiteKind::Deterministic, "", value.shape(), &site::not_mapped, Init::default);
         let index = self.noted(index)?;
         self.collect(index, value);
         self.leave(index);
@@ -275,8 +275,22 @@ impl<'t, T: Scalar> Scope<'t, T> {
         kind: SiteKind,
         family: &str,
         shape: (usize, usize),
-        transform: impl FnOnce() -> (Transform, Option<(usize, usize)>),
+        transform: &dyn Fn() -> (Transform, Option<(usize, usize)>),
         init: impl FnOnce() -> Init,
+    ) -> Result<usize> {
+        let mut init = Some(init);
+        let mut init = || init.take().map_or_else(Init::default, |init| init());
+        self.met(name, kind, (family, shape, transform), &mut init)
+    }
+
+    /// Not compiled for every `init`.
+    #[track_caller]
+    fn met(
+        &mut self,
+        name: &str,
+        kind: SiteKind,
+        (family, shape, transform): (&str, (usize, usize), &dyn Fn() -> (Transform, Option<(usize, usize)>)),
+        init: &mut dyn FnMut() -> Init,
     ) -> Result<usize> {
         let index = self.cursor;
         self.cursor += 1;

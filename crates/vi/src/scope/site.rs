@@ -24,7 +24,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         }
         self.check_latent(name, prior)?;
         let transform = || transform(&support, prior.shape());
-        let index = self.visit(name, SiteKind::Latent, D::NAME, prior.shape(), transform, init)?;
+        let index = self.visit(name, SiteKind::Latent, D::NAME, prior.shape(), &transform, init)?;
         self.check_parameters(index, prior)?;
         Ok(index)
     }
@@ -126,7 +126,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
     ) -> Result {
         let got = value.shape();
         self.check_observed(name, distribution, got)?;
-        let index = self.visit(name, SiteKind::Observed, D::NAME, got, not_mapped, Init::default)?;
+        let index = self.visit(name, SiteKind::Observed, D::NAME, got, &not_mapped, Init::default)?;
         let value = self.simulated(index, got).unwrap_or(value);
         self.check_parameters(index, distribution)?;
         let empty = got.0 * got.1 == 0;
@@ -173,7 +173,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
     pub(super) fn factored(&mut self, name: &str, log_density: Var<'t, T>) -> Result {
         let shape = log_density.shape();
         self.check_factor(name, shape)?;
-        let index = self.visit(name, SiteKind::Observed, "factor", shape, not_mapped, Init::default)?;
+        let index = self.visit(name, SiteKind::Observed, "factor", shape, &not_mapped, Init::default)?;
         if self.checking && !self.discovering {
             let bad = |x: &[T]| x.iter().map(|x| x.to_f64()).find(|x| !x.is_finite());
             if let Some(value) = log_density.read_lanes(bad) {
@@ -263,7 +263,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
             at = Some(start(self)?);
         }
         let init = || Init { loc: at.unwrap_or(Start::Constant(0.0)), scale: ScaleStart::Constant(0.0) };
-        self.visit(name, SiteKind::Param, "", shape, || transform(&support, shape), init)
+        self.visit(name, SiteKind::Param, "", shape, &|| transform(&support, shape), init)
     }
 
     /// The value of a point parameter.

@@ -125,7 +125,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
                     }
                     Some(density)
                 };
-                find(density, n, &grid(&support))
+                find(&density, n, &grid(&support))
             }
             None => None,
         };
@@ -156,7 +156,7 @@ fn grid<V: Value>(support: &Support<V>) -> Vec<f64> {
 }
 
 /// The mode of `n` one-dimensional log densities and the distances at which they have fallen by ½.
-fn find(density: impl Fn(&[f64]) -> Option<Vec<f64>>, n: usize, grid: &[f64]) -> Option<Vec<Place>> {
+fn find(density: &dyn Fn(&[f64]) -> Option<Vec<f64>>, n: usize, grid: &[f64]) -> Option<Vec<Place>> {
     let at = |u: &[f64]| {
         let mut values = density(u).filter(|d| d.len() == n)?;
         values.iter_mut().filter(|d| d.is_nan()).for_each(|d| *d = f64::NEG_INFINITY);
@@ -304,7 +304,7 @@ mod tests {
     use probity_distributions::Support;
 
     fn place(support: Support<f64>, density: impl Fn(f64) -> f64) -> Place {
-        find(|u| Some(u.iter().map(|u| density(*u)).collect()), 1, &grid(&support)).unwrap()[0]
+        find(&|u| Some(u.iter().map(|u| density(*u)).collect()), 1, &grid(&support)).unwrap()[0]
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Means and variances of ReLUs of Gaussians, as one operation.
 
-use probity_autodiff::{Adjoints, Inputs, Op, Real, Tape, Var};
-use rayon::prelude::*;
+use probity_autodiff::{Adjoints, Inputs, Op, Real, Tape, Var, parallel_map_mut};
 use std::f64::consts::FRAC_1_SQRT_2;
 
 /// A variance that is nothing beside those of weights, so that no root is one of 0.
@@ -43,11 +42,11 @@ impl Op<f64> for ReluMoments {
     fn forward(&self, x: &Inputs<'_, f64>, y: &mut [f64]) {
         let (means, variances) = (x.get(0), x.get(1));
         let mut parts = y.chunks_exact_mut(means.len().max(1));
-        let mut part = || parts.next().unwrap_or_default().par_chunks_mut(PIECE);
-        let to = (part(), part(), part(), part());
-        let from = means.par_chunks(PIECE).zip(variances.par_chunks(PIECE));
-        to.into_par_iter().zip(from).for_each(|((a, b, c, d), (means, variances))| {
-            for (i, (mean, variance)) in means.iter().zip(variances).enumerate() {
+        let mut part = || parts.next().unwrap_or_default().chunks_mut(PIECE);
+        let to = part().zip(part()).zip(part()).zip(part());
+        let mut pieces: Vec<_> = to.zip(means.chunks(PIECE).zip(variances.chunks(PIECE))).collect();
+        parallel_map_mut(&mut pieces, |((((a, b), c), d), (means, variances))| {
+            for (i, (mean, variance)) in means.iter().zip(*variances).enumerate() {
                 [a[i], b[i], c[i], d[i]] = relu_moments(*mean, *variance);
             }
         });

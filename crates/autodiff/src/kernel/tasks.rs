@@ -92,6 +92,6 @@ mod tests {
             })
         });
         assert!(result.is_err());
-        assert_eq!(dropped.into_inner(), made.into_inner());
+        assert_eq!(dropped.load(Relaxed), made.load(Relaxed));
     }
 }

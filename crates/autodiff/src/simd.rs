@@ -74,13 +74,24 @@ pub trait Kernel {
     type Output;
     /// The body; mark it `#[inline(always)]`.
     fn run(self) -> Self::Output;
+
+    /// The same for x86-64 without AVX2, which only processors from before 2013 need: a shorter body
+    /// where there is one, so that it takes little time to compile.
+    #[inline(always)]
+    fn run_without_vectors(self) -> Self::Output
+    where
+        Self: Sized,
+    {
+        self.run()
+    }
 }
 
 /// Runs the kernel compiled for the instruction set in use.
 #[inline]
 pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     match Isa::current() {
-        Isa::Portable => kernel.run(),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Portable => kernel.run_without_vectors(),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `Isa::current` gives this variant only where the features were detected.
         Isa::Avx2 => unsafe { avx2(kernel) },
@@ -101,6 +112,9 @@ pub(crate) fn dispatch_scalar<K: Kernel>(kernel: K) -> K::Output {
         // SAFETY: `Isa::current` gives these variants only where the features were detected, and
         // AVX-512 only with AVX2.
         Isa::Avx2 | Isa::Avx512 => unsafe { avx2(kernel) },
+        #[cfg(target_arch = "x86_64")]
+        Isa::Portable => kernel.run_without_vectors(),
+        #[cfg(not(target_arch = "x86_64"))]
         _ => kernel.run(),
     }
 }

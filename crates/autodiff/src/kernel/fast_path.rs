@@ -1,12 +1,12 @@
 //! The loops of a formula with a [fast path](crate::Formula::fast_path). For values and for
 //! gradients there are two each: one takes the fast path everywhere and is vectorised, one replaces
-//! the entries where it does not hold.
+//! the entries where it does not hold. Without vectors there is one loop, which does both.
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over a fixed range of indices are what LLVM unrolls and vectorises"
 )]
 
-use super::loops::{Body, kernel, numbers, variables};
+use super::loops::{Body, gradients_by_entry, kernel, numbers, values_by_entry, variables};
 use crate::random::BLOCK;
 use crate::real::Scalar;
 use crate::simd::{Kernel, dispatch, dispatch_scalar};
@@ -36,16 +36,16 @@ pub(super) fn gradients<B: Body<N, M>, T: Scalar, const N: usize, const M: usize
     }
 }
 
-kernel!(FastValues { x: &'a [&'a [T; BLOCK]; N], n: usize, y: &'a mut [[T; BLOCK]; M] } -> bool, fast_values);
-kernel!(ExactValues { x: &'a [&'a [T; BLOCK]; N], n: usize, y: &'a mut [[T; BLOCK]; M] } -> (), exact_values);
+kernel!(FastValues { x: &'a [&'a [T; BLOCK]; N], n: usize, y: &'a mut [[T; BLOCK]; M] } -> bool, fast_values, |b, x, n, y| { values_by_entry(b, x, n, y); true });
+kernel!(ExactValues { x: &'a [&'a [T; BLOCK]; N], n: usize, y: &'a mut [[T; BLOCK]; M] } -> (), exact_values, |_, _, _, _| ());
 kernel!(FastGradients {
     x: &'a [&'a [T; BLOCK]; N], g: &'a [[T; BLOCK]; M], n: usize,
     y: &'a mut [[T; BLOCK]; M], p: &'a mut [[T; BLOCK]; N]
-} -> bool, fast_gradients);
+} -> bool, fast_gradients, |b, x, g, n, y, p| { gradients_by_entry(b, x, g, n, y, p); true });
 kernel!(ExactGradients {
     x: &'a [&'a [T; BLOCK]; N], g: &'a [[T; BLOCK]; M], n: usize,
     y: &'a mut [[T; BLOCK]; M], p: &'a mut [[T; BLOCK]; N]
-} -> (), exact_gradients);
+} -> (), exact_gradients, |_, _, _, _, _, _| ());
 
 // A count of failures of the width of a single number shares the lanes of these.
 

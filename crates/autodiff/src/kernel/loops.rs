@@ -13,6 +13,7 @@ use super::scratch::with_arrays;
 use crate::random::BLOCK;
 use crate::real::{Dual, Real, Scalar};
 use crate::simd::{Kernel, dispatch};
+use std::hint::black_box;
 
 /// `N` arguments to `M` results.
 pub(crate) trait Body<const N: usize, const M: usize>: Copy + Send + Sync {
@@ -153,9 +154,10 @@ fn wrong_sizes() {
     unreachable!("blocks for all arguments and results");
 }
 
-/// Makes the kernel of a loop: its arguments, and the function that is the loop.
+/// Makes the kernel of a loop: its arguments, the function that is the loop, and the one that stands
+/// for it without vectors.
 macro_rules! kernel {
-    ($name:ident { $($field:ident: $ty:ty),* } -> $out:ty, $run:ident) => {
+    ($name:ident { $($field:ident: $ty:ty),* } -> $out:ty, $run:ident, $by_entry:expr) => {
         struct $name<'a, B, T, const N: usize, const M: usize> {
             body: B,
             $($field: $ty),*
@@ -166,16 +168,20 @@ macro_rules! kernel {
             fn run(self) -> $out {
                 $run(self.body, $(self.$field),*)
             }
+            #[inline(always)]
+            fn run_without_vectors(self) -> $out {
+                $by_entry(self.body, $(self.$field),*)
+            }
         }
     };
 }
 pub(super) use kernel;
 
-kernel!(Values { x: &'a [&'a [T; BLOCK]; N], n: usize, y: &'a mut [[T; BLOCK]; M] } -> (), values);
+kernel!(Values { x: &'a [&'a [T; BLOCK]; N], n: usize, y: &'a mut [[T; BLOCK]; M] } -> (), values, values_by_entry);
 kernel!(Gradients {
     x: &'a [&'a [T; BLOCK]; N], g: &'a [[T; BLOCK]; M], n: usize,
     y: &'a mut [[T; BLOCK]; M], p: &'a mut [[T; BLOCK]; N]
-} -> (), gradients);
+} -> (), gradients, gradients_by_entry);
 // These loops are what LLVM must vectorise. It does not when the arguments start as an array of
 // zeros or come from `array::from_fn`, nor over an enumerated iterator (measured: four times
 // slower). They are functions so that LLVM knows that the results overlap nothing.
@@ -223,16 +229,76 @@ fn gradients<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
     p: &mut [[T; BLOCK]; N],
 ) {
     for e in 0..n.min(BLOCK) {
-        let v = body.eval(variables(x, e));
-        for m in 0..M {
-            y[m][e] = T::from_num(v[m].re);
-        }
-        for k in 0..N {
-            let mut d = v[0].du[k] * g[0][e].num();
-            for m in 1..M {
-                d += v[m].du[k] * g[m][e].num();
+        set_gradients(body.eval(variables(x, e)), g, e, y, p);
+    }
+}
+
+// Of one entry at a time, so that LLVM neither vectorises nor unrolls: it does not know the index.
+
+pub(super) fn values_by_entry<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
+    body: B,
+    x: &[&[T; BLOCK]; N],
+    n: usize,
+    y: &mut [[T; BLOCK]; M],
+) {
+    for e in 0..n {
+        let e = black_box(e) % BLOCK;
+        let args = numbers(x, e);
+        if const { B::FAST_PATH } {
+            let (v, _, holds) = body.fast_path(args);
+            if holds {
+                y[0][e] = T::from_num(v);
+                continue;
             }
-            p[k][e] = T::from_num(d);
         }
+        let v = body.eval(args);
+        for m in 0..M {
+            y[m][e] = T::from_num(v[m]);
+        }
+    }
+}
+
+pub(super) fn gradients_by_entry<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
+    body: B,
+    x: &[&[T; BLOCK]; N],
+    g: &[[T; BLOCK]; M],
+    n: usize,
+    y: &mut [[T; BLOCK]; M],
+    p: &mut [[T; BLOCK]; N],
+) {
+    for e in 0..n {
+        let e = black_box(e) % BLOCK;
+        if const { B::FAST_PATH } {
+            let (v, partials, holds) = body.fast_path(numbers(x, e));
+            if holds {
+                y[0][e] = T::from_num(v);
+                for k in 0..N {
+                    p[k][e] = T::from_num(partials[k] * g[0][e].num());
+                }
+                continue;
+            }
+        }
+        set_gradients(body.eval(variables(x, e)), g, e, y, p);
+    }
+}
+
+/// Results and partials of one entry.
+#[inline(always)]
+fn set_gradients<T: Scalar, const N: usize, const M: usize>(
+    v: [Dual<T::Num, N>; M],
+    g: &[[T; BLOCK]; M],
+    e: usize,
+    y: &mut [[T; BLOCK]; M],
+    p: &mut [[T; BLOCK]; N],
+) {
+    for m in 0..M {
+        y[m][e] = T::from_num(v[m].re);
+    }
+    for k in 0..N {
+        let mut d = v[0].du[k] * g[0][e].num();
+        for m in 1..M {
+            d += v[m].du[k] * g[m][e].num();
+        }
+        p[k][e] = T::from_num(d);
     }
 }

@@ -5,7 +5,7 @@ mod record;
 
 use crate::formula::{Formula, FormulaPair};
 use crate::kernel::map::{self, Summed};
-use crate::kernel::{Body, Compiled, Dest, Input, Loops};
+use crate::kernel::{Body, Compiled, Dest, Input, Loops, MAX_ARGS};
 use crate::precompiled;
 use crate::random::Key;
 use crate::real::{Real, Scalar};
@@ -117,15 +117,6 @@ fn stretch(from: (usize, usize), to: (usize, usize)) -> Stretch {
     }
 }
 
-/// What the functions below need for every argument.
-struct Room<'a, T> {
-    inputs: &'a mut [Input<'a, T>],
-    dest: &'a mut [Dest<T>],
-    /// The arguments of one entry, and the parts for them.
-    scalars: &'a mut [Option<usize>],
-    sums: &'a mut [T],
-}
-
 impl<B, T, const N: usize, const M: usize> Op<T> for Fused<B, T, N, M>
 where
     B: Body<N, M> + Debug + 'static,
@@ -154,15 +145,11 @@ where
     T: Scalar,
 {
     fn forward_lanes(&self, x: &Inputs<'_, T>, y: &mut [T]) {
-        if !forward_lanes_of(&self.body, &self.sources, self.how, x, y) {
-            forward_by_lane(self as &dyn Op<T>, x, y);
-        }
+        forward_lanes_of((self, &self.body), &self.sources, self.how, x, y);
     }
 
     fn backward_lanes(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        if !backward_lanes_of(&self.body, &self.sources, self.how, x, (g, None), dx) {
-            backward_by_lane(self as &dyn Op<T>, x, y, g, dx);
-        }
+        backward_lanes_of((self, &self.body), &self.sources, self.how, x, (Values::Kept(y), g), dx);
     }
 
     fn backward_with_value(&self, x: &Inputs<'_, T>, y: &mut [T], g: &[T], dx: &mut Adjoints<'_, T>) {
@@ -170,60 +157,95 @@ where
     }
 
     fn backward_lanes_with_value(&self, x: &Inputs<'_, T>, y: &mut [T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        if !backward_lanes_of(&self.body, &self.sources, self.how, x, (g, Some(&mut *y)), dx) {
-            forward_by_lane(self as &dyn Op<T>, x, y);
-            backward_by_lane(self as &dyn Op<T>, x, y, g, dx);
+        backward_lanes_of((self, &self.body), &self.sources, self.how, x, (Values::ToWrite(y), g), dx);
+    }
+}
+
+/// The values of a formula in its backward pass.
+enum Values<'a, T> {
+    Kept(&'a [T]),
+    ToWrite(&'a mut [T]),
+}
+
+// Memory for the functions below, by the number of arguments.
+
+/// Calls a function with the least `N` of a few that is enough for all arguments.
+macro_rules! with_arrays_for {
+    ($sources:expr, $f:ident($($arg:expr),*)) => {
+        match $sources.len() {
+            0..=2 => $f::<T, 2>($($arg),*),
+            3..=4 => $f::<T, 4>($($arg),*),
+            5..=8 => $f::<T, 8>($($arg),*),
+            _ => $f::<T, MAX_ARGS>($($arg),*),
+        }
+    };
+}
+
+precompiled! {
+    fn forward_of<T>(
+        body: &'a dyn Loops<T>,
+        sources: &'a [Source<T>],
+        how: How,
+        x: &'a Inputs<'a, T>,
+        y: &'a mut [T],
+    ) -> () {
+        with_arrays_for!(sources, forward(body, sources, how, x, y));
+    }
+}
+
+precompiled! {
+    fn forward_lanes_of<T>(
+        op: (&'a dyn Op<T>, &'a dyn Loops<T>),
+        sources: &'a [Source<T>],
+        how: How,
+        x: &'a Inputs<'a, T>,
+        y: &'a mut [T],
+    ) -> () {
+        let (op, body) = op;
+        if !with_arrays_for!(sources, forward_lanes(body, sources, how, x, y)) {
+            forward_by_lane(op, x, y);
         }
     }
 }
 
-// Memory for the functions below, which are compiled once for any number of arguments.
-
-fn forward_of<T: Scalar, const N: usize>(
-    body: &dyn Loops<T>,
-    sources: &[Source<T>; N],
-    how: How,
-    x: &Inputs<'_, T>,
-    y: &mut [T],
-) {
-    forward(body, sources, how, &mut [Input::Scalar(T::default()); N], x, y);
+precompiled! {
+    fn backward_of<T>(
+        body: &'a dyn Loops<T>,
+        sources: &'a [Source<T>],
+        how: How,
+        x: &'a Inputs<'a, T>,
+        adjoint: (&'a [T], Option<&'a mut [T]>),
+        dx: &'a mut Adjoints<'b, T>,
+    ) -> () {
+        with_arrays_for!(sources, backward(body, sources, how, x, adjoint, dx));
+    }
 }
 
-fn forward_lanes_of<T: Scalar, const N: usize>(
-    body: &dyn Loops<T>,
-    sources: &[Source<T>; N],
-    how: How,
-    x: &Inputs<'_, T>,
-    y: &mut [T],
-) -> bool {
-    let room = (&mut [Input::Scalar(T::default()); N][..], &mut [InLanes::Scalar; N][..]);
-    forward_lanes(body, sources, how, room, x, y)
-}
-
-fn backward_of<T: Scalar, const N: usize>(
-    body: &dyn Loops<T>,
-    sources: &[Source<T>; N],
-    how: How,
-    x: &Inputs<'_, T>,
-    (g, value): (&[T], Option<&mut [T]>),
-    dx: &mut Adjoints<'_, T>,
-) {
-    let (inputs, dest) = (&mut [Input::Scalar(T::default()); N], &mut [Dest::Nothing; N]);
-    let room = Room { inputs, dest, scalars: &mut [None; N], sums: &mut [T::default(); N] };
-    backward(body, sources, how, room, x, (g, value), dx);
-}
-
-fn backward_lanes_of<T: Scalar, const N: usize>(
-    body: &dyn Loops<T>,
-    sources: &[Source<T>; N],
-    how: How,
-    x: &Inputs<'_, T>,
-    (g, value): (&[T], Option<&mut [T]>),
-    dx: &mut Adjoints<'_, T>,
-) -> bool {
-    let (inputs, dest) = (&mut [Input::Scalar(T::default()); N], &mut [Dest::Nothing; N]);
-    let room = Room { inputs, dest, scalars: &mut [None; N], sums: &mut [T::default(); N] };
-    backward_lanes(body, sources, how, (room, &mut [InLanes::Scalar; N]), x, (g, value), dx)
+precompiled! {
+    fn backward_lanes_of<T>(
+        op: (&'a dyn Op<T>, &'a dyn Loops<T>),
+        sources: &'a [Source<T>],
+        how: How,
+        x: &'a Inputs<'a, T>,
+        values: (Values<'a, T>, &'a [T]),
+        dx: &'a mut Adjoints<'b, T>,
+    ) -> () {
+        let ((op, body), (values, g)) = (op, values);
+        match values {
+            Values::Kept(y) => {
+                if !with_arrays_for!(sources, backward_lanes(body, sources, how, x, (g, None), dx)) {
+                    backward_by_lane(op, x, y, g, dx);
+                }
+            }
+            Values::ToWrite(y) => {
+                let to = Some(&mut *y);
+                if !with_arrays_for!(sources, backward_lanes(body, sources, how, x, (g, to), dx)) {
+                    forward_by_lane(op, x, y);
+                    backward_by_lane(op, x, y, g, dx);
+                }
+            }
+        }
+    }
 }
 
 fn set_inputs<'a, T: Scalar>(
@@ -250,136 +272,132 @@ fn set_inputs<'a, T: Scalar>(
     }
 }
 
-precompiled! {
-    fn forward<T>(
-        body: &'a dyn Loops<T>,
-        sources: &'a [Source<T>],
-        how: How,
-        inputs: &'a mut [Input<'a, T>],
-        x: &'a Inputs<'a, T>,
-        y: &'a mut [T],
-    ) -> () {
-        set_inputs(sources, how.shape, x, inputs);
-        let (keep, sum) = match (how.kept, how.summed) {
-            (true, true) => {
-                let (keep, sum) = y.split_at_mut(how.shape.0 * how.shape.1);
-                (Some(keep), Some(&mut sum[0]))
-            }
-            (true, false) => (Some(y), None),
-            (false, _) => (None, Some(&mut y[0])),
-        };
-        let total = map::forward(body, how.shape, inputs, keep, sum.is_some());
-        if let Some(sum) = sum {
-            *sum = total;
+fn forward<T: Scalar, const N: usize>(
+    body: &dyn Loops<T>,
+    sources: &[Source<T>],
+    how: How,
+    x: &Inputs<'_, T>,
+    y: &mut [T],
+) {
+    let inputs = &mut [Input::Scalar(T::default()); N][..sources.len()];
+    set_inputs(sources, how.shape, x, inputs);
+    let (keep, sum) = match (how.kept, how.summed) {
+        (true, true) => {
+            let (keep, sum) = y.split_at_mut(how.shape.0 * how.shape.1);
+            (Some(keep), Some(&mut sum[0]))
         }
+        (true, false) => (Some(y), None),
+        (false, _) => (None, Some(&mut y[0])),
+    };
+    let total = map::forward(body, how.shape, inputs, keep, sum.is_some());
+    if let Some(sum) = sum {
+        *sum = total;
     }
 }
 
-precompiled! {
-    fn backward<T>(
-        body: &'a dyn Loops<T>,
-        sources: &'a [Source<T>],
-        how: How,
-        room: Room<'a, T>,
-        x: &'a Inputs<'a, T>,
-        adjoint: (&'a [T], Option<&'a mut [T]>),
-        dx: &'a mut Adjoints<'b, T>,
-    ) -> () {
-        let Room { inputs, dest, scalars, sums } = room;
-        let (g, value) = adjoint;
-        set_inputs(sources, how.shape, x, inputs);
-        let kept = how.kept.then(|| &g[..how.shape.0 * how.shape.1]);
-        let summed = if how.summed { Summed::All(g[g.len() - 1]) } else { Summed::No };
-        for (i, source) in sources.iter().enumerate() {
-            let Source::Node(k) = *source else { continue };
-            match stretch(x.shape(k), how.shape) {
-                Stretch::None => {
-                    if let Some((to, overwrite)) = dx.shared(k) {
-                        dest[i] = Dest::Full { to, overwrite };
-                    }
+fn backward<T: Scalar, const N: usize>(
+    body: &dyn Loops<T>,
+    sources: &[Source<T>],
+    how: How,
+    x: &Inputs<'_, T>,
+    (g, value): (&[T], Option<&mut [T]>),
+    dx: &mut Adjoints<'_, T>,
+) {
+    let n = sources.len();
+    let inputs = &mut [Input::Scalar(T::default()); N][..n];
+    let dest = &mut [Dest::Nothing; N][..n];
+    // The arguments of one entry, and the parts for them.
+    let (scalars, sums) = (&mut [None; N][..n], &mut [T::default(); N][..n]);
+    set_inputs(sources, how.shape, x, inputs);
+    let kept = how.kept.then(|| &g[..how.shape.0 * how.shape.1]);
+    let summed = if how.summed { Summed::All(g[g.len() - 1]) } else { Summed::No };
+    for (i, source) in sources.iter().enumerate() {
+        let Source::Node(k) = *source else { continue };
+        match stretch(x.shape(k), how.shape) {
+            Stretch::None => {
+                if let Some((to, overwrite)) = dx.shared(k) {
+                    dest[i] = Dest::Full { to, overwrite };
                 }
-                Stretch::Scalar => {
-                    if dx.needs_grad(k) {
-                        (dest[i], scalars[i]) = (Dest::Scalar, Some(k));
-                    }
-                }
-                Stretch::Row => dest[i] = dx.shared_zeroed(k).map_or(Dest::Nothing, Dest::Row),
-                Stretch::Col => dest[i] = dx.shared_zeroed(k).map_or(Dest::Nothing, Dest::Col),
             }
+            Stretch::Scalar => {
+                if dx.needs_grad(k) {
+                    (dest[i], scalars[i]) = (Dest::Scalar, Some(k));
+                }
+            }
+            Stretch::Row => dest[i] = dx.shared_zeroed(k).map_or(Dest::Nothing, Dest::Row),
+            Stretch::Col => dest[i] = dx.shared_zeroed(k).map_or(Dest::Nothing, Dest::Col),
         }
-        if value.is_some() || dest.iter().any(|d| !matches!(d, Dest::Nothing)) {
-            map::backward(body, how.shape, inputs, (kept, summed), dest, sums, value);
-            add_sums(dx, scalars, sums);
-        }
+    }
+    if value.is_some() || dest.iter().any(|d| !matches!(d, Dest::Nothing)) {
+        map::backward(body, how.shape, inputs, (kept, summed), dest, sums, value);
+        add_sums(dx, scalars, sums);
     }
 }
 
-precompiled! {
-    /// Whether it could be done in all lanes at once.
-    fn forward_lanes<T>(
-        body: &'a dyn Loops<T>,
-        sources: &'a [Source<T>],
-        how: How,
-        room: (&'a mut [Input<'a, T>], &'a mut [InLanes]),
-        x: &'a Inputs<'a, T>,
-        y: &'a mut [T],
-    ) -> bool {
-        let (inputs, places) = room;
-        if !set_places(sources, how.shape, x, places) {
-            return false;
+/// Whether it could be done in all lanes at once.
+fn forward_lanes<T: Scalar, const N: usize>(
+    body: &dyn Loops<T>,
+    sources: &[Source<T>],
+    how: How,
+    x: &Inputs<'_, T>,
+    y: &mut [T],
+) -> bool {
+    let n = sources.len();
+    let (inputs, places) = (&mut [Input::Scalar(T::default()); N][..n], &mut [InLanes::Scalar; N][..n]);
+    if !set_places(sources, how.shape, x, places) {
+        return false;
+    }
+    set_lane_inputs(sources, x, places, inputs);
+    // The sum of one entry is that entry.
+    if how.summed && !how.single() {
+        map::forward_columns(body, how.matrix(x), inputs, y);
+    } else {
+        map::forward(body, how.matrix(x), inputs, Some(y), false);
+    }
+    true
+}
+
+/// Whether it could be done in all lanes at once.
+fn backward_lanes<T: Scalar, const N: usize>(
+    body: &dyn Loops<T>,
+    sources: &[Source<T>],
+    how: How,
+    x: &Inputs<'_, T>,
+    (g, value): (&[T], Option<&mut [T]>),
+    dx: &mut Adjoints<'_, T>,
+) -> bool {
+    let n = sources.len();
+    let (inputs, places) = (&mut [Input::Scalar(T::default()); N][..n], &mut [InLanes::Scalar; N][..n]);
+    let dest = &mut [Dest::Nothing; N][..n];
+    // The arguments of one entry, and the parts for them.
+    let (scalars, sums) = (&mut [None; N][..n], &mut [T::default(); N][..n]);
+    if !set_places(sources, how.shape, x, places) {
+        return false;
+    }
+    for (i, source) in sources.iter().enumerate() {
+        let Source::Node(k) = *source else { continue };
+        match places[i] {
+            InLanes::Full => {
+                if let Some((to, overwrite)) = dx.shared_lanes(k) {
+                    dest[i] = Dest::Full { to, overwrite };
+                }
+            }
+            InLanes::Row => dest[i] = dx.shared_lanes_zeroed(k).map_or(Dest::Nothing, Dest::Row),
+            InLanes::Col => dest[i] = dx.shared_zeroed(k).map_or(Dest::Nothing, Dest::Col),
+            InLanes::Scalar if dx.needs_grad(k) => (dest[i], scalars[i]) = (Dest::Scalar, Some(k)),
+            InLanes::Scalar => {}
         }
+    }
+    if value.is_some() || dest.iter().any(|d| !matches!(d, Dest::Nothing)) {
         set_lane_inputs(sources, x, places, inputs);
-        // The sum of one entry is that entry.
-        if how.summed && !how.single() {
-            map::forward_columns(body, how.matrix(x), inputs, y);
-        } else {
-            map::forward(body, how.matrix(x), inputs, Some(y), false);
-        }
-        true
+        let (kept, summed) = match how.summed && !how.single() {
+            true => (None, Summed::Columns(g)),
+            false => (Some(g), Summed::No),
+        };
+        map::backward(body, how.matrix(x), inputs, (kept, summed), dest, sums, value);
+        add_sums(dx, scalars, sums);
     }
-}
-
-precompiled! {
-    /// Whether it could be done in all lanes at once.
-    fn backward_lanes<T>(
-        body: &'a dyn Loops<T>,
-        sources: &'a [Source<T>],
-        how: How,
-        room: (Room<'a, T>, &'a mut [InLanes]),
-        x: &'a Inputs<'a, T>,
-        adjoint: (&'a [T], Option<&'a mut [T]>),
-        dx: &'a mut Adjoints<'b, T>,
-    ) -> bool {
-        let (Room { inputs, dest, scalars, sums }, places) = room;
-        let (g, value) = adjoint;
-        if !set_places(sources, how.shape, x, places) {
-            return false;
-        }
-        for (i, source) in sources.iter().enumerate() {
-            let Source::Node(k) = *source else { continue };
-            match places[i] {
-                InLanes::Full => {
-                    if let Some((to, overwrite)) = dx.shared_lanes(k) {
-                        dest[i] = Dest::Full { to, overwrite };
-                    }
-                }
-                InLanes::Row => dest[i] = dx.shared_lanes_zeroed(k).map_or(Dest::Nothing, Dest::Row),
-                InLanes::Col => dest[i] = dx.shared_zeroed(k).map_or(Dest::Nothing, Dest::Col),
-                InLanes::Scalar if dx.needs_grad(k) => (dest[i], scalars[i]) = (Dest::Scalar, Some(k)),
-                InLanes::Scalar => {}
-            }
-        }
-        if value.is_some() || dest.iter().any(|d| !matches!(d, Dest::Nothing)) {
-            set_lane_inputs(sources, x, places, inputs);
-            let (kept, summed) = match how.summed && !how.single() {
-                true => (None, Summed::Columns(g)),
-                false => (Some(g), Summed::No),
-            };
-            map::backward(body, how.matrix(x), inputs, (kept, summed), dest, sums, value);
-            add_sums(dx, scalars, sums);
-        }
-        true
-    }
+    true
 }
 
 /// The parts for arguments of one entry.

@@ -75,6 +75,7 @@ pub mod ladder;
 mod layout;
 pub mod linalg;
 mod log_joint;
+pub mod method;
 mod model;
 pub mod nuts;
 mod objective;

@@ -48,6 +48,8 @@
 //!   [`pathfinder::Pathfinder`], [`optim::Lbfgs`]; a Gaussian whose scores match:
 //!   [`batch_and_match::BatchAndMatch`]; what draws and weights are worth:
 //!   [`diagnostics`]; covariances by their factors: [`linalg`].
+//! * What they have in common with fits: [`method::Method`], steps that can be taken by hand and
+//!   ended anywhere; of a fit as an [`OngoingFit`].
 //! * What can go wrong: [`Error`], which names the site, and for a number that is not finite the
 //!   step and the operation.
 //!

@@ -2,10 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::target::{AnyTarget, Target};
+use probity_autodiff::parallel_map_mut;
 use std::ops::ControlFlow;
 
 /// A method of inference, which is its settings: [`init`](Method::init) begins a run on a problem,
-/// [`step`](Method::step) takes it on, [`output`](Method::output) ends it.
+/// [`step`](Method::step) takes it on, and [`output`](Method::output) gives what it found.
 ///
 /// Iterative methods and those that do all at once are alike; of the latter the only step does all.
 /// The `run` functions of the methods are these three, so that steps taken by hand give the same
@@ -33,7 +34,8 @@ use std::ops::ControlFlow;
 /// });
 /// let limit = Duration::from_secs(5);
 /// let path = within(limit, &Lbfgs::new(), Problem::new(&normal, &[0.5, -0.5]))?;
-/// let samples = within(limit, &Nuts::new().warmup(50).draws(50), Problem::new(&normal, path.mode()))?;
+/// let nuts = Nuts::new().warmup(50).draws(50);
+/// let samples = within(limit, &nuts, Problem::new(&normal, path.mode()))?;
 /// assert!(samples.chains.iter().all(|c| c.log_density.len() <= 50));
 /// # Ok::<(), probity_vi::Error>(())
 /// ```
@@ -109,18 +111,45 @@ pub(crate) fn nothing_yet<T>(what: impl Into<String>) -> Result<T> {
     Err(Error::NothingYet { what: what.into() })
 }
 
-/// One place to begin in the place of the mean of a start, which is a mean and a standard deviation
-/// for every coordinate; of standard normal numbers if there is none.
+/// The next step of each, in parallel: whether one of them has more to do, or the error of the
+/// first that has one.
+pub(crate) fn step_each<T: Send>(
+    each: &mut [T],
+    step: impl Fn(&mut T) -> Result<ControlFlow<()>> + Sync,
+) -> Result<ControlFlow<()>> {
+    let mut next = ControlFlow::Break(());
+    for step in parallel_map_mut(each, step) {
+        if step?.is_continue() {
+            next = ControlFlow::Continue(());
+        }
+    }
+    Ok(next)
+}
+
+/// All steps of each, in parallel, without waiting for the others.
+pub(crate) fn finish_each<T: Send>(
+    each: &mut [T],
+    step: impl Fn(&mut T) -> Result<ControlFlow<()>> + Sync,
+) -> Result {
+    let to_the_end = |one: &mut T| {
+        while step(one)?.is_continue() {}
+        Ok(())
+    };
+    parallel_map_mut(each, to_the_end).into_iter().collect()
+}
+
+/// Where a Gaussian begins: means and standard deviations from a setting, zeros and ones without
+/// it. If a place to begin is given, it stands for the means.
 ///
 /// # Errors
-/// If they do not fit the dimension, or are not finite and positive.
+/// If they do not fit the dimension.
 pub(crate) fn start_of(
-    start: Option<&(Vec<f64>, Vec<f64>)>,
-    mean: &[f64],
+    setting: Option<&(Vec<f64>, Vec<f64>)>,
+    place: &[f64],
     d: usize,
 ) -> Result<(Vec<f64>, Vec<f64>)> {
-    let (own, sd) = start.cloned().unwrap_or_else(|| (vec![0.0; d], vec![1.0; d]));
-    let mean = if mean.is_empty() { own } else { mean.to_vec() };
+    let (mean, sd) = setting.cloned().unwrap_or_else(|| (vec![0.0; d], vec![1.0; d]));
+    let mean = if place.is_empty() { mean } else { place.to_vec() };
     if mean.len() != d || sd.len() != d || d == 0 {
         let (m, s) = (mean.len(), sd.len());
         let problem = format!("{m} means and {s} standard deviations, the target has {d}");

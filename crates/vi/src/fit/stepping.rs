@@ -123,7 +123,8 @@ impl<T: Scalar> Fit<T> {
         Ok(if stopped.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
-    /// Ends the steps, wherever they are: parameters become their averages, as far as there are any.
+    /// Ends the steps, wherever they are. Averages of the parameters, if there are any, take their
+    /// place.
     pub(super) fn steps_taken(&self, state: &mut State<T>, stepping: Stepping) -> Result<Output> {
         let Stepping { taken, stopped, pace, .. } = stepping;
         if taken == 0 {

@@ -2,7 +2,7 @@
 
 use super::walk::Walk;
 use crate::error::{Error, Result};
-use crate::method::{Method, Problem, nothing_yet};
+use crate::method::{Method, Problem, finish_each, nothing_yet, step_each};
 use crate::target::{AnyTarget, Target};
 use probity_autodiff::{Key, parallel_map_mut};
 use serde::{Deserialize, Serialize};
@@ -197,22 +197,12 @@ impl<'t> Method<Problem<'t>> for Chains {
     }
 
     fn step(&self, state: &mut ChainsState<'t>) -> Result<ControlFlow<()>> {
-        let mut next = ControlFlow::Break(());
-        for step in parallel_map_mut(&mut state.chains, |chain| chain.step(self)) {
-            if step?.is_continue() {
-                next = ControlFlow::Continue(());
-            }
-        }
-        Ok(next)
+        step_each(&mut state.chains, |chain| chain.step(self))
     }
 
     /// Every chain by itself.
     fn finish(&self, state: &mut ChainsState<'t>) -> Result {
-        let to_the_end = |chain: &mut Walk<'t>| {
-            while chain.step(self)?.is_continue() {}
-            Ok(())
-        };
-        parallel_map_mut(&mut state.chains, to_the_end).into_iter().collect()
+        finish_each(&mut state.chains, |chain| chain.step(self))
     }
 
     /// The draws so far.

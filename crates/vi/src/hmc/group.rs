@@ -71,8 +71,8 @@ impl<'t> Group<'t> {
         Ok(())
     }
 
-    /// The next transition. Momenta are whitened, p = Aᵀ of those of u: a step moves u by A p, and p
-    /// by Aᵀ of the gradient.
+    /// The next transition. Momenta are whitened, p = Aᵀ of those of u: a step moves u by A p, and
+    /// p by Aᵀ of the gradient.
     pub(super) fn step(
         &mut self,
         hmc: &Hmc,
@@ -108,9 +108,9 @@ impl<'t> Group<'t> {
             }
             self.target.gradients(points, values, gradients)?;
             self.gradients_done += n;
-            for i in 0..n {
+            for (i, step) in steps.iter().enumerate() {
                 let at = i * d..(i + 1) * d;
-                half(&mut momenta[at.clone()], &gradients[at], steps[i], move_by);
+                half(&mut momenta[at.clone()], &gradients[at], *step, move_by);
             }
         }
         for i in 0..n {

@@ -10,7 +10,7 @@ pub use chains::{Between, ChainRun, Chains, ChainsState, Runs, Stage};
 
 use crate::error::{Error, Result};
 use crate::linalg::{Covariance, Factor};
-use crate::method::{Method, Problem, nothing_yet};
+use crate::method::{Method, Problem, nothing_yet, step_each};
 use crate::target::Target;
 use group::{Group, Scratch};
 use probity_autodiff::{Key, parallel_map_mut};
@@ -128,10 +128,6 @@ impl Hmc {
         self
     }
 
-    fn key(&self) -> Key {
-        Key::new(self.seed).fold_in_str("hmc")
-    }
-
     /// The metric where the transitions are taken as a [`Method`]; the one that is given to
     /// [`run`](Hmc::run) goes before it. Default: the identity.
     pub fn metric(mut self, metric: Covariance) -> Self {
@@ -145,22 +141,21 @@ impl Hmc {
     /// # Errors
     /// If a setting or a size cannot be used, and for errors of the target.
     pub fn run<T: Target>(&self, target: &T, starts: &[f64], metric: &Covariance) -> Result<Moved> {
-        self.clone().metric(metric.clone()).complete(Problem::new(target, starts))
+        let mut state = self.begin(Problem::new(target, starts), metric.clone())?;
+        self.finish(&mut state)?;
+        self.output(state)
     }
-}
 
-/// A step is one transition of every point; the starts are the points.
-impl<'t> Method<Problem<'t>> for Hmc {
-    type State = HmcState<'t>;
-    type Output = Moved;
+    fn key(&self) -> Key {
+        Key::new(self.seed).fold_in_str("hmc")
+    }
 
-    fn init(&self, Problem { target, starts }: Problem<'t>) -> Result<HmcState<'t>> {
+    fn begin<'t>(&self, Problem { target, starts }: Problem<'t>, metric: Covariance) -> Result<HmcState<'t>> {
         let d = target.dim();
         let no = |setting, problem: String| Err(Error::Setting { setting, problem });
         if d == 0 || !starts.len().is_multiple_of(d) {
             return no("starts", format!("{} numbers for a target of dimension {d}", starts.len()));
         }
-        let metric = self.metric.clone().unwrap_or_else(|| Covariance::identity(d));
         if metric.dim() != d {
             return no("metric", format!("of dimension {}, but the target has {d}", metric.dim()));
         }
@@ -176,15 +171,21 @@ impl<'t> Method<Problem<'t>> for Hmc {
         parallel_map_mut(&mut groups, Group::begin).into_iter().collect::<Result<()>>()?;
         Ok(HmcState { metric, groups })
     }
+}
+
+/// A step is one transition of every point; the starts are the points.
+impl<'t> Method<Problem<'t>> for Hmc {
+    type State = HmcState<'t>;
+    type Output = Moved;
+
+    fn init(&self, problem: Problem<'t>) -> Result<HmcState<'t>> {
+        let identity = || Covariance::identity(problem.target.dim());
+        let metric = self.metric.clone().unwrap_or_else(identity);
+        self.begin(problem, metric)
+    }
 
     fn step(&self, HmcState { metric, groups }: &mut HmcState<'t>) -> Result<ControlFlow<()>> {
-        let mut next = ControlFlow::Break(());
-        for step in parallel_map_mut(groups, |group| group.step(self, metric, &mut Scratch::default())) {
-            if step?.is_continue() {
-                next = ControlFlow::Continue(());
-            }
-        }
-        Ok(next)
+        step_each(groups, |group| group.step(self, metric, &mut Scratch::default()))
     }
 
     /// Every group of points by itself.

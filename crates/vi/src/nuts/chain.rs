@@ -39,7 +39,7 @@ struct Learning {
 }
 
 impl<'t> Walk<'t> {
-    /// A chain from `start`, with the random numbers of `key`, which is still to [begin](Walk::begin).
+    /// A chain from `start` with the random numbers of `key`, still to [begin](Walk::begin).
     pub(super) fn new(nuts: &Nuts, target: AnyTarget<'t>, start: &[f64], key: Key) -> Self {
         let d = start.len();
         let metric = nuts.metric.clone().unwrap_or_else(|| Covariance::identity(d));

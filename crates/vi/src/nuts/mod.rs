@@ -14,7 +14,7 @@ pub use samples::{Chain, Samples, Transition};
 
 use crate::error::{Error, Result};
 use crate::linalg::{Covariance, Factor};
-use crate::method::{Method, Problem, nothing_yet};
+use crate::method::{Method, Problem, finish_each, nothing_yet, step_each};
 use crate::target::Target;
 use chain::Walk;
 use probity_autodiff::{Key, parallel_map_mut};
@@ -206,22 +206,12 @@ impl<'t> Method<Problem<'t>> for Nuts {
     }
 
     fn step(&self, state: &mut NutsState<'t>) -> Result<ControlFlow<()>> {
-        let mut next = ControlFlow::Break(());
-        for step in parallel_map_mut(&mut state.chains, |chain| chain.step(self)) {
-            if step?.is_continue() {
-                next = ControlFlow::Continue(());
-            }
-        }
-        Ok(next)
+        step_each(&mut state.chains, |chain| chain.step(self))
     }
 
     /// Every chain by itself.
     fn finish(&self, state: &mut NutsState<'t>) -> Result {
-        let to_the_end = |chain: &mut Walk<'t>| {
-            while chain.step(self)?.is_continue() {}
-            Ok(())
-        };
-        parallel_map_mut(&mut state.chains, to_the_end).into_iter().collect()
+        finish_each(&mut state.chains, |chain| chain.step(self))
     }
 
     /// The draws so far.

@@ -171,6 +171,12 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// What a run has found was asked for before there was anything.
+    #[error("there is no result yet: {what}")]
+    NothingYet {
+        /// What is missing.
+        what: String,
+    },
     /// A matrix that should be positive definite is not.
     #[error(transparent)]
     NotPositiveDefinite(#[from] NotPositiveDefinite),

@@ -48,6 +48,8 @@
 //!   [`pathfinder::Pathfinder`], [`optim::Lbfgs`]; a Gaussian whose scores match:
 //!   [`batch_and_match::BatchAndMatch`]; what draws and weights are worth:
 //!   [`diagnostics`]; covariances by their factors: [`linalg`].
+//! * What they have in common with fits: [`method::Method`], steps that can be taken by hand and
+//!   ended anywhere; of a fit as an [`OngoingFit`].
 //! * What can go wrong: [`Error`], which names the site, and for a number that is not finite the
 //!   step and the operation.
 //!
@@ -75,6 +77,7 @@ pub mod ladder;
 mod layout;
 pub mod linalg;
 mod log_joint;
+pub mod method;
 mod model;
 pub mod nuts;
 mod objective;
@@ -95,7 +98,7 @@ pub use dims::Dimension;
 pub use draws::{Draws, SiteDraws, Summary, SummaryRow};
 pub use elbo::Elbo;
 pub use error::{Error, Result};
-pub use fit::{Fit, Settings, Steps, fit};
+pub use fit::{Fit, OngoingFit, Settings, Steps, fit};
 pub use gaussian::{Covariance, Gaussian};
 pub use guide::{
     BoundGuide, Direct, Draw, DrawContext, Guide, GuideStart, Joint, Marginal, MarginalSite, Marginals,

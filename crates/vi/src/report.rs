@@ -28,6 +28,8 @@ pub enum Stopped {
     ByObserver,
     /// The time was over.
     TimeLimit,
+    /// Whoever took the steps ended it ([`OngoingFit`](crate::OngoingFit)).
+    Early,
 }
 
 /// How a guide was fitted.
@@ -217,6 +219,7 @@ impl fmt::Display for Report {
             Stopped::Plateau => "the ELBO no longer rises",
             Stopped::Limit => "NOT at its optimum: the guide was still moving at the limit",
             Stopped::ByObserver => "ended by an observer",
+            Stopped::Early => "ended by who took the steps",
             Stopped::TimeLimit => "NOT at its optimum: the time was over",
         };
         let kind = match self.method {

@@ -1,6 +1,6 @@
 //! Batch and match: a full-rank Gaussian whose scores match those of the target at its own draws.
 
-mod state;
+mod iteration;
 #[cfg(test)]
 mod tests;
 mod update;
@@ -10,15 +10,17 @@ use crate::error::{Error, Result};
 use crate::gaussian::Gaussian;
 use crate::ladder::Evaluator;
 use crate::linalg::{Dense, Factor};
+use crate::method::{Method, Problem, start_of};
 use crate::optim::Lbfgs;
 use crate::pathfinder::Pathfinder;
 use crate::target::Target;
+use iteration::Iteration;
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::{DMatrix, DVector};
 use probity_autodiff::random::fill_normal;
 use serde::{Deserialize, Serialize};
-use state::State;
 use std::fmt;
+use std::ops::ControlFlow;
 
 /// The settings of batch and match.
 ///
@@ -181,52 +183,11 @@ impl BatchAndMatch {
     /// If a setting cannot be used, if the target is finite nowhere near the start, and for errors
     /// of the target.
     pub fn run<T: Target>(&self, target: &T) -> Result<Matched> {
-        self.matched(Evaluator::new(target))
+        self.complete(Problem::new(target, &[]))
     }
 
-    fn matched(&self, mut evaluator: Evaluator<'_>) -> Result<Matched> {
-        let d = evaluator.dim();
-        let (mean, sd) = self.start.clone().unwrap_or_else(|| (vec![0.0; d], vec![1.0; d]));
-        self.check(d, &mean, &sd)?;
-        let key = Key::new(self.seed).fold_in_str("batch and match");
-        let (start, from_path) = self.begin(&mut evaluator, &mean, &sd)?;
-        let limit = self.gradients.saturating_add(evaluator.evaluations);
-        let mut state = State::new(start, self.batch.unwrap_or((2 * d).max(32)).div_ceil(2).max(1));
-        let mut at_rest = false;
-        while !at_rest && evaluator.evaluations < limit {
-            let batch = state.batch(&mut evaluator, key.fold_in(state.iterations as u64))?;
-            let Some((z, scores)) = batch else { continue };
-            at_rest = state.movement <= self.tolerance;
-            if !state.advance(&z, &scores, (limit / 8).clamp(2, Self::LARGEST) / 2) {
-                at_rest = false;
-                break;
-            }
-        }
-        let State { gaussian, movement, iterations, pairs, .. } = state;
-        let covariance = gaussian.cholesky()?;
-        let mean = gaussian.mean.as_slice().to_vec();
-        let (draws, log_ratios) = self.draw(&mut evaluator, &mean, &covariance, key.fold_in_str("draws"))?;
-        Ok(Matched {
-            psis: psis(&log_ratios, 1.0),
-            mean,
-            covariance,
-            at_rest,
-            movement,
-            from_path,
-            iterations,
-            batch: 2 * pairs,
-            gradients: evaluator.evaluations,
-            draws,
-            log_ratios,
-        })
-    }
-
-    fn check(&self, d: usize, mean: &[f64], sd: &[f64]) -> Result {
+    fn check(&self, mean: &[f64], sd: &[f64]) -> Result {
         let no = |setting, problem: String| Err(Error::Setting { setting, problem });
-        if mean.len() != d || sd.len() != d || d == 0 {
-            let (m, s) = (mean.len(), sd.len());
-            return no("start", format!("{m} means and {s} standard deviations, the target has {d}"));
-        }
         if mean.iter().any(|m| !m.is_finite()) || sd.iter().any(|s| !(*s > 0.0 && s.is_finite())) {
             return no("start", "means must be finite, standard deviations positive and finite".to_owned());
         }
@@ -237,6 +198,10 @@ impl BatchAndMatch {
             return no("tolerance", format!("{} is not greater than 0", self.tolerance));
         }
         Ok(())
+    }
+
+    fn key(&self) -> Key {
+        Key::new(self.seed).fold_in_str("batch and match")
     }
 
     /// The best Gaussian on a path of L-BFGS from the start, or the start itself.
@@ -292,5 +257,94 @@ impl BatchAndMatch {
         let log_q: Vec<f64> = points.chunks_exact_mut(d).map(&mut draw).collect();
         let values = evaluator.values(&points)?;
         Ok((points, values.iter().zip(log_q).map(|(p, q)| p - q).collect()))
+    }
+}
+
+/// A step is a batch. One start, if it is given, stands for the mean of [`BatchAndMatch::start`].
+impl<'t> Method<Problem<'t>> for BatchAndMatch {
+    type State = BatchAndMatchState<'t>;
+    type Output = Matched;
+
+    fn init(&self, Problem { target, starts }: Problem<'t>) -> Result<BatchAndMatchState<'t>> {
+        let mut evaluator = Evaluator::of(target);
+        let d = evaluator.dim();
+        let (mean, sd) = start_of(self.start.as_ref(), &starts, d)?;
+        self.check(&mean, &sd)?;
+        let (start, from_path) = self.begin(&mut evaluator, &mean, &sd)?;
+        let limit = self.gradients.saturating_add(evaluator.evaluations);
+        let iteration = Iteration::new(start, self.batch.unwrap_or((2 * d).max(32)).div_ceil(2).max(1));
+        Ok(BatchAndMatchState { evaluator, iteration, from_path, limit, at_rest: false, astray: false })
+    }
+
+    fn step(&self, state: &mut BatchAndMatchState<'t>) -> Result<ControlFlow<()>> {
+        let BatchAndMatchState { evaluator, iteration, limit, .. } = state;
+        if !state.at_rest && !state.astray && evaluator.evaluations < *limit {
+            let batch = iteration.batch(evaluator, self.key().fold_in(iteration.iterations as u64))?;
+            if let Some((z, scores)) = batch {
+                state.at_rest = iteration.movement <= self.tolerance;
+                if !iteration.advance(&z, &scores, (*limit / 8).clamp(2, Self::LARGEST) / 2) {
+                    (state.at_rest, state.astray) = (false, true);
+                }
+            }
+        }
+        let more = !state.at_rest && !state.astray && state.evaluator.evaluations < state.limit;
+        Ok(if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    }
+
+    /// There is a Gaussian from the start on, which draws are taken of and weighted.
+    fn output(
+        &self,
+        BatchAndMatchState { mut evaluator, iteration, from_path, at_rest, .. }: BatchAndMatchState<'t>,
+    ) -> Result<Matched> {
+        let Iteration { gaussian, movement, iterations, pairs, .. } = iteration;
+        let covariance = gaussian.cholesky()?;
+        let mean = gaussian.mean.as_slice().to_vec();
+        let key = self.key().fold_in_str("draws");
+        let (draws, log_ratios) = self.draw(&mut evaluator, &mean, &covariance, key)?;
+        Ok(Matched {
+            psis: psis(&log_ratios, 1.0),
+            mean,
+            covariance,
+            at_rest,
+            movement,
+            from_path,
+            iterations,
+            batch: 2 * pairs,
+            gradients: evaluator.evaluations,
+            draws,
+            log_ratios,
+        })
+    }
+}
+
+/// A run of [`BatchAndMatch`] between two steps.
+#[derive(Debug)]
+pub struct BatchAndMatchState<'t> {
+    evaluator: Evaluator<'t>,
+    iteration: Iteration,
+    /// Whether the path of L-BFGS gave a Gaussian.
+    from_path: bool,
+    /// The most gradients.
+    limit: usize,
+    at_rest: bool,
+    /// Whether the last batch asked for a step that is not finite.
+    astray: bool,
+}
+
+impl BatchAndMatchState<'_> {
+    /// The Gaussian so far.
+    pub fn gaussian(&self) -> &Gaussian {
+        &self.iteration.gaussian
+    }
+
+    /// How far the last batch moved a mean or a standard deviation, as [`Matched::movement`];
+    /// infinite before the first one.
+    pub fn movement(&self) -> f64 {
+        self.iteration.movement
+    }
+
+    /// Gradients so far.
+    pub fn gradients(&self) -> usize {
+        self.evaluator.evaluations
     }
 }

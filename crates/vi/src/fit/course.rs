@@ -2,22 +2,26 @@
 
 use super::Fit;
 use super::run::State;
+use super::stepping::Stepping;
 use crate::corrected::Corrected;
 use crate::elbo::Engine;
 use crate::error::Result;
+use crate::gaussian::Covariance;
 use crate::guide::{BoundGuide, Direct};
 use crate::guides::FullRank;
 use crate::ladder::Stands;
 use crate::layout::{Layout, SiteKind};
+use crate::method::nothing_yet;
 use crate::model::Model;
 use crate::observer::{Observer, StepInfo};
 use crate::optim::OptimizerState;
 use crate::report::{Climb, Method, Narrowed, Report, Stopped};
-use crate::scope::{Minibatches, discover_start};
+use crate::scope::{Discovered, Minibatches, discover_start};
 use crate::stopping_rule::StoppingRule;
 use crate::verdict::Verdict;
 use probity_autodiff::{Key, Params, Scalar};
 use probity_distributions::KlMethod;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -82,17 +86,38 @@ pub(super) struct Fitted<T: Scalar> {
     pub(super) key: Key,
 }
 
+/// A fit on its way.
+pub(super) struct Course<T: Scalar> {
+    fit: Fit<T>,
+    found: Discovered,
+    /// Whether a minibatch is all rows.
+    whole: bool,
+    pub(super) state: State<T>,
+    way: Way,
+    key: Key,
+    begun: Instant,
+}
+
+/// Which way a fit goes, and how far it is.
+enum Way {
+    Solved(Covariance),
+    Climbed {
+        laplace: bool,
+    },
+    Sampled,
+    Stepped(Stepping),
+    /// Nothing is left to do.
+    Found(Box<Output>),
+}
+
 probity_autodiff::precompiled! {
-    pub(super) fn fitted<T>(
-        fit: Fit<T>,
-        model: &'a (dyn Model<T> + Sync),
-        observers: &'a mut [&'b mut (dyn Observer + 'b)],
-    ) -> Result<Fitted<T>> {
+    /// The first run of the model, and where the fit goes from there.
+    pub(super) fn begin<T>(fit: Fit<T>, model: &'a (dyn Model<T> + Sync)) -> Result<Course<T>> {
         let mut fit = fit;
         fit.check()?;
         // Whole terms of the objective.
         fit.settings.draws = fit.settings.draws.next_multiple_of(fit.settings.objective.group());
-        let start = Instant::now();
+        let begun = Instant::now();
         let key = Key::new(fit.settings.seed);
         let found = discover_start(model, key.fold_in_str("first run"), key.fold_in_str("start"))?;
         let whole = fit.check_minibatch(found.plates)?;
@@ -104,36 +129,83 @@ probity_autodiff::precompiled! {
         let expected = fit.settings.steps.map_or(StoppingRule::MOST, |s| s.count()) / fit.settings.history_every + 1;
         let minibatches = fit.settings.minibatch.map(|size| Minibatches { size, shuffled: fit.settings.shuffle });
         let objective = (fit.settings.estimator, fit.settings.objective);
-        let mut state = State {
+        let state = State {
             rates: multipliers.clone(),
             multipliers,
             engine: Engine::new(&found, fit.settings.draws, minibatches, objective, key.fold_in_str("fit")),
             history: Vec::with_capacity(expected.min(1 << 20)),
+            last: None,
             optimizer_state: OptimizerState::new(fit.optimizer.as_ref(), params.len()),
             guide,
             params,
         };
-        let found_directly = match state.guide.direct() {
-            Some(Direct::BestGaussian(covariance)) if fit.could_solve(&found.layout) => {
-                fit.solved(model, &found, &mut state, observers, covariance, key)?
-            }
-            Some(Direct::Mode) if fit.could_climb(&found.layout) => {
-                Some(fit.climbed(model, &found, &mut state, observers, false, key)?)
-            }
+        let way = match state.guide.direct() {
+            Some(Direct::BestGaussian(covariance)) if fit.could_solve(&found.layout) => Way::Solved(covariance),
+            Some(Direct::Mode) if fit.could_climb(&found.layout) => Way::Climbed { laplace: false },
             Some(Direct::Laplace) => {
                 fit.check_laplace(&found.layout)?;
-                Some(fit.climbed(model, &found, &mut state, observers, true, key)?)
+                Way::Climbed { laplace: true }
             }
-            _ if fit.could_sample(&found) => fit.sampled(model, &found, &mut state, observers, key)?,
-            _ => None,
+            _ if fit.could_sample(&found) => Way::Sampled,
+            _ => Way::Stepped(fit.stepping(&state, begun)),
         };
-        let output = match found_directly {
-            Some(output) => output,
-            None => {
-                // What was tried in vain has had its part of the time.
-                fit.settings.time_limit = fit.settings.time_limit.map(|limit| limit.saturating_sub(start.elapsed()));
-                fit.steps_taken(model, &mut state, observers)?
+        Ok(Course { fit, found, whole, state, way, key, begun })
+    }
+}
+
+probity_autodiff::precompiled! {
+    /// The next step, or all that are left.
+    pub(super) fn advance<T>(
+        course: &'a mut Course<T>,
+        model: &'a (dyn Model<T> + Sync),
+        observers: &'a mut [&'b mut (dyn Observer + 'b)],
+        all: bool,
+    ) -> Result<ControlFlow<()>> {
+        loop {
+            let next = course.step(model, observers)?;
+            if next.is_break() || !all {
+                return Ok(next);
             }
+        }
+    }
+}
+
+impl<T: Scalar> Course<T> {
+    fn step(
+        &mut self,
+        model: &(dyn Model<T> + Sync),
+        observers: &mut [&mut dyn Observer],
+    ) -> Result<ControlFlow<()>> {
+        let Self { fit, found, state, way, key, begun, .. } = self;
+        let output = match way {
+            Way::Stepped(stepping) => return fit.next_step(model, state, stepping, observers),
+            Way::Found(_) => return Ok(ControlFlow::Break(())),
+            Way::Solved(covariance) => fit.solved(model, found, state, observers, *covariance, *key)?,
+            Way::Climbed { laplace } => Some(fit.climbed(model, found, state, observers, *laplace, *key)?),
+            Way::Sampled => fit.sampled(model, found, state, observers, *key)?,
+        };
+        Ok(match output {
+            Some(output) => {
+                *way = Way::Found(Box::new(output));
+                ControlFlow::Break(())
+            }
+            // What was tried in vain has had its part of the time.
+            None => {
+                *way = Way::Stepped(fit.stepping(state, *begun));
+                ControlFlow::Continue(())
+            }
+        })
+    }
+}
+
+probity_autodiff::precompiled! {
+    /// What was found so far becomes the result.
+    pub(super) fn conclude<T>(course: Course<T>) -> Result<Fitted<T>> {
+        let Course { fit, found, whole, mut state, way, key, begun } = course;
+        let output = match way {
+            Way::Found(output) => *output,
+            Way::Stepped(stepping) => fit.steps_taken(&mut state, stepping)?,
+            _ => return nothing_yet("the fit has one step, which does all, and was not taken"),
         };
         let mut layout = state.engine.layout().clone();
         if let Some(kl) = output.kl {
@@ -142,7 +214,7 @@ probity_autodiff::precompiled! {
         let drawn = layout.sites.iter().filter(|s| s.weights_drawn);
         let (redrawn, redrawn_for) = state.engine.redrawn();
         // Whoever ended the fit does not wait for a check.
-        let ended = matches!(output.stopped, Stopped::ByObserver | Stopped::TimeLimit);
+        let ended = matches!(output.stopped, Stopped::ByObserver | Stopped::TimeLimit | Stopped::Early);
         let checks = match &output.verdict {
             None if !ended => fit.draws_to_check(&found, output.gradients),
             _ => None,
@@ -172,7 +244,7 @@ probity_autodiff::precompiled! {
             kl_weight: fit.kl_weight(),
             redrawn,
             redrawn_for,
-            seconds: start.elapsed().as_secs_f64(),
+            seconds: begun.elapsed().as_secs_f64(),
             elbo: None,
             elbo_tail: None,
         };

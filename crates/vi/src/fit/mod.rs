@@ -3,14 +3,17 @@
 mod check;
 mod climbed;
 mod course;
+mod ongoing;
 mod parameterisations;
 mod run;
 mod same_guide;
 mod sampled;
 mod settings;
 mod solved;
+mod stepping;
 mod steps;
 
+pub use ongoing::OngoingFit;
 pub use settings::Settings;
 pub(crate) use solved::quantities;
 pub use steps::Steps;
@@ -27,7 +30,6 @@ use crate::observer::Progress;
 use crate::optim::{Adam, Optimizer};
 use crate::posterior::Posterior;
 use crate::scope::Estimator;
-use course::{Fitted, fitted};
 use probity_autodiff::{Params, Scalar};
 use std::sync::Arc;
 use std::time::Duration;
@@ -316,6 +318,15 @@ impl<T: Scalar> Fit<T> {
         self.run_observed(model, &mut [])
     }
 
+    /// Begins a fit that is taken step by step: [`run`](Fit::run) is this, all steps of
+    /// [`OngoingFit`], and its output.
+    ///
+    /// # Errors
+    /// What the model reports, or a setting that cannot be used.
+    pub fn init<M: Model<T> + Sync>(&self, model: M) -> Result<OngoingFit<M, T>> {
+        OngoingFit::new(self.clone(), model)
+    }
+
     /// Fits the model, telling the observers of every step.
     ///
     /// # Errors
@@ -335,19 +346,8 @@ impl<T: Scalar> Fit<T> {
         model: M,
         observers: &mut [&mut dyn Observer],
     ) -> Result<Posterior<M, T>> {
-        let elbo_draws = self.settings.elbo_draws;
-        let Fitted { layout, guide, params, corrected, checks, history, report, key } =
-            fitted(self, &model, observers)?;
-        let mut posterior = Posterior::new(model, layout, guide, params, history, report, key);
-        posterior.set_corrected(corrected);
-        if let Some(draws) = checks {
-            run::stage(observers, &format!("checking the guide by {draws} of its draws"));
-            posterior.set_verdict(posterior.check_by_drift(draws)?);
-        }
-        if !posterior.report().point {
-            run::stage(observers, &format!("the ELBO by {elbo_draws} draws"));
-            posterior.estimate_elbo(elbo_draws)?;
-        }
-        Ok(posterior)
+        let mut ongoing = OngoingFit::new(self, model)?;
+        ongoing.finish(observers)?;
+        ongoing.output_observed(observers)
     }
 }

@@ -1,8 +1,6 @@
-//! The steps of a fit.
+//! Where a fit by stochastic gradients starts, and one of its steps.
 
-use super::course::Output;
-use super::same_guide::SameGuide;
-use super::{Fit, Steps};
+use super::Fit;
 use crate::elbo::{At, Engine, Loss};
 use crate::error::{Error, Result};
 use crate::guide::{BoundGuide, Segments};
@@ -11,12 +9,10 @@ use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
 use crate::observer::{Observer, StepInfo};
 use crate::optim::{OptimizerState, Rule, clip_norm};
-use crate::report::{Method, Stopped};
 use crate::stopping_rule::StoppingRule;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Params, Scalar};
 use std::ops::{ControlFlow, Range};
-use std::time::Instant;
 
 impl<T: Scalar> Fit<T> {
     /// The guide, with its parameters and the model's own at their start.
@@ -63,116 +59,13 @@ impl<T: Scalar> Fit<T> {
         rates
     }
 
-    pub(super) fn steps_taken(
-        &mut self,
-        model: &(dyn Model<T> + Sync),
-        state: &mut State<T>,
-        observers: &mut [&mut dyn Observer],
-    ) -> Result<Output> {
-        let deadline = self.settings.time_limit.map(|limit| Instant::now() + limit);
-        let (steps, stopped) = match self.settings.steps {
-            Some(steps) => self.counted(steps, model, state, observers, deadline)?,
-            None => self.automatic(model, state, observers, deadline)?,
-        };
-        Ok(Output::new(
-            Method::Stochastic,
-            (steps, stopped),
-            self.settings.draws,
-            steps * self.settings.draws,
-        ))
-    }
-
     /// The weight of the KL over the fit.
     pub(super) fn kl_weight(&self) -> KlWeight {
         self.settings.steps.and_then(|steps| steps.kl_weight()).unwrap_or(self.settings.kl_weight)
     }
 
-    /// So many steps.
-    fn counted(
-        &mut self,
-        steps: Steps,
-        model: &(dyn Model<T> + Sync),
-        state: &mut State<T>,
-        observers: &mut [&mut dyn Observer],
-        deadline: Option<Instant>,
-    ) -> Result<(usize, Stopped)> {
-        let (of, steps, averaged) = (steps, steps.count(), steps.averaged());
-        let kl_weight = self.kl_weight();
-        let mut average = Average::new(if averaged > 0 { state.params.len() } else { 0 });
-        let (mut taken, mut stopped) = (steps, Stopped::AllSteps);
-        for step in 0..steps {
-            let (factor, kl_weight) = (of.rate_factor(step), kl_weight.at(step as f64 / steps as f64));
-            let info = self.one_step(model, state, (step, steps), factor, kl_weight, None)?;
-            if step >= steps - averaged {
-                average.add(state.params.as_slice());
-            }
-            if told(observers, &info).is_break() {
-                (taken, stopped) = (step + 1, Stopped::ByObserver);
-                break;
-            }
-            if late(deadline) {
-                (taken, stopped) = (step + 1, Stopped::TimeLimit);
-                break;
-            }
-        }
-        average.finish(state.params.as_mut_slice());
-        Ok((taken, stopped))
-    }
-
-    /// Steps until the guide is at rest.
-    fn automatic(
-        &mut self,
-        model: &(dyn Model<T> + Sync),
-        state: &mut State<T>,
-        observers: &mut [&mut dyn Observer],
-        deadline: Option<Instant>,
-    ) -> Result<(usize, Stopped)> {
-        let mut stopping = StoppingRule::new(state.params.len());
-        let fixed = state.guide.fixed_units();
-        stopping.fixed = fixed.into_iter().map(|id| state.params.segment(id).range()).collect();
-        let layout = state.engine.layout();
-        let own = layout.sites().iter().filter(|s| s.kind == SiteKind::Param);
-        let own = own.filter_map(|s| Some(state.params.segment(state.params.find(&s.name)?).range()));
-        let (points, dim): (Vec<_>, _) = (own.collect(), layout.dim());
-        let key = Key::new(self.settings.seed).fold_in_str("averages");
-        // The parameters of Gaussians have units, by which the rule compares them.
-        let has_units = state.guide.gaussian(&state.params).is_some();
-        let (mut taken, mut stopped) = (StoppingRule::MOST, Stopped::Limit);
-        for step in 0..StoppingRule::MOST {
-            let (factor, kl_weight) = (stopping.factor(), self.settings.kl_weight.last());
-            let info = self.one_step(
-                model,
-                state,
-                (step, StoppingRule::MOST),
-                factor,
-                kl_weight,
-                Some(&mut stopping),
-            )?;
-            let mut apart = |a: &[f64], b: &[f64], units: &[f64]| {
-                if has_units {
-                    return Ok(None);
-                }
-                let guide = state.guide.as_ref();
-                SameGuide::new(guide, &state.params, &points, dim, key).apart(a, b, units)
-            };
-            if stopping.finished_after(info.elbo.value(), state.params.as_slice(), &mut apart)? {
-                (taken, stopped) = (step + 1, Stopped::Plateau);
-            }
-            if told(observers, &info).is_break() && stopped == Stopped::Limit {
-                (taken, stopped) = (step + 1, Stopped::ByObserver);
-            }
-            if stopped == Stopped::Limit && late(deadline) {
-                (taken, stopped) = (step + 1, Stopped::TimeLimit);
-            }
-            if stopped != Stopped::Limit {
-                break;
-            }
-        }
-        stopping.finish(state.params.as_mut_slice());
-        Ok((taken, stopped))
-    }
-
-    fn one_step(
+    /// One step of the optimiser.
+    pub(super) fn one_step(
         &mut self,
         model: &(dyn Model<T> + Sync),
         state: &mut State<T>,
@@ -214,6 +107,7 @@ impl<T: Scalar> Fit<T> {
             stopping.after_step(changed, params.as_mut_slice());
         }
         let info = StepInfo { step, steps, elbo, kl_weight, rate, gradient_norm };
+        state.last = Some(info);
         if step % self.settings.history_every == 0 {
             state.history.push(info);
         }
@@ -243,11 +137,6 @@ fn start_from<T: Scalar>(params: &mut Params<T>, start: &Params<T>) -> Result {
     Ok(())
 }
 
-/// Whether the time is over.
-fn late(deadline: Option<Instant>) -> bool {
-    deadline.is_some_and(|deadline| Instant::now() >= deadline)
-}
-
 /// From so many parameters on, they are updated during the backward pass, while they are in the
 /// cache. Fewer stay there anyway, and one pass over all of them has fewer calls.
 const MANY: usize = 1 << 12;
@@ -263,6 +152,8 @@ pub(super) struct State<T: Scalar> {
     pub(super) multipliers: Vec<(Range<usize>, f64)>,
     pub(super) rates: Vec<(Range<usize>, f64)>,
     pub(super) history: Vec<StepInfo>,
+    /// The last step, whether it is in the history or not.
+    pub(super) last: Option<StepInfo>,
 }
 
 /// Tells every observer what is done next.
@@ -278,32 +169,4 @@ pub(super) fn told(observers: &mut [&mut dyn Observer], info: &StepInfo) -> Cont
         ended |= observer.step(info).is_break();
     }
     if ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-}
-
-/// The running mean of the parameters.
-struct Average {
-    mean: Vec<f64>,
-    count: usize,
-}
-
-impl Average {
-    fn new(parameters: usize) -> Self {
-        Self { mean: vec![0.0; parameters], count: 0 }
-    }
-
-    fn add<T: Scalar>(&mut self, params: &[T]) {
-        self.count += 1;
-        let share = 1.0 / self.count as f64;
-        for (m, p) in self.mean.iter_mut().zip(params) {
-            *m += (p.to_f64() - *m) * share;
-        }
-    }
-
-    fn finish<T: Scalar>(&self, params: &mut [T]) {
-        if self.count > 0 {
-            for (p, m) in params.iter_mut().zip(&self.mean) {
-                *p = T::from_f64(*m);
-            }
-        }
-    }
 }

@@ -1,16 +1,13 @@
 //! Chains that climb to a mode first and then walk, with other updates between the transitions.
 
+use super::walk::Walk;
 use crate::error::{Error, Result};
-use crate::linalg::{Covariance, Factor};
-use crate::nuts::MetricKind;
-use crate::nuts::step_size::DualAveraging;
-use crate::nuts::warmup::{Moments, Windows};
-use crate::optim::{Adam, OptimizerState, Schedule};
+use crate::method::{Method, Problem, finish_each, nothing_yet, step_each};
 use crate::target::{AnyTarget, Target};
-use probity_autodiff::random::{fill_normal, uniform_at};
 use probity_autodiff::{Key, parallel_map_mut};
 use serde::{Deserialize, Serialize};
-use std::ops::Range;
+use std::fmt;
+use std::ops::{ControlFlow, Range};
 
 /// Where a chain is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -146,16 +143,23 @@ impl Chains {
         start: impl Fn(Key) -> Result<Vec<f64>> + Sync,
         between: &dyn Between,
     ) -> Result<Runs> {
-        self.run_any(AnyTarget::new(target.clone()), &start, between)
+        let mut state = self.init_with(AnyTarget::new(target.clone()), &|_, key| start(key), between)?;
+        self.finish(&mut state)?;
+        self.output(state)
     }
 
-    /// Not compiled for every target.
-    fn run_any(
+    /// As [`init`](Method::init), with a start of every chain by its number and its key, and with
+    /// updates between the transitions. Not compiled for every target.
+    ///
+    /// # Errors
+    /// If a setting cannot be used, if the target is not finite where a chain without an ascent
+    /// starts, and for errors of the target and of `start`.
+    pub fn init_with<'t>(
         &self,
-        target: AnyTarget<'_>,
-        start: &(dyn Fn(Key) -> Result<Vec<f64>> + Sync),
-        between: &dyn Between,
-    ) -> Result<Runs> {
+        target: AnyTarget<'t>,
+        start: &(dyn Fn(usize, Key) -> Result<Vec<f64>> + Sync),
+        between: &'t dyn Between,
+    ) -> Result<ChainsState<'t>> {
         let no = |setting, problem: &str| Err(Error::Setting { setting, problem: problem.to_owned() });
         if self.chains == 0 || self.draws == 0 {
             return no("chains", "at least one chain and one draw are needed");
@@ -167,219 +171,69 @@ impl Chains {
             return no("length", "steps, length and rate are positive");
         }
         let key = Key::new(self.seed).fold_in_str("chains");
-        let dim = target.dim();
-        let mut chains: Vec<_> = (0..self.chains as u64).map(|c| (c, target.clone())).collect();
-        let chains = parallel_map_mut(&mut chains, |(c, target)| {
-            let key = key.fold_in(*c);
-            let u = start(key.fold_in_str("start"))?;
-            Chain::new(self, target, u, between)?.run(key)
-        });
-        Ok(Runs { dim, chains: chains.into_iter().collect::<Result<_>>()? })
+        let chain = |c| (c, Walk::new(self, target.clone(), between, key.fold_in(c as u64)));
+        let mut chains: Vec<_> = (0..self.chains).map(chain).collect();
+        let begin = |(c, walk): &mut (usize, Walk<'t>)| walk.begin(self, |key| start(*c, key));
+        parallel_map_mut(&mut chains, begin).into_iter().collect::<Result<()>>()?;
+        Ok(ChainsState { dim: target.dim(), chains: chains.into_iter().map(|(_, walk)| walk).collect() })
     }
 }
 
-/// A chain on its way.
-struct Chain<'a, 't> {
-    settings: &'a Chains,
-    target: &'a mut AnyTarget<'t>,
-    between: &'a dyn Between,
-    u: Vec<f64>,
-    value: f64,
-    gradient: Vec<f64>,
-    /// The root of the metric's variances; 0 for coordinates that trajectories do not move.
-    scale: Vec<f64>,
-    gradients: usize,
-    // Scratch.
-    momentum: Vec<f64>,
-    to: Vec<f64>,
-    to_gradient: Vec<f64>,
-}
+/// A step is one of every chain: of the ascent, or a transition of the warm-up or for a draw. The
+/// starts, of which there is at least one, are taken in turn, and nothing is between the
+/// transitions.
+impl<'t> Method<Problem<'t>> for Chains {
+    type State = ChainsState<'t>;
+    type Output = Runs;
 
-impl<'a, 't> Chain<'a, 't> {
-    fn new(
-        settings: &'a Chains,
-        target: &'a mut AnyTarget<'t>,
-        u: Vec<f64>,
-        between: &'a dyn Between,
-    ) -> Result<Self> {
+    fn init(&self, Problem { target, starts }: Problem<'t>) -> Result<ChainsState<'t>> {
         let d = target.dim();
-        if u.len() != d {
-            let problem = format!("{} numbers for a target of dimension {d}", u.len());
-            return Err(Error::Setting { setting: "start", problem });
+        if d == 0 || starts.is_empty() || !starts.len().is_multiple_of(d) {
+            let problem = format!("{} numbers for a target of dimension {d}", starts.len());
+            return Err(Error::Setting { setting: "starts", problem });
         }
-        let mut scale = vec![1.0; d];
-        for range in between.held() {
-            scale[range].fill(0.0);
-        }
-        let zeros = vec![0.0; d];
-        let (gradient, momentum, to, to_gradient) = (zeros.clone(), zeros.clone(), u.clone(), zeros);
-        Ok(Self {
-            settings,
-            target,
-            between,
-            u,
-            value: f64::NAN,
-            gradient,
-            scale,
-            gradients: 0,
-            momentum,
-            to,
-            to_gradient,
-        })
+        let start = |c: usize, _| Ok(starts[c % (starts.len() / d) * d..][..d].to_vec());
+        self.init_with(target, &start, &())
     }
 
-    fn evaluate(&mut self) -> Result {
-        self.value = self.target.gradient(&self.u, &mut self.gradient)?;
-        self.gradients += 1;
-        Ok(())
+    fn step(&self, state: &mut ChainsState<'t>) -> Result<ControlFlow<()>> {
+        step_each(&mut state.chains, |chain| chain.step(self))
     }
 
-    fn run(mut self, key: Key) -> Result<ChainRun> {
-        let Chains { warmup, draws, acceptance, .. } = *self.settings;
-        self.ascend(key.fold_in_str("ascent"))?;
-        self.evaluate()?;
-        if !(self.value.is_finite() && self.gradient.iter().all(|g| g.is_finite())) {
-            let problem = format!("the log density is {} where the ascent ended", self.value);
-            return Err(Error::Setting { setting: "start", problem });
-        }
-        self.first_metric(key.fold_in_str("metric"))?;
-        let windows = Windows::new(warmup, MetricKind::Diagonal);
-        let mut moments = Moments::new(MetricKind::Diagonal, self.u.len());
-        let mut averaging = DualAveraging::new(acceptance, 0.1);
-        let walk = key.fold_in_str("walk");
-        for i in 0..warmup {
-            let done = self.transition(averaging.step(), walk.fold_in(i as u64))?;
-            averaging.learn(done.min(1.0));
-            if i >= windows.first && windows.ends.last().is_some_and(|end| i < *end) {
-                moments.add(&self.u, &self.gradient);
-            }
-            if windows.ends.contains(&(i + 1)) {
-                self.learn_metric(&moments);
-                moments.clear();
-                averaging = DualAveraging::new(acceptance, 0.5 * averaging.mean());
-            }
-        }
-        let step_size = averaging.mean();
-        let mut run = ChainRun {
-            draws: Vec::with_capacity(draws * self.u.len()),
-            log_density: Vec::with_capacity(draws),
-            acceptance: 0.0,
-            divergences: 0,
-            step_size,
-            gradients: 0,
-        };
-        for i in warmup..warmup + draws {
-            let accepted = self.transition(step_size, walk.fold_in(i as u64))?;
-            run.acceptance += accepted / draws as f64;
-            run.divergences += usize::from(accepted < 1e-300);
-            run.draws.extend_from_slice(&self.u);
-            run.log_density.push(self.value);
-        }
-        run.gradients = self.gradients;
-        Ok(run)
+    /// Every chain by itself.
+    fn finish(&self, state: &mut ChainsState<'t>) -> Result {
+        finish_each(&mut state.chains, |chain| chain.step(self))
     }
 
-    /// Adam, upwards.
-    fn ascend(&mut self, key: Key) -> Result {
-        let Chains { ascent, rate, .. } = *self.settings;
-        let d = self.u.len();
-        let mut adam = Adam::new(rate);
-        let mut state = OptimizerState::new(&adam, d);
-        let schedule = Schedule::HoldThenCosine { hold: 0.5, end: 0.005 };
-        for step in 0..ascent {
-            let done = step as f64 / ascent as f64;
-            self.between.update(&mut self.u, Stage::Ascent(done), key.fold_in(step as u64));
-            self.evaluate()?;
-            if !(self.value.is_finite() && self.gradient.iter().all(|g| g.is_finite())) {
-                // Half of the way back.
-                self.u.iter_mut().zip(&self.to).for_each(|(u, before)| *u = 0.5 * (*u + before));
-                continue;
-            }
-            self.to.copy_from_slice(&self.u);
-            // A loss falls where the density rises; what is held has no slope.
-            let slopes = self.gradient.iter_mut().zip(&self.scale);
-            slopes.for_each(|(g, scale)| *g = if *scale > 0.0 { -*g } else { 0.0 });
-            state.step(&mut adam, &mut self.u, &self.gradient, &[(0..d, rate * schedule.factor(done))]);
+    /// The draws so far.
+    fn output(&self, state: ChainsState<'t>) -> Result<Runs> {
+        let draws = state.draws();
+        if draws == 0 {
+            return nothing_yet("the chains have no draw");
         }
-        Ok(())
+        Ok(Runs { dim: state.dim, chains: state.chains.into_iter().map(|c| c.output(self, draws)).collect() })
     }
+}
 
-    /// The metric from the lengths of the rows of the Hessian H: `E (H z)ᵢ² = Σⱼ Hᵢⱼ²` for random
-    /// signs z.
-    fn first_metric(&mut self, key: Key) -> Result {
-        const PROBES: u64 = 16;
-        let d = self.u.len();
-        let mut squares = vec![0.0; d];
-        let mut signs = vec![0.0; d];
-        let size = self.u.iter().map(|u| u * u).sum::<f64>() / d as f64;
-        let step = 1e-3 * size.sqrt().max(1e-3);
-        for probe in 0..PROBES {
-            fill_normal(key.fold_in(probe), 0, &mut signs);
-            for (i, s) in signs.iter_mut().enumerate() {
-                *s = if self.scale[i] > 0.0 { 1.0_f64.copysign(*s) } else { 0.0 };
-                self.to[i] = self.u[i] + step * *s;
-            }
-            self.target.gradient(&self.to, &mut self.to_gradient)?;
-            self.gradients += 1;
-            let both = self.to_gradient.iter().zip(&self.gradient);
-            squares.iter_mut().zip(both).for_each(|(s, (a, b))| *s += ((a - b) / step).powi(2));
-        }
-        let lengths: Vec<f64> = squares.iter().map(|s| (s / PROBES as f64).sqrt()).collect();
-        let largest = lengths.iter().copied().filter(|x| x.is_finite()).fold(0.0, f64::max).max(1e-300);
-        for (scale, length) in self.scale.iter_mut().zip(lengths).filter(|(s, _)| **s > 0.0) {
-            let length = if length.is_finite() { length.max(1e-8 * largest) } else { largest };
-            *scale = length.recip().sqrt();
-        }
-        Ok(())
+/// A run of [`Chains`] between two steps.
+#[derive(Clone)]
+pub struct ChainsState<'t> {
+    dim: usize,
+    chains: Vec<Walk<'t>>,
+}
+
+impl ChainsState<'_> {
+    /// The draws that every chain has so far.
+    pub fn draws(&self) -> usize {
+        self.chains.iter().map(Walk::draws).min().unwrap_or(0)
     }
+}
 
-    fn learn_metric(&mut self, moments: &Moments) {
-        // Coordinates that do not move have any variance here, and none afterwards.
-        let before: Vec<f64> = self.scale.iter().map(|s| if *s > 0.0 { s * s } else { 1.0 }).collect();
-        // A chain that did not move says nothing: the metric stays.
-        let Ok(metric) = Covariance::diagonal(&before).and_then(|before| moments.metric(&before)) else {
-            return;
-        };
-        for (scale, variance) in self.scale.iter_mut().zip(metric.variances()).filter(|(s, _)| **s > 0.0) {
-            *scale = variance.sqrt();
-        }
-    }
-
-    /// One transition, and what is between it and the next; its acceptance probability.
-    fn transition(&mut self, step_size: f64, key: Key) -> Result<f64> {
-        let Chains { leapfrogs, length, .. } = *self.settings;
-        let jitter = |at: u64, width: f64| 1.0 + width * (2.0 * uniform_at::<f64>(key, at) - 1.0);
-        let step = step_size * jitter(0, 0.1);
-        let steps = (leapfrogs as f64).min(length / step) * jitter(1, 0.5);
-        fill_normal(key.fold_in(0), 0, &mut self.momentum);
-        let kinetic = |p: &[f64], scale: &[f64]| -> f64 {
-            p.iter().zip(scale).filter(|(_, s)| **s > 0.0).map(|(p, _)| 0.5 * p * p).sum()
-        };
-        let before = self.value - kinetic(&self.momentum, &self.scale);
-        self.to.clone_from(&self.u);
-        self.to_gradient.clone_from(&self.gradient);
-        let mut value = self.value;
-        for _ in 0..(steps.round() as usize).max(1) {
-            for i in 0..self.u.len() {
-                self.momentum[i] += 0.5 * step * self.scale[i] * self.to_gradient[i];
-                self.to[i] += step * self.scale[i] * self.momentum[i];
-            }
-            value = self.target.gradient(&self.to, &mut self.to_gradient)?;
-            self.gradients += 1;
-            let momenta = self.momentum.iter_mut().zip(&self.scale).zip(&self.to_gradient);
-            momenta.for_each(|((p, s), g)| *p += 0.5 * step * s * g);
-            if !(value - before > -1000.0) {
-                break;
-            }
-        }
-        let gain = value - kinetic(&self.momentum, &self.scale) - before;
-        let usable = gain.is_finite() && self.to_gradient.iter().all(|g| g.is_finite());
-        let acceptance = if usable { gain.exp().min(1.0) } else { 0.0 };
-        if uniform_at::<f64>(key, 2) < acceptance {
-            std::mem::swap(&mut self.u, &mut self.to);
-        }
-        self.between.update(&mut self.u, Stage::Walk, key.fold_in(1));
-        self.evaluate()?;
-        Ok(acceptance)
+impl fmt::Debug for ChainsState<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChainsState")
+            .field("dim", &self.dim)
+            .field("draws", &self.draws())
+            .finish_non_exhaustive()
     }
 }

@@ -3,15 +3,19 @@
 //! kind between the transitions ([`Chains`]).
 
 mod chains;
+mod group;
+mod walk;
 
-pub use chains::{Between, ChainRun, Chains, Runs, Stage};
+pub use chains::{Between, ChainRun, Chains, ChainsState, Runs, Stage};
 
 use crate::error::{Error, Result};
 use crate::linalg::{Covariance, Factor};
-use crate::target::{AnyTarget, Target};
-use probity_autodiff::random::{fill_normal, uniform_at};
+use crate::method::{Method, Problem, nothing_yet, step_each};
+use crate::target::Target;
+use group::{Group, Scratch};
 use probity_autodiff::{Key, parallel_map_mut};
 use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
 
 /// Points that move together: their gradients are computed in one call. Not a setting, because a
 /// target may round differently in calls of different length, and bits must not depend on the
@@ -50,11 +54,12 @@ pub struct Hmc {
     transitions: usize,
     jitter: f64,
     seed: u64,
+    metric: Option<Covariance>,
 }
 
 impl Default for Hmc {
     fn default() -> Self {
-        Self { step_size: 0.25, leapfrogs: 6, transitions: 1, jitter: 0.2, seed: 0 }
+        Self { step_size: 0.25, leapfrogs: 6, transitions: 1, jitter: 0.2, seed: 0, metric: None }
     }
 }
 
@@ -123,17 +128,29 @@ impl Hmc {
         self
     }
 
+    /// The metric where the transitions are taken as a [`Method`]; the one that is given to
+    /// [`run`](Hmc::run) goes before it. Default: the identity.
+    pub fn metric(mut self, metric: Covariance) -> Self {
+        self.metric = Some(metric);
+        self
+    }
+
     /// Moves all points: `starts` has d entries for each. A start where the target is not finite
     /// moves as soon as a proposal is finite.
     ///
     /// # Errors
     /// If a setting or a size cannot be used, and for errors of the target.
     pub fn run<T: Target>(&self, target: &T, starts: &[f64], metric: &Covariance) -> Result<Moved> {
-        self.run_any(AnyTarget::new(target.clone()), starts, metric)
+        let mut state = self.begin(Problem::new(target, starts), metric.clone())?;
+        self.finish(&mut state)?;
+        self.output(state)
     }
 
-    /// Not compiled for every target.
-    fn run_any(&self, target: AnyTarget<'_>, starts: &[f64], metric: &Covariance) -> Result<Moved> {
+    fn key(&self) -> Key {
+        Key::new(self.seed).fold_in_str("hmc")
+    }
+
+    fn begin<'t>(&self, Problem { target, starts }: Problem<'t>, metric: Covariance) -> Result<HmcState<'t>> {
         let d = target.dim();
         let no = |setting, problem: String| Err(Error::Setting { setting, problem });
         if d == 0 || !starts.len().is_multiple_of(d) {
@@ -148,16 +165,46 @@ impl Hmc {
         if starts.iter().any(|x| !x.is_finite()) {
             return no("starts", "a number is not finite".to_owned());
         }
-        let key = Key::new(self.seed).fold_in_str("hmc");
         let groups = starts.chunks(TOGETHER * d).enumerate();
-        let mut groups: Vec<_> = groups.map(|(g, points)| (g * TOGETHER, target.clone(), points)).collect();
-        let groups = parallel_map_mut(&mut groups, |(first, target, points)| {
-            let mut group = Group::new(*first, d, points);
-            group.run(self, target, metric, key)?;
-            Ok::<Group, Error>(group)
-        });
+        let mut groups: Vec<_> =
+            groups.map(|(g, points)| Group::new(g * TOGETHER, target.clone(), points)).collect();
+        parallel_map_mut(&mut groups, Group::begin).into_iter().collect::<Result<()>>()?;
+        Ok(HmcState { metric, groups })
+    }
+}
+
+/// A step is one transition of every point; the starts are the points.
+impl<'t> Method<Problem<'t>> for Hmc {
+    type State = HmcState<'t>;
+    type Output = Moved;
+
+    fn init(&self, problem: Problem<'t>) -> Result<HmcState<'t>> {
+        let identity = || Covariance::identity(problem.target.dim());
+        let metric = self.metric.clone().unwrap_or_else(identity);
+        self.begin(problem, metric)
+    }
+
+    fn step(&self, HmcState { metric, groups }: &mut HmcState<'t>) -> Result<ControlFlow<()>> {
+        step_each(groups, |group| group.step(self, metric, &mut Scratch::default()))
+    }
+
+    /// Every group of points by itself.
+    fn finish(&self, HmcState { metric, groups }: &mut HmcState<'t>) -> Result {
+        let to_the_end = |group: &mut Group<'t>| {
+            let mut scratch = Scratch::default();
+            while group.step(self, metric, &mut scratch)?.is_continue() {}
+            Ok(())
+        };
+        parallel_map_mut(groups, to_the_end).into_iter().collect()
+    }
+
+    /// The points after the transitions so far.
+    fn output(&self, HmcState { groups, .. }: HmcState<'t>) -> Result<Moved> {
+        if self.transitions > 0 && groups.iter().any(|group| group.transitions == 0) {
+            return nothing_yet("no transition was made");
+        }
         let mut moved = Moved {
-            points: Vec::with_capacity(starts.len()),
+            points: Vec::with_capacity(groups.iter().map(|group| group.points.len()).sum()),
             log_density: Vec::new(),
             acceptance: Vec::new(),
             accepted: Vec::new(),
@@ -165,10 +212,9 @@ impl Hmc {
             gradients: 0,
         };
         for group in groups {
-            let group = group?;
+            let n = group.transitions as f64;
             moved.points.extend(group.points);
             moved.log_density.extend(group.values);
-            let n = self.transitions as f64;
             moved.acceptance.extend(group.acceptance.iter().map(|a| a / n));
             moved.accepted.extend(group.accepted);
             moved.divergences += group.divergences;
@@ -178,106 +224,16 @@ impl Hmc {
     }
 }
 
-/// Points that move together.
-struct Group {
-    first: usize,
-    dim: usize,
-    points: Vec<f64>,
-    values: Vec<f64>,
-    gradients: Vec<f64>,
-    acceptance: Vec<f64>,
-    accepted: Vec<usize>,
-    divergences: usize,
-    gradients_done: usize,
+/// A run of [`Hmc`] between two steps.
+#[derive(Clone, Debug)]
+pub struct HmcState<'t> {
+    metric: Covariance,
+    groups: Vec<Group<'t>>,
 }
 
-impl Group {
-    fn new(first: usize, dim: usize, points: &[f64]) -> Self {
-        let n = points.len() / dim;
-        Self {
-            first,
-            dim,
-            points: points.to_vec(),
-            values: vec![0.0; n],
-            gradients: vec![0.0; points.len()],
-            acceptance: vec![0.0; n],
-            accepted: vec![0; n],
-            divergences: 0,
-            gradients_done: 0,
-        }
+impl HmcState<'_> {
+    /// Where the points are now, d entries each.
+    pub fn points(&self) -> Vec<f64> {
+        self.groups.iter().flat_map(|group| &group.points).copied().collect()
     }
-
-    /// Momenta are whitened, p = Aᵀ of those of u: a step moves u by A p, and p by Aᵀ of the
-    /// gradient.
-    fn run(&mut self, hmc: &Hmc, target: &mut AnyTarget<'_>, metric: &Covariance, key: Key) -> Result {
-        let (d, n) = (self.dim, self.values.len());
-        target.gradients(&self.points, &mut self.values, &mut self.gradients)?;
-        self.gradients_done += n;
-        let (mut points, mut values) = (self.points.clone(), self.values.clone());
-        let (mut gradients, mut momenta) = (self.gradients.clone(), self.points.clone());
-        let (mut steps, mut move_by) = (vec![0.0; n], vec![0.0; d]);
-        let half = |p: &mut [f64], g: &[f64], step: f64, by: &mut Vec<f64>| {
-            by.copy_from_slice(g);
-            metric.unwhiten_transposed(by);
-            p.iter_mut().zip(by).for_each(|(p, g)| *p += 0.5 * step * *g);
-        };
-        for transition in 0..hmc.transitions {
-            let key = key.fold_in(transition as u64);
-            let own = |i: usize| key.fold_in((self.first + i) as u64);
-            points.copy_from_slice(&self.points);
-            gradients.copy_from_slice(&self.gradients);
-            for (i, p) in momenta.chunks_exact_mut(d).enumerate() {
-                fill_normal(own(i), 0, p);
-                let jitter: f64 = uniform_at(own(i), 0);
-                steps[i] = hmc.step_size * (1.0 + hmc.jitter * (2.0 * jitter - 1.0));
-            }
-            let before: Vec<f64> = momenta.chunks_exact(d).map(kinetic).collect();
-            for _ in 0..hmc.leapfrogs {
-                for i in 0..n {
-                    let (p, u) = (&mut momenta[i * d..(i + 1) * d], &mut points[i * d..(i + 1) * d]);
-                    half(p, &gradients[i * d..(i + 1) * d], steps[i], &mut move_by);
-                    move_by.copy_from_slice(p);
-                    metric.unwhiten(&mut move_by);
-                    u.iter_mut().zip(&move_by).for_each(|(u, m)| *u += steps[i] * m);
-                }
-                target.gradients(&points, &mut values, &mut gradients)?;
-                self.gradients_done += n;
-                for i in 0..n {
-                    half(
-                        &mut momenta[i * d..(i + 1) * d],
-                        &gradients[i * d..(i + 1) * d],
-                        steps[i],
-                        &mut move_by,
-                    );
-                }
-            }
-            for i in 0..n {
-                let at = i * d..(i + 1) * d;
-                let after = values[i] - kinetic(&momenta[at.clone()]);
-                let usable = after.is_finite() && gradients[at.clone()].iter().all(|g| g.is_finite());
-                let gain = after - (self.values[i] - before[i]);
-                // From where the target is not finite every finite place is a gain.
-                let gain = if !usable {
-                    f64::NEG_INFINITY
-                } else if gain.is_finite() {
-                    gain
-                } else {
-                    f64::INFINITY
-                };
-                self.divergences += usize::from(gain < -1000.0);
-                self.acceptance[i] += gain.exp().min(1.0);
-                if uniform_at::<f64>(own(i), 1).ln() < gain {
-                    self.accepted[i] += 1;
-                    self.values[i] = values[i];
-                    self.points[at.clone()].copy_from_slice(&points[at.clone()]);
-                    self.gradients[at.clone()].copy_from_slice(&gradients[at]);
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn kinetic(p: &[f64]) -> f64 {
-    0.5 * p.iter().map(|p| p * p).sum::<f64>()
 }

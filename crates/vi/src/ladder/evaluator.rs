@@ -49,7 +49,11 @@ impl<'a> Evaluator<'a> {
     const BLOCK: usize = 16;
 
     pub(crate) fn new(target: &(impl Target + 'a)) -> Self {
-        let all = vec![AnyTarget::new(target.clone())];
+        Self::of(AnyTarget::new(target.clone()))
+    }
+
+    pub(crate) fn of(target: AnyTarget<'a>) -> Self {
+        let all = vec![target];
         Self { all, each: Duration::ZERO, evaluations: 0, map: None, tell: None }
     }
 

@@ -25,11 +25,13 @@ pub(crate) use wide::wide;
 use crate::error::{Error, Result};
 use crate::gaussian::{Covariance, Gaussian, Settings};
 use crate::layout::Transform;
+use crate::method::{Method, Problem, nothing_yet, start_of};
 use crate::target::Target;
 use crate::verdict::{Grade, Verdict, What};
 use probity_autodiff::Key;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 /// Which draws stand.
@@ -198,15 +200,11 @@ impl Ladder {
     /// If the density is not finite near the start, if start and target differ in dimension, and
     /// for errors of the target.
     pub fn run<T: Target>(&self, target: &T) -> Result<Answer> {
-        let d = target.dim();
-        let (mean, sd) = self.start.clone().unwrap_or_else(|| (vec![0.0; d], vec![1.0; d]));
-        if mean.len() != d || sd.len() != d || d == 0 {
-            let problem =
-                format!("{} means and {} standard deviations, the target has {d}", mean.len(), sd.len());
-            return Err(Error::Setting { setting: "start", problem });
-        }
-        let start = Gaussian::diagonal(&mean, &sd);
-        let mut evaluator = Evaluator::new(target);
+        self.complete(Problem::new(target, &[]))
+    }
+
+    /// All rungs.
+    fn answer(&self, evaluator: &mut Evaluator<'_>, start: &Gaussian) -> Result<Answer> {
         let key = Key::new(self.seed).fold_in_str("ladder");
         let settings = Settings {
             covariance: Covariance::Full,
@@ -215,13 +213,13 @@ impl Ladder {
             deadline: self.deadline,
         };
         let watch = &mut |_: usize, _: f64, _: f64| true;
-        let Some(outcome) = solve_from(&mut evaluator, &start, settings, key, watch)? else {
+        let Some(outcome) = solve_from(evaluator, start, settings, key, watch)? else {
             let problem = "the density is not finite near it".to_owned();
             return Err(Error::Setting { setting: "start", problem });
         };
         let named = |i| Quantity { name: format!("u[{i}]"), transform: Transform::Identity };
-        let quantities: Vec<Quantity> = (0..d).map(named).collect();
-        self.climb(&mut evaluator, &outcome.full, &start, &quantities, key)
+        let quantities: Vec<Quantity> = (0..start.dim()).map(named).collect();
+        self.climb(evaluator, &outcome.full, start, &quantities, key)
     }
 
     /// The rungs after the best Gaussian.
@@ -272,6 +270,41 @@ impl Ladder {
             _ => Answer { evaluations, ..weighted_answer },
         })
     }
+}
+
+/// One step does all: how far to climb is for the answer to say. One start, if it is given, stands
+/// for the mean of [`Ladder::start`].
+impl<'t> Method<Problem<'t>> for Ladder {
+    type State = LadderState<'t>;
+    type Output = Answer;
+
+    fn init(&self, Problem { target, starts }: Problem<'t>) -> Result<LadderState<'t>> {
+        let evaluator = Evaluator::of(target);
+        let (mean, sd) = start_of(self.start.as_ref(), &starts, evaluator.dim())?;
+        Ok(LadderState { evaluator, start: Gaussian::diagonal(&mean, &sd), answer: None })
+    }
+
+    fn step(
+        &self,
+        LadderState { evaluator, start, answer }: &mut LadderState<'t>,
+    ) -> Result<ControlFlow<()>> {
+        if answer.is_none() {
+            *answer = Some(self.answer(evaluator, start)?);
+        }
+        Ok(ControlFlow::Break(()))
+    }
+
+    fn output(&self, state: LadderState<'t>) -> Result<Answer> {
+        state.answer.map_or_else(|| nothing_yet("the only step was not taken"), Ok)
+    }
+}
+
+/// A run of [`Ladder`] before or after its step.
+#[derive(Debug)]
+pub struct LadderState<'t> {
+    evaluator: Evaluator<'t>,
+    start: Gaussian,
+    answer: Option<Answer>,
 }
 
 /// A seed of a method's own, from a key.

@@ -45,9 +45,9 @@ impl State {
 /// A target seen through a metric: with Σ = A Aᵀ for the inverse mass matrix, z = A⁻¹ (u − centre)
 /// has unit masses. The trajectories are those of u with masses Σ⁻¹, and velocity and momentum are
 /// one.
-#[derive(Debug)]
-pub(super) struct Hamiltonian<'a, 't> {
-    pub target: &'a mut AnyTarget<'t>,
+#[derive(Clone, Debug)]
+pub(super) struct Hamiltonian<'t> {
+    target: AnyTarget<'t>,
     pub metric: Covariance,
     /// Where z is 0.
     centre: Vec<f64>,
@@ -59,8 +59,8 @@ pub(super) struct Hamiltonian<'a, 't> {
     pub gradients: usize,
 }
 
-impl<'a, 't> Hamiltonian<'a, 't> {
-    pub fn new(target: &'a mut AnyTarget<'t>, metric: Covariance, start: &[f64]) -> Self {
+impl<'t> Hamiltonian<'t> {
+    pub fn new(target: AnyTarget<'t>, metric: Covariance, start: &[f64]) -> Self {
         Self { target, metric, centre: start.to_vec(), u: start.to_vec(), gradient: Vec::new(), gradients: 0 }
     }
 

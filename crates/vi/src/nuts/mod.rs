@@ -14,9 +14,12 @@ pub use samples::{Chain, Samples, Transition};
 
 use crate::error::{Error, Result};
 use crate::linalg::{Covariance, Factor};
-use crate::target::{AnyTarget, Target};
+use crate::method::{Method, Problem, finish_each, nothing_yet, step_each};
+use crate::target::Target;
+use chain::Walk;
 use probity_autodiff::{Key, parallel_map_mut};
 use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
 
 /// What is learned of the metric (the inverse of the mass matrix) in the warm-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,20 +160,7 @@ impl Nuts {
     /// If a setting cannot be used, if the target is not finite at a start, and for errors of the
     /// target.
     pub fn run<T: Target>(&self, target: &T, starts: &[f64]) -> Result<Samples> {
-        self.run_any(AnyTarget::new(target.clone()), starts)
-    }
-
-    /// Not compiled for every target.
-    fn run_any(&self, target: AnyTarget<'_>, starts: &[f64]) -> Result<Samples> {
-        let d = target.dim();
-        self.check(d, starts)?;
-        let key = Key::new(self.seed).fold_in_str("nuts");
-        let mut chains: Vec<_> = (0..self.chains).map(|c| (c, target.clone())).collect();
-        let chains = parallel_map_mut(&mut chains, |(c, target)| {
-            let start = *c % (starts.len() / d);
-            self.chain(target, &starts[start * d..(start + 1) * d], key.fold_in(*c as u64))
-        });
-        Ok(Samples { dim: d, chains: chains.into_iter().collect::<Result<_>>()? })
+        self.complete(Problem::new(target, starts))
     }
 
     fn check(&self, d: usize, starts: &[f64]) -> Result {
@@ -194,5 +184,71 @@ impl Nuts {
             Some(m) if m != d => no("metric", format!("of dimension {m}, but the target has {d}")),
             _ => Ok(()),
         }
+    }
+}
+
+/// A step is one transition of every chain, first those of the warm-up.
+impl<'t> Method<Problem<'t>> for Nuts {
+    type State = NutsState<'t>;
+    type Output = Samples;
+
+    fn init(&self, Problem { target, starts }: Problem<'t>) -> Result<NutsState<'t>> {
+        let d = target.dim();
+        self.check(d, &starts)?;
+        let key = Key::new(self.seed).fold_in_str("nuts");
+        let chain = |c: usize| {
+            let start = c % (starts.len() / d) * d;
+            Walk::new(self, target.clone(), &starts[start..start + d], key.fold_in(c as u64))
+        };
+        let mut chains: Vec<_> = (0..self.chains).map(chain).collect();
+        parallel_map_mut(&mut chains, |chain| chain.begin(self)).into_iter().collect::<Result<()>>()?;
+        Ok(NutsState { dim: d, chains })
+    }
+
+    fn step(&self, state: &mut NutsState<'t>) -> Result<ControlFlow<()>> {
+        step_each(&mut state.chains, |chain| chain.step(self))
+    }
+
+    /// Every chain by itself.
+    fn finish(&self, state: &mut NutsState<'t>) -> Result {
+        finish_each(&mut state.chains, |chain| chain.step(self))
+    }
+
+    /// The draws so far.
+    fn output(&self, state: NutsState<'t>) -> Result<Samples> {
+        let n = state.draws();
+        if n == 0 && self.draws > 0 {
+            let warmed = state.chains.first().and_then(Walk::warming_up).unwrap_or(self.warmup);
+            return nothing_yet(format!("no draw after {warmed} of {} transitions of warm-up", self.warmup));
+        }
+        let dim = state.dim;
+        let chain = |walk: Walk<'t>| {
+            // As many of all of them, also where one chain met an error on its way.
+            let mut chain = walk.chain;
+            chain.draws.truncate(n * dim);
+            chain.log_density.truncate(n);
+            chain.transitions.truncate(n);
+            chain
+        };
+        Ok(Samples { dim, chains: state.chains.into_iter().map(chain).collect() })
+    }
+}
+
+/// A run of [`Nuts`] between two steps.
+#[derive(Clone, Debug)]
+pub struct NutsState<'t> {
+    dim: usize,
+    chains: Vec<Walk<'t>>,
+}
+
+impl NutsState<'_> {
+    /// The draws that every chain has so far; none in the warm-up.
+    pub fn draws(&self) -> usize {
+        self.chains.iter().map(Walk::draws).min().unwrap_or(0)
+    }
+
+    /// What every chain has so far, with the step size and the metric of its draws.
+    pub fn chains(&self) -> impl Iterator<Item = &Chain> {
+        self.chains.iter().map(|walk| &walk.chain)
     }
 }

@@ -51,12 +51,7 @@ impl DualAveraging {
 /// from `step`.
 ///
 /// *Source*: Hoffman, Gelman 2014, algorithm 4, with Stan's bound.
-pub(super) fn first_guess(
-    h: &mut Hamiltonian<'_, '_>,
-    state: &State,
-    mut step: f64,
-    key: Key,
-) -> Result<f64> {
+pub(super) fn first_guess(h: &mut Hamiltonian<'_>, state: &State, mut step: f64, key: Key) -> Result<f64> {
     let mut trial = State::default();
     let mut up = None;
     // A hundred doublings are a factor of 1e30.

@@ -77,7 +77,7 @@ fn log_add(a: f64, b: f64) -> f64 {
 }
 
 /// The memory of a sampler's trajectories, and the transition.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
     /// Both ends.
     ends: [State; 2],
@@ -112,7 +112,7 @@ impl Tree {
     /// subtrees of Stan 2.21.
     pub fn transition(
         &mut self,
-        h: &mut Hamiltonian<'_, '_>,
+        h: &mut Hamiltonian<'_>,
         state: &mut State,
         step: f64,
         max_depth: usize,
@@ -157,7 +157,7 @@ impl Tree {
 /// Goes on from `end` by 2^`depth` steps, which become `span`. Says whether they may be used:
 /// neither a turn within them nor a divergence.
 fn build(
-    h: &mut Hamiltonian<'_, '_>,
+    h: &mut Hamiltonian<'_>,
     end: &mut State,
     depth: usize,
     span: &mut Span,

@@ -9,6 +9,7 @@ use crate::linalg::{Covariance, Factor};
 ///
 /// *Source*: Stan reference manual, "Automatic parameter tuning" (75 first, 25 doubling, 50 last;
 /// of a short warm-up 15 % first and 10 % last).
+#[derive(Clone, Debug)]
 pub(crate) struct Windows {
     pub first: usize,
     pub ends: Vec<usize>,
@@ -42,7 +43,7 @@ impl Windows {
 ///
 /// *Source*: Welford 1962, "Note on a method for calculating corrected sums of squares and
 /// products".
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Moments {
     kind: MetricKind,
     n: f64,

@@ -2,9 +2,11 @@
 
 use super::line_search::{Trial, wolfe};
 use crate::error::{Error, Result};
-use crate::target::Target;
+use crate::method::{Method, Problem};
+use crate::target::{AnyTarget, Target};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 
 /// The settings of L-BFGS, which climbs to a mode of a [`Target`].
 ///
@@ -53,6 +55,8 @@ pub enum Ended {
     LineSearch,
     /// The iterations were used up.
     Iterations,
+    /// Whoever took the steps ended it before any of these.
+    Early,
 }
 
 /// The points that L-BFGS passed, from the start on.
@@ -112,6 +116,7 @@ impl OptimPath {
 }
 
 /// A step and the change of the loss's gradient along it, with their product.
+#[derive(Clone, Debug)]
 struct Pair {
     s: Vec<f64>,
     y: Vec<f64>,
@@ -160,18 +165,153 @@ impl Lbfgs {
     }
 
     /// Not compiled for every target.
-    fn climb(
-        &self,
-        d: usize,
-        gradient: &mut dyn FnMut(&[f64], &mut [f64]) -> Result<f64>,
-        start: &[f64],
-    ) -> Result<OptimPath> {
+    fn climb(&self, d: usize, gradient: &mut Gradient<'_>, start: &[f64]) -> Result<OptimPath> {
+        let mut climb = Climb::new(d, gradient, start)?;
+        while self.iterate(&mut climb, gradient)?.is_continue() {}
+        Ok(climb.path)
+    }
+
+    /// One iteration.
+    fn iterate(&self, climb: &mut Climb, gradient: &mut Gradient<'_>) -> Result<ControlFlow<()>> {
+        if climb.path.ended != Ended::Early {
+            return Ok(ControlFlow::Break(()));
+        }
+        if climb.iterations < self.iterations {
+            climb.iterations += 1;
+            if let Some(ended) = self.ended_by(climb, gradient)? {
+                climb.path.ended = ended;
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        if climb.iterations < self.iterations {
+            return Ok(ControlFlow::Continue(()));
+        }
+        climb.path.ended = Ended::Iterations;
+        Ok(ControlFlow::Break(()))
+    }
+
+    /// Moves on; why this was the last move, if it was.
+    fn ended_by(&self, climb: &mut Climb, gradient: &mut Gradient<'_>) -> Result<Option<Ended>> {
+        let Climb { path, memory, diagonal, u, g, trial_u, trial_g, value, idle, .. } = climb;
+        let direction = direction(memory, diagonal, g);
+        // The loss is −ln p; its slope along the direction is −gᵀ direction.
+        let slope = -dot(g, &direction);
+        if slope == 0.0 || (!memory.is_empty() && -slope < self.tolerance) {
+            return Ok(Some(Ended::Mode));
+        }
+        // Without memory the first step has length 1 at most, whatever the units of the gradient.
+        let first = if memory.is_empty() { (1.0 / dot(g, g).sqrt()).min(1.0) } else { 1.0 };
+        let origin = Trial { step: 0.0, value: -*value, slope };
+        let found = wolfe(origin, first, 40, |step| {
+            let trial = trial_u.iter_mut().zip(u.iter().zip(&direction));
+            trial.for_each(|(t, (u, d))| *t = u + step * d);
+            path.evaluations += 1;
+            let value = -gradient(trial_u, trial_g)?;
+            Ok(Trial { step, value, slope: -dot(trial_g, &direction) })
+        })?;
+        let Some(found) = found else {
+            // A memory of other curvature may be at fault: once more along the gradient.
+            if memory.is_empty() {
+                return Ok(Some(Ended::LineSearch));
+            }
+            memory.clear();
+            return Ok(None);
+        };
+        // The step that was found need not be the last that was tried.
+        let trial = trial_u.iter_mut().zip(u.iter().zip(&direction));
+        let mut moved = false;
+        trial.for_each(|(t, (u, d))| {
+            let to = u + found.step * d;
+            moved |= *t != to;
+            *t = to;
+        });
+        if moved {
+            path.evaluations += 1;
+            gradient(trial_u, trial_g)?;
+        }
+        let s: Vec<f64> = trial_u.iter().zip(&*u).map(|(a, b)| a - b).collect();
+        let y: Vec<f64> = g.iter().zip(&*trial_g).map(|(a, b)| a - b).collect();
+        let sy = dot(&s, &y);
+        if sy > f64::EPSILON * dot(&y, &y).sqrt() * dot(&s, &s).sqrt() {
+            rescale(diagonal, &s, &y, sy);
+            memory.push_back(Pair { s, y, sy });
+            if memory.len() > self.history.max(1) {
+                memory.pop_front();
+            }
+        }
+        let gain = -found.value - *value;
+        std::mem::swap(u, trial_u);
+        std::mem::swap(g, trial_g);
+        *value = -found.value;
+        path.push(u, g, *value);
+        // Twice: one short step may be chance.
+        *idle = if gain <= self.value_tolerance * value.abs() { *idle + 1 } else { 0 };
+        Ok((*idle == 2).then_some(Ended::Rounding))
+    }
+}
+
+/// A step is an iteration; the only start is where the climb begins.
+impl<'t> Method<Problem<'t>> for Lbfgs {
+    type State = LbfgsState<'t>;
+    type Output = OptimPath;
+
+    fn init(&self, Problem { mut target, starts }: Problem<'t>) -> Result<LbfgsState<'t>> {
+        let climb = Climb::new(target.dim(), &mut |u, gradient| target.gradient(u, gradient), &starts)?;
+        Ok(LbfgsState { target, climb })
+    }
+
+    fn step(&self, LbfgsState { target, climb }: &mut LbfgsState<'t>) -> Result<ControlFlow<()>> {
+        self.iterate(climb, &mut |u, gradient| target.gradient(u, gradient))
+    }
+
+    /// There is a point from the start on.
+    fn output(&self, state: LbfgsState<'t>) -> Result<OptimPath> {
+        Ok(state.climb.path)
+    }
+}
+
+/// A run of [`Lbfgs`] between two steps.
+#[derive(Clone, Debug)]
+pub struct LbfgsState<'t> {
+    target: AnyTarget<'t>,
+    climb: Climb,
+}
+
+impl LbfgsState<'_> {
+    /// The points so far.
+    pub fn path(&self) -> &OptimPath {
+        &self.climb.path
+    }
+}
+
+/// Writes the gradient at a point, and gives the value.
+type Gradient<'a> = dyn FnMut(&[f64], &mut [f64]) -> Result<f64> + 'a;
+
+/// A climb on its way.
+#[derive(Clone, Debug)]
+struct Climb {
+    path: OptimPath,
+    memory: VecDeque<Pair>,
+    diagonal: Vec<f64>,
+    u: Vec<f64>,
+    g: Vec<f64>,
+    value: f64,
+    /// Scratch: where a step leads, and the gradient there.
+    trial_u: Vec<f64>,
+    trial_g: Vec<f64>,
+    /// Moves in a row that gained no more than rounding.
+    idle: usize,
+    iterations: usize,
+}
+
+impl Climb {
+    fn new(d: usize, gradient: &mut Gradient<'_>, start: &[f64]) -> Result<Self> {
         let problem = |problem| Err(Error::Setting { setting: "start", problem });
         if d == 0 || start.len() != d {
             return problem(format!("{} numbers for a target of dimension {d}", start.len()));
         }
-        let (mut u, mut g) = (start.to_vec(), vec![0.0; d]);
-        let mut value = gradient(&u, &mut g)?;
+        let (u, mut g) = (start.to_vec(), vec![0.0; d]);
+        let value = gradient(&u, &mut g)?;
         if !value.is_finite() || g.iter().any(|g| !g.is_finite()) {
             return problem(format!("the log density is {value} there, or its gradient is not finite"));
         }
@@ -180,77 +320,22 @@ impl Lbfgs {
             points: Vec::new(),
             gradients: Vec::new(),
             values: Vec::new(),
-            ended: Ended::Iterations,
+            ended: Ended::Early,
             evaluations: 1,
         };
         path.push(&u, &g, value);
-        let mut memory: VecDeque<Pair> = VecDeque::new();
-        let (mut trial_u, mut trial_g) = (vec![0.0; d], vec![0.0; d]);
-        let mut diagonal = vec![1.0; d];
-        let mut idle = 0;
-        for _ in 0..self.iterations {
-            let direction = direction(&memory, &diagonal, &g);
-            // The loss is −ln p; its slope along the direction is −gᵀ direction.
-            let slope = -dot(&g, &direction);
-            if slope == 0.0 || (!memory.is_empty() && -slope < self.tolerance) {
-                path.ended = Ended::Mode;
-                break;
-            }
-            // Without memory the first step has length 1 at most, whatever the units of the
-            // gradient.
-            let first = if memory.is_empty() { (1.0 / dot(&g, &g).sqrt()).min(1.0) } else { 1.0 };
-            let origin = Trial { step: 0.0, value: -value, slope };
-            let found = wolfe(origin, first, 40, |step| {
-                let trial = trial_u.iter_mut().zip(u.iter().zip(&direction));
-                trial.for_each(|(t, (u, d))| *t = u + step * d);
-                path.evaluations += 1;
-                let value = -gradient(&trial_u, &mut trial_g)?;
-                Ok(Trial { step, value, slope: -dot(&trial_g, &direction) })
-            })?;
-            let Some(found) = found else {
-                // A memory of other curvature may be at fault: once more along the gradient.
-                if memory.is_empty() {
-                    path.ended = Ended::LineSearch;
-                    break;
-                }
-                memory.clear();
-                continue;
-            };
-            // The step that was found need not be the last that was tried.
-            let trial = trial_u.iter_mut().zip(u.iter().zip(&direction));
-            let mut moved = false;
-            trial.for_each(|(t, (u, d))| {
-                let to = u + found.step * d;
-                moved |= *t != to;
-                *t = to;
-            });
-            if moved {
-                path.evaluations += 1;
-                gradient(&trial_u, &mut trial_g)?;
-            }
-            let s: Vec<f64> = trial_u.iter().zip(&u).map(|(a, b)| a - b).collect();
-            let y: Vec<f64> = g.iter().zip(&trial_g).map(|(a, b)| a - b).collect();
-            let sy = dot(&s, &y);
-            if sy > f64::EPSILON * dot(&y, &y).sqrt() * dot(&s, &s).sqrt() {
-                rescale(&mut diagonal, &s, &y, sy);
-                memory.push_back(Pair { s, y, sy });
-                if memory.len() > self.history.max(1) {
-                    memory.pop_front();
-                }
-            }
-            let gain = -found.value - value;
-            std::mem::swap(&mut u, &mut trial_u);
-            std::mem::swap(&mut g, &mut trial_g);
-            value = -found.value;
-            path.push(&u, &g, value);
-            // Twice: one short step may be chance.
-            idle = if gain <= self.value_tolerance * value.abs() { idle + 1 } else { 0 };
-            if idle == 2 {
-                path.ended = Ended::Rounding;
-                break;
-            }
-        }
-        Ok(path)
+        Ok(Self {
+            path,
+            memory: VecDeque::new(),
+            diagonal: vec![1.0; d],
+            u,
+            g,
+            value,
+            trial_u: vec![0.0; d],
+            trial_g: vec![0.0; d],
+            idle: 0,
+            iterations: 0,
+        })
     }
 }
 

@@ -11,7 +11,7 @@ mod state;
 pub use adam::Adam;
 pub use clip::clip_norm;
 pub(crate) use lbfgs::rescale;
-pub use lbfgs::{Ended, Lbfgs, OptimPath};
+pub use lbfgs::{Ended, Lbfgs, LbfgsState, OptimPath};
 pub use schedule::Schedule;
 pub use sgd::Sgd;
 pub use state::OptimizerState;

@@ -8,12 +8,14 @@ pub use path::PathFailure;
 use crate::diagnostics::{Psis, log_sum_exp, psis};
 use crate::error::{Error, Result};
 use crate::linalg::{Factor, LowRank};
+use crate::method::{Method, Problem, nothing_yet};
 use crate::optim::{Ended, Lbfgs};
 use crate::target::{AnyTarget, Target};
 use probity_autodiff::random::{fill_normal, fill_uniform};
 use probity_autodiff::{Key, parallel_map_mut};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::ops::ControlFlow;
 
 /// The settings of multi-path Pathfinder.
 ///
@@ -192,46 +194,16 @@ impl Pathfinder {
     /// If a setting cannot be used, if every try of every path failed (with the first reason), and
     /// for errors of the target.
     pub fn run<T: Target>(&self, target: &T, starts: &[f64]) -> Result<Found> {
-        self.run_any(AnyTarget::new(target.clone()), starts)
+        self.complete(Problem::new(target, starts))
     }
 
-    /// Not compiled for every target.
-    fn run_any(&self, mut target: AnyTarget<'_>, starts: &[f64]) -> Result<Found> {
-        let d = target.dim();
-        let no = |setting, problem: String| Err(Error::Setting { setting, problem });
-        if self.paths == 0 || self.elbo_draws == 0 || self.draws == 0 {
-            return no("paths", "at least one path and one draw are needed".to_owned());
-        }
-        if d == 0 || !starts.len().is_multiple_of(d) {
-            return no("starts", format!("{} numbers for a target of dimension {d}", starts.len()));
-        }
-        if !(self.radius >= 0.0 && self.radius.is_finite()) {
-            return no("radius", format!("{} is not a distance", self.radius));
-        }
-        let key = Key::new(self.seed).fold_in_str("pathfinder");
-        let mut targets: Vec<_> = (0..self.paths).map(|p| (p, target.clone())).collect();
-        let tries = parallel_map_mut(&mut targets, |(path, target)| self.tries(target, *path, starts, key));
-        let (mut paths, mut failures, mut gradients) = (Vec::new(), Vec::new(), 0);
-        for tries in tries {
-            let tries = tries?;
-            paths.extend(tries.fit);
-            failures.extend(tries.failures);
-            gradients += tries.gradients;
-        }
-        if paths.is_empty() {
-            let first = failures.first().map_or(String::new(), |f: &Failed| f.reason.to_string());
-            return no("starts", format!("all {} tries failed; the first: {first}", failures.len()));
-        }
-        let (proposals, log_ratios) = self.proposals(&mut target, &paths, key)?;
-        gradients += self.draws;
-        let psis = psis(&log_ratios, 1.0);
-        let draws = self.resample(d, &proposals, &psis, key.fold_in_str("resample"));
-        Ok(Found { dim: d, draws, proposals, log_ratios, psis, paths, failures, gradients })
+    fn key(&self) -> Key {
+        Key::new(self.seed).fold_in_str("pathfinder")
     }
 
     /// All tries of one path.
-    fn tries(&self, target: &mut AnyTarget<'_>, path: usize, starts: &[f64], key: Key) -> Result<Tries> {
-        let d = target.dim();
+    fn tries(&self, target: &mut AnyTarget<'_>, path: usize, starts: &[f64]) -> Result<Tries> {
+        let (d, key) = (target.dim(), self.key());
         let given = starts.len() / d;
         let mut tries = Tries { fit: None, failures: Vec::new(), gradients: 0 };
         for attempt in 0..=self.retries {
@@ -259,15 +231,10 @@ impl Pathfinder {
     }
 
     /// Draws of the mixture with their log ratios; −∞ where the target is not finite.
-    fn proposals(
-        &self,
-        target: &mut AnyTarget<'_>,
-        paths: &[PathFit],
-        key: Key,
-    ) -> Result<(Vec<f64>, Vec<f64>)> {
+    fn proposals(&self, target: &mut AnyTarget<'_>, paths: &[PathFit]) -> Result<(Vec<f64>, Vec<f64>)> {
         let (d, n) = (target.dim(), self.draws);
         let mut points = vec![0.0; n * d];
-        fill_normal(key.fold_in_str("draws"), 0, &mut points);
+        fill_normal(self.key().fold_in_str("draws"), 0, &mut points);
         // Draw i is of path i P / n: runs of equal length, up to one.
         for (i, x) in points.chunks_exact_mut(d).enumerate() {
             let path = &paths[i * paths.len() / n];
@@ -295,7 +262,7 @@ impl Pathfinder {
     }
 
     /// Draws with replacement by their weights.
-    fn resample(&self, d: usize, proposals: &[f64], psis: &Psis, key: Key) -> Vec<f64> {
+    fn resample(&self, d: usize, proposals: &[f64], psis: &Psis) -> Vec<f64> {
         if psis.k_hat.is_nan() {
             return proposals.to_vec();
         }
@@ -309,14 +276,93 @@ impl Pathfinder {
             })
             .collect();
         let mut uniform = vec![0.0; self.draws];
-        fill_uniform(key, 0, &mut uniform);
+        fill_uniform(self.key().fold_in_str("resample"), 0, &mut uniform);
         let last = cumulative.len() - 1;
         let pick = |u: &f64| cumulative.partition_point(|c| *c <= u * sum).min(last);
         uniform.iter().flat_map(|u| &proposals[pick(u) * d..][..d]).copied().collect()
     }
 }
 
+/// A step is a path, with all its tries.
+impl<'t> Method<Problem<'t>> for Pathfinder {
+    type State = PathfinderState<'t>;
+    type Output = Found;
+
+    fn init(&self, Problem { target, starts }: Problem<'t>) -> Result<PathfinderState<'t>> {
+        let d = target.dim();
+        let no = |setting, problem: String| Err(Error::Setting { setting, problem });
+        if self.paths == 0 || self.elbo_draws == 0 || self.draws == 0 {
+            return no("paths", "at least one path and one draw are needed".to_owned());
+        }
+        if d == 0 || !starts.len().is_multiple_of(d) {
+            return no("starts", format!("{} numbers for a target of dimension {d}", starts.len()));
+        }
+        if !(self.radius >= 0.0 && self.radius.is_finite()) {
+            return no("radius", format!("{} is not a distance", self.radius));
+        }
+        Ok(PathfinderState { target, starts, done: Vec::new() })
+    }
+
+    fn step(&self, state: &mut PathfinderState<'t>) -> Result<ControlFlow<()>> {
+        let next = state.done.len();
+        if next < self.paths {
+            state.done.push(self.tries(&mut state.target.clone(), next, &state.starts)?);
+        }
+        Ok(if next + 1 < self.paths { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    }
+
+    /// Paths in parallel.
+    fn finish(&self, PathfinderState { target, starts, done }: &mut PathfinderState<'t>) -> Result {
+        let mut targets: Vec<_> = (done.len()..self.paths).map(|path| (path, target.clone())).collect();
+        for tries in parallel_map_mut(&mut targets, |(path, target)| self.tries(target, *path, starts)) {
+            done.push(tries?);
+        }
+        Ok(())
+    }
+
+    /// The mixture of the paths so far, with its draws and their weights.
+    fn output(&self, PathfinderState { mut target, done, .. }: PathfinderState<'t>) -> Result<Found> {
+        if done.is_empty() {
+            return nothing_yet("no path was climbed");
+        }
+        let (mut paths, mut failures, mut gradients) = (Vec::new(), Vec::new(), 0);
+        for tries in done {
+            paths.extend(tries.fit);
+            failures.extend(tries.failures);
+            gradients += tries.gradients;
+        }
+        if paths.is_empty() {
+            let first = failures.first().map_or(String::new(), |f: &Failed| f.reason.to_string());
+            let problem = format!("all {} tries failed; the first: {first}", failures.len());
+            return Err(Error::Setting { setting: "starts", problem });
+        }
+        let (proposals, log_ratios) = self.proposals(&mut target, &paths)?;
+        gradients += self.draws;
+        let psis = psis(&log_ratios, 1.0);
+        let d = target.dim();
+        let draws = self.resample(d, &proposals, &psis);
+        Ok(Found { dim: d, draws, proposals, log_ratios, psis, paths, failures, gradients })
+    }
+}
+
+/// A run of [`Pathfinder`] between two steps.
+#[derive(Clone, Debug)]
+pub struct PathfinderState<'t> {
+    target: AnyTarget<'t>,
+    starts: Vec<f64>,
+    /// What the paths so far gave.
+    done: Vec<Tries>,
+}
+
+impl PathfinderState<'_> {
+    /// The Gaussians of the paths so far that gave one.
+    pub fn paths(&self) -> impl Iterator<Item = &PathFit> {
+        self.done.iter().filter_map(|tries| tries.fit.as_ref())
+    }
+}
+
 /// What the tries of one path gave.
+#[derive(Clone, Debug)]
 struct Tries {
     fit: Option<PathFit>,
     failures: Vec<Failed>,

@@ -19,6 +19,7 @@ mod guides;
 mod large;
 mod leave_one_out;
 mod linalg;
+mod method;
 mod modes;
 mod numbers;
 mod objectives;

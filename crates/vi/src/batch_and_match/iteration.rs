@@ -9,7 +9,7 @@ use probity_autodiff::nalgebra::{DMatrix, DVector};
 
 /// Where the iteration is.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct Iteration {
     pub(super) gaussian: Gaussian,
     /// Half of the draws of a batch.
     pub(super) pairs: usize,
@@ -22,7 +22,7 @@ pub(super) struct State {
     damped: f64,
 }
 
-impl State {
+impl Iteration {
     /// A step goes back if its cosine with the one before is below this.
     const BACK: f64 = -0.2;
     /// Farther away, steps that go back say nothing.

@@ -109,8 +109,8 @@ pub use kl_weight::KlWeight;
 pub use layout::{Init, Layout, ScaleStart, Site, SiteKind, Start, Transform};
 pub use log_joint::{LogJoint, Part};
 pub use model::{ByRef, Model};
-#[cfg(feature = "progress")]
 pub use objective::Objective;
+#[cfg(feature = "progress")]
 pub use observer::Progress;
 pub use observer::{Observer, StepInfo};
 pub use posterior::{Posterior, Pushed, SiteDivergence};

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 ///
 /// Iterative methods and those that do all at once are alike; of the latter the only step does all.
 /// The `run` functions of the methods are these three, so that steps taken by hand give the same
-/// bits. Who takes them ends a run by a rule of his own.
+/// bits, and a program can end a run by a rule of its own.
 ///
 /// `P` is what the method works on: a [`Problem`], a log density with places to begin, or for a
 /// [`Fit`](crate::Fit) a model. So one rule serves all of them:

@@ -18,7 +18,7 @@ use std::fmt;
 /// The entries of `u` stand in the order of the layout's latent sites, each column by column. The
 /// model's point parameters stand at their start.
 ///
-/// A model that looks at no value ([`Var::read`] and what is made of it, such as `item`) records
+/// A model that looks at no value ([`Var::read`](probity_autodiff::Var::read) and what is made of it, such as `item`) records
 /// the same operations at every point. So its first run is kept and [run
 /// again](probity_autodiff::Recording) at later points, which saves most of the time of a small
 /// model. The second run confirms it: if another value or gradient comes out, as from a model with

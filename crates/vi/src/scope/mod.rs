@@ -78,6 +78,9 @@ pub struct Scope<'t, T: Scalar = f64> {
     out: Outcome<'t, T>,
 }
 
+/// How values come from unconstrained numbers, and the shape of these if it is another.
+type TransformOf<'a> = dyn Fn() -> (Transform, Option<(usize, usize)>) + 'a;
+
 impl<'t, T: Scalar> Scope<'t, T> {
     /// A latent variable with this prior. Returns its value, of the prior's shape, in the prior's
     /// support.
@@ -275,7 +278,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         kind: SiteKind,
         family: &str,
         shape: (usize, usize),
-        transform: &dyn Fn() -> (Transform, Option<(usize, usize)>),
+        transform: &TransformOf<'_>,
         init: impl FnOnce() -> Init,
     ) -> Result<usize> {
         let mut init = Some(init);
@@ -289,7 +292,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         &mut self,
         name: &str,
         kind: SiteKind,
-        (family, shape, transform): (&str, (usize, usize), &dyn Fn() -> (Transform, Option<(usize, usize)>)),
+        (family, shape, transform): (&str, (usize, usize), &TransformOf<'_>),
         init: &mut dyn FnMut() -> Init,
     ) -> Result<usize> {
         let index = self.cursor;

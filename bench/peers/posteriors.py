@@ -8,7 +8,7 @@ DIR has the folders posteriordb and synthetic; a model of posterior_models.py re
 FILE of --ours is what `posteriordb --data DIR --json FILE` wrote (see examples/README.md), FILE of --ours-cost what
 `posteriordb --data DIR --cost` printed; without them only the peers are shown. What FILE of --json has already is not run again.
 
-The environment: python3 -m venv ENV && ENV/bin/pip install jax numpyro scipy, blackjax for its method; for Stan's methods also
+The environment: python3 -m venv ENV && ENV/bin/pip install jax numpyro scipy, blackjax and pymc-extras for their methods; for Stan's methods also
 ENV/bin/pip install --no-deps httpstan, and g++. FOLDER of --build keeps what was compiled.
 
 Every density is first compared with the `probes` of reference.json, so that all sides compute the same thing. All is in
@@ -21,6 +21,9 @@ method alone, its compilation by itself:
                 region Newton-CG of scipy with exact Hessian-vector products, from 0; a product counts as two gradients
   blackjax      BlackJAX's multi-path Pathfinder compiled as a whole, 4 paths of at most 100 steps from within 2 of 0, else its default
                 settings; 1000 draws resampled by smoothed importance weights; its gradients cannot be counted from outside
+  pymc          the Pathfinder of pymc-extras on a PyMC model of the same density (a flat vector and the JAX function as its potential), 4 paths,
+                one after the other, else its default settings; it compiles and runs in one call, so its compilation is in the
+                seconds of the run; its gradients cannot be counted from outside
   stan-...      Stan's Pathfinder and ADVI as stan_methods.py says, on the 15 posteriors that have a program in stan_side.py
 """
 import argparse
@@ -201,6 +204,26 @@ def blackjax_multipath(model, seed):
     return jax.vmap(lambda u: density.constrain(unflatten(u)))(u), None, compilation, seconds, {"k_hat": float(k_hat)}
 
 
+def pymc_pathfinder(model, seed):
+    import pymc
+    import pymc_extras
+    import pytensor
+
+    density = Density(model)
+    flatten, unflatten = ravel_pytree(density.template)
+    begin = time.process_time()
+    log_joint = pytensor.wrap_jax(lambda u: density.log_joint(unflatten(u)))
+    with pymc.Model() as program:
+        u = pymc.Flat("u", shape=flatten.size)
+        pymc.Potential("log_joint", log_joint(u))
+    # Processes that are forked cannot use JAX.
+    found = pymc_extras.fit_pathfinder(model=program, num_paths=PATHS, num_draws=RESAMPLED, random_seed=seed,
+                                       concurrent=None, progressbar=False, display_summary=False)
+    seconds = time.process_time() - begin
+    u = jnp.asarray(found.posterior["u"]).reshape(-1, flatten.size)
+    return jax.vmap(lambda u: density.constrain(unflatten(u)))(u), None, 0.0, seconds
+
+
 STAN = ["stan-pathfinder", "stan-multipath", "stan-meanfield", "stan-fullrank"]
 METHODS = {
     "normal": lambda model, seed: svi(AutoNormal, model, seed),
@@ -208,6 +231,7 @@ METHODS = {
     "nuts": nuts,
     "dadvi": dadvi,
     "blackjax": blackjax_multipath,
+    "pymc": pymc_pathfinder,
 }
 
 

@@ -198,10 +198,18 @@ macro_rules! from_bernoulli {
     )+};
 }
 
-/// The sum of the two terms; a mass of 0 adds nothing.
+/// The sum of the two terms; a mass of 0 adds nothing, and one that underflows only what is infinite.
 fn two_terms<R: Real>(l: R, log_zero: R, log_one: R) -> R {
     let (log_rest, log_s) = ((-l).log_sigmoid(), l.log_sigmoid());
-    let term = |log: R, other: R| if log < -700.0 { R::zero() } else { log.exp() * (log - other) };
+    let term = |log: R, other: R| {
+        if other == f64::NEG_INFINITY && log > f64::NEG_INFINITY {
+            R::of(f64::INFINITY)
+        } else if log < -700.0 {
+            R::zero()
+        } else {
+            log.exp() * (log - other)
+        }
+    };
     not_negative(term(log_rest, log_zero) + term(log_s, log_one))
 }
 

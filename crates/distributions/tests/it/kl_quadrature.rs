@@ -57,6 +57,45 @@ fn student_t_kl_is_golden() {
     assert!(value < 2e-14 && slopes < 2e-14, "{value:e} {slopes:e}");
 }
 
+/// Where only the narrow component has a slope, as far out as the wide one does not take over, and
+/// beyond.
+#[test]
+fn slopes_reach_as_far_as_the_narrow_component() {
+    for (loc, want) in [
+        (14.836, 2.3755205292594054155e-27),
+        (16.496, 1.5069852851990255351e-38),
+        (18.114, 1.8114000000101950143e-39),
+    ] {
+        let (_, slopes) = partials(NormalScaleMixtureKl, [loc, 1e-3, 0.5, 1e20, 1.0]);
+        assert!((slopes[0] / want - 1.0).abs() < 1e-11, "{loc}: {:e} {want:e}", slopes[0]);
+    }
+}
+
+/// Scales as far apart as numbers go.
+#[test]
+fn the_work_is_bounded_and_enough() {
+    for (args, want) in [
+        ([-1.0, 0.7, 0.25, 1.7e308, 0.1], 72.339492881947395497),
+        // Hardly a mixture: `KL(N(-10.3, 1.15) ‖ N(0, 1))`.
+        ([-10.3, 1.15, 0.6, 1.000000000000001, 1.0], 53.0664880576248413),
+        ([-0.06, 99.0, 0.75, 1e99, 0.1], 220.51260211129419746),
+    ] {
+        let (kl, _) = partials(NormalScaleMixtureKl, args);
+        assert!((kl / want - 1.0).abs() < 2e-14, "{args:?} {kl:e} {want:e}");
+    }
+    // All of the mass beyond the range of squares in narrow units: nothing is added up.
+    let (_, slopes) = partials(NormalScaleMixtureKl, [1e300, 0.7, 0.25, 1e308, 1.0]);
+    assert!(slopes.iter().all(|x| x.is_finite()) && slopes[4] == 0.0, "{slopes:?}");
+    // ln(1 + x²) is ln x² throughout: terms end before numbers do.
+    let (kl, slopes) = partials(NormalStudentTKl, [0.0, 1.0, 4.0, 0.0, 1e-100]);
+    assert!((kl / 913.95428490097190513 - 1.0).abs() < 1e-14, "{kl:e}");
+    assert!((slopes[2] / 228.28999454334049598 - 1.0).abs() < 1e-13, "{slopes:?}");
+    assert!((slopes[4] / -4e100 - 1.0).abs() < 1e-13, "{slopes:?}");
+    // Far apart, on both sides of 0.
+    let (kl, _) = partials(NormalStudentTKl, [1e200, 1.0, 4.0, -5e199, 1.0]);
+    assert!((kl / 2300.7085733515938329 - 1.0).abs() < 1e-14, "{kl:e}");
+}
+
 #[test]
 fn the_tape_and_single_precision_agree() {
     let (loc, scale) = ([0.1_f32, -0.003, 0.0], [0.02_f32, 0.001, 1.0]);

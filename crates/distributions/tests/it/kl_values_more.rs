@@ -31,6 +31,34 @@ fn sums_over_counts_beyond_the_numbers_end() {
     assert_eq!(NegativeBinomial::<f64>::from_logits(2.0, 800.0).kl(&Poisson::new(1.0)), INF);
 }
 
+/// Beside rounding and the mass that is missing, an error has a bound of the terms beyond the last
+/// count, which grow on.
+#[test]
+fn an_error_covers_the_counts_beyond_the_last() {
+    let (q, p) = (Geometric::new(1e-3), Poisson::new(1000.0));
+    let got = kl_quadrature(&q, &p);
+    close(got.value, q.kl(&p), 1e-12);
+    // The last count is the first whose log mass is below -45.
+    let mass: f64 = (0..=38074).map(|k| q.log_prob(f64::from(k)).exp()).sum();
+    let rest = got.error - ((mass - 1.0).abs() + 16.0 * f64::EPSILON) * (1.0 + got.value);
+    // The terms beyond add up to 3.0037e-12.
+    assert!(rest > 2.95e-12 && rest < 3.6e-12, "{got:?} {rest:e}");
+}
+
+/// Wherever a kink stands between the pieces.
+#[test]
+fn an_error_covers_that_of_a_kink() {
+    let q = Normal::new(0.0, 1.0);
+    for i in 0..12 {
+        for scale in [0.01, 0.8] {
+            let p = Laplace::new(-2.0 + 0.317 * f64::from(i), scale);
+            let (got, want) = (kl_quadrature(&q, &p), q.kl(&p));
+            let rounding = 16.0 * f64::EPSILON * (1.0 + want);
+            assert!(got.error >= 0.99 * rounding.max((got.value - want).abs()), "{got:?} {want}");
+        }
+    }
+}
+
 #[test]
 fn negative_binomials_of_many_and_of_as_many_trials() {
     let negative = |r: f64, logits: f64| NegativeBinomial::<f64>::from_logits(r, logits);
@@ -45,6 +73,14 @@ fn masses_of_two_counts() {
     // Both parts of a small divergence to relative precision.
     let small = Bernoulli::<f64>::from_logits(-23.0);
     close(small.kl(&Poisson::new(1.0261880656836792e-10)), 5.2658217718242054585e-21, 1e-13);
+    // A mass below the smallest number, where the other has none.
+    for logits in [-720.0, -800.0, -1e300] {
+        let rare = Bernoulli::<f64>::from_logits(logits);
+        assert_eq!(rare.kl(&Binomial::from_logits(0.0, 0.3)), INF);
+        assert_eq!([rare.kl(&Geometric::new(1.0)), rare.kl(&Bernoulli::from_logits(-INF))], [INF; 2]);
+    }
+    let never = Bernoulli::<f64>::from_logits(-INF);
+    assert_eq!([never.kl(&Binomial::from_logits(0.0, 0.3)), never.kl(&Geometric::new(1.0))], [0.0; 2]);
     // Without a trial: the softplus of the logits.
     let none = Binomial::<f64>::from_logits(0.0, 0.3);
     close(none.kl(&Bernoulli::from_logits(0.7)), 1.1031860488854579, 1e-15);

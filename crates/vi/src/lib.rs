@@ -107,7 +107,7 @@ pub use guide::{
 pub use guides::*;
 pub use kl_weight::KlWeight;
 pub use layout::{Init, Layout, ScaleStart, Site, SiteKind, Start, Transform};
-pub use log_joint::{LogJoint, Part};
+pub use log_joint::{LogJoint, Part, SecondOrder};
 pub use model::{ByRef, Model};
 pub use objective::Objective;
 #[cfg(feature = "progress")]

@@ -56,11 +56,53 @@ pub trait Target: Clone + Send {
         Ok(())
     }
 
+    /// Writes the product of the Hessian of the log density at `u` with `v` to `to`; all have d
+    /// entries.
+    ///
+    /// By default by differences of four gradients along `v`, at distances of 2⁻¹⁰ and 2⁻⁹ of it,
+    /// extrapolated to none. So `v` should be about as long as it takes the density to change: the
+    /// error is that of an interpolation over a five-hundredth of it, and what rounding of the
+    /// gradients makes of a thousandth. [`SecondOrder`](crate::SecondOrder) has exact products.
+    /// Not finite where a gradient is not.
+    ///
+    /// # Errors
+    /// As [`gradient`](Target::gradient).
+    fn hessian_vector(&mut self, u: &[f64], v: &[f64], to: &mut [f64]) -> Result {
+        by_differences(&mut |u, gradient| self.gradient(u, gradient), u, v, to)
+    }
+
+    /// Appends the log likelihood of every observation at `u`, and says whether the target knows its
+    /// observations. By default it does not, and nothing is appended.
+    ///
+    /// # Errors
+    /// As [`gradient`](Target::gradient).
+    fn pointwise(&mut self, u: &[f64], log_likelihood: &mut Vec<f64>) -> Result<bool> {
+        let _ = (u, log_likelihood);
+        Ok(false)
+    }
+
     /// The key of the target's own random numbers in the next calls, such as the masks of dropout;
     /// for targets without any, which is the default, it does nothing.
     fn set_key(&mut self, key: Key) {
         let _ = key;
     }
+}
+
+/// Writes the gradient at a point, and gives the value.
+pub(crate) type Gradient<'a> = dyn FnMut(&[f64], &mut [f64]) -> Result<f64> + 'a;
+
+/// Products with a Hessian by central differences at two distances, extrapolated to none.
+fn by_differences(gradient: &mut Gradient<'_>, u: &[f64], v: &[f64], to: &mut [f64]) -> Result {
+    const STEP: f64 = 1.0 / 1024.0;
+    let (mut point, mut there) = (u.to_vec(), vec![0.0; u.len()]);
+    to.fill(0.0);
+    for (distance, weight) in [(1.0, 8.0), (-1.0, -8.0), (2.0, -1.0), (-2.0, 1.0)] {
+        point.iter_mut().zip(u.iter().zip(v)).for_each(|(p, (u, v))| *p = u + distance * STEP * v);
+        let value = gradient(&point, &mut there)?;
+        let weight = if value.is_finite() { weight / (12.0 * STEP) } else { f64::NAN };
+        to.iter_mut().zip(&there).for_each(|(to, g)| *to += weight * g);
+    }
+    Ok(())
 }
 
 /// A log density and its gradient as one function: `f(u, gradient)` returns the value and writes
@@ -95,6 +137,8 @@ trait Erased: Send {
     fn dim(&self) -> usize;
     fn gradient(&mut self, u: &[f64], gradient: &mut [f64]) -> Result<f64>;
     fn gradients(&mut self, points: &[f64], values: &mut [f64], gradients: &mut [f64]) -> Result;
+    fn hessian_vector(&mut self, u: &[f64], v: &[f64], to: &mut [f64]) -> Result;
+    fn pointwise(&mut self, u: &[f64], log_likelihood: &mut Vec<f64>) -> Result<bool>;
     fn set_key(&mut self, key: Key);
     fn boxed_clone<'b>(&self) -> Box<dyn Erased + 'b>
     where
@@ -112,6 +156,14 @@ impl<T: Target> Erased for T {
 
     fn gradients(&mut self, points: &[f64], values: &mut [f64], gradients: &mut [f64]) -> Result {
         Target::gradients(self, points, values, gradients)
+    }
+
+    fn hessian_vector(&mut self, u: &[f64], v: &[f64], to: &mut [f64]) -> Result {
+        Target::hessian_vector(self, u, v, to)
+    }
+
+    fn pointwise(&mut self, u: &[f64], log_likelihood: &mut Vec<f64>) -> Result<bool> {
+        Target::pointwise(self, u, log_likelihood)
     }
 
     fn set_key(&mut self, key: Key) {
@@ -158,6 +210,14 @@ impl Target for AnyTarget<'_> {
         self.0.gradients(points, values, gradients)
     }
 
+    fn hessian_vector(&mut self, u: &[f64], v: &[f64], to: &mut [f64]) -> Result {
+        self.0.hessian_vector(u, v, to)
+    }
+
+    fn pointwise(&mut self, u: &[f64], log_likelihood: &mut Vec<f64>) -> Result<bool> {
+        self.0.pointwise(u, log_likelihood)
+    }
+
     fn set_key(&mut self, key: Key) {
         self.0.set_key(key);
     }
@@ -176,6 +236,13 @@ impl<T: Scalar, M: Model<T> + Clone + Send> Target for LogJoint<M, T> {
 
     fn gradients(&mut self, points: &[f64], values: &mut [f64], gradients: &mut [f64]) -> Result {
         self.gradients_f64(points, values, gradients)
+    }
+
+    fn pointwise(&mut self, u: &[f64], log_likelihood: &mut Vec<f64>) -> Result<bool> {
+        let (u, mut found): (Vec<T>, _) = (u.iter().map(|u| T::from_f64(*u)).collect(), Vec::new());
+        LogJoint::pointwise(self, &u, &mut found)?;
+        log_likelihood.extend(found.iter().map(|x| x.to_f64()));
+        Ok(true)
     }
 
     fn set_key(&mut self, key: Key) {

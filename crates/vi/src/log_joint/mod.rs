@@ -2,6 +2,7 @@
 
 mod evaluation;
 mod recordings;
+mod second_order;
 
 use crate::error::Result;
 use crate::layout::Layout;
@@ -10,6 +11,7 @@ use crate::scope::{Discovered, discover};
 pub(crate) use evaluation::points_of;
 use evaluation::{Evaluation, centre, evaluate, gradients, gradients_f64, pointwise, starts_of};
 use probity_autodiff::{Key, Params, Scalar};
+pub use second_order::SecondOrder;
 use std::fmt;
 
 /// `u ↦ ln p(x(u), data) + ln |dx/du|` and its gradient: what samplers and optimisers of point

@@ -3,7 +3,7 @@
 use super::line_search::{Trial, wolfe};
 use crate::error::{Error, Result};
 use crate::method::{Method, Problem};
-use crate::target::{AnyTarget, Target};
+use crate::target::{AnyTarget, Gradient, Target};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -42,7 +42,7 @@ impl Default for Lbfgs {
     }
 }
 
-/// Why L-BFGS ended.
+/// Why a climb ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Ended {
@@ -59,7 +59,7 @@ pub enum Ended {
     Early,
 }
 
-/// The points that L-BFGS passed, from the start on.
+/// The points that a climb passed, from the start on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OptimPath {
     /// The number of coordinates, d.
@@ -108,7 +108,23 @@ impl OptimPath {
         self.point(self.len() - 1)
     }
 
-    fn push(&mut self, u: &[f64], gradient: &[f64], value: f64) {
+    /// At the start.
+    pub(super) fn begin(d: usize, gradient: &mut Gradient<'_>, start: &[f64]) -> Result<Self> {
+        let problem = |problem| Err(Error::Setting { setting: "start", problem });
+        if d == 0 || start.len() != d {
+            return problem(format!("{} numbers for a target of dimension {d}", start.len()));
+        }
+        let mut g = vec![0.0; d];
+        let value = gradient(start, &mut g)?;
+        if !value.is_finite() || g.iter().any(|g| !g.is_finite()) {
+            return problem(format!("the log density is {value} there, or its gradient is not finite"));
+        }
+        let points = start.to_vec();
+        let (gradients, values) = (g, vec![value]);
+        Ok(Self { dim: d, points, gradients, values, ended: Ended::Early, evaluations: 1 })
+    }
+
+    pub(super) fn push(&mut self, u: &[f64], gradient: &[f64], value: f64) {
         self.points.extend_from_slice(u);
         self.gradients.extend_from_slice(gradient);
         self.values.push(value);
@@ -284,9 +300,6 @@ impl LbfgsState<'_> {
     }
 }
 
-/// Writes the gradient at a point, and gives the value.
-type Gradient<'a> = dyn FnMut(&[f64], &mut [f64]) -> Result<f64> + 'a;
-
 /// A climb on its way.
 #[derive(Clone, Debug)]
 struct Climb {
@@ -306,24 +319,8 @@ struct Climb {
 
 impl Climb {
     fn new(d: usize, gradient: &mut Gradient<'_>, start: &[f64]) -> Result<Self> {
-        let problem = |problem| Err(Error::Setting { setting: "start", problem });
-        if d == 0 || start.len() != d {
-            return problem(format!("{} numbers for a target of dimension {d}", start.len()));
-        }
-        let (u, mut g) = (start.to_vec(), vec![0.0; d]);
-        let value = gradient(&u, &mut g)?;
-        if !value.is_finite() || g.iter().any(|g| !g.is_finite()) {
-            return problem(format!("the log density is {value} there, or its gradient is not finite"));
-        }
-        let mut path = OptimPath {
-            dim: d,
-            points: Vec::new(),
-            gradients: Vec::new(),
-            values: Vec::new(),
-            ended: Ended::Early,
-            evaluations: 1,
-        };
-        path.push(&u, &g, value);
+        let path = OptimPath::begin(d, gradient, start)?;
+        let (u, g, value) = (path.point(0).to_vec(), path.gradient(0).to_vec(), path.values[0]);
         Ok(Self {
             path,
             memory: VecDeque::new(),

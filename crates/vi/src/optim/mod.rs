@@ -7,6 +7,7 @@ mod line_search;
 mod schedule;
 mod sgd;
 mod state;
+mod trust_region;
 
 pub use adam::Adam;
 pub use clip::clip_norm;
@@ -16,6 +17,7 @@ pub use schedule::Schedule;
 pub use sgd::Sgd;
 pub use state::OptimizerState;
 pub(crate) use state::Rule;
+pub use trust_region::{TrustRegion, TrustRegionState};
 
 use crate::error::{Error, Result};
 use probity_autodiff::{AdamStep, Scalar};

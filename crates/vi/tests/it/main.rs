@@ -31,6 +31,7 @@ mod reference;
 mod same_bits;
 mod samplers;
 mod scope;
+mod second_order;
 mod settings;
 mod simulation;
 mod site_data;

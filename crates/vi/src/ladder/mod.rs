@@ -10,6 +10,7 @@
 mod chains;
 mod drift;
 mod evaluator;
+mod gradient_check;
 mod modes;
 mod proposal;
 mod rescue;
@@ -197,8 +198,8 @@ impl Ladder {
     /// Runs on a target, whose entries are named `u[0]`, `u[1]` and so on in the verdict.
     ///
     /// # Errors
-    /// If the density is not finite near the start, if start and target differ in dimension, and
-    /// for errors of the target.
+    /// If the density is not finite near the start, if its gradient there is not that of its
+    /// differences, if start and target differ in dimension, and for errors of the target.
     pub fn run<T: Target>(&self, target: &T) -> Result<Answer> {
         self.complete(Problem::new(target, &[]))
     }
@@ -206,6 +207,7 @@ impl Ladder {
     /// All rungs.
     fn answer(&self, evaluator: &mut Evaluator<'_>, start: &Gaussian) -> Result<Answer> {
         let key = Key::new(self.seed).fold_in_str("ladder");
+        gradient_check::check(evaluator, start, key.fold_in_str("gradient check"))?;
         let settings = Settings {
             covariance: Covariance::Full,
             tolerance: 0.1,

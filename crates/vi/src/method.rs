@@ -106,6 +106,9 @@ impl<'t> Problem<'t> {
     }
 }
 
+/// Samplers make room for so many numbers at first, whatever the draws that are asked for.
+pub(crate) const ROOM: usize = 1 << 20;
+
 /// Nothing was found so far.
 pub(crate) fn nothing_yet<T>(what: impl Into<String>) -> Result<T> {
     Err(Error::NothingYet { what: what.into() })

@@ -4,6 +4,7 @@ use super::update::update;
 use crate::error::Result;
 use crate::gaussian::{Gaussian, fixed_draws};
 use crate::ladder::Evaluator;
+use crate::linalg::dot;
 use probity_autodiff::Key;
 use probity_autodiff::nalgebra::{DMatrix, DVector};
 
@@ -94,10 +95,7 @@ impl Iteration {
         };
         let Some((shift, inverse)) = self.last.as_ref().and_then(inverse) else { return false };
         let d = self.gaussian.dim();
-        let cosine = |a: &[f64], b: &[f64]| {
-            let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-            dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
-        };
+        let cosine = |a: &[f64], b: &[f64]| dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
         let to = z.column_mean() + scores.column_mean();
         // By how much the covariance grew, and how it is to grow.
         let grew = DMatrix::identity(d, d) - &inverse * inverse.transpose();

@@ -3,6 +3,7 @@
 use super::chains::{Between, ChainRun, Chains, Stage};
 use crate::error::{Error, Result};
 use crate::linalg::{Covariance, Factor};
+use crate::method::ROOM;
 use crate::nuts::MetricKind;
 use crate::nuts::step_size::DualAveraging;
 use crate::nuts::warmup::{Moments, Windows};
@@ -11,9 +12,6 @@ use crate::target::{AnyTarget, Target};
 use probity_autodiff::Key;
 use probity_autodiff::random::{fill_normal, uniform_at};
 use std::ops::ControlFlow;
-
-/// Room for so many numbers is made at first, whatever the draws that are asked for.
-const ROOM: usize = 1 << 20;
 
 /// A chain between two steps.
 #[derive(Clone)]

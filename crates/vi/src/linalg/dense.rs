@@ -1,6 +1,6 @@
 //! The Cholesky factor of any covariance.
 
-use super::Factor;
+use super::{Factor, dot};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -87,10 +87,6 @@ impl Dense {
     fn check(&self, x: &[f64]) {
         assert_eq!(x.len(), self.dim, "entries of a vector and of its covariance");
     }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 impl Factor for Dense {

@@ -15,6 +15,11 @@ pub use low_rank::LowRank;
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 
+/// The inner product.
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
 /// A regular d × d factor A of a covariance Σ = A Aᵀ.
 ///
 /// # Panics

@@ -8,12 +8,10 @@ use super::tree::Tree;
 use super::warmup::{Moments, Windows};
 use crate::error::{Error, Result};
 use crate::linalg::Covariance;
+use crate::method::ROOM;
 use crate::target::AnyTarget;
 use probity_autodiff::Key;
 use std::ops::ControlFlow;
-
-/// Room for so many numbers is made at first, whatever the draws that are asked for.
-const ROOM: usize = 1 << 20;
 
 /// A chain between two transitions.
 #[derive(Clone, Debug)]

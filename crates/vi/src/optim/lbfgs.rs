@@ -2,6 +2,7 @@
 
 use super::line_search::{Trial, wolfe};
 use crate::error::{Error, Result};
+use crate::linalg::dot;
 use crate::method::{Method, Problem};
 use crate::target::{AnyTarget, Gradient, Target};
 use serde::{Deserialize, Serialize};
@@ -137,10 +138,6 @@ struct Pair {
     s: Vec<f64>,
     y: Vec<f64>,
     sy: f64,
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 impl Lbfgs {

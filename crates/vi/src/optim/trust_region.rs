@@ -2,6 +2,7 @@
 
 use super::lbfgs::{Ended, OptimPath};
 use crate::error::Result;
+use crate::linalg::dot;
 use crate::method::{Method, Problem};
 use crate::target::{AnyTarget, Target};
 use serde::{Deserialize, Serialize};
@@ -233,10 +234,6 @@ fn to_edge(step: &[f64], direction: &[f64], radius: f64) -> f64 {
     let root = (b * b + a * c).sqrt();
     // Without cancellation, whichever sign b has.
     if b > 0.0 { c / (b + root) } else { (root - b) / a }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 fn add(to: &mut [f64], factor: f64, x: &[f64]) {

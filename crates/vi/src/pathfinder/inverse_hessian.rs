@@ -1,7 +1,7 @@
 //! The inverse Hessian that a path of L-BFGS implies, as a diagonal covariance of low-rank change.
 
 use crate::error::{Error, Result};
-use crate::linalg::LowRank;
+use crate::linalg::{LowRank, dot};
 use crate::optim::rescale;
 use std::collections::VecDeque;
 
@@ -13,10 +13,6 @@ pub(super) struct InverseHessian {
     diagonal: Vec<f64>,
     /// The last steps s, and the changes z of the gradient of −ln p.
     pairs: VecDeque<(Vec<f64>, Vec<f64>)>,
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 impl InverseHessian {

@@ -132,6 +132,7 @@ impl<T: Scalar> Params<T> {
     /// # Panics
     /// If the lengths differ.
     #[track_caller]
+    #[inline]
     pub fn exchange(&mut self, values: &mut AlignedVec<T>) {
         assert!(values.len() == self.len(), "Params::exchange: {} entries for {}", values.len(), self.len());
         std::mem::swap(Arc::make_mut(&mut self.values), values);

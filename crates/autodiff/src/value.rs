@@ -218,6 +218,7 @@ impl<'t, T: Scalar> Value for Var<'t, T> {
     fn apply_sum<F: Formula<N>, const N: usize>(f: F, args: [Self; N]) -> Self {
         Var::map_sum(f, args)
     }
+    #[inline]
     fn shape(&self) -> (usize, usize) {
         Var::shape(self)
     }

@@ -44,6 +44,7 @@ impl<V: Value, D: Distribution<V>> Distribution<V> for Shaped<D, V> {
     fn event(&self) -> Event {
         self.base.event()
     }
+    #[inline]
     fn support(&self) -> Support<V> {
         self.base.support()
     }
@@ -53,6 +54,7 @@ impl<V: Value, D: Distribution<V>> Distribution<V> for Shaped<D, V> {
     fn parameter_shape(&self) -> (usize, usize) {
         self.base.parameter_shape()
     }
+    #[inline]
     fn fits(&self, value: (usize, usize)) -> bool {
         self.base.fits(value) && broadcasts(self.shape(), value, Event::Entry)
     }
@@ -72,6 +74,7 @@ impl<V: Value, D: Distribution<V>> Distribution<V> for Shaped<D, V> {
     fn kl_from_unconstrained_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
         self.base.kl_from_unconstrained_normal(loc, scale, terms)
     }
+    #[inline]
     fn as_normal(&self) -> Option<(V, V)> {
         self.base.as_normal()
     }

@@ -196,6 +196,7 @@ where
     fn kl_from_normal(&self, loc: V, scale: V, terms: Terms) -> Option<(V, KlMethod)> {
         each!(self, d => d.kl_from_normal(loc, scale, terms))
     }
+    #[inline]
     fn as_normal(&self) -> Option<(V, V)> {
         each!(self, d => d.as_normal())
     }

@@ -79,6 +79,7 @@ impl<T> fmt::Debug for FusedUpdate<'_, T> {
 
 impl<'a, T: Scalar> FusedUpdate<'a, T> {
     /// For so many parameters, in at most so many ranges.
+    #[inline]
     pub(crate) fn new(
         rule: &'a dyn Update<T>,
         (params, ranges): (usize, usize),
@@ -139,6 +140,7 @@ impl<T: Scalar> RangeUpdate<'_, T> {
     ///
     /// # Safety
     /// Nothing else uses this piece's part of the arrays.
+    #[inline]
     unsafe fn piece_from(&self, i: usize, gradient: &[T]) {
         let part = self.entries(i);
         let gradient = &gradient[self.range.start + part.start..self.range.start + part.end];
@@ -200,6 +202,7 @@ impl<T: Scalar> RangeUpdate<'_, T> {
     ///
     /// # Safety
     /// Nothing else uses these entries of the arrays or of the gradient.
+    #[inline]
     pub(crate) unsafe fn part(&self, part: Range<usize>, gradient: &[T]) {
         let (at, n) = (self.range.start + part.start, part.len());
         let mut state: [&mut [T]; MOST] = [&mut [], &mut [], &mut [], &mut []];

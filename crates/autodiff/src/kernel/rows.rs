@@ -10,6 +10,7 @@ const AHEAD: usize = 16;
 ///
 /// # Panics
 /// If there are not so many rows, or `to` has no place for them.
+#[inline]
 pub fn copy_rows<T: Scalar>(x: &[T], rows: usize, (first, n): (usize, usize), to: &mut [T]) {
     assert!(first < rows && n <= rows, "copy_rows: {n} rows from row {first} on, of {rows}");
     assert!(x.len().is_multiple_of(rows) && to.len() == x.len() / rows * n, "copy_rows: sizes do not fit");

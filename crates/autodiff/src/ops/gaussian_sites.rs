@@ -44,6 +44,7 @@ impl<'t, T: Scalar> GaussianDraws<'t, T> {
     /// # Panics
     /// If there is no such site.
     #[track_caller]
+    #[inline]
     pub fn site(&self, i: usize) -> Var<'t, T> {
         assert!(i < self.count, "site {i} of {}", self.count);
         Var::node(self.tape, self.first + i as u32)

@@ -80,6 +80,7 @@ impl<T: Scalar> Adjoints<'_, T> {
     }
 
     /// As `slot`, for these entries of the adjoint.
+    #[inline]
     pub(super) fn slot_of(&mut self, k: usize, part: Range<usize>) -> Option<(&mut [T], bool)> {
         let id = self.args[k] as usize;
         let to = match self.nodes[id].grad {

@@ -107,6 +107,7 @@ impl<T: Scalar> Tape<T> {
 
     /// Marks the operations recorded from now on, for [`NonFinite`] reports. The meaning is the
     /// caller's.
+    #[inline]
     pub fn set_tag(&self, tag: u32) {
         self.inner_mut().anomaly.tag = tag;
     }

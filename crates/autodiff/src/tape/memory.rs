@@ -42,6 +42,7 @@ impl<T: Scalar> Arena<T> {
     }
 
     /// Memory for `n` entries. Returns their offset.
+    #[inline]
     pub fn allocate(&mut self, n: usize) -> usize {
         let at = self.reserve(n);
         self.grow();
@@ -63,6 +64,7 @@ impl<T: Scalar> Boxes<T> {
 
     /// Puts the operation into the box of one of the same type from the step before, or into a new
     /// one. Returns its number.
+    #[inline]
     pub fn store<O: Op<T>>(&mut self, op: O) -> u32 {
         let index = self.used;
         self.used += 1;

@@ -135,6 +135,7 @@ impl<T: Scalar> Tape<T> {
     /// # Panics
     /// While [`Gradients`] are alive, which read it.
     #[track_caller]
+    #[inline]
     fn inner_mut(&self) -> RefMut<'_, Inner<T>> {
         match self.inner.try_borrow_mut() {
             Ok(inner) => inner,
@@ -267,6 +268,7 @@ impl<T: Scalar> Tape<T> {
         self.inner.borrow().nodes[id as usize].grad != Grad::None
     }
 
+    #[inline]
     pub(crate) fn shape_of(&self, id: u32) -> (usize, usize) {
         self.inner.borrow().nodes[id as usize].shape()
     }

@@ -98,6 +98,7 @@ impl<T: Scalar> Tape<T> {
     /// If the parameters are not bound to this tape, or a segment was used by itself (or with
     /// others).
     #[track_caller]
+    #[inline]
     pub fn param_range(&self, params: &Params<T>, first: ParamId, last: ParamId) -> Var<'_, T> {
         let mut inner = self.inner_mut();
         inner.assert_bound(params);

@@ -84,6 +84,7 @@ impl<'t, T: Scalar> Var<'t, T> {
     }
 
     /// Rows and columns.
+    #[inline]
     pub fn shape(&self) -> (usize, usize) {
         match self.0 {
             At::Constant(_) => (1, 1),

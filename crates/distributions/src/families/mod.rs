@@ -191,6 +191,7 @@ catalogue! { $
 }
 
 /// The common shape of parameters that broadcast; 0 × 0 if they do not.
+#[inline]
 pub(crate) fn common_shape<V: Value>(parameters: &[V]) -> (usize, usize) {
     let join = |a: usize, b: usize| match (a, b) {
         (a, b) if a == b || b == 1 => Some(a),

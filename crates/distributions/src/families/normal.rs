@@ -29,6 +29,7 @@ pub struct Normal<V = f64> {
 
 impl<V: Value> Normal<V> {
     /// With this mean and standard deviation.
+    #[inline]
     pub fn new(loc: impl Into<V>, scale: impl Into<V>) -> Self {
         Self { loc: loc.into(), scale: scale.into() }
     }
@@ -123,6 +124,7 @@ impl<V: Value> Distribution<V> for Normal<V> {
     fn support(&self) -> Support<V> {
         Support::Real
     }
+    #[inline]
     fn shape(&self) -> (usize, usize) {
         common_shape(&[self.loc, self.scale])
     }

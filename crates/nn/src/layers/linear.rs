@@ -134,6 +134,7 @@ impl<P: LayerPrior, B: LayerPrior> Linear<P, B> {
     /// # Panics
     /// As `forward`.
     #[track_caller]
+    #[inline]
     pub fn forward_to<'t, T: Scalar>(
         &self,
         s: &mut Scope<'t, T>,

@@ -37,6 +37,7 @@ pub use sequential::Sequential;
 use std::borrow::Cow;
 
 /// The name of layer number `i`; the first ones need no memory.
+#[inline]
 fn index_name(i: usize) -> Cow<'static, str> {
     const NAMES: [&str; 16] =
         ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15"];

@@ -63,6 +63,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
 }
 
 /// Mean and standard deviation of a prior that is a Normal with constant parameters.
+#[inline]
 pub(super) fn fixed_normal<'t, T: Scalar, D: Distribution<Var<'t, T>>>(prior: &D) -> Option<(f64, f64)> {
     let (loc, scale) = prior.as_normal().filter(|_| matches!(prior.support(), Support::Real))?;
     Some((loc.fixed()?, scale.fixed()?))

@@ -264,6 +264,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         self.plate_of(name, (rows, n), f)
     }
 
+    #[inline]
     fn plate_of<O>(
         &mut self,
         name: &str,

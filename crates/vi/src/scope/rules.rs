@@ -128,6 +128,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
 
     /// A site that is met again: data and factors have the rows that they had, or those of the
     /// minibatch; everything else has the shape that it had.
+    #[inline]
     pub(super) fn check_again(
         &self,
         index: usize,

@@ -312,6 +312,7 @@ pub(super) fn not_mapped() -> (Transform, Option<(usize, usize)>) {
 }
 
 /// Why a support has no values of this shape; none if it has.
+#[inline]
 pub(super) fn not_of<V: Value>(support: &Support<V>, (rows, cols): (usize, usize)) -> Option<String> {
     match support {
         Support::Mapped(map) if map.unconstrained_shape((rows, cols)).is_none() => {

@@ -7,6 +7,7 @@ use crate::precompiled;
 use crate::random::{fill_normal, fill_uniform};
 use crate::real::Scalar;
 use crate::tape::{Saved, Tape, Var};
+use std::array::from_fn;
 use std::fmt::Debug;
 
 /// The common shape of the arguments.
@@ -132,15 +133,16 @@ pub fn record_formula<F: Formula<N>, T: Scalar, const N: usize>(
 
 /// A formula of matrices; of constants only, its value is a constant and needs no tape.
 #[track_caller]
+#[inline]
 fn of_vars<'t, F: Formula<N>, T: Scalar, const N: usize>(
     f: F,
     args: [Var<'t, T>; N],
     sum: bool,
 ) -> Var<'t, T> {
     match args.iter().find_map(|a| a.tape()) {
-        Some(tape) => Var::node(tape, f.record(tape, args.map(Arg::Var), (1, 1), sum)),
+        Some(tape) => Var::node(tape, f.record(tape, from_fn(|k| Arg::Var(args[k])), (1, 1), sum)),
         None => {
-            let numbers = args.map(|a| a.constant_value().unwrap_or_default().num());
+            let numbers = from_fn(|k| args[k].constant_value().unwrap_or_default().num());
             Var::constant(T::from_num(f.eval(numbers)))
         }
     }

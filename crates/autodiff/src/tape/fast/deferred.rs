@@ -21,6 +21,7 @@ use std::cell::Ref;
 impl<T: Scalar> Tape<T> {
     /// As `record_node`, for an operation that is worth deferring.
     #[track_caller]
+    #[inline]
     pub(crate) fn record_deferrable(
         &self,
         op: impl Op<T>,
@@ -33,6 +34,7 @@ impl<T: Scalar> Tape<T> {
     }
 
     /// The tape, with all its values. After a backward pass there are no deferred ones.
+    #[inline]
     pub(in super::super) fn computed(&self) -> Ref<'_, Inner<T>> {
         if !self.inner.borrow().fast.deferred.is_empty() {
             self.inner_mut().compute_deferred();

@@ -92,11 +92,13 @@ impl<T: Scalar> Tape<T> {
 
     /// Whether a value that differs from lane to lane was read as if there were one (except by
     /// [`Var::read_lanes`]).
+    #[inline]
     pub fn has_read_one_lane(&self) -> bool {
         self.inner.borrow().fast.lanes.one_read.get()
     }
 
     /// How many lanes there are.
+    #[inline]
     pub(crate) fn lanes(&self) -> usize {
         self.inner.borrow().fast.lanes.count
     }
@@ -180,6 +182,7 @@ impl<T: Scalar> Gradients<'_, T> {
 impl<'t, T: Scalar> Var<'t, T> {
     /// Calls `read` with the values in all [lanes](Tape::set_lanes), one after the other, or with
     /// the one value that is the same in all.
+    #[inline]
     pub fn read_lanes<O>(&self, read: impl FnOnce(&[T]) -> O) -> O {
         if let Some((tape, _)) = self.handle() {
             tape.inner.borrow().fast.values_read.set(true);
@@ -189,6 +192,7 @@ impl<'t, T: Scalar> Var<'t, T> {
 
     /// As [`read_lanes`](Var::read_lanes), for a check whose failure leaves a value that is not
     /// finite: what is recorded does not depend on it.
+    #[inline]
     pub(crate) fn check_lanes<O>(&self, read: impl FnOnce(&[T]) -> O) -> O {
         let Some((tape, id)) = self.handle() else { return self.read(read) };
         let inner = tape.computed();
@@ -218,6 +222,7 @@ impl Lanes {
 
 impl Key {
     /// The key of the noise of the lane with this number.
+    #[inline]
     pub(crate) fn of_lane(self, number: usize) -> Self {
         if number == 0 { self } else { self.fold_in(number as u64) }
     }

@@ -58,6 +58,7 @@ impl<T: Scalar> Tape<T> {
     /// As [`record`](Tape::record), for an operation that ends with a ReLU and calls
     /// [`Adjoints::take_masked_sums`].
     #[track_caller]
+    #[inline]
     pub(crate) fn record_relu(
         &self,
         op: impl BuiltIn,

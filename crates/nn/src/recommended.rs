@@ -47,24 +47,15 @@ impl Recommended {
     ///
     /// The ascent has four steps a row, between 1000 and 3000: of few rows a long one has fitted the
     /// noise, which chains then forget slowly; of more rows a short one ends where the mean is not
-    /// yet found. Chains of a small table take up to two and a half times as many gradients as those
-    /// of a large one, whose every step costs more: half of that in more transitions, half in longer
-    /// trajectories, which walk farther where there are no data.
+    /// yet found. Trajectories of a small table are up to four times as long as those of a large one,
+    /// whose every step costs more: where there are no data, long trajectories walk farther than many.
     fn chains(rows: usize, weights: usize) -> Chains {
         let ascent = rows.saturating_mul(4).clamp(1000, 3000);
         let work = rows.saturating_mul(weights).max(1) as f64;
-        let longer = (6e5 / work).clamp(1.0, 2.5);
+        let longer = (6e5 / work).clamp(1.0, 4.0);
         let own = Chains::default();
-        let each = longer.sqrt();
-        let times = |n: usize| (n as f64 * each) as usize;
-        Chains {
-            ascent,
-            warmup: times(own.warmup),
-            draws: times(own.draws),
-            leapfrogs: times(own.leapfrogs),
-            length: each * own.length,
-            ..own
-        }
+        let leapfrogs = (own.leapfrogs as f64 * longer) as usize;
+        Chains { ascent, leapfrogs, length: longer * own.length, ..own }
     }
 
     /// With this seed.

@@ -34,13 +34,13 @@ pub struct Classification {
     /// Whether inputs are standardised (by the training data, inside the model).
     pub standardize: bool,
     /// Whether predictions have a part that is 0 within the range of the training inputs, and
-    /// unknown beyond: to every logit is added a Gaussian process whose variance is `Σⱼ eⱼ³ / 3`,
-    /// where `eⱼ` is how far the input is beyond the range along column j, in the units of the
-    /// network. A net of ReLU units alone is linear out there, and as sure as it likes; this is what
-    /// infinitely many more units with kinks beyond the data add.
+    /// unknown beyond: to every logit is added a Gaussian process whose variance is `Σⱼ eⱼ³`, where
+    /// `eⱼ` is how far the input is beyond the range along column j, in the units of the network. A
+    /// net of ReLU units alone is linear out there, and as sure as it likes; this is what infinitely
+    /// many more units with kinks beyond the data add.
     ///
     /// *Source*: Kristiadi, Hein, Hennig 2021, "An infinite-feature extension for Bayesian ReLU
-    /// nets that fixes their asymptotic overconfidence", equation 5.
+    /// nets that fixes their asymptotic overconfidence", equation 5 with σ² = 3 (`docs/bnn.md`).
     #[serde(default)]
     pub residual: bool,
 }
@@ -180,7 +180,7 @@ impl Inputs {
         let x = self.scaler.apply(x);
         let cube = |row: usize, j: usize| {
             let beyond = (x[(row, j)] - self.high[j]).max(self.low[j] - x[(row, j)]).max(0.0);
-            beyond.powi(3) / 3.0
+            beyond.powi(3)
         };
         let columns = self.low.len();
         (0..x.nrows()).map(|row| (0..columns).map(|j| cube(row, j)).sum::<f64>().sqrt()).collect()

@@ -114,9 +114,9 @@ impl Marginals {
     /// The Gaussians of all latent sites in one piece, if their parameters lie so: columns, site
     /// after site in the order of the layout. Small models are then drawn in one pass.
     pub fn whole<'t, T: Scalar>(&self, tape: &'t Tape<T>, params: &Params<T>) -> Option<Marginal<'t, T>> {
-        let (ids, form) = self.whole?;
-        let [loc, rho] = ids.map(|(first, last)| tape.param_range(params, first, last));
-        Some(Marginal { loc, rho, form })
+        let ([loc, rho], form) = self.whole?;
+        let piece = |(first, last)| tape.param_range(params, first, last);
+        Some(Marginal { loc: piece(loc), rho: piece(rho), form })
     }
 
     /// One draw of these sites, d × 1 with 0 in the places of all others, and its log density.

@@ -98,7 +98,7 @@ pub use dims::Dimension;
 pub use draws::{Draws, SiteDraws, Summary, SummaryRow};
 pub use elbo::Elbo;
 pub use error::{Error, Result};
-pub use fit::{Fit, OngoingFit, Settings, Steps, fit};
+pub use fit::{EstimatorCost, Fit, OngoingFit, Settings, Steps, fit};
 pub use gaussian::{Covariance, Gaussian};
 pub use guide::{
     BoundGuide, Direct, Draw, DrawContext, Guide, GuideStart, Joint, Marginal, MarginalSite, Marginals,

@@ -140,9 +140,9 @@ pub struct Report {
     pub climbs: Vec<Climb>,
     /// How outputs of Gaussian linear maps were drawn.
     pub estimator: Estimator,
-    /// The sites because of which linear maps drew weights although
-    /// [`Estimator::LocalReparameterization`] was set: the guide has no Gaussian of its own there,
-    /// or its divergence from the prior is not known exactly.
+    /// The sites because of which linear maps drew weights for all rows although another
+    /// [`Estimator`] was set: the guide has no Gaussian of its own there, or its divergence from the
+    /// prior is not known exactly and the estimator needs it.
     #[serde(default)]
     pub weights_drawn: Vec<String>,
     /// The weight of the KL in the loss.
@@ -276,14 +276,12 @@ impl fmt::Display for Report {
             let order = if self.shuffled { "" } else { " in the order of the data" };
             writeln!(f, "minibatches of {rows} rows{order}")?;
         }
-        if self.estimator == Estimator::LocalReparameterization {
-            write!(f, "linear maps by local reparameterization")?;
+        if self.estimator != Estimator::WeightSpace {
+            write!(f, "linear maps by {}", self.estimator.name())?;
             if !self.weights_drawn.is_empty() {
-                write!(
-                    f,
-                    ", but by drawn weights for want of an exact KL at {}",
-                    self.weights_drawn.join(", ")
-                )?;
+                let want = if self.estimator == Estimator::Flipout { "a Gaussian" } else { "an exact KL" };
+                let sites = self.weights_drawn.join(", ");
+                write!(f, ", but by drawn weights for want of {want} at {sites}")?;
             }
             writeln!(f)?;
         }

@@ -59,8 +59,7 @@ impl<T: Scalar> Fit<T> {
                 return bad("tempered", "a warm-up ends at weight 1, and not at another");
             }
         }
-        if self.settings.objective.is_joint() && self.settings.estimator == Estimator::LocalReparameterization
-        {
+        if self.settings.objective.is_joint() && self.settings.estimator != Estimator::WeightSpace {
             return bad("objective", "this one draws all sites jointly, and no outputs of maps");
         }
         if let Objective::ImportanceWeighted { draws } = self.settings.objective

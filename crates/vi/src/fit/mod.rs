@@ -3,6 +3,7 @@
 mod check;
 mod climbed;
 mod course;
+mod estimator_cost;
 mod ongoing;
 mod parameterisations;
 mod run;
@@ -13,6 +14,7 @@ mod solved;
 mod stepping;
 mod steps;
 
+pub use estimator_cost::EstimatorCost;
 pub use ongoing::OngoingFit;
 pub use settings::Settings;
 pub(crate) use solved::quantities;
@@ -165,7 +167,7 @@ impl<T: Scalar> Fit<T> {
     }
 
     /// How outputs of linear maps with Gaussian weights are drawn. Where it cannot be done, the
-    /// report names the sites.
+    /// report names the sites. [`estimator_costs`](Fit::estimator_costs) measures them.
     pub fn estimator(mut self, estimator: Estimator) -> Self {
         self.settings.estimator = estimator;
         self

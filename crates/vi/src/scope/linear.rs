@@ -23,6 +23,34 @@ pub enum Estimator {
     /// ([`Report::weights_drawn`](crate::Report::weights_drawn)). Source: Kingma, Salimans, Welling
     /// 2015.
     LocalReparameterization,
+    /// The weights are drawn once, and each row has what they differ from their means by with random
+    /// signs of its inputs and outputs, the bias included: gradients of different rows are
+    /// uncorrelated, at the price of a second product. Exact for any Gaussian of independent
+    /// weights, and the divergence may be by Monte Carlo. Source: Wen et al. 2018, equation 5.
+    Flipout,
+    /// As [`Flipout`](Estimator::Flipout) with the standard deviations in the place of drawn
+    /// differences: the noise of the weights is for every row a product of signs of inputs and
+    /// outputs, a matrix of rank one. Mean and covariance of the outputs of a row are those of the
+    /// Gaussian, higher moments are not. Nothing is drawn for a weight, so it needs a divergence that
+    /// is known exactly, as local reparameterisation does.
+    RankOne,
+}
+
+impl Estimator {
+    /// All of them. Propagation of means and variances through a whole net, without noise, is a method for
+    /// networks (`DeterministicVi` of `probity-nn`).
+    pub const ALL: [Self; 4] =
+        [Self::WeightSpace, Self::LocalReparameterization, Self::Flipout, Self::RankOne];
+
+    /// In the words of a report.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::WeightSpace => "drawn weights",
+            Self::LocalReparameterization => "local reparameterization",
+            Self::Flipout => "flipout",
+            Self::RankOne => "rank-one noise",
+        }
+    }
 }
 
 /// `mean + sqrt(variance) ε`, with a ReLU or without. The smallest addend keeps the derivative
@@ -107,16 +135,24 @@ impl<'t, T: Scalar> Scope<'t, T> {
         let next = self.cursor;
         // For the weights and for the bias: whether there is no way round drawing them.
         let mut inexact = [false; 2];
-        if let (Mode::Elbo { draw, params, .. }, Estimator::LocalReparameterization) =
-            (self.mode, self.estimator)
+        if let Mode::Elbo { draw, params, .. } = self.mode
+            && self.estimator != Estimator::WeightSpace
         {
             let marginal = |index| self.marginal(draw, params, index).is_some();
+            // Flipout draws the weights, and takes any divergence.
+            let drawn = self.estimator == Estimator::Flipout;
             inexact = [
-                !(marginal(next) && known(&weight.1)),
-                bias.as_ref().is_some_and(|b| !(marginal(next + 1) && known(&b.1))),
+                !(marginal(next) && if drawn { on_line(&weight.1) } else { known(&weight.1) }),
+                bias.as_ref().is_some_and(|b| {
+                    !(marginal(next + 1) && if drawn { on_line(&b.1) } else { known(&b.1) })
+                }),
             ];
             if inexact == [false; 2] {
-                let y = self.local(x, weight, bias, relu);
+                let y = match self.estimator {
+                    Estimator::Flipout => self.flipout(x, weight, bias, relu),
+                    Estimator::RankOne => self.rank_one(x, weight, bias, relu),
+                    _ => self.local(x, weight, bias, relu),
+                };
                 return self.noted(y);
             }
         }
@@ -171,10 +207,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
         index: usize,
         prior: &D,
     ) -> Result<(Var<'t, T>, Var<'t, T>)> {
-        let Mode::Elbo { draw, params, .. } = self.mode else {
-            unreachable!("only an ELBO run draws outputs")
-        };
-        let Some(q) = self.marginal(draw, params, index) else { unreachable!("asked before") };
+        let q = self.gaussian(index);
         if let Some(prior) = fixed_normal(prior) {
             let (variance, kl) = match q.form {
                 ScaleForm::Softplus => self.tape.gaussian_variance::<SoftplusScale>(q.loc, q.rho, prior),
@@ -194,7 +227,12 @@ impl<'t, T: Scalar> Scope<'t, T> {
 /// Whether the divergence of a Gaussian from this prior is known exactly. Asked with a standard
 /// normal, whose value is not used.
 fn known<'t, T: Scalar, D: Distribution<Var<'t, T>>>(prior: &D) -> bool {
-    matches!(prior.support(), Support::Real)
+    on_line(prior)
         && (prior.as_normal().is_some()
             || prior.kl_from_normal(Var::from(0.0), Var::from(1.0), Terms::Sum).is_some())
+}
+
+/// Whether the Gaussian of a site with this prior is that of its values.
+fn on_line<'t, T: Scalar, D: Distribution<Var<'t, T>>>(prior: &D) -> bool {
+    matches!(prior.support(), Support::Real)
 }

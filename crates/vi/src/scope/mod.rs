@@ -11,6 +11,7 @@ mod randomness;
 mod row_major;
 mod rules;
 mod run;
+mod sign_flips;
 mod simulated;
 mod site;
 mod start;

@@ -16,7 +16,7 @@ use crate::model::Model;
 use crate::observer::{Observer, StepInfo};
 use crate::optim::OptimizerState;
 use crate::report::{Climb, Method, Narrowed, Report, Stopped};
-use crate::scope::{Discovered, Minibatches, discover_start};
+use crate::scope::{Discovered, discover_start};
 use crate::stopping_rule::StoppingRule;
 use crate::verdict::Verdict;
 use probity_autodiff::{Key, Params, Scalar};
@@ -127,12 +127,11 @@ probity_autodiff::precompiled! {
         let (guide, params) = fit.start(&found.layout, key)?;
         let multipliers = fit.multipliers(guide.as_ref(), &params);
         let expected = fit.settings.steps.map_or(StoppingRule::MOST, |s| s.count()) / fit.settings.history_every + 1;
-        let minibatches = fit.settings.minibatch.map(|size| Minibatches { size, shuffled: fit.settings.shuffle });
         let objective = (fit.settings.estimator, fit.settings.objective);
         let state = State {
             rates: multipliers.clone(),
             multipliers,
-            engine: Engine::new(&found, fit.settings.draws, minibatches, objective, key.fold_in_str("fit")),
+            engine: Engine::new(&found, fit.settings.draws, fit.minibatches(), objective, key.fold_in_str("fit")),
             history: Vec::with_capacity(expected.min(1 << 20)),
             last: None,
             optimizer_state: OptimizerState::new(fit.optimizer.as_ref(), params.len()),

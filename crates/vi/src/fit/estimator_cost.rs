@@ -5,7 +5,7 @@ use crate::elbo::{At, Engine, Loss};
 use crate::error::{Error, Result};
 use crate::guide::BoundGuide;
 use crate::model::Model;
-use crate::scope::{Discovered, Estimator, Minibatches, discover_start};
+use crate::scope::{Discovered, Estimator, discover_start};
 use probity_autodiff::{Key, Params, Scalar};
 use std::time::Instant;
 
@@ -118,11 +118,9 @@ impl<T: Scalar> Fit<T> {
         /// First steps allocate.
         const FIRST: usize = 2;
         let Place { model, found, guide, params, key } = place;
-        let minibatches =
-            self.settings.minibatch.map(|size| Minibatches { size, shuffled: self.settings.shuffle });
         let how = (estimator, self.settings.objective);
         let draws = self.settings.draws.next_multiple_of(self.settings.objective.group());
-        let mut engine = Engine::new(found, draws, minibatches, how, *key);
+        let mut engine = Engine::new(found, draws, self.minibatches(), how, *key);
         let loss = Loss { kl_weight: 1.0, scale: 1.0 };
         let (mut mean, mut squares) = (vec![0.0; params.len()], 0.0);
         let mut seconds: Vec<f64> = Vec::with_capacity(gradients);

@@ -9,6 +9,7 @@ use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
 use crate::observer::{Observer, StepInfo};
 use crate::optim::{OptimizerState, Rule, clip_norm};
+use crate::scope::Minibatches;
 use crate::stopping_rule::StoppingRule;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Params, Scalar};
@@ -57,6 +58,11 @@ impl<T: Scalar> Fit<T> {
             }
         }
         rates
+    }
+
+    /// How minibatches are taken, if they are.
+    pub(super) fn minibatches(&self) -> Option<Minibatches> {
+        self.settings.minibatch.map(|size| Minibatches { size, shuffled: self.settings.shuffle })
     }
 
     /// The weight of the KL over the fit.

@@ -1,9 +1,10 @@
 //! Linear maps with Gaussian weights, and the estimators of their output.
 
 use super::batched_draw::fixed_normal;
+use super::sign_flips::{add_flipped, flip_inputs};
 use super::{Mode, Scope};
 use crate::error::{Error, Result};
-use crate::guide::ScaleForm;
+use crate::guide::{Marginal, ScaleForm};
 use crate::layout::Init;
 use probity_autodiff::{Arg, ExpScale, Formula, Real, Scalar, SoftplusScale, Terms, Var};
 use probity_distributions::{Distribution, KlMethod, Support};
@@ -37,8 +38,8 @@ pub enum Estimator {
 }
 
 impl Estimator {
-    /// All of them. Propagation of means and variances through a whole net, without noise, is a method for
-    /// networks (`DeterministicVi` of `probity-nn`).
+    /// All of them. Propagation of means and variances through a whole net, without noise, is a
+    /// method for networks (`DeterministicVi` of `probity-nn`).
     pub const ALL: [Self; 4] =
         [Self::WeightSpace, Self::LocalReparameterization, Self::Flipout, Self::RankOne];
 
@@ -148,11 +149,7 @@ impl<'t, T: Scalar> Scope<'t, T> {
                 }),
             ];
             if inexact == [false; 2] {
-                let y = match self.estimator {
-                    Estimator::Flipout => self.flipout(x, weight, bias, relu),
-                    Estimator::RankOne => self.rank_one(x, weight, bias, relu),
-                    _ => self.local(x, weight, bias, relu),
-                };
+                let y = self.noisy_by_row(x, weight, bias, relu);
                 return self.noted(y);
             }
         }
@@ -169,7 +166,9 @@ impl<'t, T: Scalar> Scope<'t, T> {
         Ok(y)
     }
 
-    fn local<W, B>(
+    /// The map by an estimator that gives every row noise of its own: a map of the means, and one of
+    /// what the sites differ from them by.
+    fn noisy_by_row<W, B>(
         &mut self,
         x: Var<'t, T>,
         weight: (&str, W, impl FnOnce() -> Init),
@@ -180,47 +179,74 @@ impl<'t, T: Scalar> Scope<'t, T> {
         W: Distribution<Var<'t, T>>,
         B: Distribution<Var<'t, T>>,
     {
-        let index = self.visit_latent(weight.0, &weight.1, weight.2)?;
-        let noise = Arg::Normal(self.key.fold_in(index as u64));
-        let (loc, variance) = self.moments(index, &weight.1)?;
-        self.leave(index);
-        let (mean, spread) = match bias {
-            None => (x.matmul(loc), x.sq().matmul(variance)),
-            Some((name, prior, init)) => {
-                let index = self.visit_latent(name, &prior, init)?;
-                let (bias, bias_variance) = self.moments(index, &prior)?;
-                let maps = (x.affine(loc, bias), x.sq().affine(variance, bias_variance));
-                self.leave(index);
-                maps
-            }
+        let key = self.key.fold_in(self.cursor as u64);
+        let (loc, spread) = self.mean_and_spread(weight)?;
+        let bias = match bias {
+            Some(bias) => Some(self.mean_and_spread(bias)?),
+            None => None,
         };
-        let args = [mean.into(), spread.into(), noise];
+        let map = |x: Var<'t, T>, weight, bias: Option<_>| match bias {
+            Some(bias) => x.affine(weight, bias),
+            None => x.matmul(weight),
+        };
+        let mean = map(x, loc, bias.map(|(loc, _)| loc));
+        let local = self.estimator == Estimator::LocalReparameterization;
+        let inputs = if local { x.sq() } else { flip_inputs(self.tape, x, key) };
+        let spread = map(inputs, spread, bias.map(|(_, spread)| spread));
+        if !local {
+            return Ok(add_flipped(self.tape, mean, spread, key, relu));
+        }
+        let args = [mean.into(), spread.into(), Arg::Normal(key)];
         Ok(match relu {
             true => self.tape.map_noise(Output::<true>, args, (1, 1)),
             false => self.tape.map_noise(Output::<false>, args, (1, 1)),
         })
     }
 
-    /// Mean and variance of a site's Gaussian; adds its divergence from the prior.
-    fn moments<D: Distribution<Var<'t, T>>>(
+    /// Visits a site; the mean of its Gaussian, and what the estimator has of the rest: the variance,
+    /// the standard deviation, or what a draw differs from the mean by.
+    fn mean_and_spread<D: Distribution<Var<'t, T>>>(
         &mut self,
-        index: usize,
-        prior: &D,
+        (name, prior, init): (&str, D, impl FnOnce() -> Init),
     ) -> Result<(Var<'t, T>, Var<'t, T>)> {
+        if self.estimator == Estimator::Flipout {
+            let index = self.cursor;
+            let draw = self.sample_from(name, prior, init)?;
+            let loc = self.gaussian(index).loc;
+            return Ok((loc, draw - loc));
+        }
+        let index = self.visit_latent(name, &prior, init)?;
+        let moments = self.moments(index, &prior);
+        self.leave(index);
+        Ok(moments)
+    }
+
+    /// Mean of a site's Gaussian, and its variance or, for rank-one noise, its standard deviation;
+    /// adds its divergence from the prior.
+    fn moments<D: Distribution<Var<'t, T>>>(&mut self, index: usize, prior: &D) -> (Var<'t, T>, Var<'t, T>) {
         let q = self.gaussian(index);
-        if let Some(prior) = fixed_normal(prior) {
+        let squared = self.estimator == Estimator::LocalReparameterization;
+        if let Some(prior) = fixed_normal(prior).filter(|_| squared) {
             let (variance, kl) = match q.form {
                 ScaleForm::Softplus => self.tape.gaussian_variance::<SoftplusScale>(q.loc, q.rho, prior),
                 ScaleForm::Log => self.tape.gaussian_variance::<ExpScale>(q.loc, q.rho, prior),
             };
             self.add_kl(index, kl, KlMethod::Closed);
-            return Ok((q.loc, variance));
+            return (q.loc, variance);
         }
         let scale = q.form.scale(q.rho);
         if let Some((kl, method)) = prior.kl_from_normal(q.loc, scale, Terms::Sum) {
             self.add_kl(index, kl, method);
         }
-        Ok((q.loc, scale.sq()))
+        (q.loc, if squared { scale.sq() } else { scale })
+    }
+
+    /// The Gaussian of a site that is known to have one.
+    fn gaussian(&self, index: usize) -> Marginal<'t, T> {
+        let Mode::Elbo { draw, params, .. } = self.mode else {
+            unreachable!("only an ELBO run has estimators")
+        };
+        self.marginal(draw, params, index).unwrap_or_else(|| unreachable!("asked before"))
     }
 }
 

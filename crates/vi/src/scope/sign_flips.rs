@@ -1,11 +1,7 @@
-//! Estimators of a linear map that give each row a perturbation of its own by random signs.
+//! Random signs, by which a linear map gives each row a perturbation of its own:
+//! `x M + ((x ∘ S) D) ∘ R` with signs S of every row and input, and R of every row and output.
 
-use super::{Mode, Scope};
-use crate::error::Result;
-use crate::guide::Marginal;
-use crate::layout::Init;
-use probity_autodiff::{Arg, Formula, Real, Scalar, Terms, Var};
-use probity_distributions::Distribution;
+use probity_autodiff::{Arg, Formula, Key, Real, Scalar, Tape, Var};
 
 /// An input times a random sign, from a uniform number.
 #[derive(Clone, Copy, Debug)]
@@ -31,104 +27,27 @@ impl<const RELU: bool> Formula<3> for Output<RELU> {
     }
 }
 
-impl<'t, T: Scalar> Scope<'t, T> {
-    /// By [`Flipout`](super::Estimator::Flipout): the draws of the sites less their means are what
-    /// signs are given to.
-    pub(super) fn flipout<W, B>(
-        &mut self,
-        x: Var<'t, T>,
-        weight: (&str, W, impl FnOnce() -> Init),
-        bias: Option<(&str, B, impl FnOnce() -> Init)>,
-        relu: bool,
-    ) -> Result<Var<'t, T>>
-    where
-        W: Distribution<Var<'t, T>>,
-        B: Distribution<Var<'t, T>>,
-    {
-        let index = self.cursor;
-        let w = self.sample_from(weight.0, weight.1, weight.2)?;
-        let loc = self.gaussian(index).loc;
-        let bias = match bias {
-            None => None,
-            Some((name, prior, init)) => {
-                let index = self.cursor;
-                let b = self.sample_from(name, prior, init)?;
-                let loc = self.gaussian(index).loc;
-                Some((loc, b - loc))
-            }
-        };
-        Ok(self.flipped(x, (loc, w - loc), bias, index, relu))
-    }
+/// The signs of inputs and outputs are other numbers than those of draws by the same key.
+fn signs<'t, T: Scalar>(key: Key, of: u64) -> Arg<'t, T> {
+    Arg::Uniform(key.fold_in_str("signs").fold_in(of))
+}
 
-    /// By [`RankOne`](super::Estimator::RankOne): signs are given to the standard deviations.
-    pub(super) fn rank_one<W, B>(
-        &mut self,
-        x: Var<'t, T>,
-        weight: (&str, W, impl FnOnce() -> Init),
-        bias: Option<(&str, B, impl FnOnce() -> Init)>,
-        relu: bool,
-    ) -> Result<Var<'t, T>>
-    where
-        W: Distribution<Var<'t, T>>,
-        B: Distribution<Var<'t, T>>,
-    {
-        let index = self.visit_latent(weight.0, &weight.1, weight.2)?;
-        let moments = self.mean_and_sd(index, &weight.1);
-        self.leave(index);
-        let bias = match bias {
-            None => None,
-            Some((name, prior, init)) => {
-                let index = self.visit_latent(name, &prior, init)?;
-                let moments = self.mean_and_sd(index, &prior);
-                self.leave(index);
-                Some(moments)
-            }
-        };
-        Ok(self.flipped(x, moments, bias, index, relu))
-    }
+/// `x ∘ S`.
+pub(super) fn flip_inputs<'t, T: Scalar>(tape: &'t Tape<T>, x: Var<'t, T>, key: Key) -> Var<'t, T> {
+    tape.map_noise(Flip, [x.into(), signs(key, 0)], (1, 1))
+}
 
-    /// `x loc + b + ((x ∘ S) perturbation + c) ∘ R` with signs S of every row and input, and R of
-    /// every row and output.
-    fn flipped(
-        &self,
-        x: Var<'t, T>,
-        (loc, perturbation): (Var<'t, T>, Var<'t, T>),
-        bias: Option<(Var<'t, T>, Var<'t, T>)>,
-        index: usize,
-        relu: bool,
-    ) -> Var<'t, T> {
-        let key = self.key.fold_in(index as u64).fold_in_str("signs");
-        let flipped = self.tape.map_noise(Flip, [x.into(), Arg::Uniform(key.fold_in(0))], (1, 1));
-        let (mean, perturbed) = match bias {
-            None => (x.matmul(loc), flipped.matmul(perturbation)),
-            Some((b, c)) => (x.affine(loc, b), flipped.affine(perturbation, c)),
-        };
-        let args = [mean.into(), perturbed.into(), Arg::Uniform(key.fold_in(1))];
-        match relu {
-            true => self.tape.map_noise(Output::<true>, args, (1, 1)),
-            false => self.tape.map_noise(Output::<false>, args, (1, 1)),
-        }
-    }
-
-    /// Mean and standard deviation of a site's Gaussian; adds its divergence from the prior.
-    fn mean_and_sd<D: Distribution<Var<'t, T>>>(
-        &mut self,
-        index: usize,
-        prior: &D,
-    ) -> (Var<'t, T>, Var<'t, T>) {
-        let q = self.gaussian(index);
-        let scale = q.form.scale(q.rho);
-        if let Some((kl, method)) = prior.kl_from_normal(q.loc, scale, Terms::Sum) {
-            self.add_kl(index, kl, method);
-        }
-        (q.loc, scale)
-    }
-
-    /// The Gaussian of a site that is known to have one.
-    pub(super) fn gaussian(&self, index: usize) -> Marginal<'t, T> {
-        let Mode::Elbo { draw, params, .. } = self.mode else {
-            unreachable!("only an ELBO run has estimators")
-        };
-        self.marginal(draw, params, index).unwrap_or_else(|| unreachable!("asked before"))
+/// `mean + perturbation ∘ R`, and then a ReLU or not.
+pub(super) fn add_flipped<'t, T: Scalar>(
+    tape: &'t Tape<T>,
+    mean: Var<'t, T>,
+    perturbation: Var<'t, T>,
+    key: Key,
+    relu: bool,
+) -> Var<'t, T> {
+    let args = [mean.into(), perturbation.into(), signs(key, 1)];
+    match relu {
+        true => tape.map_noise(Output::<true>, args, (1, 1)),
+        false => tape.map_noise(Output::<false>, args, (1, 1)),
     }
 }

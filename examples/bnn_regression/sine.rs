@@ -152,7 +152,7 @@ fn print_beside(
 fn print_report(options: &Options, s: &Summary, trained: &Trained) {
     say!("\n{}", trained.mean_field.posterior().report());
     if let Some(sampled) = &trained.sampled {
-        say!("{}", sampled.posterior().report());
+        say!("{sampled}");
     }
     say!("RMSE to the true sine on [-3, 3]        {:.4}", s.rmse_to_truth);
     let how = if options.objective == Objective::Recipe { "fixed" } else { "learned" };

@@ -97,7 +97,7 @@ pub fn run(options: &Options, file: &Path) -> Result<Output, Box<dyn Error>> {
     if !options.quiet {
         say!("\n{}", trained.mean_field.posterior().report());
         if let Some(sampled) = &trained.sampled {
-            say!("{}", sampled.posterior().report());
+            say!("{sampled}");
         }
         say!("on {} test rows, in units of {}:\n{scores}", test.target.len(), test.target_name);
         if options.objective == Objective::Recipe {

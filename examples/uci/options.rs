@@ -3,6 +3,7 @@
 use lexopt::{Arg, Parser};
 use probity_examples::args::{UsageError, parse as number, widths};
 use probity_nn::posteriors::NAMES;
+use probity_nn::{Noise, Tails};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -22,7 +23,8 @@ usage: uci --data DIR --dataset NAME [OPTIONS]
                      all: every one of these, with a table and verdicts
   --net A-B-...      the widths of the hidden layers (default: what the library recommends)
   --verdict          also ask whether an exact kernel leaves the predictions as they are (seconds; all: always)
-  --noise WHICH      constant or varying with the inputs (default: what goes with the method)
+  --noise WHICH      constant or varying with the inputs, or constant-t or varying-t, with heavy tails
+                     (default: chosen by the data, for all but sampled and mean-field what goes with the method)
   --gap              not the splits, but for every input in turn the middle third of its values as test part
   --validate         a fifth of every training part as test part, to choose settings by; test rows are not looked at
   --seed S           of the fits (default: 0); same seed, same bits
@@ -82,8 +84,8 @@ pub struct Options {
     /// Whether every method is to be run.
     pub all: bool,
     pub verdict: bool,
-    /// Whether the noise depends on the inputs, if that is given.
-    pub varying_noise: Option<bool>,
+    /// The noise, if it is given.
+    pub noise: Option<(Noise, Tails)>,
     pub net: Option<Vec<usize>>,
     pub gap: bool,
     pub validate: bool,
@@ -106,7 +108,7 @@ pub fn parse(mut parser: Parser) -> Result<Parsed, UsageError> {
         method: Method::Sampled,
         all: false,
         verdict: false,
-        varying_noise: None,
+        noise: None,
         net: None,
         gap: false,
         validate: false,
@@ -134,15 +136,17 @@ pub fn parse(mut parser: Parser) -> Result<Parsed, UsageError> {
                     "--method" if text == "all" => options.all = true,
                     "--method" => options.method = method(&text)?,
                     "--noise" => {
-                        options.varying_noise = match text.as_str() {
-                            "constant" => Some(false),
-                            "varying" => Some(true),
+                        options.noise = Some(match text.as_str() {
+                            "constant" => (Noise::Learned, Tails::Gaussian),
+                            "varying" => (Noise::InputDependent, Tails::Gaussian),
+                            "constant-t" => (Noise::Learned, Tails::StudentT),
+                            "varying-t" => (Noise::InputDependent, Tails::StudentT),
                             _ => {
                                 return Err(UsageError(format!(
-                                    "the option --noise needs constant or varying, not \"{text}\""
+                                    "the option --noise needs constant, varying, constant-t or varying-t, not \"{text}\""
                                 )));
                             }
-                        }
+                        })
                     }
                     "--net" => options.net = Some(widths(&name, value, '-', "50 or 50-50")?),
                     _ => options.seed = number(&name, value, "a whole number of at least 0", |_| true)?,

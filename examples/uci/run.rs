@@ -4,7 +4,7 @@ use super::options::{Method, Options};
 use super::protocol::{Table, Task};
 use super::scores::Scores;
 use probity_nn::posteriors::named;
-use probity_nn::{Error, FittedRegression, Noise, Recommended, Regression, Result};
+use probity_nn::{Error, FittedRegression, Noise, Recommended, Regression, Result, Tails};
 use probity_vi::hmc::Chains;
 use std::time::Instant;
 
@@ -34,7 +34,7 @@ fn fitted(table: &Table, task: &Task, options: &Options, seed: u64) -> Result<Fi
             Some(hidden) => Recommended::with_hidden(rows, inputs, hidden),
             None => Recommended::of(rows, inputs),
         };
-        of.regression = with_noise(of.regression, options.varying_noise);
+        with_noise(&mut of, options);
         of
     };
     match options.method {
@@ -45,10 +45,9 @@ fn fitted(table: &Table, task: &Task, options: &Options, seed: u64) -> Result<Fi
         }
         // A Gaussian with the network that was chosen for it.
         Method::Posterior("mean-field") => {
-            let net = options.net.as_deref().unwrap_or(&[50]);
-            let fit = Regression::default_fit(x.nrows()).elbo_draws(0).seed(seed);
-            let spec = Regression::default_for(x.ncols(), net);
-            with_noise(spec, options.varying_noise).fit(&x, &y, fit)
+            let mut of = Recommended::mean_field(x.ncols(), options.net.as_deref().unwrap_or(&[50]));
+            with_noise(&mut of, options);
+            of.seed(seed).fit(&x, &y)
         }
         Method::Posterior(name) => {
             let method = named(name, seed).ok_or_else(|| Error::Network(format!("no method {name}")))?;
@@ -66,19 +65,19 @@ const VARYING: [&str; 6] = ["map", "deep-ensemble", "mc-dropout", "svgd", "nuts"
 /// better so.
 fn network(name: &str, inputs: usize, options: &Options) -> Regression {
     let hidden = options.net.as_deref().unwrap_or(&[50]);
-    if name == "vi-mixture" {
-        return with_noise(Regression::default_for(inputs, hidden), options.varying_noise);
-    }
-    let varying = options.varying_noise.unwrap_or(VARYING.contains(&name));
-    with_noise(Regression::sampled_for(inputs, hidden), Some(varying))
+    let (spec, own) = if name == "vi-mixture" {
+        (Regression::default_for(inputs, hidden), Noise::Learned)
+    } else {
+        let own = if VARYING.contains(&name) { Noise::InputDependent } else { Noise::Learned };
+        (Regression::sampled_for(inputs, hidden), own)
+    };
+    let (noise, tails) = options.noise.unwrap_or((own, Tails::Gaussian));
+    spec.noise(noise).tails(tails)
 }
 
-/// With noise that depends on the inputs or not, if that is given, and as many outputs.
-fn with_noise(mut spec: Regression, varying: Option<bool>) -> Regression {
-    let Some(varying) = varying else { return spec };
-    let noise = if varying { Noise::InputDependent } else { Noise::Learned };
-    if let Some(last) = spec.net.layers.last_mut() {
-        last.outputs = noise.outputs();
-    }
-    spec.noise(noise)
+/// With the noise of the options, if there is one, in the place of a choice.
+fn with_noise(recommended: &mut Recommended, options: &Options) {
+    let Some((noise, tails)) = options.noise else { return };
+    recommended.regression = recommended.regression.clone().noise(noise).tails(tails);
+    recommended.choose_noise = false;
 }

@@ -72,6 +72,15 @@ impl Regression {
             .scale_rate(2.0);
         if whole { fit.steps(steps(5000)) } else { fit.steps(steps(10_000)).minibatch(WHOLE) }
     }
+
+    /// A fit that continues where [`default_fit`](Regression::default_fit) ended, with other noise:
+    /// half of its steps, at a quarter of the rate and without a warm-up. At higher rates noise that
+    /// depends on the inputs loses the mean (`docs/bnn-defaults.md`).
+    pub fn continued_fit(rows: usize) -> Fit<f32> {
+        let (count, rate) = if rows <= WHOLE { (2500, 0.0075) } else { (5000, 0.005) };
+        let fit = Self::default_fit(rows).optimizer(Adam::new(rate));
+        fit.steps(steps(count).warm_up(0.0))
+    }
 }
 
 /// So many steps, at a rate that falls in their second half, with a warm-up of the KL.

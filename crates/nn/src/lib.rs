@@ -27,6 +27,7 @@ mod layers;
 mod meter;
 mod network;
 mod noise;
+mod noise_choice;
 pub mod posteriors;
 pub mod prediction;
 mod prior;
@@ -47,7 +48,8 @@ pub use layers::{
 };
 pub use meter::{Meter, MeterRow, SnrHistogram, pruned};
 pub use network::{FittedNetwork, Network, NetworkModel, RowStream};
-pub use noise::Noise;
+pub use noise::{Noise, Tails};
+pub use noise_choice::{NoiseCandidate, NoiseChoice, NoiseCriterion};
 pub use prediction::{ClassificationPrediction, Prediction, RegressionPrediction};
 pub use prior::{Prior, PriorFamily, PriorScale, WeightPrior};
 pub use priors::{LayerPrior, Pretrained, RegularizedHorseshoe, Weights};

@@ -1,6 +1,8 @@
 //! What the library recommends for a table.
 
 use crate::error::Result;
+use crate::noise::{Noise, Tails};
+use crate::noise_choice::{choose_by_elbo, choose_by_left_out_rows};
 use crate::regression::{FittedRegression, Regression};
 use probity_autodiff::nalgebra::DMatrix;
 use probity_vi::hmc::Chains;
@@ -15,8 +17,17 @@ pub struct Recommended {
     /// The chains that draw its weights; none for tables for which they would take long, whose
     /// network is fitted by the mean field on minibatches.
     pub chains: Option<Chains>,
+    /// Whether another noise is tried where the data speak for it
+    /// ([`NoiseChoice`](crate::NoiseChoice)).
+    #[serde(default = "chosen")]
+    pub choose_noise: bool,
     /// The seed of all random numbers.
     pub seed: u64,
+}
+
+/// The default of `choose_noise`.
+fn chosen() -> bool {
+    true
 }
 
 impl Recommended {
@@ -35,12 +46,17 @@ impl Recommended {
     /// With hidden layers of these widths.
     pub fn with_hidden(rows: usize, inputs: usize, hidden: &[usize]) -> Self {
         let regression = Regression::sampled_for(inputs, hidden);
-        if rows.saturating_mul(regression.net.len()) <= Self::CHAINS {
-            let chains = Self::chains(rows, regression.net.len());
-            Self { regression, chains: Some(chains), seed: 0 }
-        } else {
-            Self { regression: Regression::default_for(inputs, hidden), chains: None, seed: 0 }
+        if rows.saturating_mul(regression.net.len()) > Self::CHAINS {
+            return Self::mean_field(inputs, hidden);
         }
+        let chains = Some(Self::chains(rows, regression.net.len()));
+        Self { regression, chains, choose_noise: true, seed: 0 }
+    }
+
+    /// With hidden layers of these widths, fitted by the mean field for any number of rows.
+    pub fn mean_field(inputs: usize, hidden: &[usize]) -> Self {
+        let regression = Regression::default_for(inputs, hidden);
+        Self { regression, chains: None, choose_noise: true, seed: 0 }
     }
 
     /// Chains for a network of so many weights.
@@ -69,13 +85,25 @@ impl Recommended {
     /// # Errors
     /// If sizes do not fit, there are no rows, or a number is not finite.
     pub fn fit(&self, x: &DMatrix<f64>, y: &[f64]) -> Result<FittedRegression> {
-        match &self.chains {
-            Some(chains) => {
-                let chains = Chains { seed: self.seed, ..chains.clone() };
-                self.regression.sample(x, y, &chains)
-            }
-            None => self.regression.fit(x, y, Regression::default_fit(x.nrows()).seed(self.seed)),
+        let Regression { noise, tails, .. } = &self.regression;
+        // What is known of the noise is not asked.
+        let known = matches!(noise, Noise::Fixed(_) | Noise::FixedShare(_)) || *tails != Tails::Gaussian;
+        let choose_noise = self.choose_noise && !known;
+        let Some(chains) = &self.chains else {
+            return if choose_noise {
+                choose_by_elbo(&self.regression, x, y, self.seed)
+            } else {
+                self.regression.fit(x, y, Regression::default_fit(x.nrows()).seed(self.seed))
+            };
+        };
+        let chains = Chains { seed: self.seed, ..chains.clone() };
+        let first = self.regression.sample(x, y, &chains)?;
+        if !choose_noise {
+            return Ok(first);
         }
+        choose_by_left_out_rows(first, x, y, |noise, tails| {
+            self.regression.clone().noise(noise).tails(tails).sample(x, y, &chains)
+        })
     }
 }
 

@@ -96,7 +96,7 @@ pub(crate) fn checked_fit<M: Model<f32> + Clone + Sync>(
 /// The posterior with a verdict on what an exact kernel does to its predictions at the rows `x`,
 /// unless that would take more gradients than a part of those of the fit, or there is nothing that
 /// it could move.
-fn checked<M: Model<f32> + Clone + Sync>(
+pub(crate) fn checked<M: Model<f32> + Clone + Sync>(
     posterior: Posterior<M, f32>,
     x: &DMatrix<f64>,
     predict: impl Compared<M>,

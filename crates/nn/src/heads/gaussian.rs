@@ -47,7 +47,7 @@ impl Head for GaussianHead {
         s.observe("y", Normal::new(p.get(0), p.get(1)), y)
     }
     fn late_outputs(&self) -> Range<usize> {
-        if self.noise == Noise::InputDependent { 1..2 } else { 0..0 }
+        self.noise.late_outputs()
     }
     fn gaussian_noise(&self) -> Option<Noise> {
         Some(self.noise)

@@ -62,6 +62,16 @@ pub fn crps_logistic<R: Real>(y: R, loc: R, scale: R) -> R {
     scale * (z.softplus() + (-z).softplus() - 1.0)
 }
 
+/// `E |X - z|` for `X` a standard Student's t with `df > 1` degrees of freedom.
+#[inline(always)]
+pub(crate) fn student_t_distance<R: Real>(z: R, df: R) -> R {
+    // (df + z²) times the density, with the power of both in one exponent.
+    let ln_norm = df.ln() * 0.5 - R::of(0.5).ln_beta(df * 0.5);
+    let log_weighted = ln_norm - (z * z / df).ln_1p() * (df - 1.0) * 0.5;
+    let centred = z * (student_t_cdf(df, z) - student_t_sf(df, z));
+    centred + log_weighted.exp() * 2.0 / (df - 1.0)
+}
+
 /// CRPS of Student's t with `df` degrees of freedom; NaN unless `df > 1` (at 1 and below it is
 /// infinite).
 pub fn crps_student_t<R: Real>(y: R, df: R, loc: R, scale: R) -> R {
@@ -71,12 +81,8 @@ pub fn crps_student_t<R: Real>(y: R, df: R, loc: R, scale: R) -> R {
         return R::of(f64::NAN);
     }
     let half = R::of(0.5);
-    // (df + z²) times the density, with the power of both in one exponent.
-    let ln_norm = -df.ln() * 0.5 - half.ln_beta(df * 0.5);
-    let log_weighted = ln_norm + df.ln() - (z * z / df).ln_1p() * rest * 0.5;
     let spread = df.sqrt() * ((half.ln_beta(df - 0.5) - half.ln_beta(df * 0.5) * 2.0).exp());
-    let centred = z * (student_t_cdf(df, z) - student_t_sf(df, z));
-    scale * (centred + (log_weighted.exp() - spread) * 2.0 / rest)
+    scale * (student_t_distance(z, df) - spread * 2.0 / rest)
 }
 
 /// CRPS of the exponential distribution with this rate (mean `1 / rate`).

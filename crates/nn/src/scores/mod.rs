@@ -13,6 +13,7 @@ mod interval;
 mod pit;
 mod proportion;
 mod ranking;
+mod student_t_mixture;
 
 pub use brier::{BrierParts, brier, brier_parts};
 pub(crate) use calibration::most_probable;
@@ -31,3 +32,4 @@ pub use interval::{coverage, interval_score, pinball};
 pub use pit::{PitHistogram, QuantileCalibration};
 pub use proportion::Proportion;
 pub use ranking::{RejectionCurve, auroc};
+pub(crate) use student_t_mixture::equal_student_t_mixture_crps;

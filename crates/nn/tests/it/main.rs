@@ -7,6 +7,7 @@ mod layer_fits;
 mod layers;
 mod minibatches;
 mod networks;
+mod noise_choice;
 mod posteriors;
 mod posteriors_interface;
 mod posteriors_of_classes;

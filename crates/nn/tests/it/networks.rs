@@ -197,7 +197,7 @@ fn data_that_do_not_fit_are_refused_in_words() {
     x[(4, 1)] = f64::NAN;
     assert_eq!(e(spec.fit(&x, &y, quick(2))), "data: input in row 4, column 1 is NaN");
     assert_eq!(
-        e(spec.clone().noise(Noise::InputDependent).fit(&narrow, &y, quick(2))),
+        e(Regression { noise: Noise::InputDependent, ..spec }.fit(&narrow, &y, quick(2))),
         "network: it has 1 outputs, this head needs 2"
     );
     let classes = Classification::new(Mlp::new(&[2, 3], Activation::Relu), 3);

@@ -1,0 +1,172 @@
+//! The noise of sampled weights, by rows that are left out.
+
+use super::{NoiseCandidate, NoiseChoice, NoiseCriterion};
+use crate::error::Result;
+use crate::noise::{Noise, Tails};
+use crate::regression::FittedRegression;
+use probity_autodiff::nalgebra::DMatrix;
+use probity_autodiff::parallel_map;
+use probity_distributions::{Distribution, Normal, StudentT};
+use probity_vi::diagnostics::psis;
+
+/// What draws of a fit say of the rows that they were learned from, each left out.
+struct LeftOut<'a> {
+    y: &'a [f64],
+    means: DMatrix<f64>,
+    sds: DMatrix<f64>,
+    /// Normalised logarithms, draw after draw, row after row.
+    log_weights: Vec<Vec<f64>>,
+    /// The log predictive density of every row.
+    elpd: Vec<f64>,
+    influential: usize,
+}
+
+impl<'a> LeftOut<'a> {
+    fn new(fitted: &FittedRegression, x: &DMatrix<f64>, y: &'a [f64]) -> Result<Self> {
+        let predicted = fitted.predict(x, fitted.default_draws())?;
+        let (means, draws) = (predicted.draw_means().clone(), predicted.draws());
+        let sds = match predicted.draw_sds() {
+            sds if sds.ncols() == y.len() => sds.clone(),
+            sds => DMatrix::from_fn(draws, y.len(), |s, _| sds[(s, 0)]),
+        };
+        let degrees = predicted.draw_degrees().map(<[f64]>::to_vec);
+        let log_density = |i: usize, s: usize| match &degrees {
+            None => Normal::<f64>::new(means[(s, i)], sds[(s, i)]).log_prob(y[i]),
+            Some(df) => {
+                let scale = sds[(s, i)] * ((df[s] - 2.0) / df[s]).sqrt();
+                StudentT::<f64>::new(df[s], means[(s, i)], scale).log_prob(y[i])
+            }
+        };
+        let rows = parallel_map(y.len(), |i| {
+            let density: Vec<f64> = (0..draws).map(|s| log_density(i, s)).collect();
+            let ratios: Vec<f64> = density.iter().map(|l| -l).collect();
+            let psis = psis(&ratios, 1.0);
+            let elpd = log_mean(&psis.log_weights, density.iter().copied());
+            (psis.k_hat, psis.log_weights, elpd)
+        });
+        let influential = rows.iter().filter(|(k, ..)| !(*k <= 0.7)).count();
+        let (log_weights, elpd) = rows.into_iter().map(|(_, weights, elpd)| (weights, elpd)).unzip();
+        Ok(Self { y, means, sds, log_weights, elpd, influential })
+    }
+
+    /// The standardised residual of a row by a draw.
+    fn residual(&self, i: usize, s: usize) -> f64 {
+        (self.y[i] - self.means[(s, i)]) / self.sds[(s, i)]
+    }
+
+    /// The same means with one standard deviation for all rows: that of the residuals of each draw.
+    fn with_constant_noise(&self) -> Self {
+        let draws = self.means.nrows();
+        let of_draw = |s: usize| {
+            let squares = self.y.iter().enumerate().map(|(i, y)| (y - self.means[(s, i)]).powi(2));
+            (squares.sum::<f64>() / self.y.len() as f64).sqrt().max(f64::MIN_POSITIVE)
+        };
+        let of: Vec<f64> = (0..draws).map(of_draw).collect();
+        let sds = DMatrix::from_fn(draws, self.y.len(), |s, _| of[s]);
+        let (y, influential) = (self.y, self.influential);
+        let (means, log_weights) = (self.means.clone(), self.log_weights.clone());
+        let mut other = Self { y, means, sds, log_weights, elpd: Vec::new(), influential };
+        other.elpd = other.judged(|z, sd| -0.5 * z * z - sd.ln() - HALF_LN_TAU);
+        other
+    }
+
+    /// With Student-t noise of the best of some degrees of freedom, and the scale that goes with it.
+    fn with_heavy_tails(&self) -> Vec<f64> {
+        const DEGREES: [f64; 4] = [2.5, 4.0, 8.0, 16.0];
+        let of = |df: f64| {
+            let scale = self.student_t_scale(df);
+            let unit = StudentT::<f64>::new(df, 0.0, scale);
+            let peak = unit.log_prob(0.0);
+            let w = (df * scale * scale).recip();
+            self.judged(|z, sd| peak - 0.5 * (df + 1.0) * (z * z * w).ln_1p() - sd.ln())
+        };
+        let all = DEGREES.map(of);
+        let total = |elpd: &Vec<f64>| elpd.iter().sum::<f64>();
+        all.into_iter().max_by(|a, b| total(a).total_cmp(&total(b))).unwrap_or_default()
+    }
+
+    /// The scale of standardised residuals with so many degrees of freedom, by maximum likelihood
+    /// (EM; some of the draws say as much as all).
+    fn student_t_scale(&self, df: f64) -> f64 {
+        const DRAWS: usize = 20;
+        let step = self.means.nrows().div_ceil(DRAWS);
+        let draws = (0..self.means.nrows()).step_by(step);
+        let squares: Vec<f64> =
+            draws.flat_map(|s| (0..self.y.len()).map(move |i| self.residual(i, s).powi(2))).collect();
+        let mut square = 1.0;
+        for _ in 0..30 {
+            let sum: f64 = squares.iter().map(|z| (df + 1.0) * z / (df + z / square)).sum();
+            square = (sum / squares.len() as f64).max(1e-12);
+        }
+        square.sqrt()
+    }
+
+    /// The log predictive density of every row by this density of a standardised residual and the
+    /// standard deviation.
+    fn judged(&self, log_density: impl Fn(f64, f64) -> f64 + Sync) -> Vec<f64> {
+        parallel_map(self.y.len(), |i| {
+            let of = (0..self.means.nrows()).map(|s| log_density(self.residual(i, s), self.sds[(s, i)]));
+            log_mean(&self.log_weights[i], of)
+        })
+    }
+}
+
+/// `½ ln 2π`.
+const HALF_LN_TAU: f64 = 0.918938533204672741780329736405617640;
+
+/// The logarithm of a weighted mean, of logarithms.
+fn log_mean(log_weights: &[f64], logs: impl Iterator<Item = f64>) -> f64 {
+    let terms: Vec<f64> = log_weights.iter().zip(logs).map(|(w, l)| w + l).collect();
+    let top = terms.iter().copied().fold(f64::NEG_INFINITY, |m, t| if t.is_nan() { t } else { m.max(t) });
+    if !top.is_finite() {
+        return top;
+    }
+    top + terms.iter().map(|t| (t - top).exp()).sum::<f64>().ln()
+}
+
+/// A candidate with these terms beside the first's.
+fn candidate((noise, tails): (Noise, Tails), fitted: bool, terms: &[f64], first: &[f64]) -> NoiseCandidate {
+    let differences: Vec<f64> = terms.iter().zip(first).map(|(a, b)| a - b).collect();
+    let n = differences.len() as f64;
+    let sum: f64 = differences.iter().sum();
+    let squares: f64 = differences.iter().map(|d| (d - sum / n).powi(2)).sum();
+    // The variance of a sum of n terms with their sample variance.
+    let standard_error = (squares * n / (n - 1.0).max(1.0)).sqrt();
+    NoiseCandidate { noise, tails, fitted, difference: sum, standard_error }
+}
+
+/// The better of a fit and a fit with the noise that its residuals speak for, by `fit`.
+pub(crate) fn choose_by_left_out_rows(
+    first: FittedRegression,
+    x: &DMatrix<f64>,
+    y: &[f64],
+    fit: impl Fn(Noise, Tails) -> Result<FittedRegression>,
+) -> Result<FittedRegression> {
+    let own = (first.spec().noise, first.spec().tails);
+    let left_out = LeftOut::new(&first, x, y)?;
+    let constant = left_out.with_constant_noise();
+    let mut candidates = vec![candidate(own, true, &left_out.elpd, &left_out.elpd)];
+    let mut add = |noise, tails, terms: &[f64]| {
+        candidates.push(candidate((noise, tails), false, terms, &left_out.elpd));
+    };
+    if own.0 == Noise::InputDependent {
+        add(Noise::Learned, Tails::Gaussian, &constant.elpd);
+        add(Noise::InputDependent, Tails::StudentT, &left_out.with_heavy_tails());
+    }
+    add(Noise::Learned, Tails::StudentT, &constant.with_heavy_tails());
+    let better = candidates.iter().filter(|c| c.is_better());
+    let best = better.max_by(|a, b| a.difference.total_cmp(&b.difference)).cloned();
+    let criterion = NoiseCriterion::LeftOutRows { influential: left_out.influential };
+    let mut choice = NoiseChoice { noise: own.0, tails: own.1, criterion, rows: y.len(), candidates };
+    let mut chosen = first;
+    if let Some(best) = best {
+        let other = fit(best.noise, best.tails)?;
+        let terms = LeftOut::new(&other, x, y)?.elpd;
+        let judged = candidate((best.noise, best.tails), true, &terms, &left_out.elpd);
+        if judged.is_better() {
+            (choice.noise, choice.tails, chosen) = (best.noise, best.tails, other);
+        }
+        choice.candidates.push(judged);
+    }
+    Ok(chosen.with_noise_choice(choice))
+}

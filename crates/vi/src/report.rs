@@ -58,15 +58,18 @@ pub struct Narrowed {
     pub ratio: f64,
 }
 
-/// A climb to a mode, of several from different starts.
+/// What one of several starts led to: a climb to a mode, or a fit by stochastic gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Climb {
-    /// The log joint density of the unconstrained numbers at the mode, in nats.
-    #[serde(with = "probity_autodiff::serde_float")]
-    pub log_joint: f64,
+    /// Of a climb to a mode: the log joint density of the unconstrained numbers there, in nats.
+    #[serde(default, with = "probity_autodiff::serde_float")]
+    pub log_joint: Option<f64>,
     /// Of a Laplace approximation, its log evidence in nats.
     #[serde(default, with = "probity_autodiff::serde_float")]
     pub log_evidence: Option<f64>,
+    /// Of a fit by stochastic gradients, its ELBO in the end (KL weight 1).
+    #[serde(default)]
+    pub elbo: Option<Estimate>,
     /// Why it ended.
     pub stopped: Stopped,
     /// Whether it is the one that was taken.
@@ -74,10 +77,10 @@ pub struct Climb {
 }
 
 impl Climb {
-    /// What climbs are compared by.
+    /// What starts are compared by.
     pub(crate) fn score(&self) -> f64 {
-        let score = self.log_evidence.unwrap_or(self.log_joint);
-        if score.is_nan() { f64::NEG_INFINITY } else { score }
+        let score = self.elbo.map(|elbo| elbo.value).or(self.log_evidence).or(self.log_joint);
+        score.filter(|score| !score.is_nan()).unwrap_or(f64::NEG_INFINITY)
     }
 }
 
@@ -104,7 +107,7 @@ pub struct Report {
     pub narrowed: Option<Narrowed>,
     /// Draws per step (of a solved fit, those of the last round; of a sampled one, the chains).
     pub draws: usize,
-    /// Gradients of the log joint density.
+    /// Gradients of the log joint density, from all starts together.
     #[serde(default)]
     pub gradients: usize,
     /// Whether to believe the fit; none for a fit by stochastic gradients that was tempered, or
@@ -135,7 +138,9 @@ pub struct Report {
     /// Which gradient the steps followed.
     #[serde(default)]
     pub objective: Objective,
-    /// Of guides that are at a mode, every climb to one.
+    /// Of guides that are at a mode, every climb to one; of several
+    /// [starts](crate::Fit::starts) by stochastic gradients, every fit. They are in the order of the
+    /// starts, without those that failed. Empty for a single fit by stochastic gradients.
     #[serde(default)]
     pub climbs: Vec<Climb>,
     /// How outputs of Gaussian linear maps were drawn.
@@ -154,7 +159,8 @@ pub struct Report {
     /// Why the first of them was, with the site.
     #[serde(default)]
     pub redrawn_for: Option<String>,
-    /// Wall time, without the final ELBO estimate.
+    /// Wall time, without the final ELBO estimate; of several starts, of all of them together, with
+    /// the estimates by which they are compared.
     #[serde(with = "probity_autodiff::serde_float")]
     pub seconds: f64,
     /// The ELBO of the result (KL weight 1), by fresh draws.
@@ -173,7 +179,7 @@ impl Report {
     /// Source: Vehtari et al. 2024, "Pareto smoothed importance sampling", section 3.
     pub const HEAVY: f64 = 0.7;
 
-    /// Of several climbs: how far the others are below the best.
+    /// Of several starts: how far the others are below the best.
     fn write_climbs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// Climbs whose scores differ by less, in nats, are at the same mode.
         const SAME: f64 = 0.01;
@@ -182,6 +188,16 @@ impl Report {
             return Ok(());
         }
         let (starts, score) = (self.climbs.len(), best.score());
+        if best.elbo.is_some() {
+            let others = self.climbs.iter().filter(|c| !c.taken);
+            let below: Vec<String> = others.map(|c| format!("{:.2}", score - c.score())).collect();
+            let are = if starts == 2 { "other is" } else { "others are" };
+            return writeln!(
+                f,
+                "the best of {starts} starts, ELBO {score:.2}; the {are} {} lower",
+                below.join(", ")
+            );
+        }
         let same = self.climbs.iter().filter(|c| (c.score() - score).abs() < SAME).count();
         let what = if best.log_evidence.is_some() { "log evidence" } else { "log joint density" };
         write!(f, "the best of {starts} starts, {what} {score:.3}, which {same} of them reached")?;

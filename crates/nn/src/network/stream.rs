@@ -77,7 +77,8 @@ impl<N, H: Head> Network<N, H> {
     /// memory. Log-likelihood counts for all rows, as everywhere.
     ///
     /// Each step uses one minibatch, for all its draws. The ELBO at the end is not estimated, and
-    /// there is no verdict: both would need all rows.
+    /// there is no verdict: both would need all rows. So there is one start, whatever
+    /// [`Fit::starts`] says.
     ///
     /// ```
     /// use probity_autodiff::nalgebra::DMatrix;
@@ -125,7 +126,7 @@ impl<N, H: Head> Network<N, H> {
         };
         // A loss scale of 1 changes nothing, but says that steps are stochastic. A minibatch is not
         // enough for an ELBO or a verdict.
-        let fit = fit.elbo_draws(0).checked(false).loss_scale(1.0);
+        let fit = fit.elbo_draws(0).checked(false).starts(1).loss_scale(1.0);
         let found = fit.run_observed(probity_vi::ByRef(&model), &mut [&mut advance]);
         if let Some(error) = failed {
             return Err(error);

@@ -62,10 +62,12 @@ fn a_stream_fits_as_data_in_memory_do() {
     }
     let prediction = streamed.predict(&x, 50).unwrap().to_regression().unwrap();
     assert!((prediction.rmse(y.as_slice()).unwrap() - 1.0).abs() < 0.15);
-    // The same bits again.
+    // The same bits again, from one start.
     let again = network.fit_stream(RowStream::new(32, || (0..10).map(block)), quick(50)).unwrap();
-    let twice = network.fit_stream(RowStream::new(32, || (0..10).map(block)), quick(50)).unwrap();
+    let starts = quick(50).starts(2);
+    let twice = network.fit_stream(RowStream::new(32, || (0..10).map(block)), starts).unwrap();
     assert_eq!(again.posterior().params().as_slice(), twice.posterior().params().as_slice());
+    assert!(twice.posterior().report().climbs.is_empty());
 }
 
 #[test]

@@ -175,7 +175,7 @@ impl Climber<'_> {
         evaluator.gradients(mode.as_slice(), &mut value, &mut gradient)?;
         let [log_joint] = value;
         let log_evidence = laplace.then(|| log_joint + log_volume(&factor));
-        let climb = Climb { log_joint, log_evidence, stopped, taken: false };
+        let climb = Climb { log_joint: Some(log_joint), log_evidence, elbo: None, stopped, taken: false };
         Ok(Top { gaussian: Gaussian { mean: mode, factor }, climb, iterations: path.len() - 1 })
     }
 }

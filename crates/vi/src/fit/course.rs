@@ -37,8 +37,10 @@ pub(super) struct Output {
     pub(super) verdict: Option<Verdict>,
     pub(super) corrected: Option<Corrected>,
     pub(super) k_hat: Option<f64>,
-    /// Every climb to a mode.
+    /// Every climb to a mode, and every fit from several starts.
     pub(super) climbs: Vec<Climb>,
+    /// The terms of the ELBO, where they are known before the end.
+    pub(super) elbo_terms: Option<Vec<f64>>,
     /// The sites that the draws were found for in standardised numbers.
     pub(super) non_centred: Vec<usize>,
     pub(super) movement: Option<f64>,
@@ -65,6 +67,7 @@ impl Output {
             corrected: None,
             k_hat: None,
             climbs: Vec::new(),
+            elbo_terms: None,
             non_centred: Vec::new(),
             movement: None,
             narrowed: None,
@@ -81,6 +84,7 @@ pub(super) struct Fitted<T: Scalar> {
     pub(super) corrected: Option<Corrected>,
     /// By how many draws the guide is to be checked.
     pub(super) checks: Option<usize>,
+    pub(super) elbo_terms: Option<Vec<f64>>,
     pub(super) history: Vec<StepInfo>,
     pub(super) report: Report,
     pub(super) key: Key,
@@ -88,18 +92,19 @@ pub(super) struct Fitted<T: Scalar> {
 
 /// A fit on its way.
 pub(super) struct Course<T: Scalar> {
-    fit: Fit<T>,
+    pub(super) fit: Fit<T>,
     found: Discovered,
     /// Whether a minibatch is all rows.
     whole: bool,
     pub(super) state: State<T>,
-    way: Way,
+    pub(super) way: Way,
+    /// Of the start and of the steps. What is drawn of the result has that of the seed.
     key: Key,
-    begun: Instant,
+    pub(super) begun: Instant,
 }
 
 /// Which way a fit goes, and how far it is.
-enum Way {
+pub(super) enum Way {
     Solved(Covariance),
     Climbed {
         laplace: bool,
@@ -113,12 +118,37 @@ enum Way {
 probity_autodiff::precompiled! {
     /// The first run of the model, and where the fit goes from there.
     pub(super) fn begin<T>(fit: Fit<T>, model: &'a (dyn Model<T> + Sync)) -> Result<Course<T>> {
+        let key = Key::new(fit.settings.seed);
+        let mut course = begin_steps(fit, model, key, Instant::now())?;
+        let Course { fit, found, state, .. } = &course;
+        let way = match state.guide.direct() {
+            Some(Direct::BestGaussian(covariance)) if fit.could_solve(&found.layout) => Way::Solved(covariance),
+            Some(Direct::Mode) if fit.could_climb(&found.layout) => Way::Climbed { laplace: false },
+            Some(Direct::Laplace) => {
+                fit.check_laplace(&found.layout)?;
+                Way::Climbed { laplace: true }
+            }
+            _ if fit.could_sample(found) => Way::Sampled,
+            _ => return Ok(course),
+        };
+        course.way = way;
+        Ok(course)
+    }
+}
+
+probity_autodiff::precompiled! {
+    /// The first run of the model, and steps by stochastic gradients from the start that the key
+    /// gives.
+    pub(super) fn begin_steps<T>(
+        fit: Fit<T>,
+        model: &'a (dyn Model<T> + Sync),
+        key: Key,
+        begun: Instant,
+    ) -> Result<Course<T>> {
         let mut fit = fit;
         fit.check()?;
         // Whole terms of the objective.
         fit.settings.draws = fit.settings.draws.next_multiple_of(fit.settings.objective.group());
-        let begun = Instant::now();
-        let key = Key::new(fit.settings.seed);
         let found = discover_start(model, key.fold_in_str("first run"), key.fold_in_str("start"))?;
         let whole = fit.check_minibatch(found.plates)?;
         if !fit.chosen && fit.could_solve(&found.layout) {
@@ -138,22 +168,13 @@ probity_autodiff::precompiled! {
             guide,
             params,
         };
-        let way = match state.guide.direct() {
-            Some(Direct::BestGaussian(covariance)) if fit.could_solve(&found.layout) => Way::Solved(covariance),
-            Some(Direct::Mode) if fit.could_climb(&found.layout) => Way::Climbed { laplace: false },
-            Some(Direct::Laplace) => {
-                fit.check_laplace(&found.layout)?;
-                Way::Climbed { laplace: true }
-            }
-            _ if fit.could_sample(&found) => Way::Sampled,
-            _ => Way::Stepped(fit.stepping(&state, begun)),
-        };
+        let way = Way::Stepped(fit.stepping(&state, begun, key));
         Ok(Course { fit, found, whole, state, way, key, begun })
     }
 }
 
 probity_autodiff::precompiled! {
-    /// The next step, or all that are left.
+    /// The next step, or all that are left but for the choice between several starts.
     pub(super) fn advance<T>(
         course: &'a mut Course<T>,
         model: &'a (dyn Model<T> + Sync),
@@ -162,7 +183,7 @@ probity_autodiff::precompiled! {
     ) -> Result<ControlFlow<()>> {
         loop {
             let next = course.step(model, observers)?;
-            if next.is_break() || !all {
+            if next.is_break() || !all || course.has_several_starts() {
                 return Ok(next);
             }
         }
@@ -170,7 +191,7 @@ probity_autodiff::precompiled! {
 }
 
 impl<T: Scalar> Course<T> {
-    fn step(
+    pub(super) fn step(
         &mut self,
         model: &(dyn Model<T> + Sync),
         observers: &mut [&mut dyn Observer],
@@ -190,7 +211,7 @@ impl<T: Scalar> Course<T> {
             }
             // What was tried in vain has had its part of the time.
             None => {
-                *way = Way::Stepped(fit.stepping(state, *begun));
+                *way = Way::Stepped(fit.stepping(state, *begun, *key));
                 ControlFlow::Continue(())
             }
         })
@@ -200,10 +221,10 @@ impl<T: Scalar> Course<T> {
 probity_autodiff::precompiled! {
     /// What was found so far becomes the result.
     pub(super) fn conclude<T>(course: Course<T>) -> Result<Fitted<T>> {
-        let Course { fit, found, whole, mut state, way, key, begun } = course;
+        let Course { fit, found, whole, mut state, way, begun, .. } = course;
         let output = match way {
             Way::Found(output) => *output,
-            Way::Stepped(stepping) => fit.steps_taken(&mut state, stepping)?,
+            Way::Stepped(stepping) => fit.steps_taken(&mut state, &stepping)?,
             _ => return nothing_yet("the fit has one step, which does all, and was not taken"),
         };
         let mut layout = state.engine.layout().clone();
@@ -253,9 +274,10 @@ probity_autodiff::precompiled! {
             params: state.params,
             corrected: output.corrected,
             checks,
+            elbo_terms: output.elbo_terms,
             history: state.history,
             report,
-            key,
+            key: Key::new(fit.settings.seed),
         })
     }
 }

@@ -3,7 +3,8 @@
 use super::Fit;
 use super::course::{Course, Fitted, advance, begin, conclude};
 use super::run::stage;
-use crate::error::Result;
+use super::starts::choose;
+use crate::error::{Error, Result};
 use crate::method::Method;
 use crate::model::Model;
 use crate::observer::{Observer, StepInfo};
@@ -17,6 +18,9 @@ use std::ops::ControlFlow;
 /// A step is one of the optimiser where the fit follows stochastic gradients. Where it solves for a
 /// Gaussian, climbs to a mode or runs chains, the only step does all: what comes next depends there
 /// on the checks of what was found. Which it is, settings and model decide as for [`Fit::run`].
+///
+/// Steps of the optimiser are those of one fit: with several [starts](Fit::starts) the first is an
+/// error, and [`Fit::run`] or [`Method::complete`] does all.
 ///
 /// ```
 /// use probity_distributions::Normal;
@@ -49,7 +53,8 @@ impl<M: Model<T> + Sync, T: Scalar> OngoingFit<M, T> {
     /// Takes the next step. [`Break`](ControlFlow::Break) says that nothing is left to do.
     ///
     /// # Errors
-    /// What the model reports, or the site and operation of a number that is not finite.
+    /// What the model reports, the site and operation of a number that is not finite, or where the
+    /// next step would be one of several fits by stochastic gradients.
     pub fn step(&mut self) -> Result<ControlFlow<()>> {
         self.step_observed(&mut [])
     }
@@ -59,12 +64,22 @@ impl<M: Model<T> + Sync, T: Scalar> OngoingFit<M, T> {
     /// # Errors
     /// As `step`.
     pub fn step_observed(&mut self, observers: &mut [&mut dyn Observer]) -> Result<ControlFlow<()>> {
+        if self.course.has_several_starts() {
+            let problem =
+                "steps by stochastic gradients are those of one fit; `Fit::run` makes several".into();
+            return Err(Error::Setting { setting: "starts", problem });
+        }
         advance(&mut self.course, &self.model, observers, false)
     }
 
-    /// Takes all steps that are left.
+    /// Takes all steps that are left, from all starts.
     pub(super) fn finish(&mut self, observers: &mut [&mut dyn Observer]) -> Result {
-        advance(&mut self.course, &self.model, observers, true).map(drop)
+        // Steps begin at once, or after another way was tried in vain.
+        let several = self.course.has_several_starts();
+        if !several && advance(&mut self.course, &self.model, observers, true)?.is_break() {
+            return Ok(());
+        }
+        choose(&mut self.course, &self.model, observers)
     }
 
     /// The last step, or iteration of a solution; none before the first one, and where there are
@@ -92,14 +107,17 @@ impl<M: Model<T> + Sync, T: Scalar> OngoingFit<M, T> {
 
     pub(super) fn output_observed(self, observers: &mut [&mut dyn Observer]) -> Result<Posterior<M, T>> {
         let Self { model, course, elbo_draws } = self;
-        let Fitted { layout, guide, params, corrected, checks, history, report, key } = conclude(course)?;
+        let Fitted { layout, guide, params, corrected, checks, elbo_terms, history, report, key } =
+            conclude(course)?;
         let mut posterior = Posterior::new(model, layout, guide, params, history, report, key);
         posterior.set_corrected(corrected);
         if let Some(draws) = checks {
             stage(observers, &format!("checking the guide by {draws} of its draws"));
             posterior.set_verdict(posterior.check_by_drift(draws)?);
         }
-        if !posterior.report().point {
+        if let Some(terms) = elbo_terms {
+            posterior.set_elbo(terms)?;
+        } else if !posterior.report().point {
             stage(observers, &format!("the ELBO by {elbo_draws} draws"));
             posterior.estimate_elbo(elbo_draws)?;
         }

@@ -33,7 +33,7 @@ pub struct Settings {
     pub(super) sample_up_to: usize,
     /// Whether a fit by stochastic gradients is checked.
     pub(super) checked: bool,
-    /// From how many places a mode is looked for.
+    /// From how many places a mode is looked for; how many fits by stochastic gradients are made.
     pub(super) starts: Option<usize>,
     /// Something was set that only makes sense for steps by stochastic gradients.
     pub(super) stochastic: bool,

@@ -44,26 +44,26 @@ struct Automatic {
 
 impl<T: Scalar> Fit<T> {
     /// Before the first step.
-    pub(super) fn stepping(&self, state: &State<T>, begun: Instant) -> Stepping {
+    pub(super) fn stepping(&self, state: &State<T>, begun: Instant, key: Key) -> Stepping {
         let deadline = self.settings.time_limit.and_then(|limit| begun.checked_add(limit));
         let pace = match self.settings.steps {
             Some(of) => {
                 let average = Average::new(if of.averaged() > 0 { state.params.len() } else { 0 });
                 Pace::Counted { of, kl_weight: self.kl_weight(), average }
             }
-            None => Pace::Automatic(Box::new(self.automatic(state))),
+            None => Pace::Automatic(Box::new(self.automatic(state, key))),
         };
         Stepping { deadline, taken: 0, stopped: None, pace }
     }
 
-    fn automatic(&self, state: &State<T>) -> Automatic {
+    fn automatic(&self, state: &State<T>, key: Key) -> Automatic {
         let mut stopping = StoppingRule::new(state.params.len());
         let fixed = state.guide.fixed_units();
         stopping.fixed = fixed.into_iter().map(|id| state.params.segment(id).range()).collect();
         let layout = state.engine.layout();
         let own = layout.sites().iter().filter(|s| s.kind == SiteKind::Param);
         let own = own.filter_map(|s| Some(state.params.segment(state.params.find(&s.name)?).range()));
-        let key = Key::new(self.settings.seed).fold_in_str("averages");
+        let key = key.fold_in_str("averages");
         let has_units = state.guide.gaussian(&state.params).is_some();
         Automatic { stopping, points: own.collect(), dim: layout.dim(), key, has_units }
     }
@@ -125,8 +125,9 @@ impl<T: Scalar> Fit<T> {
 
     /// Ends the steps, wherever they are. Averages of the parameters, if there are any, take their
     /// place.
-    pub(super) fn steps_taken(&self, state: &mut State<T>, stepping: Stepping) -> Result<Output> {
+    pub(super) fn steps_taken(&self, state: &mut State<T>, stepping: &Stepping) -> Result<Output> {
         let Stepping { taken, stopped, pace, .. } = stepping;
+        let taken = *taken;
         if taken == 0 {
             return nothing_yet("no step was taken");
         }

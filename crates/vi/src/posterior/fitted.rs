@@ -144,3 +144,13 @@ probity_autodiff::precompiled! {
         })
     }
 }
+
+/// The terms of the ELBO of a guide, one a draw, by the draws that a posterior of the same key has.
+pub(crate) fn elbo_terms_at<T: Scalar>(
+    (layout, guide, params): (&Layout, &dyn BoundGuide<T>, &Params<T>),
+    model: &(dyn Model<T> + Sync),
+    n: usize,
+    key: Key,
+) -> Result<Vec<f64>> {
+    elbo_terms(Fitted { layout, guide, params, corrected: None, key }, model, n, false)
+}

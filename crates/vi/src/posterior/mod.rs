@@ -28,6 +28,7 @@ use std::fmt;
 use witness::{by_drift, independent_chains, pushed};
 
 pub use divergences::SiteDivergence;
+pub(crate) use fitted::elbo_terms_at;
 pub use witness::Pushed;
 pub(crate) use witness::gradients_of_a_draw;
 
@@ -285,15 +286,17 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     }
 
     pub(crate) fn estimate_elbo(&mut self, n: usize) -> Result {
-        if n > 0 {
-            let terms = self.elbo_terms(n)?;
-            // Of a joint draw the term of the ELBO is the logarithm of its importance weight.
-            if self.report.k_hat.is_none() && self.fitted().draws_jointly()? {
-                self.report.k_hat = Some(psis(&terms, 1.0).k_hat);
-            }
-            self.report.elbo_tail = tail_shape(&terms);
-            self.report.elbo = Some(Estimate::of(terms));
+        if n > 0 { self.set_elbo(self.elbo_terms(n)?) } else { Ok(()) }
+    }
+
+    /// The ELBO by these terms, one a draw.
+    pub(crate) fn set_elbo(&mut self, terms: Vec<f64>) -> Result {
+        // Of a joint draw the term of the ELBO is the logarithm of its importance weight.
+        if self.report.k_hat.is_none() && self.fitted().draws_jointly()? {
+            self.report.k_hat = Some(psis(&terms, 1.0).k_hat);
         }
+        self.report.elbo_tail = tail_shape(&terms);
+        self.report.elbo = Some(Estimate::of(terms));
         Ok(())
     }
 

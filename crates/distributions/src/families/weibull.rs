@@ -77,11 +77,12 @@ impl Formula<3> for WeibullLogProb {
         let ratio = x / scale;
         let ln_ratio = ratio.ln_normal();
         let log = k * ln_ratio;
-        let excess = log.exp_m1();
+        let excess = log.exp_m1_moderate();
         let d = k * excess;
         let partials = [-(d + 1.0) / x, k.recip() - ln_ratio * excess, d / scale];
-        let inside = (ratio > 1e-8) & (ratio < 1e8) & (log < 80.0);
-        ((k / x).ln_normal() + (log - excess) - 1.0, partials, inside & all_ordinary([x, k, scale]))
+        // The scale is no further from x than the ratio says.
+        let inside = (ratio > 1e-8) & (ratio < 1e8) & (log.abs() < 80.0);
+        ((k / x).ln_normal() + (log - excess) - 1.0, partials, inside & all_ordinary([x, k]))
     }
 }
 

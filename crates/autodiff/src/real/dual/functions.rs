@@ -195,6 +195,10 @@ impl<T: Real, const N: usize> Real for Dual<T, N> {
         self.chain(self.re.ln_normal(), self.re.recip())
     }
     #[inline(always)]
+    fn exp_m1_moderate(self) -> Self {
+        self.chain(self.re.exp_m1_moderate(), self.re.exp())
+    }
+    #[inline(always)]
     fn lgamma_positive(self) -> Self {
         self.chain(self.re.lgamma_positive(), self.re.digamma_positive())
     }

@@ -58,6 +58,26 @@ pub trait Formula<const N: usize>: Copy + Debug + Send + Sync + 'static {
         (y, partials, true)
     }
 
+    /// Whether loops compute the fast path in two stages. A processor overlaps the entries of a loop
+    /// as far as their instructions fit into its window of a few hundred: a long fast path whose
+    /// steps wait for each other, as a logarithm and then an exponential, is faster as two loops.
+    const STAGED: bool = false;
+
+    /// The first stage of a [staged](Formula::STAGED) fast path.
+    #[inline(always)]
+    fn first_stage<R: Real>(&self, x: [R; N]) -> R {
+        let _ = x;
+        R::zero()
+    }
+
+    /// The fast path from the result of the first stage: of a staged one,
+    /// [`fast_path`](Formula::fast_path) is one after the other.
+    #[inline(always)]
+    fn second_stage<R: Real>(&self, first: R, x: [R; N]) -> (R, [R; N], bool) {
+        let _ = first;
+        self.fast_path(x)
+    }
+
     /// Records the formula, its entries or their sum. The number of the node.
     /// [`compiled_here!`](crate::compiled_here) overrides it.
     #[doc(hidden)]

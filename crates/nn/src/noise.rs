@@ -61,7 +61,7 @@ impl fmt::Display for Tails {
 
 /// The smallest noise of `InputDependent`, relative to the spread of the targets: without it, a net
 /// that meets a point exactly would have infinite density there.
-const FLOOR: f64 = 1e-3;
+pub(crate) const FLOOR: f64 = 1e-3;
 
 impl Noise {
     /// The outputs that the network needs for one target.

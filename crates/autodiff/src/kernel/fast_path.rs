@@ -49,6 +49,21 @@ kernel!(ExactGradients {
 
 // A count of failures of the width of a single number shares the lanes of these.
 
+/// The first stage of a fast path that has two, into what the second one overwrites.
+#[inline(always)]
+fn first_stage<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
+    body: B,
+    x: &[&[T; BLOCK]; N],
+    n: usize,
+    to: &mut [T; BLOCK],
+) {
+    if const { B::STAGED } {
+        for e in 0..n.min(BLOCK) {
+            to[e] = T::from_num(body.first_stage(numbers(x, e)));
+        }
+    }
+}
+
 /// Whether the fast path holds at all entries.
 #[inline(always)]
 fn fast_values<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
@@ -58,8 +73,9 @@ fn fast_values<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
     y: &mut [[T; BLOCK]; M],
 ) -> bool {
     let mut fails = 0_u32;
+    first_stage(body, x, n, &mut y[0]);
     for e in 0..n.min(BLOCK) {
-        let (v, _, holds) = body.fast_path(numbers(x, e));
+        let (v, _, holds) = body.second_stage(y[0][e].num(), numbers(x, e));
         y[0][e] = T::from_num(v);
         fails |= u32::from(!holds);
     }
@@ -96,8 +112,9 @@ fn fast_gradients<B: Body<N, M>, T: Scalar, const N: usize, const M: usize>(
     p: &mut [[T; BLOCK]; N],
 ) -> bool {
     let mut fails = 0_u32;
+    first_stage(body, x, n, &mut y[0]);
     for e in 0..n.min(BLOCK) {
-        let (v, partials, holds) = body.fast_path(numbers(x, e));
+        let (v, partials, holds) = body.second_stage(y[0][e].num(), numbers(x, e));
         y[0][e] = T::from_num(v);
         for k in 0..N {
             p[k][e] = T::from_num(partials[k] * g[0][e].num());

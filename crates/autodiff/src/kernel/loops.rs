@@ -25,6 +25,16 @@ pub(crate) trait Body<const N: usize, const M: usize>: Copy + Send + Sync {
     fn fast_path<R: Real>(&self, x: [R; N]) -> (R, [R; N], bool) {
         (self.eval(x)[0], [R::zero(); N], false)
     }
+    /// Whether the fast path has [two stages](crate::Formula::STAGED).
+    const STAGED: bool = false;
+    #[inline(always)]
+    fn first_stage<R: Real>(&self, _: [R; N]) -> R {
+        R::zero()
+    }
+    #[inline(always)]
+    fn second_stage<R: Real>(&self, _: R, x: [R; N]) -> (R, [R; N], bool) {
+        self.fast_path(x)
+    }
     /// The name in errors; making it takes time.
     fn name(&self) -> &'static str;
 }

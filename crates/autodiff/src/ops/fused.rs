@@ -56,6 +56,15 @@ impl<F: Formula<N>, const N: usize> Body<N, 1> for One<F> {
     fn fast_path<R: Real>(&self, x: [R; N]) -> (R, [R; N], bool) {
         self.0.fast_path(x)
     }
+    const STAGED: bool = F::STAGED;
+    #[inline(always)]
+    fn first_stage<R: Real>(&self, x: [R; N]) -> R {
+        self.0.first_stage(x)
+    }
+    #[inline(always)]
+    fn second_stage<R: Real>(&self, first: R, x: [R; N]) -> (R, [R; N], bool) {
+        self.0.second_stage(first, x)
+    }
     fn name(&self) -> &'static str {
         self.0.name()
     }

@@ -73,16 +73,22 @@ impl Formula<3> for WeibullLogProb {
     }
     const FAST_PATH: bool = true;
     #[inline(always)]
-    fn fast_path<R: Real>(&self, [x, k, scale]: [R; 3]) -> (R, [R; 3], bool) {
-        let ratio = x / scale;
-        let ln_ratio = ratio.ln_normal();
+    fn fast_path<R: Real>(&self, args: [R; 3]) -> (R, [R; 3], bool) {
+        self.second_stage(self.first_stage(args), args)
+    }
+    const STAGED: bool = true;
+    #[inline(always)]
+    fn first_stage<R: Real>(&self, [x, _, scale]: [R; 3]) -> R {
+        (x / scale).ln_normal()
+    }
+    #[inline(always)]
+    fn second_stage<R: Real>(&self, ln_ratio: R, [x, k, scale]: [R; 3]) -> (R, [R; 3], bool) {
         let log = k * ln_ratio;
         let excess = log.exp_m1_moderate();
         let d = k * excess;
         let partials = [-(d + 1.0) / x, k.recip() - ln_ratio * excess, d / scale];
-        // The scale is no further from x than the ratio says.
-        let inside = (ratio > 1e-8) & (ratio < 1e8) & (log.abs() < 80.0);
-        ((k / x).ln_normal() + (log - excess) - 1.0, partials, inside & all_ordinary([x, k]))
+        let inside = (log.abs() < 80.0) & all_ordinary([x, k, scale]);
+        ((k / x).ln_normal() + (log - excess) - 1.0, partials, inside)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{NoiseCandidate, NoiseChoice, NoiseCriterion};
 use crate::error::Result;
-use crate::noise::{Noise, Tails};
+use crate::noise::{FLOOR, Noise, Tails};
 use crate::prediction::RegressionPrediction;
 use crate::regression::FittedRegression;
 use probity_autodiff::nalgebra::DMatrix;
@@ -13,6 +13,8 @@ use probity_vi::diagnostics::psis;
 /// What draws of a fit say of the rows that they were learned from, each left out.
 struct LeftOut<'a> {
     y: &'a [f64],
+    /// The smallest noise: what a fit says of less is not to be believed.
+    floor: f64,
     means: DMatrix<f64>,
     sds: DMatrix<f64>,
     /// Normalised logarithms, draw after draw, row after row.
@@ -24,11 +26,12 @@ struct LeftOut<'a> {
 
 impl<'a> LeftOut<'a> {
     fn new(fitted: &FittedRegression, x: &DMatrix<f64>, y: &'a [f64]) -> Result<Self> {
-        Ok(Self::of(&fitted.predict(x, fitted.default_draws())?, y))
+        let floor = FLOOR * fitted.posterior().model().scales().y.sd[0];
+        Ok(Self::of(&fitted.predict(x, fitted.default_draws())?, y, floor))
     }
 
     /// Of predictions at the rows.
-    fn of(predicted: &RegressionPrediction, y: &'a [f64]) -> Self {
+    fn of(predicted: &RegressionPrediction, y: &'a [f64], floor: f64) -> Self {
         let (means, draws) = (predicted.draw_means().clone(), predicted.draws());
         let sds = match predicted.draw_sds() {
             sds if sds.ncols() == y.len() => sds.clone(),
@@ -51,7 +54,7 @@ impl<'a> LeftOut<'a> {
         });
         let influential = rows.iter().filter(|(k, ..)| !(*k <= 0.7)).count();
         let (log_weights, elpd) = rows.into_iter().map(|(_, weights, elpd)| (weights, elpd)).unzip();
-        Self { y, means, sds, log_weights, elpd, influential }
+        Self { y, floor, means, sds, log_weights, elpd, influential }
     }
 
     /// The standardised residual of a row by a draw.
@@ -64,13 +67,13 @@ impl<'a> LeftOut<'a> {
         let draws = self.means.nrows();
         let of_draw = |s: usize| {
             let squares = self.y.iter().enumerate().map(|(i, y)| (y - self.means[(s, i)]).powi(2));
-            (squares.sum::<f64>() / self.y.len() as f64).sqrt().max(f64::MIN_POSITIVE)
+            (squares.sum::<f64>() / self.y.len() as f64).sqrt().max(self.floor)
         };
         let of: Vec<f64> = (0..draws).map(of_draw).collect();
         let sds = DMatrix::from_fn(draws, self.y.len(), |s, _| of[s]);
-        let (y, influential) = (self.y, self.influential);
+        let Self { y, floor, influential, .. } = *self;
         let (means, log_weights) = (self.means.clone(), self.log_weights.clone());
-        let mut other = Self { y, means, sds, log_weights, elpd: Vec::new(), influential };
+        let mut other = Self { y, floor, means, sds, log_weights, elpd: Vec::new(), influential };
         other.elpd = other.judged(|z, sd| -0.5 * z * z - sd.ln() - HALF_LN_TAU);
         other
     }
@@ -80,10 +83,12 @@ impl<'a> LeftOut<'a> {
         const DEGREES: [f64; 4] = [2.5, 4.0, 8.0, 16.0];
         let of = |df: f64| {
             let scale = self.student_t_scale(df);
-            let unit = StudentT::<f64>::new(df, 0.0, scale);
-            let peak = unit.log_prob(0.0);
-            let w = (df * scale * scale).recip();
-            self.judged(|z, sd| peak - 0.5 * (df + 1.0) * (z * z * w).ln_1p() - sd.ln())
+            let peak = StudentT::<f64>::new(df, 0.0, 1.0).log_prob(0.0);
+            self.judged(|z, sd| {
+                let own = (scale * sd).max(self.floor);
+                let z = z * (sd / own);
+                peak - 0.5 * (df + 1.0) * (z * z / df).ln_1p() - own.ln()
+            })
         };
         let all = DEGREES.map(of);
         let total = |elpd: &Vec<f64>| elpd.iter().sum::<f64>();
@@ -203,7 +208,7 @@ mod tests {
         let kind = (Noise::Learned, Tails::Gaussian);
         for (wild, better) in [(1.0, true), (0.0, false)] {
             let predicted = predicted(|i| 0.3 * (wild * z[i]).exp());
-            let left_out = LeftOut::of(&predicted, &y);
+            let left_out = LeftOut::of(&predicted, &y, 1e-3);
             let constant = candidate(kind, false, &left_out.with_constant_noise().elpd, &left_out.elpd);
             assert_eq!(constant.is_better(), better, "{constant:?}");
             assert!(better || constant.difference.abs() < 1.0, "{constant:?}");
@@ -217,7 +222,7 @@ mod tests {
         let chi = |i: usize| (1..4).map(|j| e[4 * i + j] * e[4 * i + j]).sum::<f64>() / 3.0;
         let y: Vec<f64> = (0..200).map(|i| 0.3 * e[4 * i] / chi(i).sqrt()).collect();
         let predicted = predicted(|_| 0.6);
-        let left_out = LeftOut::of(&predicted, &y);
+        let left_out = LeftOut::of(&predicted, &y, 1e-3);
         // Half of the standard deviation that was assumed; 10 % is two standard errors.
         assert!((left_out.student_t_scale(3.0) / 0.5 - 1.0).abs() < 0.1);
         let kind = (Noise::InputDependent, Tails::StudentT);
@@ -227,5 +232,19 @@ mod tests {
         let exact: f64 = y.iter().map(|y| Normal::<f64>::new(0.0, 0.6).log_prob(*y)).sum();
         let sum: f64 = left_out.elpd.iter().sum();
         assert!((sum - exact).abs() < 1.0 && left_out.influential == 0, "{sum} {exact}");
+    }
+
+    #[test]
+    fn noise_below_the_floor_is_no_evidence() {
+        // Targets without noise, met up to a thousandth of the floor.
+        let y = vec![0.0; 200];
+        let means = DMatrix::from_fn(80, 200, |s, i| 1e-6 * ((s + i) as f64).sin());
+        let predicted = RegressionPrediction::new(means, DMatrix::from_element(80, 200, 1e-3)).unwrap();
+        let left_out = LeftOut::of(&predicted, &y, 1e-3);
+        let constant = left_out.with_constant_noise();
+        for terms in [&constant.elpd, &left_out.with_heavy_tails(), &constant.with_heavy_tails()] {
+            let found = candidate((Noise::Learned, Tails::StudentT), false, terms, &left_out.elpd);
+            assert!(found.difference < 1.0, "{found:?}");
+        }
     }
 }

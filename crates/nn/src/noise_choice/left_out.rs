@@ -3,18 +3,17 @@
 use super::{NoiseCandidate, NoiseChoice, NoiseCriterion};
 use crate::error::Result;
 use crate::noise::{FLOOR, Noise, Tails};
-use crate::prediction::RegressionPrediction;
+use crate::prediction::{RegressionPrediction, student_t_scale};
 use crate::regression::FittedRegression;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::parallel_map;
 use probity_distributions::{Distribution, Normal, StudentT};
 use probity_vi::diagnostics::psis;
 
-/// What draws of a fit say of the rows that they were learned from, each left out.
-struct LeftOut<'a> {
-    y: &'a [f64],
-    /// The smallest noise: what a fit says of less is not to be believed.
-    floor: f64,
+/// What draws of a fit say of the rows that they were learned from, each left out. Targets, means
+/// and standard deviations are in the units in which they were standardised.
+struct LeftOut {
+    y: Vec<f64>,
     means: DMatrix<f64>,
     sds: DMatrix<f64>,
     /// Normalised logarithms, draw after draw, row after row.
@@ -24,24 +23,26 @@ struct LeftOut<'a> {
     influential: usize,
 }
 
-impl<'a> LeftOut<'a> {
-    fn new(fitted: &FittedRegression, x: &DMatrix<f64>, y: &'a [f64]) -> Result<Self> {
-        let floor = FLOOR * fitted.posterior().model().scales().y.sd[0];
-        Ok(Self::of(&fitted.predict(x, fitted.default_draws())?, y, floor))
+impl LeftOut {
+    fn new(fitted: &FittedRegression, x: &DMatrix<f64>, y: &[f64]) -> Result<Self> {
+        let units = &fitted.posterior().model().scales().y;
+        Ok(Self::of(&fitted.predict(x, fitted.default_draws())?, y, (units.mean[0], units.sd[0])))
     }
 
-    /// Of predictions at the rows.
-    fn of(predicted: &RegressionPrediction, y: &'a [f64], floor: f64) -> Self {
-        let (means, draws) = (predicted.draw_means().clone(), predicted.draws());
-        let sds = match predicted.draw_sds() {
-            sds if sds.ncols() == y.len() => sds.clone(),
-            sds => DMatrix::from_fn(draws, y.len(), |s, _| sds[(s, 0)]),
-        };
+    /// Of predictions at the rows, and the mean and the unit of the targets.
+    fn of(predicted: &RegressionPrediction, y: &[f64], (mean, unit): (f64, f64)) -> Self {
+        // Squares of numbers in the user's units may be out of range.
+        let standardised = |y: f64| y / unit - mean / unit;
+        let y: Vec<f64> = y.iter().map(|y| standardised(*y)).collect();
+        let (means, draws) = (predicted.draw_means().map(standardised), predicted.draws());
+        let sds = predicted.draw_sds().map(|sd| sd / unit);
+        let shared = sds.ncols() == 1;
+        let sds = DMatrix::from_fn(draws, y.len(), |s, i| sds[(s, if shared { 0 } else { i })]);
         let degrees = predicted.draw_degrees().map(<[f64]>::to_vec);
         let log_density = |i: usize, s: usize| match &degrees {
             None => Normal::<f64>::new(means[(s, i)], sds[(s, i)]).log_prob(y[i]),
             Some(df) => {
-                let scale = sds[(s, i)] * ((df[s] - 2.0) / df[s]).sqrt();
+                let scale = sds[(s, i)] * student_t_scale(df[s]);
                 StudentT::<f64>::new(df[s], means[(s, i)], scale).log_prob(y[i])
             }
         };
@@ -54,7 +55,7 @@ impl<'a> LeftOut<'a> {
         });
         let influential = rows.iter().filter(|(k, ..)| !(*k <= 0.7)).count();
         let (log_weights, elpd) = rows.into_iter().map(|(_, weights, elpd)| (weights, elpd)).unzip();
-        Self { y, floor, means, sds, log_weights, elpd, influential }
+        Self { y, means, sds, log_weights, elpd, influential }
     }
 
     /// The standardised residual of a row by a draw.
@@ -67,13 +68,13 @@ impl<'a> LeftOut<'a> {
         let draws = self.means.nrows();
         let of_draw = |s: usize| {
             let squares = self.y.iter().enumerate().map(|(i, y)| (y - self.means[(s, i)]).powi(2));
-            (squares.sum::<f64>() / self.y.len() as f64).sqrt().max(self.floor)
+            (squares.sum::<f64>() / self.y.len() as f64).sqrt().max(FLOOR)
         };
         let of: Vec<f64> = (0..draws).map(of_draw).collect();
         let sds = DMatrix::from_fn(draws, self.y.len(), |s, _| of[s]);
-        let Self { y, floor, influential, .. } = *self;
-        let (means, log_weights) = (self.means.clone(), self.log_weights.clone());
-        let mut other = Self { y, floor, means, sds, log_weights, elpd: Vec::new(), influential };
+        let Self { y, means, log_weights, .. } = self;
+        let (y, means, log_weights) = (y.clone(), means.clone(), log_weights.clone());
+        let mut other = Self { y, means, sds, log_weights, elpd: Vec::new(), influential: self.influential };
         other.elpd = other.judged(|z, sd| -0.5 * z * z - sd.ln() - HALF_LN_TAU);
         other
     }
@@ -85,7 +86,7 @@ impl<'a> LeftOut<'a> {
             let scale = self.student_t_scale(df);
             let peak = StudentT::<f64>::new(df, 0.0, 1.0).log_prob(0.0);
             self.judged(|z, sd| {
-                let own = (scale * sd).max(self.floor);
+                let own = (scale * sd).max(FLOOR);
                 let z = z * (sd / own);
                 peak - 0.5 * (df + 1.0) * (z * z / df).ln_1p() - own.ln()
             })
@@ -208,7 +209,7 @@ mod tests {
         let kind = (Noise::Learned, Tails::Gaussian);
         for (wild, better) in [(1.0, true), (0.0, false)] {
             let predicted = predicted(|i| 0.3 * (wild * z[i]).exp());
-            let left_out = LeftOut::of(&predicted, &y, 1e-3);
+            let left_out = LeftOut::of(&predicted, &y, (0.0, 1.0));
             let constant = candidate(kind, false, &left_out.with_constant_noise().elpd, &left_out.elpd);
             assert_eq!(constant.is_better(), better, "{constant:?}");
             assert!(better || constant.difference.abs() < 1.0, "{constant:?}");
@@ -222,7 +223,7 @@ mod tests {
         let chi = |i: usize| (1..4).map(|j| e[4 * i + j] * e[4 * i + j]).sum::<f64>() / 3.0;
         let y: Vec<f64> = (0..200).map(|i| 0.3 * e[4 * i] / chi(i).sqrt()).collect();
         let predicted = predicted(|_| 0.6);
-        let left_out = LeftOut::of(&predicted, &y, 1e-3);
+        let left_out = LeftOut::of(&predicted, &y, (0.0, 1.0));
         // Half of the standard deviation that was assumed; 10 % is two standard errors.
         assert!((left_out.student_t_scale(3.0) / 0.5 - 1.0).abs() < 0.1);
         let kind = (Noise::InputDependent, Tails::StudentT);
@@ -240,11 +241,30 @@ mod tests {
         let y = vec![0.0; 200];
         let means = DMatrix::from_fn(80, 200, |s, i| 1e-6 * ((s + i) as f64).sin());
         let predicted = RegressionPrediction::new(means, DMatrix::from_element(80, 200, 1e-3)).unwrap();
-        let left_out = LeftOut::of(&predicted, &y, 1e-3);
+        let left_out = LeftOut::of(&predicted, &y, (0.0, 1.0));
         let constant = left_out.with_constant_noise();
         for terms in [&constant.elpd, &left_out.with_heavy_tails(), &constant.with_heavy_tails()] {
             let found = candidate((Noise::Learned, Tails::StudentT), false, terms, &left_out.elpd);
             assert!(found.difference < 1.0, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn units_do_not_matter() {
+        let (e, z) = (normals(6, 200), normals(7, 200));
+        let of = |unit: f64| {
+            let y: Vec<f64> = e.iter().map(|e| unit * (3.0 + 0.3 * e)).collect();
+            let plain = predicted(|i| 0.3 * (0.5 * z[i]).exp());
+            let means = plain.draw_means().map(|m| unit * (3.0 + m));
+            let predicted = RegressionPrediction::new(means, plain.draw_sds() * unit).unwrap();
+            let left_out = LeftOut::of(&predicted, &y, (3.0 * unit, unit));
+            let constant = left_out.with_constant_noise();
+            [left_out.with_heavy_tails(), constant.with_heavy_tails(), left_out.elpd, constant.elpd]
+        };
+        for unit in [1e-300, 1e307] {
+            for (terms, same) in of(unit).iter().flatten().zip(of(1.0).iter().flatten()) {
+                assert!((terms - same).abs() < 1e-9, "{unit}: {terms} {same}");
+            }
         }
     }
 }

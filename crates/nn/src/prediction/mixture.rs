@@ -61,7 +61,7 @@ impl Component {
 }
 
 /// The scale of a Student-t whose standard deviation is 1.
-pub(super) fn student_t_scale(df: f64) -> f64 {
+pub(crate) fn student_t_scale(df: f64) -> f64 {
     ((df - 2.0) / df).sqrt()
 }
 

@@ -10,6 +10,7 @@ mod typed;
 pub use classification::{ClassificationPrediction, ClassificationScores};
 pub use error::PredictionError;
 pub(crate) use error::{check_labels, check_length, check_level};
+pub(crate) use mixture::student_t_scale;
 pub use regression::{RegressionPrediction, RegressionScores};
 pub use typed::Prediction;
 pub(crate) use typed::{bisect, matrix};

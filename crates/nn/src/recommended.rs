@@ -109,7 +109,9 @@ impl Recommended {
 
 /// Bayesian regression of a table without settings: inputs n × k, target n × 1, both in the user's
 /// units. What is [recommended](Recommended) for its size: chains over the weights
-/// ([`Regression::sample`]) in seconds, and for large tables the mean field.
+/// ([`Regression::sample`]) in seconds, and for large tables the mean field. Noise depends on the
+/// inputs as far as the data say so, and has heavy tails where some targets are far off; the result,
+/// printed, says what was chosen and why ([`NoiseChoice`](crate::NoiseChoice)).
 ///
 /// ```
 /// use probity_autodiff::nalgebra::DMatrix;

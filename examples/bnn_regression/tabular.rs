@@ -100,6 +100,7 @@ pub fn run(options: &Options, file: &Path) -> Result<Output, Box<dyn Error>> {
             say!("{sampled}");
         }
         say!("on {} test rows, in units of {}:\n{scores}", test.target.len(), test.target_name);
+        say!("\n{}", prediction.coverage_table(&test.target)?);
         if options.objective == Objective::Recipe {
             explain_recipe(&summary, fitted, &prediction, &test.target);
         }

@@ -66,9 +66,9 @@ pub mod prelude {
     pub use probity_nn::{
         Activation, Classification, ClassificationPrediction, Conv1d, Conv2d, Dropout, Embedding,
         FittedClassification, FittedNetwork, FittedRegression, Grid, Gru, Layer, LayerNorm, LayerPrior,
-        Linear, Lstm, Meter, Mlp, Network, Noise, Pool1d, Pool2d, Prior, PriorFamily, PriorScale,
-        Recommended, Regression, RegressionPrediction, RegularizedHorseshoe, Residual, RowStream, Sequence,
-        Sequential, WeightInit, Weights, fit_regression, heads,
+        Linear, Lstm, Meter, Mlp, Network, Noise, NoiseChoice, Pool1d, Pool2d, Prior, PriorFamily,
+        PriorScale, Recommended, Regression, RegressionPrediction, RegularizedHorseshoe, Residual, RowStream,
+        Sequence, Sequential, Tails, WeightInit, Weights, fit_regression, heads,
     };
     pub use probity_vi::optim::{Adam, Schedule, Sgd};
     pub use probity_vi::{

@@ -54,7 +54,7 @@ impl Steps {
 
     /// Lets the weight of the KL rise from 0 to 1 over this first fraction of the steps. The result
     /// is an ELBO fit; the start avoids solutions in which most weights keep their prior. The
-    /// report has it as [`KlWeight::WarmUp`]. Default: 1 from the start.
+    /// report has it as [`KlWeight::WarmUp`]. Default, and with 0: 1 from the start.
     pub fn warm_up(mut self, fraction: f64) -> Self {
         self.warm_up = Some(fraction);
         self
@@ -87,7 +87,7 @@ impl Steps {
 
     /// The weight of the KL over the steps, if it rises.
     pub(super) fn kl_weight(&self) -> Option<KlWeight> {
-        self.warm_up.map(KlWeight::WarmUp)
+        self.warm_up.filter(|fraction| *fraction > 0.0).map(KlWeight::WarmUp)
     }
 
     pub(super) fn check(&self) -> Result {

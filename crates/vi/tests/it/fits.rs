@@ -30,6 +30,9 @@ fn a_warm_up_is_recorded_and_ends_at_the_elbo() {
     assert_eq!([weight(0), weight(125), weight(250), weight(999)], [0.0, 0.5, 1.0, 1.0]);
     assert_eq!(q.report().kl_weight, KlWeight::WarmUp(0.25));
     assert!(q.report().to_string().contains("KL warm-up over 25 % of the steps"), "{}", q.report());
+    // One that is taken back is none.
+    let none = fixed(10).steps(Steps::new(10).warm_up(0.25)).steps(Steps::new(10).warm_up(0.0));
+    assert_eq!(none.run(model).unwrap().report().kl_weight, KlWeight::Full);
     // The posterior of the mean is N(6.5 / 5, 1 / 5).
     let x = &q.draws(4000).unwrap()["x"];
     assert!((x.mean()[0] - 1.3).abs() < 0.04 && (x.sd()[0] - 0.2f64.sqrt()).abs() < 0.03);

@@ -75,7 +75,7 @@ impl LeftOut {
         let Self { y, means, log_weights, .. } = self;
         let (y, means, log_weights) = (y.clone(), means.clone(), log_weights.clone());
         let mut other = Self { y, means, sds, log_weights, elpd: Vec::new(), influential: self.influential };
-        other.elpd = other.judged(|z, sd| -0.5 * z * z - sd.ln() - HALF_LN_TAU);
+        other.elpd = other.judged(|z, sd| Normal::<f64>::standard().log_prob(z) - sd.ln());
         other
     }
 
@@ -121,9 +121,6 @@ impl LeftOut {
         })
     }
 }
-
-/// `½ ln 2π`.
-const HALF_LN_TAU: f64 = 0.918938533204672741780329736405617640;
 
 /// The logarithm of a weighted mean, of logarithms.
 fn log_mean(log_weights: &[f64], logs: impl Iterator<Item = f64>) -> f64 {

@@ -3,7 +3,7 @@
 use super::{NoiseCandidate, NoiseChoice, NoiseCriterion};
 use crate::error::Result;
 use crate::noise::{FLOOR, Noise, Tails};
-use crate::prediction::{RegressionPrediction, student_t_scale};
+use crate::prediction::{RegressionPrediction, log_sum_exp, student_t_scale};
 use crate::regression::FittedRegression;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::parallel_map;
@@ -125,11 +125,7 @@ impl LeftOut {
 /// The logarithm of a weighted mean, of logarithms.
 fn log_mean(log_weights: &[f64], logs: impl Iterator<Item = f64>) -> f64 {
     let terms: Vec<f64> = log_weights.iter().zip(logs).map(|(w, l)| w + l).collect();
-    let top = terms.iter().copied().fold(f64::NEG_INFINITY, |m, t| if t.is_nan() { t } else { m.max(t) });
-    if !top.is_finite() {
-        return top;
-    }
-    top + terms.iter().map(|t| (t - top).exp()).sum::<f64>().ln()
+    log_sum_exp(terms.iter().copied(), 1)
 }
 
 /// A candidate with these terms beside the first's.

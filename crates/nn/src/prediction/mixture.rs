@@ -1,5 +1,6 @@
 //! The equal mixture of distributions that the draws at one input make.
 
+use super::log_sum_exp;
 use crate::scores::{equal_mixture_crps, equal_student_t_mixture_crps};
 use probity_autodiff::Real;
 use probity_distributions::{Cdf, Distribution, Normal, StudentT};
@@ -97,13 +98,7 @@ impl Mixture<'_> {
     }
 
     pub fn log_density(&self, y: f64) -> f64 {
-        let terms = self.components().map(|component| component.log_density(y));
-        let largest = terms.clone().fold(f64::NEG_INFINITY, |m, t| if t.is_nan() { t } else { m.max(t) });
-        if !largest.is_finite() {
-            return largest;
-        }
-        let sum: f64 = terms.map(|t| (t - largest).exp()).sum();
-        largest + (sum / self.means.len() as f64).ln()
+        log_sum_exp(self.components().map(|component| component.log_density(y)), self.means.len())
     }
 
     pub fn crps(&self, y: f64) -> f64 {

@@ -1,7 +1,7 @@
 //! Predictions of any head: at every input, one distribution per posterior draw.
 
 use super::error::{check_length, check_level};
-use super::{ClassificationPrediction, PredictionError, RegressionPrediction, mean};
+use super::{ClassificationPrediction, PredictionError, RegressionPrediction, log_sum_exp, mean};
 use crate::heads::{Outcome, Probabilities, Ranked, Univariate};
 use crate::scores::{CoverageTable, Proportion, crps_ensemble_fair};
 use probity_autodiff::nalgebra::DMatrix;
@@ -106,12 +106,7 @@ impl<R: Outcome> Prediction<R> {
         let of = |i: usize| {
             let target: Vec<f64> = y.row(i).iter().copied().collect();
             let terms: Vec<f64> = self.at(i).iter().map(|r| r.log_prob(&target)).collect();
-            let top =
-                terms.iter().copied().fold(f64::NEG_INFINITY, |m, t| if t.is_nan() { t } else { m.max(t) });
-            if !top.is_finite() {
-                return top;
-            }
-            top + (terms.iter().map(|t| (t - top).exp()).sum::<f64>() / self.draws as f64).ln()
+            log_sum_exp(terms.iter().copied(), self.draws)
         };
         Ok(parallel_map(self.inputs(), of))
     }

@@ -63,9 +63,17 @@ impl Formula<3> for CauchyLogProb {
     }
     const FAST_PATH: bool = true;
     #[inline(always)]
-    fn fast_path<R: Real>(&self, [x, loc, scale]: [R; 3]) -> (R, [R; 3], bool) {
+    fn fast_path<R: Real>(&self, args: [R; 3]) -> (R, [R; 3], bool) {
+        self.second_stage(self.first_stage(args), args)
+    }
+    const STAGED: bool = true;
+    #[inline(always)]
+    fn first_stage<R: Real>(&self, [x, loc, scale]: [R; 3]) -> R {
+        (x - loc) * scale.recip()
+    }
+    #[inline(always)]
+    fn second_stage<R: Real>(&self, z: R, [_, _, scale]: [R; 3]) -> (R, [R; 3], bool) {
         let inverse = scale.recip();
-        let z = (x - loc) * inverse;
         let f = -(z * z).ln_1p() - scale.ln_normal() - LN_PI;
         let d = z * 2.0 / (z * z + 1.0) * inverse;
         (f, [-d, d, z * d - inverse], ordinary(z) & ordinary_positive(scale))

@@ -57,9 +57,17 @@ impl Formula<3> for GumbelLogProb {
     }
     const FAST_PATH: bool = true;
     #[inline(always)]
-    fn fast_path<R: Real>(&self, [x, loc, scale]: [R; 3]) -> (R, [R; 3], bool) {
+    fn fast_path<R: Real>(&self, args: [R; 3]) -> (R, [R; 3], bool) {
+        self.second_stage(self.first_stage(args), args)
+    }
+    const STAGED: bool = true;
+    #[inline(always)]
+    fn first_stage<R: Real>(&self, [x, loc, scale]: [R; 3]) -> R {
+        (x - loc) * scale.recip()
+    }
+    #[inline(always)]
+    fn second_stage<R: Real>(&self, z: R, [_, _, scale]: [R; 3]) -> (R, [R; 3], bool) {
         let inverse = scale.recip();
-        let z = (x - loc) * inverse;
         let excess = (-z).exp_m1_moderate();
         let d = -excess * inverse;
         let f = -z - excess - 1.0 - scale.ln_normal();

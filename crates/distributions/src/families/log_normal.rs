@@ -51,8 +51,17 @@ impl Formula<3> for LogNormalLogProb {
     }
     const FAST_PATH: bool = true;
     #[inline(always)]
-    fn fast_path<R: Real>(&self, [x, loc, scale]: [R; 3]) -> (R, [R; 3], bool) {
-        let (log_x, inverse) = (x.ln_normal(), scale.recip());
+    fn fast_path<R: Real>(&self, args: [R; 3]) -> (R, [R; 3], bool) {
+        self.second_stage(self.first_stage(args), args)
+    }
+    const STAGED: bool = true;
+    #[inline(always)]
+    fn first_stage<R: Real>(&self, [x, _, _]: [R; 3]) -> R {
+        x.ln_normal()
+    }
+    #[inline(always)]
+    fn second_stage<R: Real>(&self, log_x: R, [x, loc, scale]: [R; 3]) -> (R, [R; 3], bool) {
+        let inverse = scale.recip();
         let z = (log_x - loc) * inverse;
         let d = z * inverse;
         let f = z * z * -0.5 - scale.ln_normal() - log_x - HALF_LN_TAU;

@@ -6,6 +6,7 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::{normal_at, uniform_at};
 use probity_autodiff::{Key, Real, Scalar, Var, formula};
 use probity_distributions::{Distribution, Mixture, Normal};
+use probity_vi::diagnostics::log_sum_exp;
 use probity_vi::{Result, Scope};
 use serde::{Deserialize, Serialize};
 
@@ -97,8 +98,7 @@ impl Outcome for NormalMixture {
     fn log_prob(&self, y: &[f64]) -> f64 {
         let Some(&y) = y.first() else { return f64::NAN };
         let terms = self.weights.iter().zip(&self.components).map(|(w, c)| w.ln() + c.log_prob(y));
-        let top = terms.clone().fold(f64::NEG_INFINITY, f64::max);
-        if top.is_finite() { top + terms.map(|t| (t - top).exp()).sum::<f64>().ln() } else { top }
+        log_sum_exp(terms)
     }
     fn mean(&self, _: usize) -> f64 {
         self.average(|c| c.loc)

@@ -3,12 +3,12 @@
 use super::{NoiseCandidate, NoiseChoice, NoiseCriterion};
 use crate::error::Result;
 use crate::noise::{FLOOR, Noise, Tails};
-use crate::prediction::{RegressionPrediction, log_sum_exp, student_t_scale};
+use crate::prediction::{RegressionPrediction, student_t_scale};
 use crate::regression::FittedRegression;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::parallel_map;
 use probity_distributions::{Distribution, Normal, StudentT};
-use probity_vi::diagnostics::psis;
+use probity_vi::diagnostics::{log_sum_exp, psis};
 
 /// What draws of a fit say of the rows that they were learned from, each left out. Targets, means
 /// and standard deviations are in the units in which they were standardised.
@@ -125,7 +125,7 @@ impl LeftOut {
 /// The logarithm of a weighted mean, of logarithms.
 fn log_mean(log_weights: &[f64], logs: impl Iterator<Item = f64>) -> f64 {
     let terms: Vec<f64> = log_weights.iter().zip(logs).map(|(w, l)| w + l).collect();
-    log_sum_exp(terms.iter().copied(), 1)
+    log_sum_exp(terms.iter().copied())
 }
 
 /// A candidate with these terms beside the first's.

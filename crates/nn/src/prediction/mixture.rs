@@ -1,9 +1,9 @@
 //! The equal mixture of distributions that the draws at one input make.
 
-use super::log_sum_exp;
 use crate::scores::{equal_mixture_crps, equal_student_t_mixture_crps};
 use probity_autodiff::Real;
 use probity_distributions::{Cdf, Distribution, Normal, StudentT};
+use probity_vi::diagnostics::log_mean_exp;
 
 /// One component: a normal, or a Student-t with more than two degrees of freedom.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +98,7 @@ impl Mixture<'_> {
     }
 
     pub fn log_density(&self, y: f64) -> f64 {
-        log_sum_exp(self.components().map(|component| component.log_density(y)), self.means.len())
+        log_mean_exp(self.components().map(|component| component.log_density(y)))
     }
 
     pub fn crps(&self, y: f64) -> f64 {

@@ -30,15 +30,6 @@ fn mean(x: impl Iterator<Item = f64> + Clone) -> f64 {
     x.map(|x| x / count).sum()
 }
 
-/// `ln (Σ eᵗ / n)`, without overflow or underflow of the exponentials; NaN of a NaN.
-pub(crate) fn log_sum_exp(terms: impl Iterator<Item = f64> + Clone, n: usize) -> f64 {
-    let top = terms.clone().fold(f64::NEG_INFINITY, |m, t| if t.is_nan() { t } else { m.max(t) });
-    if !top.is_finite() {
-        return top;
-    }
-    top + (terms.map(|t| (t - top).exp()).sum::<f64>() / n as f64).ln()
-}
-
 /// `√ mean x²`, without overflow or underflow of the squares; NaN of none.
 fn root_mean_square(x: impl Iterator<Item = f64> + Clone) -> f64 {
     let largest = x.clone().map(f64::abs).fold(0.0, f64::max);

@@ -1,7 +1,7 @@
 //! Predictions of any head: at every input, one distribution per posterior draw.
 
 use super::error::{check_length, check_level};
-use super::{ClassificationPrediction, PredictionError, RegressionPrediction, log_sum_exp, mean};
+use super::{ClassificationPrediction, PredictionError, RegressionPrediction, mean};
 use crate::heads::{Outcome, Probabilities, Ranked, Univariate};
 use crate::scores::{CoverageTable, Proportion, crps_ensemble_fair};
 use probity_autodiff::nalgebra::DMatrix;
@@ -9,6 +9,7 @@ use probity_autodiff::random::uniform_at;
 use probity_autodiff::{Key, parallel_map};
 use probity_distributions::Normal;
 use probity_vi::Table;
+use probity_vi::diagnostics::log_mean_exp;
 
 /// `S` posterior draws of the predictive distribution at `n` inputs. The prediction at an input is
 /// the equal mixture of its `S` distributions. Everything is in the user's units.
@@ -106,7 +107,7 @@ impl<R: Outcome> Prediction<R> {
         let of = |i: usize| {
             let target: Vec<f64> = y.row(i).iter().copied().collect();
             let terms: Vec<f64> = self.at(i).iter().map(|r| r.log_prob(&target)).collect();
-            log_sum_exp(terms.iter().copied(), self.draws)
+            log_mean_exp(terms.iter().copied())
         };
         Ok(parallel_map(self.inputs(), of))
     }

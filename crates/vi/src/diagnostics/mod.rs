@@ -25,13 +25,25 @@ pub use pareto::Pareto;
 pub use psis::{Psis, psis};
 pub use waic::Waic;
 
-/// ln Σ exp(x); −∞ for none, +∞ if one is, NaN if one is.
-pub(crate) fn log_sum_exp(x: impl Iterator<Item = f64> + Clone) -> f64 {
+/// `ln Σ exp(x)`, without overflow or underflow of the exponentials; −∞ for none, +∞ if one is, NaN
+/// if one is.
+pub fn log_sum_exp(x: impl Iterator<Item = f64> + Clone) -> f64 {
+    log_sum_exp_over(x, 1.0)
+}
+
+/// `ln (Σ exp(x) / n)` for `n` logarithms, that of their mean; NaN for none. Equal ones are their
+/// mean exactly.
+pub fn log_mean_exp(x: impl Iterator<Item = f64> + Clone) -> f64 {
+    let n = x.clone().count();
+    if n == 0 { f64::NAN } else { log_sum_exp_over(x, n as f64) }
+}
+
+fn log_sum_exp_over(x: impl Iterator<Item = f64> + Clone, n: f64) -> f64 {
     if x.clone().any(f64::is_nan) {
         return f64::NAN;
     }
     let max = x.clone().fold(f64::NEG_INFINITY, f64::max);
-    if max.is_infinite() { max } else { max + x.map(|x| (x - max).exp()).sum::<f64>().ln() }
+    if max.is_infinite() { max } else { max + (x.map(|x| (x - max).exp()).sum::<f64>() / n).ln() }
 }
 
 /// The mean; NaN for none.
@@ -61,6 +73,10 @@ mod tests {
         // Neither is a number by itself.
         assert!((of(&[1000.0, 1000.0]) - 1000.0 - 2.0_f64.ln()).abs() < 1e-12);
         assert!((of(&[-1000.0, -1000.0]) + 1000.0 - 2.0_f64.ln()).abs() < 1e-12);
+        let of = |x: &[f64]| log_mean_exp(x.iter().copied());
+        assert_eq!((of(&[-infinity]), of(&[0.0, infinity]), of(&[0.3; 7])), (-infinity, infinity, 0.3));
+        assert!(of(&[]).is_nan() && of(&[0.0, f64::NAN]).is_nan());
+        assert!((of(&[-1000.0, -infinity]) + 1000.0 + 2.0_f64.ln()).abs() < 1e-12);
         assert!(variance(&[]).is_nan() && variance(&[3.0]).is_nan() && mean(&[]).is_nan());
         assert_eq!((variance(&[1.0, 3.0]), mean(&[1.0, 3.0])), (2.0, 2.0));
     }

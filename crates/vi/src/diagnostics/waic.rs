@@ -1,7 +1,7 @@
 //! The widely applicable information criterion.
 
 use super::loo::count;
-use super::{Elpd, log_sum_exp, variance};
+use super::{Elpd, log_mean_exp, variance};
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 
@@ -30,13 +30,13 @@ impl Waic {
     /// # Errors
     /// If it is not a whole number of draws of `observations` entries, at least one each.
     pub fn new(log_likelihood: &[f64], observations: usize) -> Result<Self> {
-        let draws = count(log_likelihood, observations)? as f64;
+        count(log_likelihood, observations)?;
         let mut variances = Vec::new();
         let term = |i: usize| {
             let each: Vec<f64> = log_likelihood.iter().skip(i).step_by(observations).copied().collect();
             let finite = each.iter().all(|l| l.is_finite());
             variances.push(if finite { variance(&each) } else { f64::NAN });
-            log_sum_exp(each.iter().copied()) - draws.ln() - variances[i]
+            log_mean_exp(each.iter().copied()) - variances[i]
         };
         let pointwise = (0..observations).map(term).collect();
         let effective = variances.iter().sum();

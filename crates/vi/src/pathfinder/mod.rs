@@ -5,7 +5,7 @@ mod path;
 
 pub use path::PathFailure;
 
-use crate::diagnostics::{Psis, log_sum_exp, psis};
+use crate::diagnostics::{Psis, log_mean_exp, log_sum_exp, psis};
 use crate::error::{Error, Result};
 use crate::linalg::{Factor, LowRank};
 use crate::method::{Method, Problem, nothing_yet};
@@ -120,7 +120,7 @@ impl Found {
     /// The logarithm of the mean weight: an estimate of the log evidence, as good as the weights
     /// are.
     pub fn log_evidence(&self) -> f64 {
-        log_sum_exp(self.log_ratios.iter().copied()) - (self.log_ratios.len() as f64).ln()
+        log_mean_exp(self.log_ratios.iter().copied())
     }
 }
 

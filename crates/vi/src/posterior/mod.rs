@@ -7,7 +7,7 @@ mod witness;
 
 use crate::comparison::NutsCheck;
 use crate::corrected::Corrected;
-use crate::diagnostics::{Loo, log_sum_exp, psis};
+use crate::diagnostics::{Loo, log_mean_exp, psis};
 use crate::draws::Draws;
 use crate::elbo::tail_shape;
 use crate::error::{Error, Result};
@@ -235,7 +235,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
             Some(_) if self.report.point => "a point has no density, and so no bound",
             Some(all) => {
                 let terms = elbo_terms(self.fitted(), &self.model, all, true)?;
-                let term = |w: &[f64]| log_sum_exp(w.iter().copied()) - (draws as f64).ln();
+                let term = |w: &[f64]| log_mean_exp(w.iter().copied());
                 return Ok(Estimate::of(terms.chunks_exact(draws).map(term)));
             }
         };

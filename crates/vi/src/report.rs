@@ -166,10 +166,15 @@ pub struct Report {
     /// The ELBO of the result (KL weight 1), by fresh draws.
     pub elbo: Option<Estimate>,
     /// The shape k̂ of the heavier tail of the ELBO's terms, by a generalised Pareto distribution;
-    /// none for fewer than 100 draws and where the terms have no tails. Above [`Report::HEAVY`] the
-    /// standard error is not to be trusted.
+    /// none for fewer than 100 draws and where the terms have no tails. Above [`Report::HEAVY`], and
+    /// [`elbo_influence`](Self::elbo_influence) above [`Report::LARGE_INFLUENCE`], the standard error
+    /// is not to be trusted.
     #[serde(default, with = "probity_autodiff::serde_float")]
     pub elbo_tail: Option<f64>,
+    /// By how much the draw furthest from the ELBO moves it, in nats; none where
+    /// [`elbo_tail`](Self::elbo_tail) is.
+    #[serde(default, with = "probity_autodiff::serde_float")]
+    pub elbo_influence: Option<f64>,
 }
 
 impl Report {
@@ -178,6 +183,10 @@ impl Report {
     ///
     /// Source: Vehtari et al. 2024, "Pareto smoothed importance sampling", section 3.
     pub const HEAVY: f64 = 0.7;
+    /// The influence of one draw on the ELBO, in nats, up to which heavy tails do not matter. The
+    /// terms of a good fit are polynomials of normal numbers: they have all moments, yet the tails of
+    /// a thousand of them look heavy.
+    pub const LARGE_INFLUENCE: f64 = 0.05;
 
     /// Of several starts: how far the others are below the best.
     fn write_climbs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -310,10 +319,13 @@ impl fmt::Display for Report {
         }
         if let Some(elbo) = &self.elbo {
             writeln!(f, "ELBO {:.4} ± {:.4} ({} draws)", elbo.value, elbo.standard_error, elbo.draws)?;
-            if let Some(k) = self.elbo_tail.filter(|k| *k > Self::HEAVY) {
+            if let (Some(k), Some(nats)) = (self.elbo_tail, self.elbo_influence)
+                && k > Self::HEAVY
+                && nats > Self::LARGE_INFLUENCE
+            {
                 writeln!(
                     f,
-                    "the ELBO and its error are NOT to be trusted: its terms have a heavy tail (k = {k:.2}), rare draws outweigh the others"
+                    "the ELBO and its error are NOT to be trusted: its terms have a heavy tail (k = {k:.2}), one draw moves it by {nats:.2}"
                 )?;
             }
         }

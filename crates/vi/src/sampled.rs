@@ -145,6 +145,7 @@ precompiled! {
             seconds,
             elbo: None,
             elbo_tail: None,
+            elbo_influence: None,
         };
         let corrected = Corrected { dim: d, points, stands };
         Ok(Parts { layout, guide: Box::new(guide), params, report, corrected })

@@ -9,7 +9,7 @@ mod tail;
 mod tests;
 mod worker;
 
-pub(crate) use tail::tail_shape;
+pub(crate) use tail::{largest_influence, tail_shape};
 pub(crate) use worker::{At, Loss};
 use worker::{Task, Worker};
 

@@ -1,6 +1,6 @@
 //! How heavy the tails of an estimate's terms are.
 
-use crate::diagnostics::Pareto;
+use crate::diagnostics::{Pareto, mean};
 
 /// The shape of the generalised Pareto distribution fitted to the tails of the terms of a Monte
 /// Carlo estimate, the heavier one of both: 0 for a tail that falls exponentially, from ½ on a
@@ -27,9 +27,16 @@ pub(crate) fn tail_shape(terms: &[f64]) -> Option<f64> {
     shapes.into_iter().filter(|shape| shape.is_finite()).reduce(f64::max)
 }
 
+/// By how much the term furthest from their mean moves it. None where [`tail_shape`] is.
+pub(crate) fn largest_influence(terms: &[f64]) -> Option<f64> {
+    tail_shape(terms)?;
+    let mean = mean(terms);
+    Some(terms.iter().map(|t| (t - mean).abs()).fold(0.0, f64::max) / terms.len() as f64)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::tail_shape;
+    use super::{largest_influence, tail_shape};
     use probity_distributions::{Draws, Key, LogNormal, Normal, StudentT};
 
     /// The shape has a standard deviation of about (1 + k)/√95: 0.11 for light tails. Bounds of
@@ -51,6 +58,18 @@ mod tests {
         let vague =
             draws(&|key| LogNormal::new(0.0, 10.0).draws(1000, key).iter().map(|x: &f64| -x).collect());
         assert!(vague.iter().all(|k| *k > 1.0), "{vague:?}");
+    }
+
+    #[test]
+    fn the_furthest_term_moves_the_mean() {
+        let mut terms: Vec<f64> = (0..200).map(|i| f64::from(i) * 0.01).collect();
+        terms[199] += 50.0;
+        let without = terms[..199].iter().sum::<f64>() / 199.0;
+        let mean = terms.iter().sum::<f64>() / 200.0;
+        // The mean is that of the others and (t - mean of the others) / n.
+        let exact = (mean - without) * 199.0 / 200.0;
+        assert!((largest_influence(&terms).unwrap() - exact).abs() < 1e-12, "{exact}");
+        assert_eq!(largest_influence(&[1.0; 1000]), None);
     }
 
     #[test]

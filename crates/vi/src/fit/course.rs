@@ -267,6 +267,7 @@ probity_autodiff::precompiled! {
             seconds: begun.elapsed().as_secs_f64(),
             elbo: None,
             elbo_tail: None,
+            elbo_influence: None,
         };
         Ok(Fitted {
             layout,

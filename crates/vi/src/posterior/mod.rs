@@ -9,7 +9,7 @@ use crate::comparison::NutsCheck;
 use crate::corrected::Corrected;
 use crate::diagnostics::{Loo, log_mean_exp, psis};
 use crate::draws::Draws;
-use crate::elbo::tail_shape;
+use crate::elbo::{largest_influence, tail_shape};
 use crate::error::{Error, Result};
 use crate::guide::{BoundGuide, Guide, Segments};
 use crate::ladder::Stands;
@@ -212,7 +212,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     }
 
     /// The ELBO (KL weight 1, all rows) by `n` fresh draws; NaN by none. Its standard error means
-    /// little if the terms have heavy tails ([`Report::elbo_tail`]).
+    /// little if the terms have heavy tails ([`Report::elbo_tail`], [`Report::elbo_influence`]).
     ///
     /// # Errors
     /// What the model reports.
@@ -296,6 +296,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
             self.report.k_hat = Some(psis(&terms, 1.0).k_hat);
         }
         self.report.elbo_tail = tail_shape(&terms);
+        self.report.elbo_influence = largest_influence(&terms);
         self.report.elbo = Some(Estimate::of(terms));
         Ok(())
     }

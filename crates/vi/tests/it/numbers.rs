@@ -1,9 +1,10 @@
 //! Numbers at the edges: settings of optimisers, gradients that overflow, estimates of nothing,
 //! vague priors, open supports, and what is named when a number is not finite.
 
+use crate::common::EightSchools;
 use probity_autodiff::Scalar;
 use probity_distributions::{
-    Exponential, Gamma, HalfCauchy, HalfNormal, KlMethod, LogNormal, Normal, Uniform,
+    Exponential, Gamma, Gumbel, HalfCauchy, HalfNormal, KlMethod, LogNormal, Normal, Uniform,
 };
 use probity_vi::optim::{Adam, Optimizer, OptimizerState, Schedule, Sgd, clip_norm};
 use probity_vi::{Error, Fit, Init, LogJoint, Report, Result, ScaleStart, Scope, Start, Steps};
@@ -172,6 +173,7 @@ fn heavy_tails_of_the_elbo_are_said() {
     });
     let report = heavy.unwrap().report().clone();
     assert!(report.elbo_tail.unwrap() > Report::HEAVY, "{report}");
+    assert!(report.elbo_influence.unwrap() > Report::LARGE_INFLUENCE, "{report}");
     assert!(report.to_string().contains("NOT to be trusted"), "{report}");
     let light = Fit::new().steps(200).run(|s: &mut Scope<'_>| {
         let u = s.sample("u", Normal::new(0.0, 10.0))?;
@@ -179,6 +181,26 @@ fn heavy_tails_of_the_elbo_are_said() {
     });
     let report = light.unwrap().report().clone();
     assert!(report.elbo_tail.unwrap() < Report::HEAVY && !report.to_string().contains("NOT"), "{report}");
+}
+
+/// The terms of a good fit are polynomials of normal numbers, whose tails look heavy: their error
+/// is to be trusted all the same.
+#[test]
+fn the_elbo_of_a_good_fit_is_trusted() {
+    let schools = Fit::new().run(EightSchools { centred: false });
+    let maxima: Vec<f64> = (0..60).map(|i| 30.0 - 8.0 * (-((i as f64 + 0.5) / 60.0).ln()).ln()).collect();
+    let gumbel = Fit::new().run(|s: &mut Scope<'_>| {
+        let loc = s.sample("loc", Normal::new(0.0, 100.0))?;
+        let scale = s.sample("scale", HalfNormal::new(50.0))?;
+        s.observe("y", Gumbel::new(loc, scale), &maxima)
+    });
+    let (schools, gumbel) = (schools.unwrap(), gumbel.unwrap());
+    for report in [schools.report(), gumbel.report()] {
+        // Which the shape of the tail alone would not say.
+        assert!(report.elbo_tail.unwrap() > Report::HEAVY, "{report}");
+        assert!(report.elbo_influence.unwrap() < Report::LARGE_INFLUENCE, "{report}");
+        assert!(!report.to_string().contains("NOT to be trusted"), "{report}");
+    }
 }
 
 #[test]

@@ -54,6 +54,9 @@ pub trait Formula<const N: usize>: Copy + Debug + Send + Sync + 'static {
     /// it with `eval`.
     #[inline(always)]
     fn fast_path<R: Real>(&self, x: [R; N]) -> (R, [R; N], bool) {
+        if Self::STAGED {
+            return self.second_stage(self.first_stage(x), x);
+        }
         let (y, partials) = partials(*self, x);
         (y, partials, true)
     }
@@ -70,8 +73,8 @@ pub trait Formula<const N: usize>: Copy + Debug + Send + Sync + 'static {
         R::zero()
     }
 
-    /// The fast path from the result of the first stage: of a staged one,
-    /// [`fast_path`](Formula::fast_path) is one after the other.
+    /// The fast path from the result of the first stage. A staged formula writes both stages and
+    /// leaves [`fast_path`](Formula::fast_path) as it is: one after the other.
     #[inline(always)]
     fn second_stage<R: Real>(&self, first: R, x: [R; N]) -> (R, [R; N], bool) {
         let _ = first;

@@ -62,10 +62,6 @@ impl Formula<3> for CauchyLogProb {
         if infinite(x) { outside } else { lead - ratio.sq().ln_1p() - LN_PI }
     }
     const FAST_PATH: bool = true;
-    #[inline(always)]
-    fn fast_path<R: Real>(&self, args: [R; 3]) -> (R, [R; 3], bool) {
-        self.second_stage(self.first_stage(args), args)
-    }
     const STAGED: bool = true;
     #[inline(always)]
     fn first_stage<R: Real>(&self, [x, loc, scale]: [R; 3]) -> R {

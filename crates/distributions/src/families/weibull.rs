@@ -72,10 +72,6 @@ impl Formula<3> for WeibullLogProb {
         if part == f64::INFINITY { overflown(log) } else { k.ln() - x.ln() - part - 1.0 }
     }
     const FAST_PATH: bool = true;
-    #[inline(always)]
-    fn fast_path<R: Real>(&self, args: [R; 3]) -> (R, [R; 3], bool) {
-        self.second_stage(self.first_stage(args), args)
-    }
     const STAGED: bool = true;
     #[inline(always)]
     fn first_stage<R: Real>(&self, [x, _, scale]: [R; 3]) -> R {

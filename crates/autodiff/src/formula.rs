@@ -85,13 +85,7 @@ pub trait Formula<const N: usize>: Copy + Debug + Send + Sync + 'static {
     /// [`compiled_here!`](crate::compiled_here) overrides it.
     #[doc(hidden)]
     #[track_caller]
-    fn record<T: Scalar>(
-        self,
-        tape: &Tape<T>,
-        args: [Arg<'_, T>; N],
-        least: (usize, usize),
-        sum: bool,
-    ) -> u32 {
+    fn record<T: Scalar>(self, tape: &Tape<T>, args: &[Arg<'_, T>], least: (usize, usize), sum: bool) -> u32 {
         record_formula(self, tape, args, least, sum)
     }
 }
@@ -113,19 +107,19 @@ macro_rules! compiled_here {
         fn record<T: $crate::Scalar>(
             self,
             tape: &$crate::Tape<T>,
-            args: [$crate::Arg<'_, T>; $n],
+            args: &[$crate::Arg<'_, T>],
             least: (usize, usize),
             sum: bool,
         ) -> u32 {
             $crate::precompiled! { @f32 $f32;
                 fn here<T>(
                     formula: $formula,
-                    tape: &'a $crate::Tape<T>,
-                    args: [$crate::Arg<'a, T>; $n],
+                    tape: &'b $crate::Tape<T>,
+                    args: &'a [$crate::Arg<'b, T>],
                     least: (usize, usize),
                     sum: bool,
                 ) -> u32 {
-                    $crate::record_formula(formula, tape, args, least, sum)
+                    $crate::record_formula::<_, T, { $n }>(formula, tape, args, least, sum)
                 }
             }
             here(self, tape, args, least, sum)

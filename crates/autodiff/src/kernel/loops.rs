@@ -13,10 +13,11 @@ use super::scratch::with_arrays;
 use crate::random::BLOCK;
 use crate::real::{Dual, Real, Scalar};
 use crate::simd::{Kernel, dispatch};
+use std::any::Any;
 use std::hint::black_box;
 
 /// `N` arguments to `M` results.
-pub(crate) trait Body<const N: usize, const M: usize>: Copy + Send + Sync {
+pub(crate) trait Body<const N: usize, const M: usize>: Copy + Send + Sync + 'static {
     fn eval<R: Real>(&self, x: [R; N]) -> [R; M];
     /// Whether there is a [fast path](crate::Formula::fast_path); only with one result.
     const FAST_PATH: bool = false;
@@ -42,7 +43,11 @@ pub(crate) trait Body<const N: usize, const M: usize>: Copy + Send + Sync {
 /// The two loops of a formula, each over the first `n` entries of one block. All else in a pass is
 /// compiled once for all formulas: these loops are all that is compiled for every formula and every
 /// instruction set.
-pub(crate) trait Loops<T: Scalar>: Sync {
+pub(crate) trait Loops<T: Scalar>: Any + Send + Sync {
+    /// The name of the formula in errors; making it takes time.
+    fn name(&self) -> &'static str;
+    /// How many arguments and results it has.
+    fn sizes(&self) -> (usize, usize);
     /// The results.
     fn values(&self, x: &[&[T; BLOCK]], n: usize, y: &mut [[T; BLOCK]]);
     /// The results, and `p_k = Σₘ gₘ ∂yₘ/∂xₖ`.
@@ -54,14 +59,8 @@ pub(crate) trait Loops<T: Scalar>: Sync {
         y: &mut [[T; BLOCK]],
         p: &mut [[T; BLOCK]],
     );
-    /// Calls `pass` with memory for the forward pass.
-    fn with_forward_room(&self, pass: &mut dyn FnMut(ForwardRoom<'_, T>));
-    /// Calls `pass` with memory for the backward pass.
-    fn with_backward_room(&self, pass: &mut dyn FnMut(BackwardRoom<'_, T>));
-    /// Calls `pass` with a sum for every argument.
-    fn with_sums(&self, pass: &mut dyn FnMut(SumRoom<'_, T>));
-    /// Calls `pass` with room for a number for every argument and chunk.
-    fn with_chunk_sums(&self, pass: &mut dyn FnMut(&mut [T]));
+    /// Stores the formula in this box, and allocates only if that holds one of another type.
+    fn store(&self, to: &mut Box<dyn Loops<T>>);
 }
 
 /// A block of every argument and every result.
@@ -78,9 +77,6 @@ pub(crate) struct BackwardRoom<'a, T> {
     pub(crate) p: &'a mut [[T; BLOCK]],
 }
 
-/// A sum for every argument.
-pub(crate) struct SumRoom<'a, T: Scalar>(pub(super) &'a mut [Lanes<T::Num>]);
-
 /// A formula of `N` arguments and `M` results, for which a pass need not be compiled again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Compiled<B, const N: usize, const M: usize>(pub(crate) B);
@@ -89,6 +85,13 @@ pub(crate) struct Compiled<B, const N: usize, const M: usize>(pub(crate) B);
 pub(crate) const MAX_ARGS: usize = 32;
 
 impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Loops<T> for Compiled<B, N, M> {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+    fn sizes(&self) -> (usize, usize) {
+        const { assert!(N <= MAX_ARGS, "a formula has at most 32 arguments") };
+        (N, M)
+    }
     fn values(&self, x: &[&[T; BLOCK]], n: usize, y: &mut [[T; BLOCK]]) {
         let (Some((x, _)), Some((y, _))) = (x.split_first_chunk(), y.split_first_chunk_mut()) else {
             return wrong_sizes();
@@ -119,44 +122,92 @@ impl<B: Body<N, M>, T: Scalar, const N: usize, const M: usize> Loops<T> for Comp
             dispatch(Gradients { body: self.0, x, g, n, y, p });
         }
     }
-    fn with_forward_room(&self, pass: &mut dyn FnMut(ForwardRoom<'_, T>)) {
-        const { assert!(N <= MAX_ARGS, "a formula has at most 32 arguments") };
-        forward_room::<T, N, M>(pass);
-    }
-    fn with_backward_room(&self, pass: &mut dyn FnMut(BackwardRoom<'_, T>)) {
-        backward_room::<T, N, M>(pass);
-    }
-    fn with_sums(&self, pass: &mut dyn FnMut(SumRoom<'_, T>)) {
-        pass(SumRoom(&mut [Lanes::new(); N]));
-    }
-    fn with_chunk_sums(&self, pass: &mut dyn FnMut(&mut [T])) {
-        chunk_sums::<T, N>(pass);
+    fn store(&self, to: &mut Box<dyn Loops<T>>) {
+        let any: &mut dyn Any = to.as_mut();
+        match any.downcast_mut::<Self>() {
+            Some(same) => *same = *self,
+            None => *to = Box::new(*self),
+        }
     }
 }
 
-// Not compiled for every formula.
+/// No formula.
+impl<T: Scalar> Loops<T> for () {
+    fn name(&self) -> &'static str {
+        "no formula"
+    }
+    fn sizes(&self) -> (usize, usize) {
+        (0, 0)
+    }
+    fn values(&self, _: &[&[T; BLOCK]], _: usize, _: &mut [[T; BLOCK]]) {}
+    fn gradients(
+        &self,
+        _: &[&[T; BLOCK]],
+        _: &[[T; BLOCK]],
+        _: usize,
+        _: &mut [[T; BLOCK]],
+        _: &mut [[T; BLOCK]],
+    ) {
+    }
+    fn store(&self, to: &mut Box<dyn Loops<T>>) {
+        *to = Box::new(());
+    }
+}
+
+// Memory for a pass. Not compiled for every formula.
+
+/// Calls a function with the least `N` of a few that is enough for this number of arguments.
+macro_rules! with_arrays_for {
+    ($args:expr, $f:ident($($arg:expr),*)) => {
+        match $args {
+            0..=2 => $f::<T, 2>($($arg),*),
+            3..=4 => $f::<T, 4>($($arg),*),
+            5..=8 => $f::<T, 8>($($arg),*),
+            _ => $f::<T, { $crate::kernel::MAX_ARGS }>($($arg),*),
+        }
+    };
+}
+pub(crate) use with_arrays_for;
 
 // Blocks hold old numbers: to zero them takes as long as the loops of a small matrix. They begin at
 // cache lines: a vector that crosses two costs twice.
 
-fn forward_room<T: Scalar, const N: usize, const M: usize>(pass: &mut dyn FnMut(ForwardRoom<'_, T>)) {
-    with_arrays(N + M, |blocks| {
-        let (x, y) = blocks.split_at_mut(N);
+/// Calls `pass` with memory for the forward pass.
+pub(super) fn with_forward_room<T: Scalar>(body: &dyn Loops<T>, pass: &mut dyn FnMut(ForwardRoom<'_, T>)) {
+    let (n, m) = body.sizes();
+    with_arrays(n + m, |blocks| {
+        let (x, y) = blocks.split_at_mut(n);
         pass(ForwardRoom { x, y });
     });
 }
 
-fn backward_room<T: Scalar, const N: usize, const M: usize>(pass: &mut dyn FnMut(BackwardRoom<'_, T>)) {
-    with_arrays(2 * N + 2 * M, |blocks| {
-        let (x, rest) = blocks.split_at_mut(N);
-        let (p, rest) = rest.split_at_mut(N);
-        let (y, g) = rest.split_at_mut(M);
+/// Calls `pass` with memory for the backward pass.
+pub(super) fn with_backward_room<T: Scalar>(body: &dyn Loops<T>, pass: &mut dyn FnMut(BackwardRoom<'_, T>)) {
+    let (n, m) = body.sizes();
+    with_arrays(2 * n + 2 * m, |blocks| {
+        let (x, rest) = blocks.split_at_mut(n);
+        let (p, rest) = rest.split_at_mut(n);
+        let (y, g) = rest.split_at_mut(m);
         pass(BackwardRoom { x, y, g, p });
     });
 }
 
-fn chunk_sums<T: Scalar, const N: usize>(pass: &mut dyn FnMut(&mut [T])) {
-    pass([[T::default(); N]; MAX_CHUNKS].as_flattened_mut());
+type Sums<T> = [Lanes<<T as Scalar>::Num>];
+
+/// Calls `pass` with a sum for each of `n` arguments.
+pub(super) fn with_sums<T: Scalar>(n: usize, pass: &mut dyn FnMut(&mut Sums<T>)) {
+    fn sums<T: Scalar, const N: usize>(n: usize, pass: &mut dyn FnMut(&mut Sums<T>)) {
+        pass(&mut [Lanes::new(); N][..n]);
+    }
+    with_arrays_for!(n, sums(n, pass));
+}
+
+/// Calls `pass` with a number for each of `n` arguments and each chunk.
+pub(super) fn with_chunk_sums<T: Scalar>(n: usize, pass: &mut dyn FnMut(&mut [T])) {
+    fn sums<T: Scalar, const N: usize>(n: usize, pass: &mut dyn FnMut(&mut [T])) {
+        pass(&mut [[T::default(); N]; MAX_CHUNKS].as_flattened_mut()[..n * MAX_CHUNKS]);
+    }
+    with_arrays_for!(n, sums(n, pass));
 }
 
 /// The passes give as many blocks as the formula has arguments and results.

@@ -11,7 +11,9 @@
 
 use super::blocks::{Here, Lanes, MAX_CHUNKS, Segments, copy_padded};
 use super::entries::{Dest, Input, copy_out, load, segments, store};
-use super::loops::{BackwardRoom, ForwardRoom, Loops, SumRoom};
+use super::loops::{
+    BackwardRoom, ForwardRoom, Loops, with_backward_room, with_chunk_sums, with_forward_room, with_sums,
+};
 use super::{SharedMut, for_each_chunk, one_entry, short_columns};
 use crate::random::BLOCK;
 use crate::real::Scalar;
@@ -50,7 +52,7 @@ pub(super) fn forward_long<T: Scalar>(
     let out = SharedMut::new(&mut sums);
     for_each_chunk(count, |i| {
         let (segs, entries) = segments.part(i, size);
-        body.with_forward_room(&mut |room| {
+        with_forward_room(body, &mut |room| {
             let (segs, entries, columns) = (segs.clone(), entries.clone(), None);
             let sum =
                 dispatch(Forward { body, room, x, len: segments.len, segs, entries, keep, summed, columns });
@@ -86,7 +88,7 @@ pub(super) fn forward_columns_long<T: Scalar>(
     let columns = Some(SharedMut::new(sums));
     for_each_chunk(count, |i| {
         let (segs, entries) = segments.part(i, size);
-        body.with_forward_room(&mut |room| {
+        with_forward_room(body, &mut |room| {
             let (segs, entries, keep, summed) = (segs.clone(), entries.clone(), None, false);
             dispatch(Forward { body, room, x, len: segments.len, segs, entries, keep, summed, columns });
         });
@@ -231,8 +233,8 @@ pub(super) fn backward_long<T: Scalar>(
     let (size, count) = segments.chunks();
     let chunk = |i: usize, totals: &mut [T]| {
         let (segs, entries) = segments.part(i, size);
-        body.with_sums(&mut |SumRoom(sums)| {
-            body.with_backward_room(&mut |room| {
+        with_sums::<T>(x.len(), &mut |sums| {
+            with_backward_room(body, &mut |room| {
                 let (segs, entries, totals) = (segs.clone(), entries.clone(), &mut *totals);
                 let (len, value) = (segments.len, (value, i));
                 dispatch(Backward {
@@ -257,7 +259,7 @@ pub(super) fn backward_long<T: Scalar>(
         return count;
     }
     let n = x.len();
-    body.with_chunk_sums(&mut |by_chunk| {
+    with_chunk_sums::<T>(n, &mut |by_chunk| {
         if dx.iter().any(|d| matches!(d, Dest::Col(_))) {
             // Every column adds to the same entries: one thread, in order.
             by_chunk.chunks_exact_mut(n).take(count).enumerate().for_each(|(i, totals)| chunk(i, totals));

@@ -20,5 +20,5 @@ pub(crate) mod squares;
 pub(crate) mod tasks;
 
 pub(crate) use entries::{Dest, Input};
-pub(crate) use loops::{Body, Compiled, Loops, MAX_ARGS};
+pub(crate) use loops::{Body, Compiled, Loops, MAX_ARGS, with_arrays_for};
 pub(crate) use parallel::{SharedMut, for_each_chunk, in_chunks, in_parts};

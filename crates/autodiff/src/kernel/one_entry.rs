@@ -1,7 +1,7 @@
 //! Passes over one entry, without the ways of a long pass: a model has many nodes of one number.
 
 use super::entries::{Dest, Input, store};
-use super::loops::{BackwardRoom, ForwardRoom, Loops, MAX_ARGS};
+use super::loops::{BackwardRoom, ForwardRoom, Loops, MAX_ARGS, with_backward_room, with_forward_room};
 use super::map::Summed;
 use crate::random::{BLOCK, normal_at, uniform_at};
 use crate::real::Scalar;
@@ -9,7 +9,7 @@ use crate::real::Scalar;
 /// As [`map::forward`](super::map::forward).
 pub(super) fn forward<T: Scalar>(body: &dyn Loops<T>, x: &[Input<'_, T>], mut keep: Option<&mut [T]>) -> T {
     let mut last = T::default();
-    body.with_forward_room(&mut |ForwardRoom { x: room, y }| {
+    with_forward_room(body, &mut |ForwardRoom { x: room, y }| {
         body.values(&first_entries(x, room)[..x.len()], 1, y);
         if let Some(keep) = &mut keep {
             keep[0] = y[0][0];
@@ -28,7 +28,7 @@ pub(super) fn backward<T: Scalar>(
     sums: &mut [T],
     value: &mut Option<&mut [T]>,
 ) {
-    body.with_backward_room(&mut |BackwardRoom { x: room, y, g, p }| {
+    with_backward_room(body, &mut |BackwardRoom { x: room, y, g, p }| {
         let last = g.len() - 1;
         match summed {
             Summed::No => {}

@@ -7,7 +7,9 @@
 
 use super::blocks::{Here, Lanes, Segments, block_sum, copy_padded};
 use super::entries::{Dest, Input, add, copy_out, padded, store};
-use super::loops::{BackwardRoom, ForwardRoom, Loops, MAX_ARGS, SumRoom};
+use super::loops::{
+    BackwardRoom, ForwardRoom, Loops, MAX_ARGS, with_backward_room, with_forward_room, with_sums,
+};
 use super::map::{Summed, Value};
 use super::parallel::CHUNK;
 use crate::random::{BLOCK, fill_normal, fill_uniform};
@@ -37,7 +39,7 @@ pub(super) fn forward<T: Scalar>(
 ) -> T {
     let mut total = T::from_f64(0.0).num();
     let mut several = (summed && columns.count > 1).then(Lanes::new);
-    body.with_forward_room(&mut |ForwardRoom { x: room, y }| {
+    with_forward_room(body, &mut |ForwardRoom { x: room, y }| {
         let last = y.len() - 1;
         for here in blocks(columns) {
             let args = load(x, here, room);
@@ -72,7 +74,7 @@ pub(super) fn backward<T: Scalar>(
 ) {
     let mut several = (columns.count > 1 && matches!(value, Value::Chunks(_))).then(Lanes::new);
     let mut pass = |by_argument: &mut [Lanes<T::Num>], sums: &mut [T]| {
-        body.with_backward_room(&mut |BackwardRoom { x: room, y, g, p }| {
+        with_backward_room(body, &mut |BackwardRoom { x: room, y, g, p }| {
             let last = g.len() - 1;
             for here in blocks(columns) {
                 let args = load(x, here, room);
@@ -110,7 +112,7 @@ pub(super) fn backward<T: Scalar>(
         });
     };
     if columns.count > 1 && dx.iter().any(|d| matches!(d, Dest::Scalar)) {
-        body.with_sums(&mut |SumRoom(by_argument)| {
+        with_sums::<T>(x.len(), &mut |by_argument| {
             pass(by_argument, sums);
             for (sum, lanes) in sums.iter_mut().zip(by_argument) {
                 *sum = T::from_num(lanes.total());

@@ -5,14 +5,13 @@ mod record;
 
 use crate::formula::{Formula, FormulaPair};
 use crate::kernel::map::{self, Summed};
-use crate::kernel::{Body, Compiled, Dest, Input, Loops, MAX_ARGS};
-use crate::precompiled;
+use crate::kernel::{Body, Dest, Input, Loops, with_arrays_for};
 use crate::random::Key;
 use crate::real::{Real, Scalar};
 use crate::tape::{Adjoints, FastOp, Inputs, Op, Var, backward_by_lane, forward_by_lane};
 use lanes::{InLanes, set_lane_inputs, set_places};
 pub use record::record_formula;
-use std::fmt::Debug;
+use std::fmt::{self, Debug, Formatter};
 
 /// An argument of a fused formula: a matrix or number, or noise that is drawn while it is used.
 ///
@@ -83,13 +82,25 @@ impl<F: FormulaPair<N>, const N: usize> Body<N, 2> for Two<F> {
     }
 }
 
-/// A formula as a node. What does not depend on the formula is done by [functions](self) that are
-/// compiled once.
-#[derive(Clone, Copy, Debug)]
-struct Fused<B, T, const N: usize, const M: usize> {
-    body: Compiled<B, N, M>,
-    sources: [Source<T>; N],
+/// A formula as a node. The type is the same for all formulas, so that its rules are compiled once.
+struct Fused<T: Scalar> {
+    body: Box<dyn Loops<T>>,
+    sources: Vec<Source<T>>,
     how: How,
+}
+
+impl<T: Scalar> Default for Fused<T> {
+    fn default() -> Self {
+        let how = How { shape: (0, 0), kept: false, summed: false, single: false };
+        Self { body: Box::new(()), sources: Vec::new(), how }
+    }
+}
+
+impl<T: Scalar> Debug for Fused<T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { body, sources, how } = self;
+        f.debug_struct(body.name()).field("sources", sources).field("how", how).finish()
+    }
 }
 
 /// What is made of a formula.
@@ -126,21 +137,17 @@ fn stretch(from: (usize, usize), to: (usize, usize)) -> Stretch {
     }
 }
 
-impl<B, T, const N: usize, const M: usize> Op<T> for Fused<B, T, N, M>
-where
-    B: Body<N, M> + Debug + 'static,
-    T: Scalar,
-{
+impl<T: Scalar> Op<T> for Fused<T> {
     fn name(&self) -> &'static str {
-        self.body.0.name()
+        self.body.name()
     }
 
     fn forward(&self, x: &Inputs<'_, T>, y: &mut [T]) {
-        forward_of(&self.body, &self.sources, self.how, x, y);
+        with_arrays_for!(self.sources.len(), forward(self, x, y));
     }
 
     fn backward(&self, x: &Inputs<'_, T>, _: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        backward_of(&self.body, &self.sources, self.how, x, (g, None), dx);
+        self.backward_of(x, (g, None), dx);
     }
 
     fn fast(&self) -> Option<&dyn FastOp<T>> {
@@ -148,112 +155,44 @@ where
     }
 }
 
-impl<B, T, const N: usize, const M: usize> FastOp<T> for Fused<B, T, N, M>
-where
-    B: Body<N, M> + Debug + 'static,
-    T: Scalar,
-{
+impl<T: Scalar> FastOp<T> for Fused<T> {
     fn forward_lanes(&self, x: &Inputs<'_, T>, y: &mut [T]) {
-        forward_lanes_of((self, &self.body), &self.sources, self.how, x, y);
+        if !with_arrays_for!(self.sources.len(), forward_lanes(self, x, y)) {
+            forward_by_lane(self, x, y);
+        }
     }
 
     fn backward_lanes(&self, x: &Inputs<'_, T>, y: &[T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        backward_lanes_of((self, &self.body), &self.sources, self.how, x, (Values::Kept(y), g), dx);
+        if !self.backward_lanes_of(x, (g, None), dx) {
+            backward_by_lane(self, x, y, g, dx);
+        }
     }
 
     fn backward_with_value(&self, x: &Inputs<'_, T>, y: &mut [T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        backward_of(&self.body, &self.sources, self.how, x, (g, Some(y)), dx);
+        self.backward_of(x, (g, Some(y)), dx);
     }
 
     fn backward_lanes_with_value(&self, x: &Inputs<'_, T>, y: &mut [T], g: &[T], dx: &mut Adjoints<'_, T>) {
-        backward_lanes_of((self, &self.body), &self.sources, self.how, x, (Values::ToWrite(y), g), dx);
-    }
-}
-
-/// The values of a formula in its backward pass.
-enum Values<'a, T> {
-    Kept(&'a [T]),
-    ToWrite(&'a mut [T]),
-}
-
-// Memory for the functions below, by the number of arguments.
-
-/// Calls a function with the least `N` of a few that is enough for all arguments.
-macro_rules! with_arrays_for {
-    ($sources:expr, $f:ident($($arg:expr),*)) => {
-        match $sources.len() {
-            0..=2 => $f::<T, 2>($($arg),*),
-            3..=4 => $f::<T, 4>($($arg),*),
-            5..=8 => $f::<T, 8>($($arg),*),
-            _ => $f::<T, MAX_ARGS>($($arg),*),
-        }
-    };
-}
-
-precompiled! {
-    fn forward_of<T>(
-        body: &'a dyn Loops<T>,
-        sources: &'a [Source<T>],
-        how: How,
-        x: &'a Inputs<'a, T>,
-        y: &'a mut [T],
-    ) -> () {
-        with_arrays_for!(sources, forward(body, sources, how, x, y));
-    }
-}
-
-precompiled! {
-    fn forward_lanes_of<T>(
-        op: (&'a dyn Op<T>, &'a dyn Loops<T>),
-        sources: &'a [Source<T>],
-        how: How,
-        x: &'a Inputs<'a, T>,
-        y: &'a mut [T],
-    ) -> () {
-        let (op, body) = op;
-        if !with_arrays_for!(sources, forward_lanes(body, sources, how, x, y)) {
-            forward_by_lane(op, x, y);
+        if !self.backward_lanes_of(x, (g, Some(y)), dx) {
+            forward_by_lane(self, x, y);
+            backward_by_lane(self, x, y, g, dx);
         }
     }
 }
 
-precompiled! {
-    fn backward_of<T>(
-        body: &'a dyn Loops<T>,
-        sources: &'a [Source<T>],
-        how: How,
-        x: &'a Inputs<'a, T>,
-        adjoint: (&'a [T], Option<&'a mut [T]>),
-        dx: &'a mut Adjoints<'b, T>,
-    ) -> () {
-        with_arrays_for!(sources, backward(body, sources, how, x, adjoint, dx));
+impl<T: Scalar> Fused<T> {
+    fn backward_of(&self, x: &Inputs<'_, T>, adjoint: (&[T], Option<&mut [T]>), dx: &mut Adjoints<'_, T>) {
+        with_arrays_for!(self.sources.len(), backward(self, x, adjoint, dx));
     }
-}
 
-precompiled! {
-    fn backward_lanes_of<T>(
-        op: (&'a dyn Op<T>, &'a dyn Loops<T>),
-        sources: &'a [Source<T>],
-        how: How,
-        x: &'a Inputs<'a, T>,
-        values: (Values<'a, T>, &'a [T]),
-        dx: &'a mut Adjoints<'b, T>,
-    ) -> () {
-        let ((op, body), (values, g)) = (op, values);
-        match values {
-            Values::Kept(y) => {
-                if !with_arrays_for!(sources, backward_lanes(body, sources, how, x, (g, None), dx)) {
-                    backward_by_lane(op, x, y, g, dx);
-                }
-            }
-            Values::ToWrite(y) => {
-                let to = Some(&mut *y);
-                if !with_arrays_for!(sources, backward_lanes(body, sources, how, x, (g, to), dx)) {
-                    forward_by_lane(op, x, y);
-                    backward_by_lane(op, x, y, g, dx);
-                }
-            }
-        }
+    /// Whether it could be done in all lanes at once.
+    fn backward_lanes_of(
+        &self,
+        x: &Inputs<'_, T>,
+        adjoint: (&[T], Option<&mut [T]>),
+        dx: &mut Adjoints<'_, T>,
+    ) -> bool {
+        with_arrays_for!(self.sources.len(), backward_lanes(self, x, adjoint, dx))
     }
 }
 
@@ -282,9 +221,7 @@ fn set_inputs<'a, T: Scalar>(
 }
 
 fn forward<T: Scalar, const N: usize>(
-    body: &dyn Loops<T>,
-    sources: &[Source<T>],
-    how: How,
+    Fused { body, sources, how }: &Fused<T>,
     x: &Inputs<'_, T>,
     y: &mut [T],
 ) {
@@ -298,16 +235,14 @@ fn forward<T: Scalar, const N: usize>(
         (true, false) => (Some(y), None),
         (false, _) => (None, Some(&mut y[0])),
     };
-    let total = map::forward(body, how.shape, inputs, keep, sum.is_some());
+    let total = map::forward(&**body, how.shape, inputs, keep, sum.is_some());
     if let Some(sum) = sum {
         *sum = total;
     }
 }
 
 fn backward<T: Scalar, const N: usize>(
-    body: &dyn Loops<T>,
-    sources: &[Source<T>],
-    how: How,
+    Fused { body, sources, how }: &Fused<T>,
     x: &Inputs<'_, T>,
     (g, value): (&[T], Option<&mut [T]>),
     dx: &mut Adjoints<'_, T>,
@@ -338,16 +273,14 @@ fn backward<T: Scalar, const N: usize>(
         }
     }
     if value.is_some() || dest.iter().any(|d| !matches!(d, Dest::Nothing)) {
-        map::backward(body, how.shape, inputs, (kept, summed), dest, sums, value);
+        map::backward(&**body, how.shape, inputs, (kept, summed), dest, sums, value);
         add_sums(dx, scalars, sums);
     }
 }
 
 /// Whether it could be done in all lanes at once.
 fn forward_lanes<T: Scalar, const N: usize>(
-    body: &dyn Loops<T>,
-    sources: &[Source<T>],
-    how: How,
+    Fused { body, sources, how }: &Fused<T>,
     x: &Inputs<'_, T>,
     y: &mut [T],
 ) -> bool {
@@ -359,18 +292,16 @@ fn forward_lanes<T: Scalar, const N: usize>(
     set_lane_inputs(sources, x, places, inputs);
     // The sum of one entry is that entry.
     if how.summed && !how.single() {
-        map::forward_columns(body, how.matrix(x), inputs, y);
+        map::forward_columns(&**body, how.matrix(x), inputs, y);
     } else {
-        map::forward(body, how.matrix(x), inputs, Some(y), false);
+        map::forward(&**body, how.matrix(x), inputs, Some(y), false);
     }
     true
 }
 
 /// Whether it could be done in all lanes at once.
 fn backward_lanes<T: Scalar, const N: usize>(
-    body: &dyn Loops<T>,
-    sources: &[Source<T>],
-    how: How,
+    Fused { body, sources, how }: &Fused<T>,
     x: &Inputs<'_, T>,
     (g, value): (&[T], Option<&mut [T]>),
     dx: &mut Adjoints<'_, T>,
@@ -403,7 +334,7 @@ fn backward_lanes<T: Scalar, const N: usize>(
             true => (None, Summed::Columns(g)),
             false => (Some(g), Summed::No),
         };
-        map::backward(body, how.matrix(x), inputs, (kept, summed), dest, sums, value);
+        map::backward(&**body, how.matrix(x), inputs, (kept, summed), dest, sums, value);
         add_sums(dx, scalars, sums);
     }
     true

@@ -62,6 +62,12 @@ impl<T: Scalar> Boxes<T> {
         self.used = 0;
     }
 
+    /// The operation in the next box, if it has this type: its memory is for reuse.
+    pub fn before<O: Op<T> + Default>(&mut self) -> O {
+        let any = self.ops.get_mut(self.used).map(|slot| slot.as_mut() as &mut dyn Any);
+        any.and_then(|any| any.downcast_mut::<O>()).map(std::mem::take).unwrap_or_default()
+    }
+
     /// Puts the operation into the box of one of the same type from the step before, or into a new
     /// one. Returns its number.
     #[inline]

@@ -229,6 +229,13 @@ impl<T: Scalar> Tape<T> {
         inner.run(op, first, shape, Result::Value)
     }
 
+    /// The operation that stood in the step before where the next will stand, if it has this type:
+    /// its memory is for reuse.
+    #[track_caller]
+    pub(crate) fn operation_before<O: Op<T> + Default>(&self) -> O {
+        self.inner_mut().ops.before()
+    }
+
     /// As `record`, for an operation of this crate.
     #[track_caller]
     pub(crate) fn record_own(

@@ -2,21 +2,15 @@
 
 use super::{Arg, Fused, How, One, Source, Two};
 use crate::formula::{Formula, FormulaPair};
-use crate::kernel::{Body, Compiled};
+use crate::kernel::{Compiled, Loops, with_arrays_for};
 use crate::precompiled;
 use crate::random::{fill_normal, fill_uniform};
 use crate::real::Scalar;
 use crate::tape::{Saved, Tape, Var};
-use std::array::from_fn;
-use std::fmt::Debug;
 
 /// The common shape of the arguments.
 #[track_caller]
-fn broadcast<T: Scalar>(
-    name: &dyn Fn() -> &'static str,
-    args: &[Arg<'_, T>],
-    least: (usize, usize),
-) -> (usize, usize) {
+fn broadcast<T: Scalar>(body: &dyn Loops<T>, args: &[Arg<'_, T>], least: (usize, usize)) -> (usize, usize) {
     let mut shape = least;
     for arg in args {
         if let Arg::Var(x) = arg {
@@ -24,7 +18,7 @@ fn broadcast<T: Scalar>(
             let fit = |a: usize, b: usize| if a == b || b == 1 { Some(a) } else { (a == 1).then_some(b) };
             match (fit(shape.0, own.0), fit(shape.1, own.1)) {
                 (Some(r), Some(c)) => shape = (r, c),
-                _ => mismatch(name(), args),
+                _ => mismatch(body.name(), args),
             }
         }
     }
@@ -63,72 +57,144 @@ fn stored<'t, T: Scalar>(tape: &'t Tape<T>, arg: Arg<'t, T>, (rows, cols): (usiz
     }
 }
 
-precompiled! {
-    /// The shape of the result, and how many of the arguments are nodes. These stand first in
-    /// `nodes`.
-    fn arguments<T>(
-        tape: &'b Tape<T>,
-        name: &'a dyn Fn() -> &'static str,
-        args: &'a [Arg<'b, T>],
-        least: (usize, usize),
-        nodes: &'a mut [Var<'b, T>],
-        sources: &'a mut [Source<T>],
-    ) -> ((usize, usize), usize) {
-        let shape = broadcast(name, args, least);
-        let mut count = 0;
-        for (source, arg) in sources.iter_mut().zip(args) {
-            *source = match stored(tape, *arg, shape) {
-                Arg::Normal(key) => Source::Normal(key),
-                Arg::Uniform(key) => Source::Uniform(key),
-                Arg::Var(x) => match x.constant_value() {
-                    Some(c) => Source::Constant(c),
-                    None => {
-                        nodes[count] = x;
-                        count += 1;
-                        Source::Node(count - 1)
-                    }
-                },
-            };
-        }
-        (shape, count)
-    }
+/// The shape of the result, and how many of the arguments are nodes. These stand first in `nodes`.
+#[track_caller]
+fn arguments<'t, T: Scalar>(
+    tape: &'t Tape<T>,
+    body: &dyn Loops<T>,
+    args: &[Arg<'t, T>],
+    least: (usize, usize),
+    nodes: &mut [Var<'t, T>],
+    sources: &mut Vec<Source<T>>,
+) -> ((usize, usize), usize) {
+    let shape = broadcast(body, args, least);
+    let mut count = 0;
+    sources.clear();
+    sources.extend(args.iter().map(|arg| match stored(tape, *arg, shape) {
+        Arg::Normal(key) => Source::Normal(key),
+        Arg::Uniform(key) => Source::Uniform(key),
+        Arg::Var(x) => match x.constant_value() {
+            Some(c) => Source::Constant(c),
+            None => {
+                nodes[count] = x;
+                count += 1;
+                Source::Node(count - 1)
+            }
+        },
+    }));
+    (shape, count)
 }
 
-/// Records a formula: its entries, or the sum of its results.
+/// The operation of a formula, in memory of the step before, and how many of its arguments are nodes.
+/// These stand first in `nodes`.
 #[track_caller]
-fn record<'t, B, T, const N: usize, const M: usize>(
+fn operation<'t, T: Scalar>(
     tape: &'t Tape<T>,
-    body: B,
-    args: [Arg<'t, T>; N],
+    body: &dyn Loops<T>,
+    args: &[Arg<'t, T>],
+    least: (usize, usize),
+    (kept, summed): (bool, bool),
+    nodes: &mut [Var<'t, T>],
+) -> (Fused<T>, usize) {
+    let mut op: Fused<T> = tape.operation_before();
+    body.store(&mut op.body);
+    let (shape, count) = arguments(tape, body, args, least, nodes, &mut op.sources);
+    op.how = How { shape, kept, summed, single: body.sizes().1 == 1 };
+    (op, count)
+}
+
+#[track_caller]
+fn one_result<T: Scalar, const N: usize>(
+    tape: &Tape<T>,
+    body: &dyn Loops<T>,
+    args: &[Arg<'_, T>],
     least: (usize, usize),
     sum: bool,
-) -> u32
-where
-    B: Body<N, M> + Debug + 'static,
-    T: Scalar,
-{
-    let (mut nodes, mut sources) = ([Var::constant(T::default()); N], [Source::Constant(T::default()); N]);
-    let (shape, count) = arguments(tape, &|| body.name(), &args, least, &mut nodes, &mut sources);
-    let nodes = &nodes[..count];
-    let how = How { shape, kept: !sum, summed: sum, single: M == 1 };
-    let op = Fused { body: Compiled(body), sources, how };
+) -> u32 {
+    let mut nodes = [Var::constant(T::default()); N];
+    let (op, count) = operation(tape, body, args, least, (!sum, sum), &mut nodes);
+    let (nodes, shape) = (&nodes[..count], op.how.result());
     match sum {
-        true => tape.record_deferrable(op, nodes, how.result()),
-        false => tape.record_node(op, nodes, how.result()),
+        true => tape.record_deferrable(op, nodes, shape),
+        false => tape.record_node(op, nodes, shape),
     }
 }
 
-/// The number of the node of a formula, or of its sum.
+/// The nodes of the kept entries and of the sum.
+#[track_caller]
+fn two_results<T: Scalar, const N: usize>(
+    tape: &Tape<T>,
+    body: &dyn Loops<T>,
+    args: &[Arg<'_, T>],
+    least: (usize, usize),
+) -> (u32, u32) {
+    let mut nodes = [Var::constant(T::default()); N];
+    let (mut op, count) = operation(tape, body, args, least, (true, true), &mut nodes);
+    let nodes = &nodes[..count];
+    if nodes.iter().any(|x| x.is_per_lane()) {
+        // Operations with several outputs have no lanes.
+        let mut sum = Fused { sources: op.sources.clone(), ..Fused::default() };
+        body.store(&mut sum.body);
+        sum.how = How { kept: false, ..op.how };
+        op.how.summed = false;
+        let (kept, summed) = (op.how.result(), sum.how.result());
+        (tape.record_node(op, nodes, kept), tape.record_node(sum, nodes, summed))
+    } else {
+        let shape = op.how.shape;
+        let saved = Saved { outputs: shape.0 * shape.1 + 1, arrays: 0, len: 0 };
+        let first = tape.record_outputs(op, nodes, shape, [shape, (1, 1)].into_iter(), saved);
+        (first, first + 1)
+    }
+}
+
+precompiled! {
+    fn record<T>(
+        tape: &'b Tape<T>,
+        body: &'a dyn Loops<T>,
+        args: &'a [Arg<'b, T>],
+        least: (usize, usize),
+        sum: bool,
+    ) -> u32 {
+        with_arrays_for!(args.len(), one_result(tape, body, args, least, sum))
+    }
+}
+
+precompiled! {
+    fn record_pair<T>(
+        tape: &'b Tape<T>,
+        body: &'a dyn Loops<T>,
+        args: &'a [Arg<'b, T>],
+        least: (usize, usize),
+    ) -> (u32, u32) {
+        with_arrays_for!(args.len(), two_results(tape, body, args, least))
+    }
+}
+
+/// The number of the node of a formula, or of its sum. There are `N` arguments.
 #[doc(hidden)]
 #[track_caller]
 pub fn record_formula<F: Formula<N>, T: Scalar, const N: usize>(
     f: F,
     tape: &Tape<T>,
-    args: [Arg<'_, T>; N],
+    args: &[Arg<'_, T>],
     least: (usize, usize),
     sum: bool,
 ) -> u32 {
-    record(tape, One(f), args, least, sum)
+    record(tape, &Compiled(One(f)), args, least, sum)
+}
+
+// Not compiled for every formula: what a program does with the arguments of any.
+
+fn any_tape<'t, T: Scalar>(args: &[Var<'t, T>]) -> Option<&'t Tape<T>> {
+    args.iter().find_map(|a| a.tape())
+}
+
+fn of_matrices<'t, T: Scalar, const N: usize>(vars: &[Var<'t, T>; N]) -> [Arg<'t, T>; N] {
+    vars.map(Arg::Var)
+}
+
+fn of_constants<T: Scalar, const N: usize>(vars: &[Var<'_, T>; N]) -> [T::Num; N] {
+    vars.map(|x| x.constant_value().unwrap_or_default().num())
 }
 
 /// A formula of matrices; of constants only, its value is a constant and needs no tape.
@@ -139,12 +205,9 @@ fn of_vars<'t, F: Formula<N>, T: Scalar, const N: usize>(
     args: [Var<'t, T>; N],
     sum: bool,
 ) -> Var<'t, T> {
-    match args.iter().find_map(|a| a.tape()) {
-        Some(tape) => Var::node(tape, f.record(tape, from_fn(|k| Arg::Var(args[k])), (1, 1), sum)),
-        None => {
-            let numbers = from_fn(|k| args[k].constant_value().unwrap_or_default().num());
-            Var::constant(T::from_num(f.eval(numbers)))
-        }
+    match any_tape(&args) {
+        Some(tape) => Var::node(tape, f.record(tape, &of_matrices(&args), (1, 1), sum)),
+        None => Var::constant(T::from_num(f.eval(of_constants(&args)))),
     }
 }
 
@@ -180,7 +243,7 @@ impl<T: Scalar> Tape<T> {
         args: [Arg<'t, T>; N],
         least: (usize, usize),
     ) -> Var<'t, T> {
-        Var::node(self, f.record(self, args, least, false))
+        Var::node(self, f.record(self, &args, least, false))
     }
 
     /// Both results of a formula pair in one pass: the kept entries, and the sum of the second
@@ -195,25 +258,7 @@ impl<T: Scalar> Tape<T> {
         args: [Arg<'t, T>; N],
         least: (usize, usize),
     ) -> (Var<'t, T>, Var<'t, T>) {
-        let (mut nodes, mut sources) =
-            ([Var::constant(T::default()); N], [Source::Constant(T::default()); N]);
-        let (shape, count) = arguments(self, &|| f.name(), &args, least, &mut nodes, &mut sources);
-        let nodes = &nodes[..count];
-        let body = Compiled(Two(f));
-        let (kept, summed) = if nodes.iter().any(|x| x.is_per_lane()) {
-            // Operations with several outputs have no lanes.
-            let one = |kept| {
-                let how = How { shape, kept, summed: !kept, single: false };
-                self.record_node(Fused { body, sources, how }, nodes, how.result())
-            };
-            (one(true), one(false))
-        } else {
-            let how = How { shape, kept: true, summed: true, single: false };
-            let saved = Saved { outputs: shape.0 * shape.1 + 1, arrays: 0, len: 0 };
-            let outputs = [shape, (1, 1)].into_iter();
-            let first = self.record_outputs(Fused { body, sources, how }, nodes, shape, outputs, saved);
-            (first, first + 1)
-        };
+        let (kept, summed) = record_pair(self, &Compiled(Two(f)), &args, least);
         (Var::node(self, kept), Var::node(self, summed))
     }
 }

@@ -130,6 +130,7 @@ impl<T: Scalar> Kernel for ColumnSums<'_, T> {
 }
 
 /// `to += x`.
+#[inline]
 pub(crate) fn add<T: Scalar>(to: &mut [T], x: &[T]) {
     for (t, x) in to.iter_mut().zip(x) {
         *t = T::from_num(t.num() + x.num());

@@ -37,6 +37,11 @@ pub fn check_gradient<F>(f: F, at: &[DMatrix<f64>]) -> GradientCheck
 where
     F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>,
 {
+    check_any(&f, at)
+}
+
+/// As [`check_gradient`], which is compiled for every function.
+fn check_any(f: &dyn for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>, at: &[DMatrix<f64>]) -> GradientCheck {
     let value = |x: &[DMatrix<f64>]| {
         let tape = Tape::new();
         let vars: Vec<_> = x.iter().map(|x| tape.variable(x)).collect();

@@ -205,3 +205,18 @@ impl Observer for Progress {
         self.bar.finish_and_clear();
     }
 }
+
+/// Tells every observer what is done next.
+pub(crate) fn stage(observers: &mut [&mut dyn Observer], what: &str) {
+    observers.iter_mut().for_each(|o| o.stage(what));
+}
+
+/// Tells every observer of the step; whether one of them wants to end the fit.
+pub(crate) fn told(observers: &mut [&mut dyn Observer], info: &StepInfo) -> ControlFlow<()> {
+    // All are told, also after one has had enough.
+    let mut ended = false;
+    for observer in observers {
+        ended |= observer.step(info).is_break();
+    }
+    if ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}

@@ -2,16 +2,16 @@
 
 use crate::corrected::Corrected;
 use crate::error::{Error, Result};
-use crate::guide::{BoundGuide, Guide, Segments};
+use crate::guide::{Guide, Segments};
 use crate::guides::MeanField;
 use crate::hmc::Runs;
 use crate::kl_weight::KlWeight;
 use crate::ladder::Stands;
-use crate::layout::{Layout, SiteKind};
+use crate::layout::SiteKind;
 use crate::model::Model;
 use crate::nuts::Samples;
 use crate::objective::Objective;
-use crate::posterior::Posterior;
+use crate::posterior::{Parts, Posterior};
 use crate::report::{Method, Report, Stopped};
 use crate::scope::{Estimator, discover};
 use crate::verdict::Verdict;
@@ -68,10 +68,8 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     /// # Errors
     /// If there are no draws or their numbers are not finite, and what the model reports.
     pub fn of_draws(model: M, sampled: impl Into<Sampled>, seed: u64, seconds: f64) -> Result<Self> {
-        let Parts { layout, guide, params, report, corrected } =
-            parts(&model, sampled.into(), seed, seconds)?;
-        let key = Key::new(seed);
-        Self::new(model, layout, guide, params, Vec::new(), report, key).with_corrected(corrected)
+        let parts = parts(&model, sampled.into(), seed, seconds)?;
+        Ok(Self::new(model, parts))
     }
 
     /// With a verdict of other witnesses, such as one on [predictions](Verdict::of_predictions).
@@ -79,15 +77,6 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         self.set_verdict(verdict);
         self
     }
-}
-
-/// What a posterior of draws is made of, besides its model.
-struct Parts<T: Scalar> {
-    layout: Layout,
-    guide: Box<dyn BoundGuide<T>>,
-    params: Params<T>,
-    report: Report,
-    corrected: Corrected,
 }
 
 precompiled! {
@@ -147,7 +136,7 @@ precompiled! {
             elbo_tail: None,
             elbo_influence: None,
         };
-        let corrected = Corrected { dim: d, points, stands };
-        Ok(Parts { layout, guide: Box::new(guide), params, report, corrected })
+        let (corrected, history) = (Some(Corrected { dim: d, points, stands }), Vec::new());
+        Ok(Parts { layout, guide: Box::new(guide), params, corrected, history, report, key })
     }
 }

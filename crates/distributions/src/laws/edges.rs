@@ -323,22 +323,34 @@ where
     Q::Of<f64>: KlDivergence<P::Of<f64>, Value = f64>,
 {
     let law = Law::new("kl_of_bad_parameters_is_nan", q);
-    let nan = |at: &[f64], bad: &dyn Debug| {
-        let n = Q::PARAMETERS.len();
-        let got = Q::with::<f64>(&at[..n]).kl(&P::with(&at[n..]));
-        if got.is_nan() { Ok(()) } else { law.holds(|| format!("KL to {p:?}, {bad:?}"), got, f64::NAN, 0.0) }
-    };
+    let n = Q::PARAMETERS.len();
     let at: Vec<f64> = q.parameters().into_iter().chain(p.parameters()).collect();
-    let place = |name: &str| Q::PARAMETERS.iter().position(|p| *p == name);
-    let place_p = |name: &str| P::PARAMETERS.iter().position(|p| *p == name).map(|i| i + Q::PARAMETERS.len());
-    let q_bad = q_bad.iter().map(|(name, values)| (place(name), name, values));
-    let p_bad = p_bad.iter().map(|(name, values)| (place_p(name), name, values));
-    for (i, name, values) in q_bad.chain(p_bad) {
-        let Some(i) = i else { return law.holds(|| format!("no parameter {name}"), 0.0, f64::NAN, 0.0) };
+    let kl = |at: &[f64]| Q::with::<f64>(&at[..n]).kl(&P::with(&at[n..]));
+    nan_where_bad(&law, p, &kl, &at, (Q::PARAMETERS, q_bad))?;
+    let first = vec![""; n];
+    nan_where_bad(&law, p, &kl, &at, (&[&first, P::PARAMETERS].concat(), p_bad))
+}
+
+/// With each of these values in the place of its parameter, `kl` is NaN. `names` are those of the
+/// first places of `at`.
+fn nan_where_bad(
+    law: &Law<'_>,
+    p: &dyn Debug,
+    kl: &dyn Fn(&[f64]) -> f64,
+    at: &[f64],
+    (names, bad): (&[&str], &[(&str, &[f64])]),
+) -> Result<(), LawError> {
+    for (name, values) in bad {
+        let Some(i) = names.iter().position(|p| p == name) else {
+            return law.holds(|| format!("no parameter {name}"), 0.0, f64::NAN, 0.0);
+        };
         for value in values.iter().chain(&[f64::NAN]) {
-            let mut at = at.clone();
+            let mut at = at.to_vec();
             at[i] = *value;
-            nan(&at, &(name, value))?;
+            let got = kl(&at);
+            if !got.is_nan() {
+                return law.holds(|| format!("KL to {p:?}, {:?}", (name, value)), got, f64::NAN, 0.0);
+            }
         }
     }
     Ok(())

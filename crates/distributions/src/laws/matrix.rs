@@ -5,6 +5,7 @@ use crate::distribution::{Cdf, Distribution, Entropy, Moments, Reparameterized, 
 use crate::kl::Estimate;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Scalar, Tape, Terms, Var, check_gradient};
+use std::marker::PhantomData;
 
 /// A distribution of rows or matrices as a function of its parameters, as
 /// [`Family`](super::Family) is for distributions of numbers.
@@ -89,28 +90,95 @@ where
     for<'t> F::Of<'t, f64>: Sample<Var<'t, f64>>,
 {
     let law = law::<F>("matrix_density_matches", at);
-    let x = draws::<F>(at, 3, key);
+    density_of(&law, &Erased::<F>(PhantomData), at, &draws::<F>(at, 3, key))
+}
+
+/// What the law of densities asks of a family, so that it is compiled once.
+trait Density {
+    /// The names of the parameters.
+    fn parameters(&self) -> &'static [&'static str];
+    /// Whether the parameters pass the check.
+    fn takes(&self, at: &[DMatrix<f64>]) -> bool;
+    /// The log density of every row.
+    fn log_prob<'t>(&self, p: &[Var<'t, f64>], x: Var<'t, f64>, tape: &'t Tape<f64>) -> Var<'t, f64>;
+    /// Their sum.
+    fn log_prob_sum<'t>(&self, p: &[Var<'t, f64>], x: Var<'t, f64>, tape: &'t Tape<f64>) -> Var<'t, f64>;
+    /// The sum of unconstrained numbers.
+    fn log_prob_unconstrained<'t>(
+        &self,
+        p: &[Var<'t, f64>],
+        u: Var<'t, f64>,
+        tape: &'t Tape<f64>,
+    ) -> Var<'t, f64>;
+    /// The unconstrained number; none of a count.
+    fn unconstrain(&self, at: &[DMatrix<f64>], x: &DMatrix<f64>) -> Option<DMatrix<f64>>;
+    /// The sum in single precision.
+    fn single(&self, at: &[DMatrix<f32>], x: &DMatrix<f32>) -> f32;
+}
+
+struct Erased<F>(PhantomData<F>);
+
+impl<F: MatrixFamily> Density for Erased<F> {
+    fn parameters(&self) -> &'static [&'static str] {
+        F::PARAMETERS
+    }
+    fn takes(&self, at: &[DMatrix<f64>]) -> bool {
+        let tape = Tape::new();
+        F::with(&tape, &on(&tape, at)).check().is_ok()
+    }
+    fn log_prob<'t>(&self, p: &[Var<'t, f64>], x: Var<'t, f64>, tape: &'t Tape<f64>) -> Var<'t, f64> {
+        F::with(tape, p).log_prob(x)
+    }
+    fn log_prob_sum<'t>(&self, p: &[Var<'t, f64>], x: Var<'t, f64>, tape: &'t Tape<f64>) -> Var<'t, f64> {
+        F::with(tape, p).log_prob_sum(x)
+    }
+    fn log_prob_unconstrained<'t>(
+        &self,
+        p: &[Var<'t, f64>],
+        u: Var<'t, f64>,
+        tape: &'t Tape<f64>,
+    ) -> Var<'t, f64> {
+        F::with(tape, p).log_prob_unconstrained(u, Terms::Sum)
+    }
+    fn unconstrain(&self, at: &[DMatrix<f64>], x: &DMatrix<f64>) -> Option<DMatrix<f64>> {
+        let tape = Tape::new();
+        let support = F::with(&tape, &on(&tape, at)).support();
+        let x = tape.constant(x);
+        (!support.is_discrete()).then(|| support.unconstrain(x).unwrap_or(x).value())
+    }
+    fn single(&self, at: &[DMatrix<f32>], x: &DMatrix<f32>) -> f32 {
+        let tape = Tape::new();
+        let p: Vec<_> = at.iter().map(|a| tape.variable(a)).collect();
+        F::with(&tape, &p).log_prob_sum(tape.constant(x)).item()
+    }
+}
+
+fn density_of(
+    law: &Law<'_>,
+    family: &dyn Density,
+    at: &[DMatrix<f64>],
+    x: &DMatrix<f64>,
+) -> Result<(), LawError> {
+    let log_prob_sum = |at: &[DMatrix<f64>], x: &DMatrix<f64>| {
+        let tape = Tape::new();
+        family.log_prob_sum(&on(&tape, at), tape.constant(x), &tape).item()
+    };
+    law.holds(|| "the check".into(), f64::from(u8::from(family.takes(at))), 1.0, 0.0)?;
     let tape = Tape::new();
-    let d = F::with(&tape, &on(&tape, at));
-    law.holds(|| "the check".into(), f64::from(u8::from(d.check().is_ok())), 1.0, 0.0)?;
-    let value = tape.constant(&x);
-    let (each, sum) = (d.log_prob(value).sum().item(), d.log_prob_sum(value).item());
+    let each = family.log_prob(&on(&tape, at), tape.constant(x), &tape).sum().item();
+    let sum = log_prob_sum(at, x);
     law.holds(|| "the sum".into(), sum, each, 1e-12 * (1.0 + each.abs()))?;
     let finite = if sum.is_finite() { sum } else { 0.0 };
     law.holds(|| "a draw has a density".into(), sum, finite, 0.0)?;
-    let discrete = d.support().is_discrete();
-    let u = if discrete { x.clone() } else { d.support().unconstrain(value).unwrap_or(value).value() };
-    let mut all = if discrete { Vec::new() } else { vec![u] };
-    let first = all.len();
-    all.extend(at.iter().cloned());
+    let unconstrained = family.unconstrain(at, x);
+    let first = usize::from(unconstrained.is_some());
+    let all: Vec<DMatrix<f64>> = unconstrained.into_iter().chain(at.iter().cloned()).collect();
     let found = check_gradient(
         |a| {
             let Some(tape) = a.iter().find_map(|a| a.tape()) else { return Var::from(f64::NAN) };
-            let d = F::with(tape, &a[first..]);
-            if discrete {
-                d.log_prob_sum(tape.constant(&x))
-            } else {
-                d.log_prob_unconstrained(a[0], Terms::Sum)
+            match first {
+                0 => family.log_prob_sum(a, tape.constant(x), tape),
+                _ => family.log_prob_unconstrained(&a[1..], a[0], tape),
             }
         },
         &all,
@@ -118,25 +186,18 @@ where
     law.holds(|| format!("the gradient {found:?}"), found.error, 0.0, 1e-6)?;
     // The parameters as single numbers, and the draw likewise, in both precisions.
     let rounded: Vec<DMatrix<f32>> = at.iter().map(|a| a.map(|a| a as f32)).collect();
-    let single = Tape::<f32>::new();
-    let p: Vec<_> = rounded.iter().map(|a| single.variable(a)).collect();
-    let d = F::with(&single, &p);
     let x32 = x.map(|x| x as f32);
-    let got = d.log_prob_sum(single.constant(&x32)).item();
-    let tape = Tape::new();
+    let got = family.single(&rounded, &x32);
     let wide: Vec<DMatrix<f64>> = rounded.iter().map(|a| a.map(f64::from)).collect();
-    let want = F::with(&tape, &on(&tape, &wide)).log_prob_sum(tape.constant(&x32.map(f64::from))).item();
+    let want = log_prob_sum(&wide, &x32.map(f64::from));
     law.holds(|| "in single precision".into(), got.into(), want, 1e-5 * (1.0 + want.abs()))?;
-    for k in 0..at.len() {
+    for (k, name) in family.parameters().iter().enumerate() {
         let mut bad = at.to_vec();
         bad[k][(0, 0)] = f64::NAN;
-        let tape = Tape::new();
-        let d = F::with(&tape, &on(&tape, &bad));
-        let refused = f64::from(u8::from(d.check().is_err()));
-        law.holds(|| format!("refuses NaN in {}", F::PARAMETERS[k]), refused, 1.0, 0.0)?;
-        let got = d.log_prob_sum(tape.constant(&x)).item();
-        let nan = if got.is_nan() { 0.0 } else { 1.0 };
-        law.holds(|| format!("NaN in {} gives NaN", F::PARAMETERS[k]), nan, 0.0, 0.0)?;
+        let refused = f64::from(u8::from(!family.takes(&bad)));
+        law.holds(|| format!("refuses NaN in {name}"), refused, 1.0, 0.0)?;
+        let nan = if log_prob_sum(&bad, x).is_nan() { 0.0 } else { 1.0 };
+        law.holds(|| format!("NaN in {name} gives NaN"), nan, 0.0, 0.0)?;
     }
     Ok(())
 }

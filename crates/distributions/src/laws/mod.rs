@@ -101,18 +101,21 @@ impl<'a> Law<'a> {
         want: f64,
         tolerance: f64,
     ) -> Result<(), LawError> {
-        if got == want || (got - want).abs() <= tolerance {
-            return Ok(());
-        }
-        self.broken(case(), got, want)
+        if within(got, want, tolerance) { Ok(()) } else { self.broken(case(), got, want) }
     }
 
     /// The error. (Apart, because every case has a copy of [`holds`](Law::holds).)
     #[cold]
+    #[inline(never)]
     fn broken(&self, case: String, got: f64, want: f64) -> Result<(), LawError> {
         let case = format!("{:?}, {case}", self.of);
         Err(LawError { law: self.name, family: self.family, case, got, want })
     }
+}
+
+/// Whether `got` is `want`, or within `tolerance` of it.
+fn within(got: f64, want: f64, tolerance: f64) -> bool {
+    got == want || (got - want).abs() <= tolerance
 }
 
 /// A distribution as a function of scalar parameters, which the laws on gradients differentiate.

@@ -2,14 +2,14 @@
 
 use super::Fit;
 use super::course::Output;
-use super::run::{State, stage};
+use super::run::State;
 use crate::error::{Error, Result};
 use crate::gaussian::{DIFFERENCE, Gaussian, peak};
 use crate::ladder::Evaluator;
 use crate::layout::{Layout, Site};
 use crate::log_joint::LogJoint;
 use crate::model::{ByRef, Model};
-use crate::observer::Observer;
+use crate::observer::{Observer, stage};
 use crate::optim::{Ended, Lbfgs};
 use crate::report::{Climb, Method, Stopped};
 use crate::scope::Discovered;

@@ -7,19 +7,20 @@ use crate::corrected::Corrected;
 use crate::elbo::Engine;
 use crate::error::Result;
 use crate::gaussian::Covariance;
-use crate::guide::{BoundGuide, Direct};
+use crate::guide::Direct;
 use crate::guides::FullRank;
 use crate::ladder::Stands;
-use crate::layout::{Layout, SiteKind};
+use crate::layout::SiteKind;
 use crate::method::nothing_yet;
 use crate::model::Model;
-use crate::observer::{Observer, StepInfo};
+use crate::observer::Observer;
 use crate::optim::OptimizerState;
+use crate::posterior::{Closing, Parts};
 use crate::report::{Climb, Method, Narrowed, Report, Stopped};
 use crate::scope::{Discovered, discover_start};
 use crate::stopping_rule::StoppingRule;
 use crate::verdict::Verdict;
-use probity_autodiff::{Key, Params, Scalar};
+use probity_autodiff::{Key, Scalar};
 use probity_distributions::KlMethod;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -74,20 +75,6 @@ impl Output {
             kl: None,
         }
     }
-}
-
-/// All of a fit but its model.
-pub(super) struct Fitted<T: Scalar> {
-    pub(super) layout: Layout,
-    pub(super) guide: Box<dyn BoundGuide<T>>,
-    pub(super) params: Params<T>,
-    pub(super) corrected: Option<Corrected>,
-    /// By how many draws the guide is to be checked.
-    pub(super) checks: Option<usize>,
-    pub(super) elbo_terms: Option<Vec<f64>>,
-    pub(super) history: Vec<StepInfo>,
-    pub(super) report: Report,
-    pub(super) key: Key,
 }
 
 /// A fit on its way.
@@ -220,7 +207,7 @@ impl<T: Scalar> Course<T> {
 
 probity_autodiff::precompiled! {
     /// What was found so far becomes the result.
-    pub(super) fn conclude<T>(course: Course<T>) -> Result<Fitted<T>> {
+    pub(super) fn conclude<T>(course: Course<T>) -> Result<(Parts<T>, Closing)> {
         let Course { fit, found, whole, mut state, way, begun, .. } = course;
         let output = match way {
             Way::Found(output) => *output,
@@ -269,16 +256,16 @@ probity_autodiff::precompiled! {
             elbo_tail: None,
             elbo_influence: None,
         };
-        Ok(Fitted {
+        let (elbo_terms, elbo_draws) = (output.elbo_terms, fit.settings.elbo_draws);
+        let parts = Parts {
             layout,
             guide: state.guide,
             params: state.params,
             corrected: output.corrected,
-            checks,
-            elbo_terms: output.elbo_terms,
             history: state.history,
             report,
             key: Key::new(fit.settings.seed),
-        })
+        };
+        Ok((parts, Closing { checks, elbo_terms, elbo_draws }))
     }
 }

@@ -1,14 +1,13 @@
 //! A fit that is taken step by step.
 
 use super::Fit;
-use super::course::{Course, Fitted, advance, begin, conclude};
-use super::run::stage;
+use super::course::{Course, advance, begin, conclude};
 use super::starts::choose;
 use crate::error::{Error, Result};
 use crate::method::Method;
 use crate::model::Model;
 use crate::observer::{Observer, StepInfo};
-use crate::posterior::Posterior;
+use crate::posterior::{Posterior, close};
 use probity_autodiff::{Params, Scalar};
 use std::fmt;
 use std::ops::ControlFlow;
@@ -39,15 +38,12 @@ use std::ops::ControlFlow;
 pub struct OngoingFit<M, T: Scalar = f64> {
     model: M,
     course: Course<T>,
-    /// The draws of the ELBO in the end.
-    elbo_draws: usize,
 }
 
 impl<M: Model<T> + Sync, T: Scalar> OngoingFit<M, T> {
     pub(super) fn new(fit: Fit<T>, model: M) -> Result<Self> {
-        let elbo_draws = fit.settings.elbo_draws;
         let course = begin(fit, &model)?;
-        Ok(Self { model, course, elbo_draws })
+        Ok(Self { model, course })
     }
 
     /// Takes the next step. [`Break`](ControlFlow::Break) says that nothing is left to do.
@@ -106,22 +102,9 @@ impl<M: Model<T> + Sync, T: Scalar> OngoingFit<M, T> {
     }
 
     pub(super) fn output_observed(self, observers: &mut [&mut dyn Observer]) -> Result<Posterior<M, T>> {
-        let Self { model, course, elbo_draws } = self;
-        let Fitted { layout, guide, params, corrected, checks, elbo_terms, history, report, key } =
-            conclude(course)?;
-        let mut posterior = Posterior::new(model, layout, guide, params, history, report, key);
-        posterior.set_corrected(corrected);
-        if let Some(draws) = checks {
-            stage(observers, &format!("checking the guide by {draws} of its draws"));
-            posterior.set_verdict(posterior.check_by_drift(draws)?);
-        }
-        if let Some(terms) = elbo_terms {
-            posterior.set_elbo(terms)?;
-        } else if !posterior.report().point {
-            stage(observers, &format!("the ELBO by {elbo_draws} draws"));
-            posterior.estimate_elbo(elbo_draws)?;
-        }
-        Ok(posterior)
+        let (mut parts, closing) = conclude(self.course)?;
+        close(&mut parts, closing, &self.model, observers)?;
+        Ok(Posterior::new(self.model, parts))
     }
 }
 

@@ -7,13 +7,13 @@ use crate::guide::{BoundGuide, Segments};
 use crate::kl_weight::KlWeight;
 use crate::layout::{Layout, SiteKind};
 use crate::model::Model;
-use crate::observer::{Observer, StepInfo};
+use crate::observer::StepInfo;
 use crate::optim::{OptimizerState, Rule, clip_norm};
 use crate::scope::Minibatches;
 use crate::stopping_rule::StoppingRule;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Key, Params, Scalar};
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
 impl<T: Scalar> Fit<T> {
     /// The guide, with its parameters and the model's own at their start.
@@ -160,19 +160,4 @@ pub(super) struct State<T: Scalar> {
     pub(super) history: Vec<StepInfo>,
     /// The last step, whether it is in the history or not.
     pub(super) last: Option<StepInfo>,
-}
-
-/// Tells every observer what is done next.
-pub(super) fn stage(observers: &mut [&mut dyn Observer], what: &str) {
-    observers.iter_mut().for_each(|o| o.stage(what));
-}
-
-/// Tells every observer of the step; whether one of them wants to end the fit.
-pub(super) fn told(observers: &mut [&mut dyn Observer], info: &StepInfo) -> ControlFlow<()> {
-    // All are told, also after one has had enough.
-    let mut ended = false;
-    for observer in observers {
-        ended |= observer.step(info).is_break();
-    }
-    if ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }

@@ -3,7 +3,7 @@
 use super::Fit;
 use super::course::Output;
 use super::parameterisations::{Best, best_of_both, standardised_start};
-use super::run::{State, stage};
+use super::run::State;
 use super::solved::quantities;
 use crate::corrected::Corrected;
 use crate::error::Result;
@@ -12,7 +12,7 @@ use crate::guides::MeanField;
 use crate::ladder::{CHAINS, Evaluator, Ladder, Stands, Tell, wide};
 use crate::log_joint::LogJoint;
 use crate::model::{ByRef, Model};
-use crate::observer::Observer;
+use crate::observer::{Observer, stage};
 use crate::report::{Method, Stopped};
 use crate::sampled::moments;
 use crate::scope::Discovered;

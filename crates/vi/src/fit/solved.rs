@@ -3,7 +3,7 @@
 use super::Fit;
 use super::course::Output;
 use super::parameterisations::{Best, best_of_both, standardised_start};
-use super::run::{State, stage, told};
+use super::run::State;
 use crate::corrected::Corrected;
 use crate::dims::entry_name;
 use crate::elbo::Elbo;
@@ -14,7 +14,7 @@ use crate::ladder::{Evaluator, Ladder, Quantity, Tell, solve_from};
 use crate::layout::{Layout, Site, SiteKind};
 use crate::log_joint::LogJoint;
 use crate::model::{ByRef, Model};
-use crate::observer::{Observer, StepInfo};
+use crate::observer::{Observer, StepInfo, stage, told};
 use crate::report::{Method, Narrowed, Stopped};
 use crate::scope::{Discovered, Estimator};
 use probity_autodiff::{Key, Scalar};

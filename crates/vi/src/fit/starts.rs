@@ -2,11 +2,10 @@
 
 use super::Fit;
 use super::course::{Course, Output, Way, begin_steps};
-use super::run::stage;
 use crate::error::{Error, Result};
 use crate::method::nothing_yet;
 use crate::model::Model;
-use crate::observer::{Observer, StepInfo};
+use crate::observer::{Observer, StepInfo, stage};
 use crate::posterior::elbo_terms_at;
 use crate::report::{Climb, Stopped};
 use probity_autodiff::{Key, Scalar};

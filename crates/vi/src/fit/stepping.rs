@@ -1,7 +1,7 @@
 //! The steps of a fit along stochastic gradients: how many, at which rate, and what is averaged.
 
 use super::course::Output;
-use super::run::{State, told};
+use super::run::State;
 use super::same_guide::SameGuide;
 use super::{Fit, Steps};
 use crate::error::Result;
@@ -9,7 +9,7 @@ use crate::kl_weight::KlWeight;
 use crate::layout::SiteKind;
 use crate::method::nothing_yet;
 use crate::model::Model;
-use crate::observer::Observer;
+use crate::observer::{Observer, told};
 use crate::report::{Method, Stopped};
 use crate::stopping_rule::StoppingRule;
 use probity_autodiff::{Key, Scalar};

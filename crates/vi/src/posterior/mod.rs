@@ -3,15 +3,15 @@
 mod divergences;
 mod fitted;
 mod leave_one_out;
+mod parts;
 mod witness;
 
 use crate::comparison::NutsCheck;
 use crate::corrected::Corrected;
-use crate::diagnostics::{Loo, log_mean_exp, psis};
+use crate::diagnostics::{Loo, log_mean_exp};
 use crate::draws::Draws;
-use crate::elbo::{largest_influence, tail_shape};
 use crate::error::{Error, Result};
-use crate::guide::{BoundGuide, Guide, Segments};
+use crate::guide::{Guide, Segments};
 use crate::ladder::Stands;
 use crate::layout::{FindShaped, Layout, SiteKind};
 use crate::model::Model;
@@ -29,32 +29,19 @@ use witness::{by_drift, independent_chains, pushed};
 
 pub use divergences::SiteDivergence;
 pub(crate) use fitted::elbo_terms_at;
+pub(crate) use parts::{Closing, Parts, close};
 pub use witness::Pushed;
 pub(crate) use witness::gradients_of_a_draw;
 
 /// A fitted posterior, with the model it belongs to.
 pub struct Posterior<M, T: Scalar = f64> {
     model: M,
-    layout: Layout,
-    guide: Box<dyn BoundGuide<T>>,
-    params: Params<T>,
-    corrected: Option<Corrected>,
-    history: Vec<StepInfo>,
-    report: Report,
-    key: Key,
+    parts: Parts<T>,
 }
 
 impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
-    pub(crate) fn new(
-        model: M,
-        layout: Layout,
-        guide: Box<dyn BoundGuide<T>>,
-        params: Params<T>,
-        history: Vec<StepInfo>,
-        report: Report,
-        key: Key,
-    ) -> Self {
-        Self { model, layout, guide, params, corrected: None, history, report, key }
+    pub(crate) fn new(model: M, parts: Parts<T>) -> Self {
+        Self { model, parts }
     }
 
     /// Puts a saved posterior together again: the model, the site table, the guide's parameters,
@@ -92,15 +79,12 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         if have != used {
             return unfit("params", format!("there are {have} segments, the sites have {used}"));
         }
-        Ok(Self::new(model, layout, guide, params, Vec::new(), report, key))
+        let (corrected, history) = (None, Vec::new());
+        Ok(Self::new(model, Parts { layout, guide, params, corrected, history, report, key }))
     }
 
     pub(crate) fn set_verdict(&mut self, verdict: Verdict) {
-        self.report.verdict = Some(verdict);
-    }
-
-    pub(crate) fn set_corrected(&mut self, corrected: Option<Corrected>) {
-        self.corrected = corrected.filter(|c| c.dim > 0 && c.points.len() >= c.dim);
+        self.parts.report.verdict = Some(verdict);
     }
 
     /// As [`restore`](Posterior::restore), with the draws that stand in the place of those of the
@@ -110,18 +94,18 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     /// If they have another dimension than the site table, or there are none.
     pub fn with_corrected(mut self, corrected: Corrected) -> Result<Self> {
         let Corrected { dim, points, .. } = &corrected;
-        if *dim != self.layout.dim || points.is_empty() || !points.len().is_multiple_of(*dim) {
+        if *dim != self.parts.layout.dim || points.is_empty() || !points.len().is_multiple_of(*dim) {
             let problem =
-                format!("{} numbers for a posterior of dimension {}", points.len(), self.layout.dim);
+                format!("{} numbers for a posterior of dimension {}", points.len(), self.parts.layout.dim);
             return Err(Error::Setting { setting: "corrected", problem });
         }
-        self.corrected = Some(corrected);
+        self.parts.corrected = Some(corrected);
         Ok(self)
     }
 
     /// The draws that stand in the place of those of the guide, if there are any.
     pub fn corrected(&self) -> Option<&Corrected> {
-        self.corrected.as_ref()
+        self.parts.corrected.as_ref()
     }
 
     /// Whether to believe the fit: a grade for the whole and for every entry, and the checks behind
@@ -129,7 +113,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     /// importance-weighted bound of several draws, or whose check would cost much more than the fit
     /// ([`check_by_drift`](Posterior::check_by_drift) makes it).
     pub fn verdict(&self) -> Option<&Verdict> {
-        self.report.verdict.as_ref()
+        self.parts.report.verdict.as_ref()
     }
 
     /// The posterior, if its verdict is A or B.
@@ -153,22 +137,22 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
 
     /// The site table, with the method of every KL term.
     pub fn layout(&self) -> &Layout {
-        &self.layout
+        &self.parts.layout
     }
 
     /// The guide's parameters and the model's own, in one flat vector with named segments.
     pub fn params(&self) -> &Params<T> {
-        &self.params
+        &self.parts.params
     }
 
     /// The steps of the fit.
     pub fn history(&self) -> &[StepInfo] {
-        &self.history
+        &self.parts.history
     }
 
     /// The record of the fit.
     pub fn report(&self) -> &Report {
-        &self.report
+        &self.parts.report
     }
 
     /// `n` draws of all sites: latent variables from the posterior, deterministic sites, and data
@@ -207,8 +191,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
 
     /// What was fitted, without the model.
     fn fitted(&self) -> Fitted<'_, T> {
-        let Self { layout, guide, params, corrected, key, .. } = self;
-        Fitted { layout, guide: guide.as_ref(), params, corrected: corrected.as_ref(), key: *key }
+        self.parts.fitted()
     }
 
     /// The ELBO (KL weight 1, all rows) by `n` fresh draws; NaN by none. Its standard error means
@@ -232,7 +215,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         let problem = match draws.checked_mul(n) {
             _ if draws == 0 => "at least one in every term of the bound is needed",
             None => "too many in all terms of the bound",
-            Some(_) if self.report.point => "a point has no density, and so no bound",
+            Some(_) if self.parts.report.point => "a point has no density, and so no bound",
             Some(all) => {
                 let terms = elbo_terms(self.fitted(), &self.model, all, true)?;
                 let term = |w: &[f64]| log_mean_exp(w.iter().copied());
@@ -261,10 +244,10 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         const NUMBERS: usize = 20_000_000;
         const LATENT: usize = 100_000;
         let data = |s: &&crate::layout::Site| s.kind == SiteKind::Observed && s.family != "factor";
-        let observations: usize = self.layout.sites.iter().filter(data).map(|s| s.size()).sum();
+        let observations: usize = self.parts.layout.sites.iter().filter(data).map(|s| s.size()).sum();
         let numbers = observations.saturating_mul(leave_one_out::draws(self.fitted()));
-        let point = self.report.point && self.corrected.is_none();
-        if observations == 0 || numbers > NUMBERS || self.layout.dim > LATENT || point {
+        let point = self.parts.report.point && self.parts.corrected.is_none();
+        if observations == 0 || numbers > NUMBERS || self.parts.layout.dim > LATENT || point {
             return Ok(None);
         }
         self.loo().map(Some)
@@ -285,33 +268,17 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
         elbo_terms(self.fitted(), &self.model, n, false)
     }
 
-    pub(crate) fn estimate_elbo(&mut self, n: usize) -> Result {
-        if n > 0 { self.set_elbo(self.elbo_terms(n)?) } else { Ok(()) }
-    }
-
-    /// The ELBO by these terms, one a draw.
-    pub(crate) fn set_elbo(&mut self, terms: Vec<f64>) -> Result {
-        // Of a joint draw the term of the ELBO is the logarithm of its importance weight.
-        if self.report.k_hat.is_none() && self.fitted().draws_jointly()? {
-            self.report.k_hat = Some(psis(&terms, 1.0).k_hat);
-        }
-        self.report.elbo_tail = tail_shape(&terms);
-        self.report.elbo_influence = largest_influence(&terms);
-        self.report.elbo = Some(Estimate::of(terms));
-        Ok(())
-    }
-
     /// Mean, standard deviation and quantiles of every latent and deterministic number, by 2000
     /// draws, or by all that stand in the place of those of the guide.
     ///
     /// # Errors
     /// What the model reports.
     pub fn summary(&self) -> Result<crate::draws::Summary> {
-        self.summary_by(self.corrected.as_ref())
+        self.summary_by(self.parts.corrected.as_ref())
     }
 
     fn summary_by(&self, corrected: Option<&Corrected>) -> Result<crate::draws::Summary> {
-        let latent = |name: &str| self.layout.site(name).is_some_and(|s| s.kind != SiteKind::Observed);
+        let latent = |name: &str| self.parts.layout.site(name).is_some_and(|s| s.kind != SiteKind::Observed);
         let n = corrected.map_or(2000, Corrected::len);
         let fitted = Fitted { corrected, ..self.fitted() };
         Ok(predict_sites(fitted, &self.model, n, &latent)?.summary())
@@ -327,7 +294,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     /// What the model reports, or if the density is not finite at the start.
     pub fn check_by_nuts(&self) -> Result<NutsCheck> {
         let (points, verdict) = independent_chains(self.fitted(), &self.model)?;
-        let chains = Corrected { dim: self.layout.dim, points, stands: Stands::Chains };
+        let chains = Corrected { dim: self.parts.layout.dim, points, stands: Stands::Chains };
         Ok(NutsCheck { fit: self.summary()?, nuts: self.summary_by(Some(&chains))?, verdict })
     }
 
@@ -345,7 +312,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     /// # Errors
     /// What the model reports, or if there are fewer than 16 draws or no latent variables.
     pub fn check_by_drift(&self, draws: usize) -> Result<Verdict> {
-        self.can_be_pushed(draws)?;
+        self.parts.can_be_pushed(draws)?;
         by_drift(self.fitted(), &self.model, draws)
     }
 
@@ -356,16 +323,8 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     /// # Errors
     /// As `check_by_drift`.
     pub fn pushed(&self, draws: usize) -> Result<Pushed> {
-        self.can_be_pushed(draws)?;
+        self.parts.can_be_pushed(draws)?;
         pushed(self.fitted(), &self.model, draws)
-    }
-
-    fn can_be_pushed(&self, draws: usize) -> Result {
-        if draws >= 16 && self.layout.dim > 0 {
-            return Ok(());
-        }
-        let problem = format!("{draws} of a posterior of {} numbers", self.layout.dim);
-        Err(Error::Setting { setting: "draws", problem })
     }
 }
 
@@ -373,16 +332,17 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     /// What is printed: as [`summary`](Posterior::summary), but of large sites only the first
     /// entries, and nothing of models of more than 100 000 numbers, whose draws take too long.
     fn shown(&self) -> Result<crate::draws::Summary> {
-        if self.layout.dim > 100_000 {
+        if self.parts.layout.dim > 100_000 {
             return Ok(crate::draws::Summary::default());
         }
         // Draws of a large model take long.
-        let uncorrected = if self.layout.dim <= 1000 { 2000 } else { 200 };
-        let n = self.corrected.as_ref().map_or(uncorrected, Corrected::len);
-        let entries = self.layout.sites.iter().filter(|s| s.kind != SiteKind::Observed).map(|s| s.size());
+        let uncorrected = if self.parts.layout.dim <= 1000 { 2000 } else { 200 };
+        let n = self.parts.corrected.as_ref().map_or(uncorrected, Corrected::len);
+        let entries =
+            self.parts.layout.sites.iter().filter(|s| s.kind != SiteKind::Observed).map(|s| s.size());
         let few = entries.sum::<usize>() <= crate::draws::Summary::SHOWN;
         let draws = self.predict_sites(&self.model, n, |name| {
-            self.layout.site(name).is_some_and(|s| s.kind != SiteKind::Observed)
+            self.parts.layout.site(name).is_some_and(|s| s.kind != SiteKind::Observed)
         })?;
         Ok(draws.summary_of(if few { usize::MAX } else { crate::draws::Summary::FIRST }))
     }
@@ -391,7 +351,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
 // Closures are models and have no Debug form.
 impl<M, T: Scalar> fmt::Debug for Posterior<M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { layout, guide, params, report, .. } = self;
+        let Parts { layout, guide, params, report, .. } = &self.parts;
         f.debug_struct("Posterior")
             .field("layout", layout)
             .field("guide", guide)
@@ -403,8 +363,8 @@ impl<M, T: Scalar> fmt::Debug for Posterior<M, T> {
 
 impl<M: Model<T> + Sync, T: Scalar> fmt::Display for Posterior<M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.report)?;
-        write!(f, "{}", self.layout)?;
+        write!(f, "{}", self.parts.report)?;
+        write!(f, "{}", self.parts.layout)?;
         match self.shown() {
             Ok(summary) if summary.rows.is_empty() => {}
             Ok(summary) => write!(f, "{summary}")?,

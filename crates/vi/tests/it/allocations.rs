@@ -3,7 +3,7 @@
 
 use crate::common::{EightSchools, Regression, normals};
 use probity_autodiff::nalgebra::DMatrix;
-use probity_autodiff::{Ode, OdeSolver, Real, Recursion};
+use probity_autodiff::{Formula, FormulaPair, Ode, OdeSolver, Real, Recursion, Tape, Var};
 use probity_distributions::{Distribution, Normal, Support};
 use probity_vi::optim::Adam;
 use probity_vi::{Estimator, Fit, Init, LogJoint, Model, Objective, Result, Scope, Start, StepInfo, Steps};
@@ -177,4 +177,42 @@ fn the_log_joint_density_allocates_nothing() {
         measure_density("density, parameters", with_params, 100),
     ];
     assert_eq!(results, [(0, 0); 3]);
+}
+
+/// A formula with a number of its own, for which its node has memory.
+#[derive(Clone, Copy, Debug)]
+struct Scaled(f64);
+
+impl Formula<2> for Scaled {
+    fn eval<R: Real>(&self, [x, y]: [R; 2]) -> R {
+        x * y * self.0
+    }
+}
+
+impl FormulaPair<2> for Scaled {
+    fn eval<R: Real>(&self, [x, y]: [R; 2]) -> (R, R) {
+        (x * self.0, x * y)
+    }
+}
+
+#[test]
+fn formulas_with_numbers_of_their_own_allocate_nothing() {
+    for lanes in [1, 4] {
+        let mut tape = Tape::<f64>::new();
+        let mut step = |scale: f64| {
+            tape.reset();
+            tape.set_lanes(0, lanes);
+            let x = tape.variable_by_lane(3, 1, &[0.5; 12][..3 * lanes]);
+            let y = tape.scalar(2.0);
+            let (kept, sum) = tape.map_pair(Scaled(scale), [x.into(), y.into()], (1, 1));
+            let all = Var::map(Scaled(scale), [x, y]).sum() + Var::map_sum(Scaled(scale), [kept, y]) + sum;
+            drop(tape.backward(all));
+            all.read_lanes(|values| values[0])
+        };
+        let value = |scale: f64| 3.0 * scale + 3.0 * scale * scale + 3.0;
+        assert_eq!([step(1.0), step(2.0)], [1.0, 2.0].map(value));
+        let before = (CALLS.get(), BYTES.get());
+        assert_eq!([step(3.0), step(4.0)], [3.0, 4.0].map(value));
+        assert_eq!((CALLS.get(), BYTES.get()), before, "{lanes} lanes");
+    }
 }

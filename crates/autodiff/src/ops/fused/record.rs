@@ -65,42 +65,36 @@ fn arguments<'t, T: Scalar>(
     args: &[Arg<'t, T>],
     least: (usize, usize),
     nodes: &mut [Var<'t, T>],
-    sources: &mut Vec<Source<T>>,
+    sources: &mut [Source<T>],
 ) -> ((usize, usize), usize) {
     let shape = broadcast(body, args, least);
     let mut count = 0;
-    sources.clear();
-    sources.extend(args.iter().map(|arg| match stored(tape, *arg, shape) {
-        Arg::Normal(key) => Source::Normal(key),
-        Arg::Uniform(key) => Source::Uniform(key),
-        Arg::Var(x) => match x.constant_value() {
-            Some(c) => Source::Constant(c),
-            None => {
-                nodes[count] = x;
-                count += 1;
-                Source::Node(count - 1)
-            }
-        },
-    }));
+    for (source, arg) in sources.iter_mut().zip(args) {
+        *source = match stored(tape, *arg, shape) {
+            Arg::Normal(key) => Source::Normal(key),
+            Arg::Uniform(key) => Source::Uniform(key),
+            Arg::Var(x) => match x.constant_value() {
+                Some(c) => Source::Constant(c),
+                None => {
+                    nodes[count] = x;
+                    count += 1;
+                    Source::Node(count - 1)
+                }
+            },
+        };
+    }
     (shape, count)
 }
 
-/// The operation of a formula, in memory of the step before, and how many of its arguments are nodes.
-/// These stand first in `nodes`.
+/// The operation of a formula, in memory of the step before.
 #[track_caller]
-fn operation<'t, T: Scalar>(
-    tape: &'t Tape<T>,
-    body: &dyn Loops<T>,
-    args: &[Arg<'t, T>],
-    least: (usize, usize),
-    (kept, summed): (bool, bool),
-    nodes: &mut [Var<'t, T>],
-) -> (Fused<T>, usize) {
+fn operation<T: Scalar>(tape: &Tape<T>, body: &dyn Loops<T>, sources: &[Source<T>], how: How) -> Fused<T> {
     let mut op: Fused<T> = tape.operation_before();
     body.store(&mut op.body);
-    let (shape, count) = arguments(tape, body, args, least, nodes, &mut op.sources);
-    op.how = How { shape, kept, summed, single: body.sizes().1 == 1 };
-    (op, count)
+    op.sources.clear();
+    op.sources.extend_from_slice(sources);
+    op.how = how;
+    op
 }
 
 #[track_caller]
@@ -111,12 +105,13 @@ fn one_result<T: Scalar, const N: usize>(
     least: (usize, usize),
     sum: bool,
 ) -> u32 {
-    let mut nodes = [Var::constant(T::default()); N];
-    let (op, count) = operation(tape, body, args, least, (!sum, sum), &mut nodes);
-    let (nodes, shape) = (&nodes[..count], op.how.result());
+    let (mut nodes, mut sources) = ([Var::constant(T::default()); N], [Source::Constant(T::default()); N]);
+    let (shape, count) = arguments(tape, body, args, least, &mut nodes, &mut sources);
+    let how = How { shape, kept: !sum, summed: sum, single: true };
+    let op = operation(tape, body, &sources[..args.len()], how);
     match sum {
-        true => tape.record_deferrable(op, nodes, shape),
-        false => tape.record_node(op, nodes, shape),
+        true => tape.record_deferrable(op, &nodes[..count], how.result()),
+        false => tape.record_node(op, &nodes[..count], how.result()),
     }
 }
 
@@ -128,21 +123,21 @@ fn two_results<T: Scalar, const N: usize>(
     args: &[Arg<'_, T>],
     least: (usize, usize),
 ) -> (u32, u32) {
-    let mut nodes = [Var::constant(T::default()); N];
-    let (mut op, count) = operation(tape, body, args, least, (true, true), &mut nodes);
-    let nodes = &nodes[..count];
+    let (mut nodes, mut sources) = ([Var::constant(T::default()); N], [Source::Constant(T::default()); N]);
+    let (shape, count) = arguments(tape, body, args, least, &mut nodes, &mut sources);
+    let (nodes, sources) = (&nodes[..count], &sources[..args.len()]);
     if nodes.iter().any(|x| x.is_per_lane()) {
         // Operations with several outputs have no lanes.
-        let mut sum = Fused { sources: op.sources.clone(), ..Fused::default() };
-        body.store(&mut sum.body);
-        sum.how = How { kept: false, ..op.how };
-        op.how.summed = false;
-        let (kept, summed) = (op.how.result(), sum.how.result());
-        (tape.record_node(op, nodes, kept), tape.record_node(sum, nodes, summed))
+        let one = |kept| {
+            let how = How { shape, kept, summed: !kept, single: false };
+            tape.record_node(operation(tape, body, sources, how), nodes, how.result())
+        };
+        (one(true), one(false))
     } else {
-        let shape = op.how.shape;
+        let how = How { shape, kept: true, summed: true, single: false };
         let saved = Saved { outputs: shape.0 * shape.1 + 1, arrays: 0, len: 0 };
-        let first = tape.record_outputs(op, nodes, shape, [shape, (1, 1)].into_iter(), saved);
+        let outputs = [shape, (1, 1)].into_iter();
+        let first = tape.record_outputs(operation(tape, body, sources, how), nodes, shape, outputs, saved);
         (first, first + 1)
     }
 }

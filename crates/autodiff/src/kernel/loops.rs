@@ -64,13 +64,13 @@ pub(crate) trait Loops<T: Scalar>: Any + Send + Sync {
 }
 
 /// A block of every argument and every result.
-pub(crate) struct ForwardRoom<'a, T> {
+pub(crate) struct ForwardScratch<'a, T> {
     pub(crate) x: &'a mut [[T; BLOCK]],
     pub(crate) y: &'a mut [[T; BLOCK]],
 }
 
 /// A block of every argument, of every result, of its adjoint, and of every partial.
-pub(crate) struct BackwardRoom<'a, T> {
+pub(crate) struct BackwardScratch<'a, T> {
     pub(crate) x: &'a mut [[T; BLOCK]],
     pub(crate) y: &'a mut [[T; BLOCK]],
     pub(crate) g: &'a mut [[T; BLOCK]],
@@ -173,22 +173,28 @@ pub(crate) use with_arrays_for;
 // cache lines: a vector that crosses two costs twice.
 
 /// Calls `pass` with memory for the forward pass.
-pub(super) fn with_forward_room<T: Scalar>(body: &dyn Loops<T>, pass: &mut dyn FnMut(ForwardRoom<'_, T>)) {
+pub(super) fn with_forward_scratch<T: Scalar>(
+    body: &dyn Loops<T>,
+    pass: &mut dyn FnMut(ForwardScratch<'_, T>),
+) {
     let (n, m) = body.sizes();
     with_arrays(n + m, |blocks| {
         let (x, y) = blocks.split_at_mut(n);
-        pass(ForwardRoom { x, y });
+        pass(ForwardScratch { x, y });
     });
 }
 
 /// Calls `pass` with memory for the backward pass.
-pub(super) fn with_backward_room<T: Scalar>(body: &dyn Loops<T>, pass: &mut dyn FnMut(BackwardRoom<'_, T>)) {
+pub(super) fn with_backward_scratch<T: Scalar>(
+    body: &dyn Loops<T>,
+    pass: &mut dyn FnMut(BackwardScratch<'_, T>),
+) {
     let (n, m) = body.sizes();
     with_arrays(2 * n + 2 * m, |blocks| {
         let (x, rest) = blocks.split_at_mut(n);
         let (p, rest) = rest.split_at_mut(n);
         let (y, g) = rest.split_at_mut(m);
-        pass(BackwardRoom { x, y, g, p });
+        pass(BackwardScratch { x, y, g, p });
     });
 }
 

@@ -12,7 +12,8 @@
 use super::blocks::{Here, Lanes, MAX_CHUNKS, Segments, copy_padded};
 use super::entries::{Dest, Input, copy_out, load, segments, store};
 use super::loops::{
-    BackwardRoom, ForwardRoom, Loops, with_backward_room, with_chunk_sums, with_forward_room, with_sums,
+    BackwardScratch, ForwardScratch, Loops, with_backward_scratch, with_chunk_sums, with_forward_scratch,
+    with_sums,
 };
 use super::{SharedMut, for_each_chunk, one_entry, short_columns};
 use crate::random::BLOCK;
@@ -52,10 +53,19 @@ pub(super) fn forward_long<T: Scalar>(
     let out = SharedMut::new(&mut sums);
     for_each_chunk(count, |i| {
         let (segs, entries) = segments.part(i, size);
-        with_forward_room(body, &mut |room| {
+        with_forward_scratch(body, &mut |scratch| {
             let (segs, entries, columns) = (segs.clone(), entries.clone(), None);
-            let sum =
-                dispatch(Forward { body, room, x, len: segments.len, segs, entries, keep, summed, columns });
+            let sum = dispatch(Forward {
+                body,
+                scratch,
+                x,
+                len: segments.len,
+                segs,
+                entries,
+                keep,
+                summed,
+                columns,
+            });
             // SAFETY: every chunk writes its own place.
             unsafe { out.set(i, sum) };
         });
@@ -88,9 +98,9 @@ pub(super) fn forward_columns_long<T: Scalar>(
     let columns = Some(SharedMut::new(sums));
     for_each_chunk(count, |i| {
         let (segs, entries) = segments.part(i, size);
-        with_forward_room(body, &mut |room| {
+        with_forward_scratch(body, &mut |scratch| {
             let (segs, entries, keep, summed) = (segs.clone(), entries.clone(), None, false);
-            dispatch(Forward { body, room, x, len: segments.len, segs, entries, keep, summed, columns });
+            dispatch(Forward { body, scratch, x, len: segments.len, segs, entries, keep, summed, columns });
         });
     });
 }
@@ -106,7 +116,7 @@ pub(super) fn total<T: Scalar>(x: &[T]) -> T {
 
 struct Forward<'a, 'r, T: Scalar> {
     body: &'a dyn Loops<T>,
-    room: ForwardRoom<'r, T>,
+    scratch: ForwardScratch<'r, T>,
     x: &'a [Input<'a, T>],
     len: usize,
     segs: std::ops::Range<usize>,
@@ -123,7 +133,7 @@ impl<T: Scalar> Kernel for Forward<'_, '_, T> {
     #[inline(always)]
     fn run(self) -> T {
         let mut sum = Lanes::new();
-        let ForwardRoom { x, y } = self.room;
+        let ForwardScratch { x, y } = self.scratch;
         let (args, last) = (self.x.len(), y.len() - 1);
         for seg in self.segs {
             let mut column = Lanes::new();
@@ -234,12 +244,12 @@ pub(super) fn backward_long<T: Scalar>(
     let chunk = |i: usize, totals: &mut [T]| {
         let (segs, entries) = segments.part(i, size);
         with_sums::<T>(x.len(), &mut |sums| {
-            with_backward_room(body, &mut |room| {
+            with_backward_scratch(body, &mut |scratch| {
                 let (segs, entries, totals) = (segs.clone(), entries.clone(), &mut *totals);
                 let (len, value) = (segments.len, (value, i));
                 dispatch(Backward {
                     body,
-                    room,
+                    scratch,
                     sums,
                     x,
                     len,
@@ -283,7 +293,7 @@ pub(super) fn backward_long<T: Scalar>(
 
 struct Backward<'a, 'r, T: Scalar> {
     body: &'a dyn Loops<T>,
-    room: BackwardRoom<'r, T>,
+    scratch: BackwardScratch<'r, T>,
     sums: &'r mut [Lanes<T::Num>],
     x: &'a [Input<'a, T>],
     len: usize,
@@ -303,7 +313,7 @@ impl<T: Scalar> Kernel for Backward<'_, '_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let BackwardRoom { x, y, g, p } = self.room;
+        let BackwardScratch { x, y, g, p } = self.scratch;
         let sums = self.sums;
         let (args, last) = (self.x.len(), g.len() - 1);
         let (to, chunk) = self.value;

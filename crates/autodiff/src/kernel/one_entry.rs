@@ -1,7 +1,9 @@
 //! Passes over one entry, without the ways of a long pass: a model has many nodes of one number.
 
 use super::entries::{Dest, Input, store};
-use super::loops::{BackwardRoom, ForwardRoom, Loops, MAX_ARGS, with_backward_room, with_forward_room};
+use super::loops::{
+    BackwardScratch, ForwardScratch, Loops, MAX_ARGS, with_backward_scratch, with_forward_scratch,
+};
 use super::map::Summed;
 use crate::random::{BLOCK, normal_at, uniform_at};
 use crate::real::Scalar;
@@ -9,8 +11,8 @@ use crate::real::Scalar;
 /// As [`map::forward`](super::map::forward).
 pub(super) fn forward<T: Scalar>(body: &dyn Loops<T>, x: &[Input<'_, T>], mut keep: Option<&mut [T]>) -> T {
     let mut last = T::default();
-    with_forward_room(body, &mut |ForwardRoom { x: room, y }| {
-        body.values(&first_entries(x, room)[..x.len()], 1, y);
+    with_forward_scratch(body, &mut |ForwardScratch { x: scratch, y }| {
+        body.values(&first_entries(x, scratch)[..x.len()], 1, y);
         if let Some(keep) = &mut keep {
             keep[0] = y[0][0];
         }
@@ -28,7 +30,7 @@ pub(super) fn backward<T: Scalar>(
     sums: &mut [T],
     value: &mut Option<&mut [T]>,
 ) {
-    with_backward_room(body, &mut |BackwardRoom { x: room, y, g, p }| {
+    with_backward_scratch(body, &mut |BackwardScratch { x: scratch, y, g, p }| {
         let last = g.len() - 1;
         match summed {
             Summed::No => {}
@@ -38,7 +40,7 @@ pub(super) fn backward<T: Scalar>(
         if let Some(kept) = kept {
             g[0][0] = kept[0];
         }
-        body.gradients(&first_entries(x, room)[..x.len()], g, 1, y, p);
+        body.gradients(&first_entries(x, scratch)[..x.len()], g, 1, y, p);
         if let Some(value) = value {
             value[0] = y[last][0];
         }
@@ -65,20 +67,20 @@ pub(super) fn backward<T: Scalar>(
 /// The first entries of all arguments.
 fn first_entries<'b, T: Scalar>(
     x: &[Input<'_, T>],
-    room: &'b mut [[T; BLOCK]],
+    scratch: &'b mut [[T; BLOCK]],
 ) -> [&'b [T; BLOCK]; MAX_ARGS] {
-    for (x, room) in x.iter().zip(&mut *room) {
-        room[0] = match *x {
+    for (x, scratch) in x.iter().zip(&mut *scratch) {
+        scratch[0] = match *x {
             Input::Full(x) | Input::Row(x) | Input::Col(x) => x[0],
             Input::Scalar(x) => x,
             Input::Normal(key) => normal_at(key, 0),
             Input::Uniform(key) => uniform_at(key, 0),
         };
     }
-    let room = &*room;
-    let mut at = [&room[0]; MAX_ARGS];
-    for (at, room) in at.iter_mut().zip(room) {
-        *at = room;
+    let scratch = &*scratch;
+    let mut at = [&scratch[0]; MAX_ARGS];
+    for (at, scratch) in at.iter_mut().zip(scratch) {
+        *at = scratch;
     }
     at
 }

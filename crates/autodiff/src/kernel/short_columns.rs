@@ -8,7 +8,7 @@
 use super::blocks::{Here, Lanes, Segments, block_sum, copy_padded};
 use super::entries::{Dest, Input, add, copy_out, padded, store};
 use super::loops::{
-    BackwardRoom, ForwardRoom, Loops, MAX_ARGS, with_backward_room, with_forward_room, with_sums,
+    BackwardScratch, ForwardScratch, Loops, MAX_ARGS, with_backward_scratch, with_forward_scratch, with_sums,
 };
 use super::map::{Summed, Value};
 use super::parallel::CHUNK;
@@ -39,10 +39,10 @@ pub(super) fn forward<T: Scalar>(
 ) -> T {
     let mut total = T::from_f64(0.0).num();
     let mut several = (summed && columns.count > 1).then(Lanes::new);
-    with_forward_room(body, &mut |ForwardRoom { x: room, y }| {
+    with_forward_scratch(body, &mut |ForwardScratch { x: scratch, y }| {
         let last = y.len() - 1;
         for here in blocks(columns) {
-            let args = load(x, here, room);
+            let args = load(x, here, scratch);
             body.values(&args[..x.len()], here.padded(), y);
             if let Some(keep) = &mut keep {
                 copy_out(&y[0], &mut keep[here.index()..][..here.n]);
@@ -74,10 +74,10 @@ pub(super) fn backward<T: Scalar>(
 ) {
     let mut several = (columns.count > 1 && matches!(value, Value::Chunks(_))).then(Lanes::new);
     let mut pass = |by_argument: &mut [Lanes<T::Num>], sums: &mut [T]| {
-        with_backward_room(body, &mut |BackwardRoom { x: room, y, g, p }| {
+        with_backward_scratch(body, &mut |BackwardScratch { x: scratch, y, g, p }| {
             let last = g.len() - 1;
             for here in blocks(columns) {
-                let args = load(x, here, room);
+                let args = load(x, here, scratch);
                 match summed {
                     Summed::No => {}
                     Summed::All(s) if here.seg == 0 => g[last][..here.padded()].fill(s),

@@ -25,7 +25,7 @@ use leave_one_out::leave_one_out;
 use probity_autodiff::{Key, Params, Scalar};
 use probity_distributions::Estimate;
 use std::fmt;
-use witness::{by_drift, independent_chains, pushed};
+use witness::{independent_chains, pushed};
 
 pub use divergences::SiteDivergence;
 pub(crate) use fitted::elbo_terms_at;
@@ -312,8 +312,7 @@ impl<M: Model<T> + Sync, T: Scalar> Posterior<M, T> {
     /// # Errors
     /// What the model reports, or if there are fewer than 16 draws or no latent variables.
     pub fn check_by_drift(&self, draws: usize) -> Result<Verdict> {
-        self.parts.can_be_pushed(draws)?;
-        by_drift(self.fitted(), &self.model, draws)
+        self.parts.check_by_drift(&self.model, draws)
     }
 
     /// The draws of [`check_by_drift`](Posterior::check_by_drift) before and after the kernel, to

@@ -11,6 +11,7 @@ use crate::layout::Layout;
 use crate::model::Model;
 use crate::observer::{Observer, StepInfo, stage};
 use crate::report::Report;
+use crate::verdict::Verdict;
 use probity_autodiff::{Key, Params, Scalar};
 use probity_distributions::Estimate;
 
@@ -39,6 +40,12 @@ impl<T: Scalar> Parts<T> {
     pub(super) fn fitted(&self) -> Fitted<'_, T> {
         let Self { layout, guide, params, corrected, key, .. } = self;
         Fitted { layout, guide: guide.as_ref(), params, corrected: corrected.as_ref(), key: *key }
+    }
+
+    /// See [`Posterior::check_by_drift`](super::Posterior::check_by_drift).
+    pub(super) fn check_by_drift(&self, model: &(dyn Model<T> + Sync), draws: usize) -> Result<Verdict> {
+        self.can_be_pushed(draws)?;
+        by_drift(self.fitted(), model, draws)
     }
 
     /// Fails where [`by_drift`] has too few draws, or nothing to move.
@@ -74,8 +81,7 @@ probity_autodiff::precompiled! {
         parts.corrected = parts.corrected.take().filter(|c| c.dim > 0 && c.points.len() >= c.dim);
         if let Some(draws) = closing.checks {
             stage(observers, &format!("checking the guide by {draws} of its draws"));
-            parts.can_be_pushed(draws)?;
-            parts.report.verdict = Some(by_drift(parts.fitted(), model, draws)?);
+            parts.report.verdict = Some(parts.check_by_drift(model, draws)?);
         }
         let n = closing.elbo_draws;
         if let Some(terms) = closing.elbo_terms {

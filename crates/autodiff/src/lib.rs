@@ -40,6 +40,8 @@ pub use check::{FastPathCheck, GradientCheck, check_fast_path, check_gradient};
 pub use formula::{Formula, FormulaPair, partials};
 pub use kernel::adam::AdamStep;
 pub use kernel::fused_update::{Update, update};
+#[doc(hidden)] // For the tests and timings of products.
+pub use kernel::gemm::{Mat, affine, gemm};
 #[doc(hidden)]
 pub use kernel::rows::copy_rows;
 pub use kernel::spin_wait::Threads;

@@ -12,6 +12,8 @@ mod gaussian;
 mod golden_gamma;
 mod lanes;
 mod ops;
+mod product_cycles;
+mod products;
 mod recording;
 mod sequences;
 mod softmax;

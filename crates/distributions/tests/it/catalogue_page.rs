@@ -179,7 +179,7 @@ fn page() -> String {
     let rows = rows();
     let mut page = String::from(
         "# Distributions\n\n\
-         Made from the code by a test (`cargo test -p probity-distributions --test it catalogue_page::`), which fails when this\n\
+         Made from the code by a test (`cargo test -p probity-distributions-tests catalogue_page::`), which fails when this\n\
          page is stale and writes it if `PROBITY_WRITE_DOCS` is set.\n\n\
          ## Families\n\n\
          Every family has a log density with its gradient, a support, and a check of its parameters. *Pathwise*: draws have\n\
@@ -253,7 +253,7 @@ fn page() -> String {
 
 #[test]
 fn the_page_is_up_to_date() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/distributions.md");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/distributions.md");
     let page = page();
     if std::env::var_os("PROBITY_WRITE_DOCS").is_some() {
         std::fs::write(&path, &page).unwrap();

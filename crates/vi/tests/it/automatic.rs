@@ -80,7 +80,7 @@ fn shortfall<M: Model<f64> + Sync>(name: &str, model: &M, best: Option<f64>) -> 
     let got = automatic.elbo(20_000).unwrap();
     let best = best.unwrap_or_else(|| {
         let careful = Fit::new()
-            .steps(Steps::new(20_000).schedule(Schedule::Exponential { end: 1e-4 }).average(0.05))
+            .steps(Steps::new(6000).schedule(Schedule::Exponential { end: 1e-4 }).average(0.05))
             .optimizer(Adam::new(0.1))
             .elbo_draws(0)
             .run(run)

@@ -14,13 +14,9 @@
 mod blocks;
 mod corner;
 mod dot;
-#[cfg(test)]
-mod measure;
 mod pack;
 mod passes;
 mod relu_column;
-#[cfg(test)]
-mod tests;
 mod tile;
 #[cfg(target_arch = "x86_64")]
 mod transpose;
@@ -47,11 +43,14 @@ thread_local! {
 
 /// A column-major matrix, possibly read transposed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Mat<'a, T> {
+pub struct Mat<'a, T> {
+    /// The entries, column after column.
     pub data: &'a [T],
-    /// Rows and columns as stored.
+    /// Rows as stored.
     pub rows: usize,
+    /// Columns as stored.
     pub cols: usize,
+    /// Whether rows are read as columns.
     pub transposed: bool,
 }
 
@@ -77,7 +76,7 @@ impl<T> Mat<'_, T> {
 ///
 /// # Panics
 /// If the shapes do not fit.
-pub(crate) fn gemm<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, overwrite: bool) {
+pub fn gemm<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, overwrite: bool) {
     let sizes = sizes(c, a, b);
     if sizes.1 == 0 && overwrite {
         c.fill(T::from_f64(0.0));
@@ -90,7 +89,7 @@ pub(crate) fn gemm<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, overwri
 ///
 /// # Panics
 /// If the shapes do not fit.
-pub(crate) fn affine<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, bias: &[T], relu: bool) {
+pub fn affine<T: Scalar>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>, bias: &[T], relu: bool) {
     let (m, k, n) = sizes(c, a, b);
     assert!(bias.len() == n, "affine: a bias for every column");
     if k > 0 && fast((m, k, n), c, a, b, true, Some((bias, relu))) {

@@ -1,15 +1,14 @@
 //! How fast the products are, at the shapes that matter. Not a test: it fails never, and prints.
 //!
 //! ```sh
-//! cargo test --release -p probity-autodiff --lib gemm::measure -- --ignored --nocapture --test-threads 1
+//! cargo test --release -p probity-autodiff-tests product_cycles:: -- --ignored --nocapture --test-threads 1
 //! ```
 //!
 //! `GEMM_ONLY=mnist` shows only the groups with that name.
 
-use super::tests::stored;
-use super::{affine, gemm};
-use crate::random::{Key, fill_normal};
-use crate::real::Scalar;
+use crate::products::stored;
+use probity_autodiff::random::{Key, fill_normal};
+use probity_autodiff::{Scalar, affine, gemm};
 use std::hint::black_box;
 use std::time::Instant;
 

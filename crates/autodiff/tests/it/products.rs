@@ -1,7 +1,8 @@
-//! Products against the textbook.
+//! Matrix products against those of nalgebra.
 
-use super::*;
-use crate::random::{Key, fill_normal};
+use nalgebra::DMatrix;
+use probity_autodiff::random::{Key, fill_normal};
+use probity_autodiff::{Mat, gemm};
 
 fn numbers(n: usize, key: u64) -> Vec<f64> {
     let mut x = vec![0.0; n];
@@ -9,7 +10,8 @@ fn numbers(n: usize, key: u64) -> Vec<f64> {
     x
 }
 
-pub(super) fn stored<T>(data: &[T], (rows, cols): (usize, usize), transposed: bool) -> Mat<'_, T> {
+/// The matrix of this shape that `data` hold, transposed or not.
+pub fn stored<T>(data: &[T], (rows, cols): (usize, usize), transposed: bool) -> Mat<'_, T> {
     let (rows, cols) = if transposed { (cols, rows) } else { (rows, cols) };
     Mat { data, rows, cols, transposed }
 }
@@ -47,26 +49,38 @@ const SIZES: [(usize, usize, usize); 27] = [
     (52, 21, 70),
 ];
 
+fn singles(x: &[f64]) -> Vec<f32> {
+    x.iter().map(|x| *x as f32).collect()
+}
+
 #[test]
 fn products_are_right_in_every_layout() {
     for (m, k, n) in SIZES {
         let (a, b, c) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
         for (ta, tb, overwrite) in (0..8).map(|i| (i & 1 > 0, i & 2 > 0, i & 4 > 0)) {
             let (left, right) = (stored(&a, (m, k), ta), stored(&b, (k, n), tb));
-            let (mut got, mut want) = (c.clone(), c.clone());
+            let dense = |x: &Mat<'_, f64>| {
+                let stored = DMatrix::from_column_slice(x.rows, x.cols, x.data);
+                if x.transposed { stored.transpose() } else { stored }
+            };
+            let mut want = dense(&left) * dense(&right);
+            if !overwrite {
+                want += DMatrix::from_column_slice(m, n, &c);
+            }
+            let mut got = c.clone();
             gemm(&mut got, left, right, overwrite);
-            plain(&mut want, left, right, overwrite);
-            let single = |x: &[f64]| x.iter().map(|x| *x as f32).collect::<Vec<f32>>();
-            let (a, b, mut c) = (single(&a), single(&b), single(&c));
+            let (a, b, mut c) = (singles(&a), singles(&b), singles(&c));
             gemm(&mut c, stored(&a, (m, k), ta), stored(&b, (k, n), tb), overwrite);
             // Twelve standard deviations of the rounding errors of a sum of k products of standard
             // normal numbers.
             let scale = 12.0 * (k as f64).sqrt() * (k as f64).sqrt().max(1.0);
-            for (i, want) in want.iter().enumerate() {
+            let close = |i: usize| {
+                (got[i] - want[i]).abs() <= scale * f64::EPSILON
+                    && (f64::from(c[i]) - want[i]).abs() <= scale * f64::from(f32::EPSILON)
+            };
+            if let Some(i) = (0..m * n).find(|i| !close(*i)) {
                 let at = format!("{m} {k} {n} {ta} {tb} {overwrite}: entry {i}");
-                assert!((got[i] - want).abs() <= scale * f64::EPSILON, "{at}: {} {want}", got[i]);
-                let error = (c[i] as f64 - want).abs();
-                assert!(error <= scale * f32::EPSILON as f64, "{at}: {} {want}", c[i]);
+                panic!("{at}: {} and {}, not {}", got[i], c[i], want[i]);
             }
         }
     }

@@ -3,6 +3,7 @@
 use crate::lift::lift;
 use probity_autodiff::Real;
 use std::f64::consts::{PI, TAU};
+use std::sync::LazyLock;
 
 /// Of a concentration `k >= 0`, with `v = 1 - cos t`.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +23,30 @@ pub(crate) struct Circle {
 /// From here on the series in `1/k`.
 const LARGE: f64 = 30.0;
 
+/// The last of the nodes of a half circle.
+const LAST: usize = 32;
+
+/// `1 - cos t` at even steps of a half circle, both ends among them.
+static NODES: LazyLock<[f64; LAST + 1]> = LazyLock::new(|| {
+    std::array::from_fn(|i| {
+        let s = Real::sin(i as f64 * (PI / (2 * LAST) as f64));
+        2.0 * s * s
+    })
+});
+
+const TERMS: usize = 26;
+
+/// Of `1 - I₁/I₀` in powers of `1/k`.
+static COEFFICIENTS: LazyLock<[f64; TERMS]> = LazyLock::new(|| {
+    let mut a = [0.0; TERMS];
+    a[1] = 0.5;
+    for m in 2..TERMS {
+        let products: f64 = (1..m).map(|i| a[i] * a[m - i]).sum();
+        a[m] = 0.5 * ((m as f64 - 2.0) * a[m - 1] + products);
+    }
+    a
+});
+
 impl Circle {
     /// By trapezoidal sums around the circle, whose error below `k = 30` is `2 I₆₄(k) / I₀(k)`, less
     /// than 1e-24; then by the series of `1 - I₁/I₀` in `1/k`, whose coefficients follow from
@@ -30,21 +55,14 @@ impl Circle {
         if k > LARGE {
             return Self::series(k);
         }
-        const NODES: usize = 32;
-        let node = |i: usize| {
-            let s = Real::sin(i as f64 * (PI / (2 * NODES) as f64));
-            let v = 2.0 * s * s;
-            // Both ends of the half circle count once.
-            (v, Real::exp(-k * v) * if i == 0 || i == NODES { 0.5 } else { 1.0 })
-        };
-        let (mut total, mut mean) = (0.0, 0.0);
-        for (v, w) in (0..=NODES).map(node) {
-            total += w;
-            mean += w * v;
-        }
-        mean /= total;
+        // Both ends of the half circle count once.
+        let weight = |i: usize| Real::exp(-k * NODES[i]) * if i % LAST == 0 { 0.5 } else { 1.0 };
+        let weights: [f64; LAST + 1] = std::array::from_fn(weight);
+        let nodes = || weights.iter().zip(NODES.iter());
+        let total: f64 = weights.iter().sum();
+        let mean = nodes().map(|(w, v)| w * v).sum::<f64>() / total;
         let (mut variance, mut third) = (0.0, 0.0);
-        for (v, w) in (0..=NODES).map(node) {
+        for (w, v) in nodes() {
             let d = v - mean;
             variance += w * d * d;
             third += w * d * d * d;
@@ -58,22 +76,15 @@ impl Circle {
         } else {
             1.0 - mean
         };
-        let log_i0e = Real::ln(total / NODES as f64);
+        let log_i0e = Real::ln(total / LAST as f64);
         Self { log_i0e, mean, variance: variance / total, third: third / total, cosine }
     }
 
     fn series(k: f64) -> Self {
-        const TERMS: usize = 26;
-        let mut a = [0.0; TERMS];
-        a[1] = 0.5;
-        for m in 2..TERMS {
-            let products: f64 = (1..m).map(|i| a[i] * a[m - i]).sum();
-            a[m] = 0.5 * ((m as f64 - 2.0) * a[m - 1] + products);
-        }
         let y = 1.0 / k;
         let (mut mean, mut log, mut variance, mut third) = (0.0, 0.0, 0.0, 0.0);
         for n in (1..TERMS).rev() {
-            let (a, n) = (a[n], n as f64);
+            let (a, n) = (COEFFICIENTS[n], n as f64);
             mean = (mean + a) * y;
             log = if n > 1.0 { (log + a / (n - 1.0)) * y } else { log };
             variance = (variance + n * a) * y;

@@ -24,12 +24,14 @@ pub(crate) fn quantile_between<V: Value, D: Cdf<V>>(d: &D, p: V, [low, high]: [V
     });
     let whole = V::from(f64::from(u8::from(discrete)));
     let mut x = V::apply(middle, [low, high, whole]);
+    // Lengths of the last step, and of the one before it.
+    let (mut last, mut before) = (V::from(f64::INFINITY), V::from(f64::INFINITY));
     // By the smaller tail: what lies below the goal is negative.
     let miss = formula!(|below, above, p| R::of({
         let p = p.re();
         if p < 0.5 { below.re() - p } else { (1.0 - p) - above.re() }
     }));
-    for step in 0..200 {
+    for _ in 0..200 {
         let miss = V::apply(miss, [d.cdf(x), d.sf(x), p]);
         if discrete {
             let up = formula!(|low, x, miss| R::of(if miss < 0.0 { x.re() + 1.0 } else { low.re() }));
@@ -45,24 +47,30 @@ pub(crate) fn quantile_between<V: Value, D: Cdf<V>>(d: &D, p: V, [low, high]: [V
         let up = formula!(|low, x, miss| R::of(if miss < 0.0 { x.re() } else { low.re() }));
         let down = formula!(|high, x, miss| R::of(if miss > 0.0 { x.re() } else { high.re() }));
         (low, high) = (V::apply(up, [low, x, miss]), V::apply(down, [high, x, miss]));
-        let next = formula!(|x, miss, log_p, low, high, halve| {
+        // As in `lift::root`.
+        let next = formula!(|x, miss, log_p, low, high, last, before| {
             let (at, low, high) = (x.re(), low.re(), high.re());
-            let newton = at - miss.re() / log_p.re().exp();
-            let inside = newton > low && newton < high && halve == 0.0;
-            let fixed = miss == 0.0 || low >= high || miss.re().is_nan();
-            R::of(match (fixed, inside) {
-                (true, _) => at,
-                (_, true) => newton,
-                _ => low + 0.5 * (high - low),
+            let density = log_p.re().exp();
+            let newton = at - miss.re() / density;
+            let (length, rounding) = ((newton - at).abs(), 2.0 * f64::EPSILON * at.abs());
+            let inside = |x: f64| x > low && x < high;
+            R::of(if miss == 0.0 || low >= high || miss.re().is_nan() {
+                at
+            } else if density < f64::INFINITY && length <= rounding {
+                let by = if last > rounding { rounding } else { 4.0 * last.re() };
+                let beyond = if miss < 0.0 { at + by } else { at - by };
+                if inside(beyond) { beyond } else { at }
+            } else if inside(newton) && length <= 0.5 * before.re() {
+                newton
+            } else {
+                low + 0.5 * (high - low)
             })
         });
-        let halve = V::from(if step % 4 == 3 { 1.0 } else { 0.0 });
-        let next = V::apply(next, [x, miss, d.log_prob(x), low, high, halve]);
-        let moved = formula!(|x, next| {
-            let (x, next) = (x.re(), next.re());
-            R::of((next - x).abs() - 2.0 * f64::EPSILON * next.abs())
-        });
-        let still = V::apply(moved, [x, next]).find(|moved| moved > 0.0).is_none();
+        let next = V::apply(next, [x, miss, d.log_prob(x), low, high, last, before]);
+        let step = V::apply(formula!(|x, next| R::of((next.re() - x.re()).abs())), [x, next]);
+        (before, last) = (last, step);
+        let moved = formula!(|step, next| R::of(step.re() - f64::EPSILON * next.re().abs()));
+        let still = V::apply(moved, [step, next]).find(|moved| moved > 0.0).is_none();
         x = next;
         if still {
             break;

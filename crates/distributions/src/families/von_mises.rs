@@ -9,7 +9,7 @@ use crate::distribution::{Draws, Reparameterized, Sample};
 use crate::error::{finite, positive};
 use crate::lift::{Second, integral, lift, reach, root};
 use crate::random::rand_draws;
-use crate::special::{entry_key, implicit_root};
+use crate::special::{entry_key, implicit_root, is_plain};
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 use std::f64::consts::{PI, TAU};
@@ -303,8 +303,13 @@ impl<V: Value> Sample<V> for VonMises<V> {
         let args = [self.loc, self.concentration].map(Draw::Value);
         let f = formula!(|loc, k, u, v| {
             let z = standard_draw(entry_key(u, v), positive_or_nan(k).re());
-            let [slope, bend] = draw_slopes(z, k.re());
-            turned(finite_or_nan(loc) + lift(k, [z, slope, bend]))
+            let z = if is_plain::<R>() {
+                R::of(z)
+            } else {
+                let [slope, bend] = draw_slopes(z, k.re());
+                lift(k, [z, slope, bend])
+            };
+            turned(finite_or_nan(loc) + z)
         });
         V::draw(cx, f, [args[0], args[1], Draw::Uniform(u), Draw::Uniform(v)], least)
     }

@@ -80,7 +80,7 @@ mod tests {
         let n = components.len() as f64;
         for y in [-7.0, 0.0, 2.0, 30.0] {
             // The definition, by even steps of which none is at the jump.
-            let (step, nodes) = (0.02, 20_000);
+            let (step, nodes) = (0.02, 6000);
             let square = |i: i32| {
                 let away = step * (f64::from(i) + 0.5);
                 let cdf = components.iter().map(|c| c.cdf(y + away)).sum::<f64>() / n;

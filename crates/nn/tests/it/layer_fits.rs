@@ -61,7 +61,7 @@ fn recurrent_nets_remember_the_first_step() {
     let gru = Sequential::new().then(Gru::new(input, 6)).then(Linear::new(6, 1));
     let lstm = Sequential::new().then(Lstm::new(input, 6)).then(Linear::new(6, 1));
     for net in [gru, lstm] {
-        let fitted = Network::new(net, BernoulliHead).fit_with(&x, &y, quick(500)).unwrap();
+        let fitted = Network::new(net, BernoulliHead).fit_with(&x, &y, quick(500).minibatch(100)).unwrap();
         let right = accuracy(&fitted, &fresh, &labels);
         assert!(right > 0.9, "{right}");
     }

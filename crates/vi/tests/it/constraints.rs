@@ -4,7 +4,7 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::random::fill_normal;
 use probity_autodiff::{Key, Tape, Terms, Value, Var, formula};
 use probity_distributions::{
-    Categorical, Constraint, Dirichlet, Distribution, Flat, HalfNormal, Normal, Support,
+    Categorical, Constraint, Dirichlet, Distribution, Flat, HalfNormal, LogNormal, Normal, Support,
 };
 use probity_vi::{Error, Fit, Layout, LogJoint, MeanField, Model, Result, Scope, Transform};
 
@@ -201,12 +201,15 @@ impl<V: Value> Constraint<V> for Beyond {
 #[test]
 fn a_support_of_a_users_own_as_latent_variable() {
     let model = |s: &mut Scope<'_>| {
-        let limit = s.sample("limit", HalfNormal::new(1.0))?;
+        // A limit that may be 0 has a neck that no guide and no chain enters.
+        let limit = s.sample("limit", LogNormal::new(-0.5, 0.3))?;
         let support = Support::own::<Beyond>([limit, Var::from(0.0)]);
         let x = s.sample("x", Normal::new(0.0, 3.0).rows(2).within(support))?;
         s.observe("y", Normal::new(x, 0.5), &[2.0, 3.0])
     };
     check_gradient(model);
     let q = Fit::new().run(model).unwrap();
+    println!("{q}");
+    assert!(q.trusted().is_ok());
     assert!(q.draws(100).unwrap().get("x").unwrap().mean().iter().all(|x| *x > 0.5 && *x < 4.0));
 }

@@ -1,7 +1,6 @@
 //! Batches and draws, together and by themselves.
 
 use super::*;
-use crate::fit::Fit;
 use crate::guide::{Guide, Segments};
 use crate::guides::MeanField;
 use crate::layout::Init;
@@ -9,7 +8,7 @@ use crate::scope::{Scope, discover};
 use probity_autodiff::Params;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_distributions::{Distribution, HalfCauchy, Normal, Support};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 /// ELBO and gradient of a regression at minibatch number `step`, all with the noise of one key.
 fn batches(rows: usize, how: Option<Minibatches>, steps: usize, key: Key) -> Vec<(Elbo, Vec<f64>)> {
@@ -166,30 +165,6 @@ fn a_model_that_looks_at_numbers_sees_one_draw_at_a_time() {
     let alone = two_steps(true, Estimator::WeightSpace, 8, false);
     assert_eq!(two_steps(true, Estimator::WeightSpace, 8, true), alone);
     assert_ne!(alone.0, two_steps(false, Estimator::WeightSpace, 8, false).0);
-}
-
-#[test]
-fn rows_of_a_large_matrix_are_those_of_the_matrix() {
-    // As many entries as are copied row by row, in a number of columns that does not fill the
-    // parts.
-    let (rows, columns) = (16_000, 19);
-    let x = Arc::new(DMatrix::from_fn(rows, columns, |i, j| (i * columns + j) as f64));
-    let taken = Mutex::new(Vec::new());
-    let model = |s: &mut Scope<'_>| {
-        s.sample("w", Normal::new(0.0, 1.0))?;
-        s.plate("rows", rows, |_, b| {
-            let (own, plain) = (b.shared_rows(&x).value(), b.rows(&x).value());
-            assert_eq!(own, plain);
-            taken.lock().unwrap().push((b.len(), own[(1, 2)]));
-            Ok(())
-        })
-    };
-    Fit::new().steps(3).draws(2).minibatch(11).elbo_draws(0).run(model).unwrap();
-    // First runs see all rows; each step has two draws with the same minibatch.
-    let taken = taken.into_inner().unwrap();
-    let taken: Vec<f64> = taken.into_iter().filter(|(n, _)| *n == 11).map(|(_, x)| x).collect();
-    assert_eq!(taken.len(), 6, "{taken:?}");
-    assert!(taken[0] == taken[1] && taken[0] != taken[2], "{taken:?}");
 }
 
 /// Three steps of a regression with fixed Normal priors, the second of which may have another width

@@ -190,3 +190,19 @@ fn a_flow_knows_when_it_is_done() {
         assert!(elbo.value > evidence() - 0.05 - 4.0 * elbo.standard_error, "{name}: {report}");
     }
 }
+
+/// A bound of several draws has its optimum at a good proposal: on a hierarchy one of its sds was 1.6
+/// times too large, and a short kernel did not see it.
+#[test]
+fn a_proposal_has_no_verdict() {
+    let model = |s: &mut Scope<'_>| {
+        let x = s.sample("x", Normal::new(0.0, 2.0))?;
+        s.observe("y", Normal::new(x, 1.0), 2.0)
+    };
+    let verdict = |objective| {
+        let fit = Fit::new().objective(objective).steps(1000).draws(4);
+        fit.run(model).unwrap().verdict().is_some()
+    };
+    assert!(verdict(Objective::PathDerivative) && verdict(Objective::ImportanceWeighted { draws: 1 }));
+    assert!(!verdict(Objective::ImportanceWeighted { draws: 4 }));
+}

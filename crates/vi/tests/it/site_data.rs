@@ -7,8 +7,8 @@ use probity_autodiff::nalgebra::{DMatrix, DVector};
 use probity_distributions::{Categorical, Distribution, Gamma, MultivariateNormal, Normal, Support};
 use probity_vi::optim::Schedule;
 use probity_vi::{Fit, LogJoint, Result, Scope, Steps};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 #[test]
 fn nothing_in_a_minibatch_counts_too_often() {
@@ -341,4 +341,28 @@ fn groups_are_gathered() {
         s.observe("y", Normal::new(mean, 1.0), &[0.0; 4])
     });
     says(&e, &["index", "entry 2 is 2", "2 rows"]);
+}
+
+#[test]
+fn rows_of_a_large_matrix_are_those_of_the_matrix() {
+    // As many entries as are copied row by row, in a number of columns that does not fill the
+    // parts.
+    let (rows, columns) = (16_000, 19);
+    let x = Arc::new(DMatrix::from_fn(rows, columns, |i, j| (i * columns + j) as f64));
+    let taken = Mutex::new(Vec::new());
+    let model = |s: &mut Scope<'_>| {
+        s.sample("w", Normal::new(0.0, 1.0))?;
+        s.plate("rows", rows, |_, b| {
+            let (own, plain) = (b.shared_rows(&x).value(), b.rows(&x).value());
+            assert_eq!(own, plain);
+            taken.lock().unwrap().push((b.len(), own[(1, 2)]));
+            Ok(())
+        })
+    };
+    Fit::new().steps(3).draws(2).minibatch(11).elbo_draws(0).run(model).unwrap();
+    // First runs see all rows; each step has two draws with the same minibatch.
+    let taken = taken.into_inner().unwrap();
+    let taken: Vec<f64> = taken.into_iter().filter(|(n, _)| *n == 11).map(|(_, x)| x).collect();
+    assert_eq!(taken.len(), 6, "{taken:?}");
+    assert!(taken[0] == taken[1] && taken[0] != taken[2], "{taken:?}");
 }

@@ -56,7 +56,7 @@ impl Circle {
             return Self::series(k);
         }
         // Both ends of the half circle count once.
-        let weight = |i: usize| Real::exp(-k * NODES[i]) * if i % LAST == 0 { 0.5 } else { 1.0 };
+        let weight = |i: usize| Real::exp(-k * NODES[i]) * if i == 0 || i == LAST { 0.5 } else { 1.0 };
         let weights: [f64; LAST + 1] = std::array::from_fn(weight);
         let nodes = || weights.iter().zip(NODES.iter());
         let total: f64 = weights.iter().sum();

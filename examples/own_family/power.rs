@@ -173,21 +173,22 @@ impl<V: Value> Moments<V> for Power<V> {
 
 impl<V: Value> Entropy<V> for Power<V> {
     fn entropy(&self) -> V {
-        self.of(formula!(|a| -good(a).recip() - a.ln() + 1.0))
+        self.of(formula!(|a| -above_logarithm(good(a), R::one())))
     }
 }
 
 /// `b/a - 1 - ln(b/a)`.
+fn above_logarithm<R: Real>(a: R, b: R) -> R {
+    let more = (b - a) / a;
+    // Without cancellation where the two are nearly equal.
+    if more.abs() < 0.3 { -more.ln_1p_minus() } else { more - (b / a).ln() }
+}
+
 impl<V: Value> KlDivergence<Power<V>> for Power<V> {
     type Value = V;
     const METHOD: KlMethod = KlMethod::Closed;
     fn kl_terms(&self, p: &Power<V>, terms: Terms) -> V {
-        let f = formula!(|a, b| {
-            let (a, b) = (good(a), good(b));
-            let more = (b - a) / a;
-            // Without cancellation where the two are nearly equal.
-            if more.abs() < 0.3 { -more.ln_1p_minus() } else { more - (b / a).ln() }
-        });
+        let f = formula!(|a, b| above_logarithm(good(a), good(b)));
         V::apply_as(terms, f, [self.exponent, p.exponent])
     }
 }

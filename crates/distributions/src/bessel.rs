@@ -34,6 +34,7 @@ static NODES: LazyLock<[f64; LAST + 1]> = LazyLock::new(|| {
     })
 });
 
+/// Terms of the series.
 const TERMS: usize = 26;
 
 /// Of `1 - I₁/I₀` in powers of `1/k`.

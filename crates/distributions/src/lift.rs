@@ -8,8 +8,18 @@ use probity_autodiff::Real;
 /// What is infinite has no derivatives.
 #[inline]
 pub(crate) fn lift<R: Real>(x: R, [f, slope, bend]: [f64; 3]) -> R {
+    lift_with(x, f, || [slope, bend])
+}
+
+/// As [`lift`], with derivatives that are computed only where they are asked for.
+#[inline]
+pub(crate) fn lift_with<R: Real>(x: R, f: f64, derivatives: impl FnOnce() -> [f64; 2]) -> R {
     let value = R::of(f);
-    if is_plain::<R>() || !f.is_finite() || !slope.is_finite() {
+    if is_plain::<R>() || !f.is_finite() {
+        return value;
+    }
+    let [slope, bend] = derivatives();
+    if !slope.is_finite() {
         return value;
     }
     let bend = if bend.is_finite() { bend } else { 0.0 };
@@ -50,13 +60,9 @@ impl Second {
 
 /// The root of an increasing function, given with its slope: Newton's method between bounds that
 /// close in, from a start and a width to look in first. NaN if the function is.
-///
-/// A step of Newton's method is taken while steps get at least half as long in two: else the bounds are
-/// halved, or are looked for twice as far out. (Press et al., "Numerical Recipes", `rtsafe`.)
 pub(crate) fn root(start: f64, width: f64, f: impl Fn(f64) -> (f64, f64)) -> f64 {
     let (mut low, mut high, mut x, mut width) = (f64::NEG_INFINITY, f64::INFINITY, start, width);
-    // Lengths of the last step, and of the one before it.
-    let (mut last, mut before) = (f64::INFINITY, f64::INFINITY);
+    let mut steps = [f64::INFINITY; 2];
     for _ in 1..400 {
         let (y, slope) = f(x);
         if y.is_nan() {
@@ -70,33 +76,51 @@ pub(crate) fn root(start: f64, width: f64, f: impl Fn(f64) -> (f64, f64)) -> f64
         } else {
             high = x;
         }
-        let rounding = 2.0 * f64::EPSILON * x.abs();
-        if high - low <= rounding {
+        let next = next_point(x, (y, slope), [low, high], steps, width);
+        if next == x {
             return x;
         }
-        let bounded = low.is_finite() && high.is_finite();
-        let out = |by: f64| if y < 0.0 { x + by } else { x - by };
-        let newton = x - y / slope;
-        let length = (newton - x).abs();
-        let next = if slope.is_finite() && length <= rounding {
-            // There, if the other side is near; else farther and farther out.
-            let beyond = out(if last > rounding { rounding } else { 4.0 * last });
-            if !(beyond > low && beyond < high) {
-                return x;
-            }
-            beyond
-        } else if newton > low && newton < high && length <= 0.5 * before {
-            // Without a bound on that side no farther than the width.
-            if bounded { newton } else { newton.clamp(x - width, x + width) }
-        } else if bounded {
-            0.5 * low + 0.5 * high
-        } else {
-            out(width)
-        };
         width *= 2.0;
-        (before, last, x) = (last, (next - x).abs(), next);
+        (steps, x) = ([(next - x).abs(), steps[0]], next);
     }
     x
+}
+
+/// Where to look next for the root of an increasing function between two bounds, one of which is
+/// `x`, with the value `y`; `x` itself where nothing is left to do. `last` is the length of the last
+/// step and `before` that of the one before it (infinite at first), `width` how far to look where a
+/// bound is infinite.
+///
+/// A step of Newton's method is taken while steps get at least half as long in two: else the bounds are
+/// halved. (Press et al., "Numerical Recipes", `rtsafe`.)
+#[inline]
+pub(crate) fn next_point(
+    x: f64,
+    (y, slope): (f64, f64),
+    [low, high]: [f64; 2],
+    [last, before]: [f64; 2],
+    width: f64,
+) -> f64 {
+    let rounding = 2.0 * f64::EPSILON * x.abs();
+    let bounded = low.is_finite() && high.is_finite();
+    let inside = |x: f64| x > low && x < high;
+    let out = |by: f64| if y < 0.0 { x + by } else { x - by };
+    let newton = x - y / slope;
+    let length = (newton - x).abs();
+    if high - low <= rounding {
+        x
+    } else if slope.is_finite() && length <= rounding {
+        // There, if the other side is near; else farther and farther out.
+        let beyond = out(if last > rounding { rounding } else { 4.0 * last });
+        if inside(beyond) { beyond } else { x }
+    } else if inside(newton) && length <= 0.5 * before {
+        // Without a bound on that side no farther than the width.
+        if bounded { newton } else { newton.clamp(x - width, x + width) }
+    } else if bounded {
+        0.5 * low + 0.5 * high
+    } else {
+        out(width)
+    }
 }
 
 /// `ln(1 + v) / v`, for `v > -1`, also at 0.

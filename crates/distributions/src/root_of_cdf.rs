@@ -1,6 +1,7 @@
 //! Quantiles by the root of a distribution function, on any kind of values.
 
 use crate::distribution::Cdf;
+use crate::lift::next_point;
 use probity_autodiff::{Value, formula};
 
 /// The `x` between `low` and `high` with `P(X <= x) = p`, entry by entry, by Newton's method and
@@ -47,23 +48,13 @@ pub(crate) fn quantile_between<V: Value, D: Cdf<V>>(d: &D, p: V, [low, high]: [V
         let up = formula!(|low, x, miss| R::of(if miss < 0.0 { x.re() } else { low.re() }));
         let down = formula!(|high, x, miss| R::of(if miss > 0.0 { x.re() } else { high.re() }));
         (low, high) = (V::apply(up, [low, x, miss]), V::apply(down, [high, x, miss]));
-        // As in `lift::root`.
         let next = formula!(|x, miss, log_p, low, high, last, before| {
-            let (at, low, high) = (x.re(), low.re(), high.re());
-            let density = log_p.re().exp();
-            let newton = at - miss.re() / density;
-            let (length, rounding) = ((newton - at).abs(), 2.0 * f64::EPSILON * at.abs());
-            let inside = |x: f64| x > low && x < high;
-            R::of(if miss == 0.0 || low >= high || miss.re().is_nan() {
+            let (at, miss) = (x.re(), miss.re());
+            let bounds = [low.re(), high.re()];
+            R::of(if miss == 0.0 || miss.is_nan() || bounds[0] >= bounds[1] {
                 at
-            } else if density < f64::INFINITY && length <= rounding {
-                let by = if last > rounding { rounding } else { 4.0 * last.re() };
-                let beyond = if miss < 0.0 { at + by } else { at - by };
-                if inside(beyond) { beyond } else { at }
-            } else if inside(newton) && length <= 0.5 * before.re() {
-                newton
             } else {
-                low + 0.5 * (high - low)
+                next_point(at, (miss, log_p.re().exp()), bounds, [last.re(), before.re()], 0.0)
             })
         });
         let next = V::apply(next, [x, miss, d.log_prob(x), low, high, last, before]);

@@ -7,9 +7,9 @@ use crate::bessel::{Circle, log_i0e, one_minus_ratio, ratio};
 use crate::by_functions::{capabilities, divergence};
 use crate::distribution::{Draws, Reparameterized, Sample};
 use crate::error::{finite, positive};
-use crate::lift::{Second, integral, lift, reach, root};
+use crate::lift::{Second, integral, lift, lift_with, reach, root};
 use crate::random::rand_draws;
-use crate::special::{entry_key, implicit_root, is_plain};
+use crate::special::{entry_key, implicit_root};
 use crate::support::Support;
 use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 use std::f64::consts::{PI, TAU};
@@ -303,13 +303,7 @@ impl<V: Value> Sample<V> for VonMises<V> {
         let args = [self.loc, self.concentration].map(Draw::Value);
         let f = formula!(|loc, k, u, v| {
             let z = standard_draw(entry_key(u, v), positive_or_nan(k).re());
-            let z = if is_plain::<R>() {
-                R::of(z)
-            } else {
-                let [slope, bend] = draw_slopes(z, k.re());
-                lift(k, [z, slope, bend])
-            };
-            turned(finite_or_nan(loc) + z)
+            turned(finite_or_nan(loc) + lift_with(k, z, || draw_slopes(z, k.re())))
         });
         V::draw(cx, f, [args[0], args[1], Draw::Uniform(u), Draw::Uniform(v)], least)
     }

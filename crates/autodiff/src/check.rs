@@ -24,8 +24,7 @@ pub struct GradientCheck {
 /// smooth `f` with values near 1 an error above 1e-8 or so is an error of the gradient.
 ///
 /// ```
-/// use probity_autodiff::check_gradient;
-/// use nalgebra::dmatrix;
+/// use probity_autodiff::{check_gradient, dmatrix};
 ///
 /// let check = check_gradient(|x| (x[0].matmul(x[1])).tanh().sum(), &[dmatrix![0.3, -0.2], dmatrix![1.0; 2.0]]);
 /// assert!(check.error < 1e-9, "{check:?}");

@@ -25,6 +25,8 @@ mod check;
 mod formula;
 mod kernel;
 pub mod math;
+#[doc(hidden)]
+pub mod matrix;
 mod ops;
 mod params;
 pub mod random;

@@ -55,8 +55,8 @@ pub use probity_vi::fit;
 pub mod prelude {
     pub use probity_autodiff::nalgebra::{self, DMatrix};
     pub use probity_autodiff::{
-        Dual, Formula, Key, Ode, OdeSolver, Real, Recursion, Scalar, Tape, Var, check_gradient, formula,
-        partials,
+        Dual, Formula, Key, Ode, OdeSolver, Real, Recursion, Scalar, Tape, Var, check_gradient, dmatrix,
+        formula, partials,
     };
     pub use probity_distributions::families::*;
     pub use probity_distributions::{

@@ -333,7 +333,7 @@ impl<'t, T: Scalar> Var<'t, T> {
     /// state at t. So the log likelihood is the [`logsumexp`](Var::logsumexp) of its last row:
     ///
     /// ```
-    /// use probity_autodiff::{Tape, nalgebra::dmatrix};
+    /// use probity_autodiff::{Tape, dmatrix};
     ///
     /// let tape = Tape::<f64>::new();
     /// let initial = tape.constant(&dmatrix![0.5, 0.5]).ln();

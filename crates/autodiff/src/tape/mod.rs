@@ -44,8 +44,7 @@ use std::sync::Arc;
 /// allocates nothing.
 ///
 /// ```
-/// use probity_autodiff::Tape;
-/// use nalgebra::dmatrix;
+/// use probity_autodiff::{Tape, dmatrix};
 ///
 /// let tape = Tape::<f64>::new();
 /// let w = tape.variable(&dmatrix![1.0, 2.0; 3.0, 4.0]);

@@ -1,8 +1,10 @@
 //! Recursions, the forward algorithm and differential equations: values against loops and closed
 //! forms, gradients against differences, lanes and other elements against single ones.
 
-use nalgebra::{DMatrix, dmatrix};
-use probity_autodiff::{Dual, Key, Ode, OdeSolver, Real, Recursion, Scalar, Tape, Var, check_gradient};
+use nalgebra::DMatrix;
+use probity_autodiff::{
+    Dual, Key, Ode, OdeSolver, Real, Recursion, Scalar, Tape, Var, check_gradient, dmatrix,
+};
 
 fn matrix(rows: usize, cols: usize, seed: u64) -> DMatrix<f64> {
     let mut m = DMatrix::zeros(rows, cols);

@@ -1,8 +1,8 @@
 //! Single values at the edges: divergences, densities and supports against numbers of high precision.
 
 use crate::extremes::{INF, MAX};
-use probity_autodiff::nalgebra::{DMatrix, dmatrix};
-use probity_autodiff::{Dual, Tape, Var};
+use probity_autodiff::nalgebra::DMatrix;
+use probity_autodiff::{Dual, Tape, Var, dmatrix};
 use probity_distributions::laws::*;
 use probity_distributions::*;
 

@@ -1,7 +1,7 @@
 //! Gaussian priors and posteriors of weights.
 
-use nalgebra::{DMatrix, dmatrix};
-use probity_autodiff::{Dual, Tape, Var, check_gradient};
+use nalgebra::DMatrix;
+use probity_autodiff::{Dual, Tape, Var, check_gradient, dmatrix};
 use probity_distributions::{
     Distribution, Entropy, GaussianPosterior, GaussianPrior, Key, KlDivergence, KlMethod, Moments, Normal,
     Sample, ScaleMixture, SoftplusNormal, Terms,

@@ -1,7 +1,7 @@
 //! The laws, on the families whose draws are implicit, on counts, and on rows.
 
-use nalgebra::{DMatrix, dmatrix};
-use probity_autodiff::{Tape, check_gradient};
+use nalgebra::DMatrix;
+use probity_autodiff::{Tape, check_gradient, dmatrix};
 use probity_distributions::*;
 
 type Var<'t> = probity_autodiff::Var<'t, f64>;

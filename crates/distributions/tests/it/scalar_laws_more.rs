@@ -2,8 +2,8 @@
 
 use crate::catalogue::{continuous_laws, unconstrained_density_matches};
 use crate::common::{Comparison, data, expand, number};
-use probity_autodiff::nalgebra::{DMatrix, dmatrix};
-use probity_autodiff::{Tape, Var, check_gradient};
+use probity_autodiff::nalgebra::DMatrix;
+use probity_autodiff::{Tape, Var, check_gradient, dmatrix};
 use probity_distributions::laws::*;
 use probity_distributions::*;
 

@@ -1,7 +1,7 @@
 //! Families on a part of their values, censored ones, and a single point.
 
-use probity_autodiff::nalgebra::{DMatrix, dmatrix};
-use probity_autodiff::{Tape, Var, check_gradient};
+use probity_autodiff::nalgebra::DMatrix;
+use probity_autodiff::{Tape, Var, check_gradient, dmatrix};
 use probity_distributions::laws::*;
 use probity_distributions::*;
 

@@ -1,20 +1,12 @@
 //! Laws of predictions: what holds for any draws.
 
-use probity_autodiff::Real;
 use probity_autodiff::nalgebra::DMatrix;
+use probity_autodiff::{Real, dmatrix};
 use probity_nn::prediction::{
     ClassificationPrediction, ClassificationScores, PredictionError, RegressionPrediction, RegressionScores,
 };
 use probity_nn::scores::crps_normal_mixture;
 use proptest::prelude::*;
-
-/// A matrix written as its rows.
-macro_rules! dmatrix {
-    ($($($x:expr),+);+) => {{
-        let rows = [$([$($x),+]),+];
-        DMatrix::from_fn(rows.len(), rows[0].len(), |i, j| rows[i][j])
-    }};
-}
 
 /// Draws at three inputs: `S` x 3 means, and standard deviations for each entry or for each draw.
 fn regressions() -> impl Strategy<Value = RegressionPrediction> {

@@ -60,7 +60,7 @@ pub use params::{ParamId, Params, Segment};
 pub use random::{Key, Noise};
 #[doc(hidden)]
 pub use real::map_each;
-pub use real::{Dual, F32, Number, Real, Scalar};
+pub use real::{Dual, F32, F64, Number, Real, Scalar};
 pub use scale::{ExpScale, ScaleMap, SoftplusScale};
 pub use tape::{Adjoints, FastOp, Gradients, Inputs, NodeId, NonFinite, Op, Recording, Tape, Var};
 pub use value::{Draw, Terms, Value};

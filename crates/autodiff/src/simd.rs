@@ -119,6 +119,17 @@ pub(crate) fn dispatch_scalar<K: Kernel>(kernel: K) -> K::Output {
     }
 }
 
+/// As [`dispatch_scalar`], for a function of one number, which takes as long as a few calls.
+#[inline(always)]
+pub(crate) fn dispatch_number<K: Kernel>(kernel: K) -> K::Output {
+    match Isa::current() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as in `dispatch_scalar`.
+        Isa::Avx2 | Isa::Avx512 => unsafe { number(kernel) },
+        _ => kernel.run(),
+    }
+}
+
 /// Makes the stack frame of the function that this is inlined into begin at a cache line, so that
 /// no vector register that is saved there crosses one.
 ///
@@ -136,6 +147,13 @@ pub(crate) fn align_frame() {
 #[target_feature(enable = "avx2,fma")]
 fn avx2<K: Kernel>(kernel: K) -> K::Output {
     align_frame();
+    kernel.run()
+}
+
+/// As `avx2`; the frame, in which there are no vectors, is not aligned.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn number<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
 

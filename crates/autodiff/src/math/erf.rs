@@ -5,6 +5,7 @@
 //! nor loses digits for positive `x`. Where `e^(x²)` comes back, `x²` is taken with the part that
 //! rounding drops.
 
+use super::called::called;
 use super::double::{exp, ln, ln_1p};
 use crate::real::Real;
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
@@ -25,6 +26,7 @@ fn poly<const N: usize>(x: f64, coefficients: [f64; N]) -> f64 {
 }
 
 /// `e^(s x²)` for `s` a power of two, to an ulp or two; needs a finite result.
+#[inline(always)]
 fn exp_of_square(s: f64, x: f64) -> f64 {
     let high = x * x;
     let low = x.mul_add(x, -high);
@@ -42,115 +44,118 @@ pub fn erfc(x: f64) -> f64 {
     libm::erfc(x)
 }
 
-/// `e^(x²) erfc(x)`, within 3 ulp. Source: the rational approximations of `ln(x e^(x²) erfc(x))` in
-/// fdlibm's `s_erf.c`; the second one also holds beyond the range it was made for, as its constant
-/// is that of the limit.
-pub fn erfcx(x: f64) -> f64 {
-    if x < -26.63 {
-        f64::INFINITY
-    } else if x < -1.25 {
-        2.0 * exp_of_square(1.0, x) - erfcx(-x)
-    } else if x < 1.25 {
-        exp_of_square(1.0, x) * libm::erfc(x)
-    } else {
-        let s = (1.0 / x) * (1.0 / x);
-        let log = if x < 1.0 / 0.35 {
-            let r = [
-                -9.86494403484714822705e-03,
-                -6.93858572707181764372e-01,
-                -1.05586262253232909814e+01,
-                -6.23753324503260060396e+01,
-                -1.62396669462573470355e+02,
-                -1.84605092906711035994e+02,
-                -8.12874355063065934246e+01,
-                -9.81432934416914548592e+00,
-            ];
-            let q = [
-                1.0,
-                1.96512716674392571292e+01,
-                1.37657754143519042600e+02,
-                4.34565877475229228821e+02,
-                6.45387271733267880336e+02,
-                4.29008140027567833386e+02,
-                1.08635005541779435134e+02,
-                6.57024977031928170135e+00,
-                -6.04244152148580987438e-02,
-            ];
-            poly(s, r) / poly(s, q)
+called! {
+    /// `e^(x²) erfc(x)`, within 3 ulp. Source: the rational approximations of
+    /// `ln(x e^(x²) erfc(x))` in fdlibm's `s_erf.c`; the second one also holds beyond the range it
+    /// was made for, as its constant is that of the limit.
+    pub fn erfcx(x: f64) -> f64 {
+        if x < -26.63 {
+            f64::INFINITY
+        } else if x < -1.25 {
+            2.0 * exp_of_square(1.0, x) - erfcx(-x)
+        } else if x < 1.25 {
+            exp_of_square(1.0, x) * libm::erfc(x)
         } else {
-            let r = [
-                -9.86494292470009928597e-03,
-                -7.99283237680523006574e-01,
-                -1.77579549177547519889e+01,
-                -1.60636384855821916062e+02,
-                -6.37566443368389627722e+02,
-                -1.02509513161107724954e+03,
-                -4.83519191608651397019e+02,
-            ];
-            let q = [
-                1.0,
-                3.03380607434824582924e+01,
-                3.25792512996573918826e+02,
-                1.53672958608443695994e+03,
-                3.19985821950859553908e+03,
-                2.55305040643316442583e+03,
-                4.74528541206955367215e+02,
-                -2.24409524465858183362e+01,
-            ];
-            poly(s, r) / poly(s, q)
+            let s = (1.0 / x) * (1.0 / x);
+            let log = if x < 1.0 / 0.35 {
+                let r = [
+                    -9.86494403484714822705e-03,
+                    -6.93858572707181764372e-01,
+                    -1.05586262253232909814e+01,
+                    -6.23753324503260060396e+01,
+                    -1.62396669462573470355e+02,
+                    -1.84605092906711035994e+02,
+                    -8.12874355063065934246e+01,
+                    -9.81432934416914548592e+00,
+                ];
+                let q = [
+                    1.0,
+                    1.96512716674392571292e+01,
+                    1.37657754143519042600e+02,
+                    4.34565877475229228821e+02,
+                    6.45387271733267880336e+02,
+                    4.29008140027567833386e+02,
+                    1.08635005541779435134e+02,
+                    6.57024977031928170135e+00,
+                    -6.04244152148580987438e-02,
+                ];
+                poly(s, r) / poly(s, q)
+            } else {
+                let r = [
+                    -9.86494292470009928597e-03,
+                    -7.99283237680523006574e-01,
+                    -1.77579549177547519889e+01,
+                    -1.60636384855821916062e+02,
+                    -6.37566443368389627722e+02,
+                    -1.02509513161107724954e+03,
+                    -4.83519191608651397019e+02,
+                ];
+                let q = [
+                    1.0,
+                    3.03380607434824582924e+01,
+                    3.25792512996573918826e+02,
+                    1.53672958608443695994e+03,
+                    3.19985821950859553908e+03,
+                    2.55305040643316442583e+03,
+                    4.74528541206955367215e+02,
+                    -2.24409524465858183362e+01,
+                ];
+                poly(s, r) / poly(s, q)
+            };
+            exp(log - 0.5625) / x
+        }
+    }
+
+    /// Standard normal cdf, within 4 ulp.
+    pub fn ndtr(x: f64) -> f64 {
+        if x < -40.0 {
+            0.0
+        } else if x < -1.0 {
+            exp_of_square(-0.5, x) * (0.5 * erfcx(-x * FRAC_1_SQRT_2))
+        } else {
+            0.5 * libm::erfc(-x * FRAC_1_SQRT_2)
+        }
+    }
+
+    /// Logarithm of the standard normal cdf, within 4 ulp.
+    pub fn log_ndtr(x: f64) -> f64 {
+        if x < -1.0 {
+            -0.5 * x * x + ln(0.5 * erfcx(-x * FRAC_1_SQRT_2))
+        } else if x < 0.0 {
+            ln(ndtr(x))
+        } else {
+            ln_1p(-ndtr(-x))
+        }
+    }
+
+    /// Standard normal quantile, within 4 ulp of the quantile of the given double.
+    pub fn ndtri(p: f64) -> f64 {
+        let q = p - 0.5;
+        if q.abs() <= 0.425 {
+            central_quantile(q)
+        } else if p < 0.5 {
+            lower_quantile(p)
+        } else {
+            -lower_quantile(1.0 - p)
+        }
+    }
+
+    /// Inverse of the error function, within 4 ulp of the inverse at the given double.
+    pub fn erfinv(y: f64) -> f64 {
+        let q = 0.5 * y;
+        let x = if q.abs() <= 0.425 {
+            central_quantile(q)
+        } else if y < 0.0 {
+            lower_quantile(0.5 + q)
+        } else {
+            -lower_quantile(0.5 - q)
         };
-        exp(log - 0.5625) / x
+        x * FRAC_1_SQRT_2
     }
-}
-
-/// Standard normal cdf, within 4 ulp.
-pub fn ndtr(x: f64) -> f64 {
-    if x < -40.0 {
-        0.0
-    } else if x < -1.0 {
-        exp_of_square(-0.5, x) * (0.5 * erfcx(-x * FRAC_1_SQRT_2))
-    } else {
-        0.5 * libm::erfc(-x * FRAC_1_SQRT_2)
-    }
-}
-
-/// Logarithm of the standard normal cdf, within 4 ulp.
-pub fn log_ndtr(x: f64) -> f64 {
-    if x < -1.0 {
-        -0.5 * x * x + ln(0.5 * erfcx(-x * FRAC_1_SQRT_2))
-    } else if x < 0.0 {
-        ln(ndtr(x))
-    } else {
-        ln_1p(-ndtr(-x))
-    }
-}
-
-/// Standard normal quantile, within 4 ulp of the quantile of the given double.
-pub fn ndtri(p: f64) -> f64 {
-    let q = p - 0.5;
-    if q.abs() <= 0.425 {
-        central_quantile(q)
-    } else if p < 0.5 {
-        lower_quantile(p)
-    } else {
-        -lower_quantile(1.0 - p)
-    }
-}
-
-/// Inverse of the error function, within 4 ulp of the inverse at the given double.
-pub fn erfinv(y: f64) -> f64 {
-    let q = 0.5 * y;
-    let x = if q.abs() <= 0.425 {
-        central_quantile(q)
-    } else if y < 0.0 {
-        lower_quantile(0.5 + q)
-    } else {
-        -lower_quantile(0.5 - q)
-    };
-    x * FRAC_1_SQRT_2
 }
 
 /// The quantile of `1/2 + q`, `|q| <= 0.425`. Source: Wichura 1988, algorithm AS 241 (PPND16).
+#[inline(always)]
 fn central_quantile(q: f64) -> f64 {
     let r = (-q).mul_add(q, 0.180625);
     let a = [
@@ -177,6 +182,7 @@ fn central_quantile(q: f64) -> f64 {
 }
 
 /// The quantile of `p <= 0.075`; NaN below 0. Source: Wichura 1988, algorithm AS 241 (PPND16).
+#[inline(always)]
 fn lower_quantile(p: f64) -> f64 {
     if p == 0.0 {
         return f64::NEG_INFINITY;

@@ -4,6 +4,7 @@
 //! vectorises, and the same operations in the same order give the same bits at every vector width.
 
 pub mod beta_inc;
+pub(crate) mod called;
 pub mod circle;
 pub mod double;
 pub mod erf;
@@ -17,8 +18,14 @@ mod stirling;
 pub mod student_t;
 mod tails;
 
-pub(crate) use half_step::{half_step, half_step_slope};
-pub(crate) use lgamma::{digamma_positive, lgamma_positive};
+pub(crate) use half_step::half_step_slope;
 pub(crate) use stirling::ln_1p_minus_plain;
+/// The functions that are in double precision for any number, in loops: the first are inlined there.
+pub(crate) mod wide {
+    pub(crate) use super::erf::{erf, erfc, erfcx, erfinv, log_ndtr, ndtr, ndtri};
+    pub(crate) use super::gamma::{digamma, lgamma, polygamma};
+    pub(crate) use super::half_step::half_step;
+    pub(crate) use super::lgamma::{digamma_positive, lgamma_positive};
+}
 pub use stirling::{ln_1p_minus, ln_beta, stirling};
 pub use tails::Tails;

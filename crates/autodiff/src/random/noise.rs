@@ -3,7 +3,7 @@
 use super::fill::{Normal, Part, Uniform, fill_parts};
 use super::normal::{BLOCK, normal_pair_f32, normal_parts_f64};
 use super::{Key, normal_block_f32, normal_block_f64, uniform_block_f32, uniform_block_f64};
-use crate::real::{Dual, F32, Real, map_each};
+use crate::real::{Dual, F32, F64, Real, map_each};
 
 /// An element that can be drawn by (key, index): `f32`, `f64`, [`F32`], or a [`Dual`], whose draws
 /// are constants.
@@ -115,6 +115,17 @@ impl Noise for F32 {
     #[inline(always)]
     fn uniform_block(key: Key, block: u64) -> [F32; BLOCK] {
         map_each(uniform_block_f32(key, block), F32)
+    }
+}
+
+impl Noise for F64 {
+    #[inline(always)]
+    fn normal_block(key: Key, block: u64) -> [F64; BLOCK] {
+        map_each(normal_block_f64(key, block), F64)
+    }
+    #[inline(always)]
+    fn uniform_block(key: Key, block: u64) -> [F64; BLOCK] {
+        map_each(uniform_block_f64(key, block), F64)
     }
 }
 

@@ -1,11 +1,12 @@
-//! `f64` as a number and as an element, and the macro that gives `F32` the same body.
+//! `f64` as a number and as an element, and the macro that gives `F32` and `F64` the same body.
 
-use super::{Precompiled, Real, Scalar, sealed::Sealed};
+use super::{F64, Precompiled, Real, Scalar, sealed::Sealed};
 use crate::math;
 
-/// Implements [`Real`] for a plain float type, whose hot functions live in a module of [`math`].
+/// Implements [`Real`] for a float type, whose elementary functions live in a module of [`math`],
+/// and those that are always in double precision in another one.
 macro_rules! impl_real {
-    ($ty:ty, $hot:ident, $of:expr, $re:expr, $wrap:expr, $raw:expr) => {
+    ($ty:ty, $hot:ident, $wide:ident, $of:expr, $re:expr, $wrap:expr, $raw:expr) => {
         impl Sealed for $ty {}
         impl Real for $ty {
             #[inline(always)]
@@ -43,7 +44,8 @@ macro_rules! impl_real {
                 }
             }
             impl_real!(@generic: tanh atanh sigmoid softplus_inv log1mexp);
-            impl_real!(@wide: erf erfc erfcx erfinv ndtr log_ndtr ndtri);
+            impl_real!(@wide $wide: erf erfc erfcx erfinv ndtr log_ndtr ndtri);
+            impl_real!(@wide $wide: lgamma digamma lgamma_positive digamma_positive half_step);
             #[inline(always)]
             fn log_add_exp(self, other: Self) -> Self {
                 math::logistic::log_add_exp(self, other)
@@ -71,32 +73,12 @@ macro_rules! impl_real {
                 Self::of(wide)
             }
             #[inline(always)]
-            fn lgamma(self) -> Self {
-                Self::of(math::gamma::lgamma(self.re()))
-            }
-            #[inline(always)]
-            fn digamma(self) -> Self {
-                Self::of(math::gamma::digamma(self.re()))
-            }
-            #[inline(always)]
-            fn lgamma_positive(self) -> Self {
-                Self::of(math::lgamma_positive(self.re()))
-            }
-            #[inline(always)]
-            fn digamma_positive(self) -> Self {
-                Self::of(math::digamma_positive(self.re()))
-            }
-            #[inline(always)]
-            fn half_step(self) -> Self {
-                Self::of(math::half_step(self.re()))
-            }
-            #[inline(always)]
             fn ln_1p_minus(self) -> Self {
                 math::ln_1p_minus_plain(self)
             }
             #[inline]
             fn polygamma(self, n: u32) -> Self {
-                Self::of(math::gamma::polygamma(n, self.re()))
+                Self::of(math::$wide::polygamma(n, self.re()))
             }
         }
     };
@@ -113,24 +95,24 @@ macro_rules! impl_real {
         fn $f(self) -> Self { math::logistic::$f(self) }
     )*};
     // In double precision, whatever the type.
-    (@wide: $($f:ident)*) => {$(
-        #[inline]
-        fn $f(self) -> Self { Self::of(math::erf::$f(self.re())) }
+    (@wide $wide:ident: $($f:ident)*) => {$(
+        #[inline(always)]
+        fn $f(self) -> Self { Self::of(math::$wide::$f(self.re())) }
     )*};
 }
 pub(super) use impl_real;
 
-impl_real!(f64, double, |x| x, |x| x, |x| x, |x: f64| x);
+impl_real!(f64, called, called, |x| x, |x| x, |x| x, |x: f64| x);
 
 impl Scalar for f64 {
-    type Num = f64;
+    type Num = F64;
     #[inline(always)]
-    fn num(self) -> f64 {
-        self
+    fn num(self) -> F64 {
+        F64(self)
     }
     #[inline(always)]
-    fn from_num(x: f64) -> f64 {
-        x
+    fn from_num(x: F64) -> f64 {
+        x.0
     }
     #[inline(always)]
     #[track_caller]

@@ -4,13 +4,13 @@ mod dual;
 mod float;
 mod number;
 mod precompiled;
-mod single;
+mod wrappers;
 
 pub use dual::Dual;
 pub use number::Number;
 #[doc(hidden)]
 pub use precompiled::Precompiled;
-pub use single::F32;
+pub use wrappers::{F32, F64};
 
 use crate::math;
 use crate::random::Noise;
@@ -35,7 +35,7 @@ pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
-/// A number in a formula: `f64`, [`F32`], or a [`Dual`] over either (nesting allowed).
+/// A number in a formula: `f64`, [`F64`], [`F32`], or a [`Dual`] over one of them (nesting allowed).
 ///
 /// This is the one bound of generic numeric code here. Arithmetic works with `Self` and, on the
 /// right, with `f64` constants: `z * z * -0.5`. A literal on the left (`0.5 * z`) is not possible
@@ -45,7 +45,7 @@ pub(crate) mod sealed {
 /// them. Error bounds in units in the last place (ulp), over the whole range and subnormal results
 /// included:
 ///
-/// | function | `f64` | `F32` |
+/// | function | `f64`, `F64` | `F32` |
 /// |---|---|---|
 /// | `exp`, `ln`, `sqrt` | 1 | 1 |
 /// | `exp_m1`, `ln_1p` | 2 | 2 |
@@ -287,8 +287,8 @@ pub trait Real:
 
 /// An element of a matrix on the tape: `f32`, `f64`, or a [`Dual`].
 ///
-/// `f64` and `Dual` are numbers ([`Real`]) themselves. `f32` computes through [`F32`], because Rust
-/// does not let a library define `f32 * f64`.
+/// A `Dual` is a number ([`Real`]) itself. `f64` computes through [`F64`], whose functions are inlined
+/// into loops, and `f32` through [`F32`], because Rust does not let a library define `f32 * f64`.
 pub trait Scalar: sealed::Sealed + Number + Noise + Debug + Default + PartialEq + 'static {
     /// The number that formulas see.
     type Num: Real;

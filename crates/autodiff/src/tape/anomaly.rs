@@ -40,16 +40,34 @@ impl Anomaly {
         (self.tag, self.first) = (0, None);
     }
 
-    /// Checks what an operation has computed: its value, or the adjoints that it has added to.
-    pub(super) fn check<T: Scalar>(&mut self, op: &'static str, node: &Node, x: &[T], in_gradient: bool) {
-        if !x.iter().all(|x| x.to_f64().is_finite()) {
-            let (shape, tag) = (node.shape(), node.tag);
-            self.first.get_or_insert(NonFinite { op, shape, tag, in_gradient });
+    /// Checks the value that an operation has computed.
+    pub(super) fn check_value<T: Scalar>(&mut self, op: &'static str, node: &Node, x: &[T]) {
+        if !finite(x) {
+            self.found(op, node, false);
         }
+    }
+
+    fn found(&mut self, op: &'static str, node: &Node, in_gradient: bool) {
+        let (shape, tag) = (node.shape(), node.tag);
+        self.first.get_or_insert(NonFinite { op, shape, tag, in_gradient });
     }
 }
 
+fn finite<T: Scalar>(x: &[T]) -> bool {
+    x.iter().all(|x| x.to_f64().is_finite())
+}
+
 impl<T: Scalar> Inner<T> {
+    /// Checks the adjoints that the backward rule of this node's operation has added to.
+    pub(super) fn check_contributions(&mut self, id: usize) {
+        let node = self.nodes[id];
+        let args = &self.args[node.args.0 as usize..node.args.1 as usize];
+        let mut adjoints = args.iter().filter_map(|arg| self.adjoint(&self.nodes[*arg as usize]));
+        if let (Source::Op(op), false) = (node.source, adjoints.all(finite)) {
+            self.anomaly.found(self.ops.ops[op as usize].name(), &node, true);
+        }
+    }
+
     /// Before a backward pass from this result. If the result is not finite, finds the operation
     /// that made the number because of which it is not: other numbers that are not finite may be
     /// intended, or the result may not depend on them. If the result is finite, only gradients can

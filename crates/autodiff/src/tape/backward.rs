@@ -116,11 +116,10 @@ impl<T: Scalar> Inner<T> {
 
     #[track_caller]
     fn backward_pass(&mut self, result: Option<u32>, mode: &Mode<'_, T>) {
+        self.start_pass(mode);
         if self.anomaly.enabled {
-            self.compute_deferred();
             self.trace_origin(result);
         }
-        self.start_pass(mode);
         self.adjoints.grow();
         self.written.clear();
         self.written.resize(self.nodes.len(), 0);
@@ -140,7 +139,7 @@ impl<T: Scalar> Inner<T> {
             }
         }
         self.zero_unused_params(mode);
-        self.compute_deferred();
+        self.end_pass();
     }
 
     /// Runs the backward rule of one operation, if the result depends on it.
@@ -173,43 +172,9 @@ impl<T: Scalar> Inner<T> {
         };
         let op = &*self.ops.ops[op as usize];
         let computed = fast::backward(op, node, &inputs, (y, &mut own[..node.len]), &mut dx);
-        if self.anomaly.enabled {
-            for &arg in args {
-                let arg = &self.nodes[arg as usize];
-                let adjoint = match arg.grad {
-                    Grad::None => continue,
-                    Grad::Arena(at) => &self.adjoints.data[at..at + arg.len],
-                    Grad::Params(at) => &self.params.gradient[at..at + arg.len],
-                };
-                self.anomaly.check(op.name(), node, adjoint, true);
-            }
-        }
         self.nodes[id].fast.deferred &= !computed;
-    }
-
-    /// Sets the gradient of parameters that the result does not depend on to zero.
-    fn zero_unused_params(&mut self, mode: &Mode<'_, T>) {
-        let mut next = 0;
-        // Segments stand in the order of their offsets; after the last is the end.
-        for i in 0..=self.params.nodes.len() {
-            let used = match self.params.nodes.get(i) {
-                None => self.params.gradient.len()..self.params.gradient.len(),
-                Some(None) => continue,
-                Some(Some(node)) => {
-                    let n = &self.nodes[*node as usize];
-                    match n.grad {
-                        Grad::Params(at) if self.written[*node as usize] > 0 => at..at + n.len,
-                        _ => continue,
-                    }
-                }
-            };
-            if used.end <= next {
-                // Several segments may be used as one range.
-                continue;
-            }
-            self.params.gradient[next..used.start].fill(T::from_f64(0.0));
-            self.unused_complete(next..used.start, mode);
-            next = used.end;
+        if self.anomaly.enabled {
+            self.check_contributions(id);
         }
     }
 }

@@ -260,12 +260,11 @@ impl<T: Scalar> Tape<T> {
 
     /// A node that shows the value of `id` in the same memory, without a gradient.
     pub(crate) fn detached(&self, id: u32) -> Var<'_, T> {
+        let node = self.computed().nodes[id as usize];
         let mut inner = self.inner_mut();
-        inner.compute_deferred();
-        let node = inner.nodes[id as usize];
         let id = inner.push(node.shape(), node.place, Grad::None);
         let new = &mut inner.nodes[id as usize];
-        (new.len, new.fast) = (node.len, node.fast);
+        (new.len, new.fast) = (node.len, node.fast.of_same_value());
         drop(inner);
         Var::node(self, id)
     }
@@ -342,11 +341,10 @@ crate::precompiled! {
         let mut needs_grad = false;
         for &arg in args {
             let arg = &mut inner.nodes[arg as usize];
-            (arg.first_user, arg.last_user) = (id.min(arg.first_user), id);
             needs_grad |= arg.grad != Grad::None;
-            node.fast.join(arg.fast);
+            node.fast.join(id, &mut arg.fast);
         }
-        let deferred = inner.defer(op, &mut node, result == Result::Deferrable && needs_grad);
+        inner.may_defer(op, &mut node, result == Result::Deferrable && needs_grad);
         let args = &inner.args[first as usize..];
         node.len = inner.fast.len(&node);
         node.stored = node.len;
@@ -363,11 +361,9 @@ crate::precompiled! {
             fast: inner.fast.call(&node, Some(&mut inner.params.gradient)),
         };
         let y = &mut new[..node.stored];
-        if !deferred {
-            fast::forward(op, &node, &inputs, y);
-        }
+        fast::forward(op, &node, &inputs, y);
         if inner.anomaly.enabled {
-            inner.anomaly.check(op.name(), &node, &y[..node.len], false);
+            inner.anomaly.check_value(op.name(), &node, &y[..node.len]);
         }
         if needs_grad {
             node.grad = Grad::Arena(inner.adjoints.reserve(node.len));

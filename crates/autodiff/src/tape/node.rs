@@ -76,16 +76,10 @@ pub(crate) struct Node {
     pub outputs: u32,
     /// Entries that the operation writes: those of the value, and saved values behind it.
     pub stored: usize,
-    /// The first and the last operation that have it as an argument.
-    pub first_user: u32,
-    pub last_user: u32,
     /// What the user was doing (see [`crate::Tape::set_tag`]).
     pub tag: u32,
     pub fast: Flags,
 }
-
-/// In place of a user, where there is none.
-pub(crate) const NO_USER: u32 = u32::MAX;
 
 impl Node {
     /// A value that no operation made.
@@ -100,8 +94,6 @@ impl Node {
             args: (0, 0),
             outputs: 0,
             stored: rows * cols,
-            first_user: NO_USER,
-            last_user: NO_USER,
             tag,
             fast: Flags::default(),
         }

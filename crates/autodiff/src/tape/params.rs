@@ -1,5 +1,6 @@
 //! Parameters on the tape: bound, not copied.
 
+use super::fast::Mode;
 use super::node::{Grad, Node, Place};
 use super::{Inner, Tape, Var};
 use crate::aligned::AlignedVec;
@@ -122,6 +123,32 @@ impl<T: Scalar> Tape<T> {
 }
 
 impl<T: Scalar> Inner<T> {
+    /// Sets the gradient of parameters that the result does not depend on to zero.
+    pub(super) fn zero_unused_params(&mut self, mode: &Mode<'_, T>) {
+        let mut next = 0;
+        // Segments stand in the order of their offsets; after the last is the end.
+        for i in 0..=self.params.nodes.len() {
+            let used = match self.params.nodes.get(i) {
+                None => self.params.gradient.len()..self.params.gradient.len(),
+                Some(None) => continue,
+                Some(Some(node)) => {
+                    let n = &self.nodes[*node as usize];
+                    match n.grad {
+                        Grad::Params(at) if self.written[*node as usize] > 0 => at..at + n.len,
+                        _ => continue,
+                    }
+                }
+            };
+            if used.end <= next {
+                // Several segments may be used as one range.
+                continue;
+            }
+            self.params.gradient[next..used.start].fill(T::from_f64(0.0));
+            self.unused_complete(next..used.start, mode);
+            next = used.end;
+        }
+    }
+
     #[track_caller]
     fn assert_bound(&self, params: &Params<T>) {
         let bound = self.params.values.as_ref().is_some_and(|p| Arc::ptr_eq(p, params.shared()));

@@ -1,6 +1,7 @@
 //! The tests of this crate in one binary: a module a file.
 
 mod allocations;
+mod deterministic_vi;
 mod files;
 mod heads;
 mod layer_fits;

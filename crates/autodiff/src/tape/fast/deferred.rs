@@ -51,9 +51,9 @@ impl<T: Scalar> Var<'_, T> {
 }
 
 impl<T: Scalar> Inner<T> {
-    /// Whether the value of the next node is not computed now. An operation that would read
-    /// deferred values gets them.
-    pub(in super::super) fn defer(&mut self, op: &dyn Op<T>, node: &mut Node, deferrable: bool) -> bool {
+    /// Notes whether the value of the next node is deferred. An operation that would read deferred
+    /// values gets them.
+    pub(in super::super) fn may_defer(&mut self, op: &dyn Op<T>, node: &mut Node, deferrable: bool) {
         let may = !self.anomaly.enabled;
         let linear = may && node.fast.deferred && op.fast().is_some_and(|op| !op.reads_values());
         if node.fast.deferred && !linear {
@@ -63,11 +63,10 @@ impl<T: Scalar> Inner<T> {
         if node.fast.deferred {
             self.fast.deferred.push(self.nodes.len() as u32);
         }
-        node.fast.deferred
     }
 
     /// Computes all deferred values.
-    pub(in super::super) fn compute_deferred(&mut self) {
+    pub(super) fn compute_deferred(&mut self) {
         let mut deferred = std::mem::take(&mut self.fast.deferred);
         for id in deferred.drain(..) {
             if std::mem::take(&mut self.nodes[id as usize].fast.deferred) {

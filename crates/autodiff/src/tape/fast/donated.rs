@@ -15,7 +15,7 @@
 //!
 //! *Without it* noise and adjoint have memory of their own, with the same bits.
 
-use super::super::node::{Grad, NO_USER, Node, Place, Source};
+use super::super::node::{Grad, Node, Place, Source};
 use super::super::outputs::Saved;
 use super::super::{Adjoints, Inner, Inputs, Tape, Var};
 use crate::kernel::SharedMut;
@@ -77,7 +77,7 @@ impl<T: Scalar> Tape<T> {
     pub(crate) fn donates(&self, first: Var<'_, T>, second: Var<'_, T>) -> bool {
         let (first, second, inner) = (first.on(self), second.on(self), self.inner.borrow());
         let free = |id: Option<u32>| match inner.nodes[id? as usize] {
-            Node { grad: Grad::Params(at), source: Source::Leaf, first_user: NO_USER, .. } => Some(at),
+            Node { grad: Grad::Params(at), source: Source::Leaf, fast, .. } => fast.is_unused().then_some(at),
             _ => None,
         };
         inner.fast.donations.state == State::Possible
@@ -129,7 +129,7 @@ impl<T: Scalar> Inner<T> {
             let Donation { op, saved, is_saved_there } = self.fast.donations.ops[i];
             let Node { args: (first, _), .. } = self.nodes[op as usize];
             let args = [0, 1].map(|k| self.nodes[self.args[first as usize + k] as usize]);
-            let [first_alone, second_alone] = args.map(|arg| updating && arg.last_user == op);
+            let [first_alone, second_alone] = args.map(|arg| updating && arg.fast.last_user == op);
             if !second_alone && is_saved_there {
                 self.fast.donations.ops[i].is_saved_there = false;
                 self.move_saved(op, saved, args[1].grad);

@@ -75,7 +75,7 @@ impl<'a, T: Scalar> Adjoints<'a, T> {
         let (Grad::Params(at), Source::Leaf) = (node.grad, node.source) else { return None };
         // The pass goes back, so the first user makes the last contribution; here, in the last of
         // its arguments that are this parameter.
-        let last = node.first_user == self.fast.op && !self.args[k + 1..].contains(&self.args[k]);
+        let last = node.fast.first_user == self.fast.op && !self.args[k + 1..].contains(&self.args[k]);
         if !last {
             return None;
         }

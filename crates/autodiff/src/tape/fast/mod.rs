@@ -90,8 +90,11 @@ pub(super) struct Fast<T> {
 }
 
 /// What the optimisations note about a node.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Flags {
+    /// The first and the last operation that have it as an argument.
+    first_user: u32,
+    last_user: u32,
     /// It has a value and an adjoint for every lane, one after the other.
     pub(super) per_lane: bool,
     /// It is the result of a ReLU: where it is at most 0, its adjoint does not matter.
@@ -165,11 +168,32 @@ impl<T: Scalar> Fast<T> {
     }
 }
 
+/// In place of a user, where there is none.
+const NO_USER: u32 = u32::MAX;
+
+impl Default for Flags {
+    fn default() -> Self {
+        Self { first_user: NO_USER, last_user: NO_USER, per_lane: false, relu: false, deferred: false }
+    }
+}
+
 impl Flags {
-    /// The node depends on one with these flags.
-    pub(super) fn join(&mut self, arg: Self) {
+    /// The node, which has this number, has one with these flags as an argument.
+    #[inline(always)]
+    pub(super) fn join(&mut self, id: u32, arg: &mut Self) {
+        (arg.first_user, arg.last_user) = (id.min(arg.first_user), id);
         self.per_lane |= arg.per_lane;
         self.deferred |= arg.deferred;
+    }
+
+    /// Whether no operation has it as an argument.
+    fn is_unused(self) -> bool {
+        self.first_user == NO_USER
+    }
+
+    /// Of a node that shows the same value, which has been computed.
+    pub(super) fn of_same_value(self) -> Self {
+        Self { per_lane: self.per_lane, ..Self::default() }
     }
 }
 
@@ -195,9 +219,12 @@ impl<T: Scalar> Pass<'_, T> {
     }
 }
 
-/// Calls the forward rule of an operation.
+/// Calls the forward rule of an operation, unless its value is deferred.
 #[inline(always)]
 pub(super) fn forward<T: Scalar>(op: &dyn Op<T>, node: &Node, x: &Inputs<'_, T>, y: &mut [T]) {
+    if node.fast.deferred {
+        return;
+    }
     match (node.fast.per_lane, op.fast()) {
         (false, _) => op.forward(x, y),
         (true, Some(fast)) => fast.forward_lanes(x, y),
@@ -231,6 +258,14 @@ impl<T: Scalar> Inner<T> {
     pub(super) fn start_pass(&mut self, mode: &Mode<'_, T>) {
         self.settle_donations(mode.update.is_some());
         self.fast.relu_mask.clear();
+        if self.anomaly.enabled {
+            self.compute_deferred();
+        }
+    }
+
+    /// After a backward pass: all values are there.
+    pub(super) fn end_pass(&mut self) {
+        self.compute_deferred();
     }
 
     /// The backward pass has come to a leaf: its gradient is complete.

@@ -107,6 +107,31 @@ impl Method for DeterministicVi {
     }
 }
 
+impl DeterministicVi {
+    /// What the fit climbs by, when the weights are independent Gaussians: the expected sum of
+    /// squared errors of the outputs, in units of the head, and the gradient of the expected log
+    /// likelihood (by the parameters of noise that is learned: of all terms of the ELBO that it is
+    /// in).
+    ///
+    /// `params` are the means of all coordinates, and then the logarithms of their standard
+    /// deviations; the gradient has the same order.
+    ///
+    /// # Errors
+    /// If the moments of the net are not known, or there are not two numbers for each coordinate.
+    pub fn expected_squares(problem: &Problem<'_>, params: &[f64]) -> Result<(f64, Vec<f64>)> {
+        if params.len() != 2 * problem.dim() {
+            return Err(Error::Network(format!(
+                "{} means and logarithms are needed, not {}",
+                2 * problem.dim(),
+                params.len()
+            )));
+        }
+        let mut gradient = vec![0.0; params.len()];
+        let sum = Moments::of(problem)?.gradient(&mut Tape::new(), params, &mut gradient);
+        Ok((sum, gradient))
+    }
+}
+
 /// A net whose moments are known, with its data.
 struct Moments {
     maps: Vec<LinearMap>,
@@ -230,57 +255,5 @@ impl Moments {
             to[d + at] += 1.0 - 2.0 * variance * (weight * sum + of_prior);
         }
         sum
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The expected sum of squares of a net with one hidden layer against draws of its weights, and
-    /// its gradient against differences.
-    #[test]
-    fn moments_of_a_net_are_those_of_draws_of_its_weights() {
-        let x = DMatrix::from_fn(4, 2, |i, j| 0.5 * i as f64 - 0.7 * j as f64);
-        let spec = crate::Regression::new(crate::Mlp::new(&[2, 60, 1], Activation::Relu));
-        let model = spec.noise(Noise::Fixed(0.5)).without_standardizing().model(&x, &[0.3, -0.2, 1.0, 0.1]);
-        let network = model.unwrap().as_network();
-        let problem = Problem::new(&network).unwrap();
-        let net = Moments::of(&problem).unwrap();
-        let d = problem.dim();
-        let mut params = vec![0.0; 2 * d];
-        fill_normal(Key::new(1), 0, &mut params);
-        params[..d].iter_mut().for_each(|m| *m *= 0.3);
-        params[d..].iter_mut().for_each(|l| *l = 0.2 * *l - 1.5);
-        let (mut tape, mut gradient) = (Tape::new(), vec![0.0; 2 * d]);
-        let sum = net.gradient(&mut tape, &params, &mut gradient);
-        let n = 4000;
-        let squares: Vec<f64> = (0..n)
-            .map(|i| {
-                let mut u = vec![0.0; d];
-                fill_normal(Key::new(7).fold_in(i), 0, &mut u);
-                (0..d).for_each(|j| u[j] = params[j] + params[d + j].exp() * u[j]);
-                let out = problem.outputs_at(&u).unwrap();
-                out.iter().zip(net.targets.iter()).map(|(f, y)| (f - y).powi(2)).sum()
-            })
-            .collect();
-        let mean = squares.iter().sum::<f64>() / n as f64;
-        let variance = squares.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / n as f64;
-        // Means and variances are exact with one hidden layer: five standard errors.
-        assert!((mean - sum).abs() < 5.0 * (variance / n as f64).sqrt(), "{mean} {sum}");
-        let weight = 4.0;
-        for i in [0, 5, 130, 200, d + 1, d + 100, d + 200] {
-            let mut at = |h: f64| {
-                let mut p = params.clone();
-                p[i] += h;
-                net.gradient(&mut tape, &p, &mut vec![0.0; 2 * d])
-            };
-            let slope = -0.5 * weight * (at(1e-5) - at(-1e-5)) / 2e-5;
-            assert!(
-                (slope - gradient[i]).abs() < 1e-5 * slope.abs().max(1.0),
-                "{i}: {slope} {}",
-                gradient[i]
-            );
-        }
     }
 }

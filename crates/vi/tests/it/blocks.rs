@@ -61,7 +61,7 @@ fn random_numbers_have_names_and_change_with_the_draw() {
         s.deterministic("predicts", if s.predicts() { noise * 0.0 + 1.0 } else { noise * 0.0 })?;
         s.observe("y", Normal::new(m, 1.0), 0.4)
     };
-    let posterior = Fit::new().steps(3).elbo_draws(0).run(model).unwrap();
+    let posterior = Fit::new().steps(3).elbo_draws(0).checked(false).run(model).unwrap();
     let draws = posterior.draws(3).unwrap();
     let noise: Vec<f64> = draws["noise"].entry(0).collect();
     assert!(noise[0] != noise[1] && noise[1] != noise[2], "{noise:?}");
@@ -78,8 +78,15 @@ fn divergences_are_those_of_the_families() {
         let odd = s.sample("odd", Horseshoe::new(1.0).rows(3))?;
         s.observe("y", Normal::new(x.sum() + below.sum() + odd.sum(), 0.5), 3.0)
     };
-    let fit =
-        || Fit::new().steps(50).draws(2).seed(4).elbo_draws(0).estimator(Estimator::LocalReparameterization);
+    let fit = || {
+        Fit::new()
+            .steps(50)
+            .draws(2)
+            .seed(4)
+            .elbo_draws(0)
+            .checked(false)
+            .estimator(Estimator::LocalReparameterization)
+    };
     let posterior = fit().run(model).unwrap();
     let n = 4000;
     let found = posterior.divergences(n).unwrap();

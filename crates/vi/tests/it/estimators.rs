@@ -54,7 +54,13 @@ fn steps<M: Model + Sync>(model: M, estimator: Estimator, n: usize) -> (Vec<Step
         seen.push(*info);
         ControlFlow::Continue(())
     };
-    let q = Fit::new().steps(n).draws(1).optimizer(Sgd::new(0.0)).estimator(estimator).elbo_draws(0);
+    let q = Fit::new()
+        .steps(n)
+        .draws(1)
+        .optimizer(Sgd::new(0.0))
+        .estimator(estimator)
+        .elbo_draws(0)
+        .checked(false);
     let q = q.run_observed(model, &mut [&mut watch]).unwrap();
     (seen, q)
 }
@@ -108,7 +114,13 @@ fn gradients_are_unbiased() {
     }
     want.push((s - 1.0 / s + 2.0 * s * 3.0) * RHO.sigmoid());
     for estimator in Estimator::ALL {
-        let q = Fit::new().steps(1).draws(20_000).optimizer(Sgd::new(1.0)).estimator(estimator).elbo_draws(0);
+        let q = Fit::new()
+            .steps(1)
+            .draws(20_000)
+            .optimizer(Sgd::new(1.0))
+            .estimator(estimator)
+            .elbo_draws(0)
+            .checked(false);
         let q = q.run(Layer { x: x.clone(), hierarchical: false, square: true }).unwrap();
         // All locations, then all scale parameters.
         let start = [&MU[..], &[BIAS], &[RHO; 4]].concat();
@@ -227,7 +239,7 @@ fn costs_know_which_estimator_is_quiet() {
     let joint = Fit::new().draws(1).objective(Objective::PathDerivative);
     assert_eq!(joint.estimator_costs(&Line, 10).unwrap().len(), 1);
     let chosen = fit.clone().cheapest_estimator(&Line).unwrap();
-    assert!(chosen.steps(3).elbo_draws(0).run(Line).is_ok());
+    assert!(chosen.steps(3).elbo_draws(0).checked(false).run(Line).is_ok());
 }
 
 #[test]

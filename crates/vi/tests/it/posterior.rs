@@ -34,7 +34,14 @@ impl Model for Line {
 }
 
 fn stay(seed: u64) -> Posterior<Line> {
-    Fit::new().steps(1).seed(seed).optimizer(Sgd::new(0.0)).elbo_draws(0).run(Line::of(3)).unwrap()
+    Fit::new()
+        .steps(1)
+        .seed(seed)
+        .optimizer(Sgd::new(0.0))
+        .elbo_draws(0)
+        .checked(false)
+        .run(Line::of(3))
+        .unwrap()
 }
 
 #[test]
@@ -237,7 +244,7 @@ fn a_posterior_is_put_together_only_from_parts_that_fit() {
             s.observe("y", Normal::new(x, a), &DMatrix::from_element(1, cols, 0.5))
         }
     };
-    let q = Fit::new().steps(2).elbo_draws(0).run(model(2)).unwrap();
+    let q = Fit::new().steps(2).elbo_draws(0).checked(false).run(model(2)).unwrap();
     let restore = |cols: usize, params: &Params<f64>| {
         let (layout, report) = (q.layout().clone(), q.report().clone());
         let restored = Posterior::restore(model(cols), layout, MeanField::new(), params.clone(), report);

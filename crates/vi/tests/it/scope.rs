@@ -72,7 +72,8 @@ fn a_minibatch_has_its_rows_and_counts_for_all() {
         all.push(info.elbo.log_likelihood);
         ControlFlow::Continue(())
     };
-    let fit = Fit::new().steps(8).draws(1).minibatch(3).elbo_draws(0).optimizer(Sgd::new(1e-9));
+    let fit =
+        Fit::new().steps(8).draws(1).minibatch(3).elbo_draws(0).checked(false).optimizer(Sgd::new(1e-9));
     let q = fit.run_observed(model, &mut [&mut watch]).unwrap();
     assert!(all.iter().all(|x| (x - n as f64).abs() < 1e-12), "{all:?}");
     assert_eq!(q.report().minibatch, Some(3));
@@ -104,7 +105,7 @@ fn without_shuffling_the_rows_come_in_the_order_of_the_data() {
             s.factor("count", rows.rows(x.as_ref()) * 0.0)
         })
     };
-    let fit = Fit::new().steps(3).draws(1).minibatch(3).shuffle(false).elbo_draws(0);
+    let fit = Fit::new().steps(3).draws(1).minibatch(3).shuffle(false).elbo_draws(0).checked(false);
     let report = fit.run(model).unwrap().report().to_string();
     assert!(report.contains("minibatches of 3 rows in the order of the data"), "{report}");
     let wanted = [[0, 1, 2, 10, 11, 12], [3, 4, 5, 13, 14, 15], [6, 0, 1, 16, 10, 11]];

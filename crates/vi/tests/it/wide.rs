@@ -155,12 +155,12 @@ fn by_hand() {
 /// marginal density of the scale, `∏ N(yᵢ; 0, √(scale² + 0.25))`, on a grid.
 #[test]
 fn a_funnel_is_written_non_centred() {
-    let y: Vec<f64> = (&normals(2, 60, 1) * 0.1 + normals(3, 60, 1) * 0.5).as_slice().to_vec();
+    let y: Vec<f64> = (&normals(2, 30, 1) * 0.1 + normals(3, 30, 1) * 0.5).as_slice().to_vec();
     let data = y.clone();
     let q = fit(move |s: &mut Scope<'_>| {
         let scale = s.sample("scale", HalfNormal::new(2.0))?;
         s.within("deep", |s| {
-            let group = s.sample("group", Normal::new(0.0, scale).rows(60))?;
+            let group = s.sample("group", Normal::new(0.0, scale).rows(30))?;
             s.observe("y", Normal::new(group, 0.5), &data)
         })
     })
@@ -171,7 +171,7 @@ fn a_funnel_is_written_non_centred() {
     let squares: f64 = y.iter().map(|y| y * y).sum();
     let density = |scale: f64| {
         let variance = scale * scale + 0.25;
-        -0.5 * squares / variance - 30.0 * variance.ln() - scale * scale / 8.0
+        -0.5 * squares / variance - 15.0 * variance.ln() - scale * scale / 8.0
     };
     let grid: Vec<f64> = (0..4000).map(|i| (i as f64 + 0.5) * 5e-4).collect();
     let top = grid.iter().map(|x| density(*x)).fold(f64::NEG_INFINITY, f64::max);

@@ -39,6 +39,9 @@
 //!   [keys](autodiff::Key).
 //!
 //! This crate only shows them under one name; [`prelude`] has what most programs use.
+//!
+//! The feature `progress` (default) shows a bar for long fits; `default-features = false` leaves out the
+//! crates that draw it.
 #![forbid(unsafe_code)]
 
 pub use probity_autodiff as autodiff;
@@ -70,10 +73,12 @@ pub mod prelude {
         PriorScale, Recommended, Regression, RegressionPrediction, RegularizedHorseshoe, Residual, RowStream,
         Sequence, Sequential, Tails, WeightInit, Weights, fit_regression, heads,
     };
+    #[cfg(feature = "progress")]
+    pub use probity_vi::Progress;
     pub use probity_vi::optim::{Adam, Schedule, Sgd};
     pub use probity_vi::{
-        ByRef, Estimator, Fit, FullRank, Grade, KlWeight, LogJoint, MeanField, Model, Posterior, Progress,
-        Scope, Steps, Verdict, compare, fit, guides,
+        ByRef, Estimator, Fit, FullRank, Grade, KlWeight, LogJoint, MeanField, Model, Posterior, Scope,
+        Steps, Verdict, compare, fit, guides,
     };
 }
 

@@ -1,7 +1,7 @@
 //! The hot functions give the same bits on every instruction set, and run at vector speed.
 
 use probity_autodiff::simd::{Isa, Kernel, dispatch};
-use probity_autodiff::{Real, Scalar};
+use probity_autodiff::{F64, Real, Scalar};
 
 /// Applies one of the hot functions to a slice; each is its own loop, as in a formula.
 struct Apply<'a, T> {
@@ -80,6 +80,38 @@ fn every_instruction_set_gives_the_same_bits() {
         (0..100_003_u64).map(|i| f64::from_bits(i.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
     compare(&doubles, f64::to_bits);
     compare(&(0..20_003).map(|i| (i - 10_000) as f64 * 0.0731).collect::<Vec<_>>(), f64::to_bits);
+}
+
+/// The functions of a plain `f64` are calls of code that is compiled for each instruction set; those
+/// of `F64` are inlined where they stand.
+#[test]
+fn a_plain_number_has_the_bits_of_one_in_a_loop() {
+    let _alone = crate::alone();
+    let any = (0..20_003_u64).map(|i| f64::from_bits(i.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+    let points: Vec<f64> = any.chain((0..5_003).map(|i| (i - 2_500) as f64 * 0.0173)).collect();
+    macro_rules! pairs {
+        ($($f:ident)*) => {
+            [$((stringify!($f), |x| Real::$f(x), |x| F64(x).$f().0)),*]
+        };
+    }
+    type Pair = (&'static str, fn(f64) -> f64, fn(f64) -> f64);
+    let pairs: [Pair; 20] = pairs! {
+        exp exp_m1 exp_minus_abs ln ln_1p tanh sigmoid softplus log_sigmoid log1mexp erf erfc erfcx erfinv
+        ndtr log_ndtr ndtri lgamma digamma half_step
+    };
+    for isa in [Isa::Portable, Isa::Avx2, Isa::Avx512] {
+        if isa.select() != isa {
+            println!("{isa:?}: this machine does not have it");
+            continue;
+        }
+        for (name, plain, in_a_loop) in pairs {
+            for x in &points {
+                let (a, b) = (plain(*x), in_a_loop(*x));
+                assert!(a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan(), "{name}({x:e}): {a:e} {b:e}");
+            }
+        }
+    }
+    Isa::detect().select();
 }
 
 fn throughput<T: Scalar>(name: &str) {

@@ -143,19 +143,19 @@ impl<T: Scalar> Forward<'_, T> {
         for t in at {
             for to in 0..k {
                 let transition = &self.transition[to * k..(to + 1) * k];
-                let way = |from: usize, y: &[T]| y[t - 1 + from * steps].num() + transition[from].num();
-                let mut most = way(0, self.y);
+                let path = |from: usize, y: &[T]| y[t - 1 + from * steps].num() + transition[from].num();
+                let mut most = path(0, self.y);
                 for from in 1..k {
-                    most = most.max(way(from, self.y));
+                    most = most.max(path(from, self.y));
                 }
                 let mut sum = T::Num::zero();
                 for from in 0..k {
-                    sum += (way(from, self.y) - most).exp();
+                    sum += (path(from, self.y) - most).exp();
                 }
-                // No way there: not by infinity less itself.
-                let reached = most + sum.ln();
-                let reached = if most == f64::NEG_INFINITY { most } else { reached };
-                self.y[t + to * steps] = T::from_num(reached + self.emission[t + to * steps].num());
+                // No state leads there. (Infinity less itself would be NaN.)
+                let predicted = most + sum.ln();
+                let predicted = if most == f64::NEG_INFINITY { most } else { predicted };
+                self.y[t + to * steps] = T::from_num(predicted + self.emission[t + to * steps].num());
             }
         }
     }
@@ -276,16 +276,16 @@ impl<T: Scalar> Backward<'_, T> {
             for to in 0..k {
                 let at = t + to * steps;
                 let adjoint = self.messages[at].num();
-                let reached = self.y[at].num() - self.emission[at].num();
-                if reached == f64::NEG_INFINITY {
+                let predicted = self.y[at].num() - self.emission[at].num();
+                if predicted == f64::NEG_INFINITY {
                     continue;
                 }
                 for from in 0..k {
-                    let (before, way) = (t - 1 + from * steps, from + to * k);
-                    let share = (self.y[before].num() + self.transition[way].num() - reached).exp();
+                    let (before, edge) = (t - 1 + from * steps, from + to * k);
+                    let share = (self.y[before].num() + self.transition[edge].num() - predicted).exp();
                     let part = adjoint * share;
                     self.messages[before] = T::from_num(self.messages[before].num() + part);
-                    self.transitions[way] = T::from_num(self.transitions[way].num() + part);
+                    self.transitions[edge] = T::from_num(self.transitions[edge].num() + part);
                 }
             }
         }

@@ -53,7 +53,7 @@ pub(crate) struct Engine<T: Scalar> {
     /// What minibatches are taken from.
     by_row: ByRow<T>,
     /// The latent sites, if they can be drawn together.
-    together: Option<Arc<[GaussianSite]>>,
+    batched: Option<Arc<[GaussianSite]>>,
     estimator: Estimator,
     objective: Objective,
     /// The share of every draw of the weights of its term, of an importance-weighted bound.
@@ -85,14 +85,14 @@ impl<T: Scalar> Engine<T> {
     ) -> Self {
         let (workers, by_row, fastest) = (Vec::new(), ByRow::default(), Duration::MAX);
         // Those have their divergence in closed form.
-        let together = found.together.clone().filter(|_| objective == Objective::Elbo);
+        let batched = found.batched.clone().filter(|_| objective == Objective::Elbo);
         let threads = Threads::default();
         let mut engine = Self {
             workers,
             draws,
             minibatches,
             by_row,
-            together,
+            batched,
             estimator,
             objective,
             shares: Vec::new(),
@@ -110,7 +110,7 @@ impl<T: Scalar> Engine<T> {
         let key = self.key.fold_in_str("minibatch");
         let worker = |first| {
             let batcher = self.minibatches.map(|how| Batcher::new(key, how, self.by_row.clone()));
-            Worker::new(first..self.draws.min(first + each), layout.clone(), batcher, self.together.clone())
+            Worker::new(first..self.draws.min(first + each), layout.clone(), batcher, self.batched.clone())
         };
         self.workers = (0..self.draws).step_by(each).map(worker).collect();
     }

@@ -149,9 +149,9 @@ fn draws_together_are_those_by_themselves() {
     for estimator in [Estimator::WeightSpace, Estimator::LocalReparameterization] {
         let (alone, workers) = two_steps(false, estimator, 20, false);
         assert_eq!(workers, 20);
-        let (together, workers) = two_steps(false, estimator, 20, true);
+        let (in_lanes, workers) = two_steps(false, estimator, 20, true);
         assert_eq!(workers, 2);
-        for ((a, ga), (b, gb)) in alone.iter().zip(&together) {
+        for ((a, ga), (b, gb)) in alone.iter().zip(&in_lanes) {
             assert!((a.value() - b.value()).abs() < 1e-12 * a.value().abs(), "{a:?} {b:?}");
             for (a, b) in ga.iter().zip(gb) {
                 assert!((a - b).abs() < 1e-12 * a.abs().max(1.0), "{estimator:?}: {a} {b}");
@@ -169,7 +169,7 @@ fn a_model_that_looks_at_numbers_sees_one_draw_at_a_time() {
 
 /// Three steps of a regression with fixed Normal priors, the second of which may have another width
 /// from the step `moves` on. Whether sites are drawn together in the end.
-fn fixed_priors(together: bool, moves: usize) -> (Vec<Step>, bool) {
+fn fixed_priors(batched: bool, moves: usize) -> (Vec<Step>, bool) {
     let x = DMatrix::from_fn(6, 2, |i, j| ((i * 2 + j) as f64).sin());
     let width = Mutex::new(2.0);
     let model = |s: &mut Scope<'_>| {
@@ -179,9 +179,9 @@ fn fixed_priors(together: bool, moves: usize) -> (Vec<Step>, bool) {
         s.observe("y", Normal::new(s.data(&x).matmul(w) + b, 0.5), &[0.1, 0.5, -0.3, 0.2, 0.9, 0.4])
     };
     let mut found = discover(&model, Key::new(0)).unwrap();
-    assert_eq!(found.together.as_ref().map(|sites| sites.len()), Some(2));
-    if !together {
-        found.together = None;
+    assert_eq!(found.batched.as_ref().map(|sites| sites.len()), Some(2));
+    if !batched {
+        found.batched = None;
     }
     let mut params = Params::new();
     let mut segments = Segments::of_a_fit(&mut params, Key::new(1));
@@ -197,7 +197,7 @@ fn fixed_priors(together: bool, moves: usize) -> (Vec<Step>, bool) {
             engine.step(&model, At { guide: guide.as_ref(), params: &params, step, loss }).unwrap();
         (elbo, gradient.to_vec())
     });
-    (steps.collect(), engine.workers[0].together.is_some())
+    (steps.collect(), engine.workers[0].batched.is_some())
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(super) struct Worker<T: Scalar> {
     pub(super) layout: Layout,
     batcher: Option<Batcher<T>>,
     /// What is drawn together, with one draw.
-    pub(super) together: Option<Arc<[GaussianSite]>>,
+    pub(super) batched: Option<Arc<[GaussianSite]>>,
     prefix: String,
     /// The sum over the draws.
     pub(super) gradient: AlignedVec<T>,
@@ -78,15 +78,15 @@ impl<T: Scalar> Worker<T> {
         draws: Range<usize>,
         layout: Layout,
         batcher: Option<Batcher<T>>,
-        together: Option<Arc<[GaussianSite]>>,
+        batched: Option<Arc<[GaussianSite]>>,
     ) -> Self {
-        let together = together.filter(|_| draws.len() == 1);
+        let batched = batched.filter(|_| draws.len() == 1);
         Self {
             draws,
             tape: Tape::new(),
             layout,
             batcher,
-            together,
+            batched,
             prefix: String::new(),
             gradient: AlignedVec::default(),
             elbo: Elbo::default(),
@@ -166,7 +166,7 @@ impl<T: Scalar> Worker<T> {
             collecting: false,
             pointwise: false,
             measuring: false,
-            together: self.together.as_ref(),
+            batched: self.batched.as_ref(),
             prefix: &mut self.prefix,
         };
         let (group, lanes) = (objective.group(), self.draws.len());
@@ -194,7 +194,7 @@ impl<T: Scalar> Worker<T> {
         let mode = Mode::Elbo { params, draw, draws };
         let out = run(model, &self.tape, &mut self.layout, mode, how)?;
         if out.priors_moved {
-            self.together = None;
+            self.batched = None;
             return self.attempted(model, task, bind, back);
         }
         self.largest = out.largest;

@@ -13,13 +13,13 @@ const FEW: usize = 1 << 14;
 
 /// The draws of all latent sites, in the order of the visits.
 #[derive(Debug)]
-pub(super) struct Together<'t, T: Scalar> {
+pub(super) struct BatchedDraw<'t, T: Scalar> {
     draws: GaussianDraws<'t, T>,
     sites: &'t [GaussianSite],
     next: usize,
 }
 
-impl<'t, T: Scalar> Together<'t, T> {
+impl<'t, T: Scalar> BatchedDraw<'t, T> {
     /// The draws of these sites, if the guide has their Gaussians in one piece.
     pub(super) fn draw(
         tape: &'t Tape<T>,
@@ -50,13 +50,13 @@ impl<'t, T: Scalar> Scope<'t, T> {
         index: usize,
         prior: &D,
     ) -> Option<Var<'t, T>> {
-        let together = self.together.as_mut()?;
-        let site = together.next;
-        together.next += 1;
-        if fixed_normal(prior) != Some(together.sites[site].prior) {
+        let batched = self.batched.as_mut()?;
+        let site = batched.next;
+        batched.next += 1;
+        if fixed_normal(prior) != Some(batched.sites[site].prior) {
             self.out.priors_moved = true;
         }
-        let value = together.draws.site(site);
+        let value = batched.draws.site(site);
         self.layout.sites[index].kl = Some(KlMethod::Closed);
         Some(value)
     }

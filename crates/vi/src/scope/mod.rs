@@ -27,7 +27,7 @@ pub(crate) use run::{Discovered, Mode, Outcome, Run, Simulated, Total, discover,
 use crate::dims::Dimension;
 use crate::error::{Error, Result};
 use crate::layout::{Init, Layout, Site, SiteKind, Start, Transform};
-use batched_draw::Together;
+use batched_draw::BatchedDraw;
 use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Indices, Key, Scalar, Tape, Var};
 use probity_distributions::{Distribution, Sample, Support};
@@ -75,7 +75,7 @@ pub struct Scope<'t, T: Scalar = f64> {
     declared: Vec<Dimension>,
     next_dims: Vec<String>,
     /// Latent sites, where they were drawn before the run.
-    together: Option<Together<'t, T>>,
+    batched: Option<BatchedDraw<'t, T>>,
     out: Outcome<'t, T>,
 }
 

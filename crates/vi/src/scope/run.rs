@@ -1,6 +1,6 @@
 //! The kinds of runs, and what a run leaves behind.
 
-use super::batched_draw::{self, Together};
+use super::batched_draw::{self, BatchedDraw};
 use super::start::Moved;
 use super::{Batcher, Estimator, Measured, Scope};
 use crate::error::{Error, Result};
@@ -145,7 +145,7 @@ pub(crate) struct Run<'a, 't, T> {
     /// Whether divergences of entries are asked for.
     pub measuring: bool,
     /// What may be drawn together.
-    pub together: Option<&'t Arc<[GaussianSite]>>,
+    pub batched: Option<&'t Arc<[GaussianSite]>>,
     /// Memory for the names of enclosing scopes.
     pub prefix: &'a mut String,
 }
@@ -160,7 +160,7 @@ impl<'a, T> Run<'a, '_, T> {
             collecting: false,
             pointwise: false,
             measuring: false,
-            together: None,
+            batched: None,
             prefix,
         }
     }
@@ -185,8 +185,8 @@ probity_autodiff::precompiled! {
         run.prefix.clear();
         // Only weights that are drawn, and one draw; where a fault is looked for, every site by
         // itself.
-        let together = run.together.filter(|_| run.estimator == Estimator::WeightSpace && !run.checking);
-        let together = together.and_then(|sites| Together::draw(tape, mode, run.key, sites));
+        let batched = run.batched.filter(|_| run.estimator == Estimator::WeightSpace && !run.checking);
+        let batched = batched.and_then(|sites| BatchedDraw::draw(tape, mode, run.key, sites));
         let mut scope = Scope {
             tape,
             mode,
@@ -205,11 +205,11 @@ probity_autodiff::precompiled! {
             checking: run.checking || discovering,
             declared: Vec::new(),
             next_dims: Vec::new(),
-            together,
+            batched,
             out,
         };
-        if let Some(together) = &scope.together {
-            scope.out.kl.add(together.kl(), 1.0);
+        if let Some(batched) = &scope.batched {
+            scope.out.kl.add(batched.kl(), 1.0);
         }
         let ran = model.run(&mut scope);
         let ended = scope.ended(ran);
@@ -257,7 +257,7 @@ pub(crate) struct Discovered {
     /// The numbers that a draw has on the tape.
     pub size: usize,
     /// The latent sites, if they can be drawn together.
-    pub together: Option<Arc<[GaussianSite]>>,
+    pub batched: Option<Arc<[GaussianSite]>>,
     /// The plates.
     pub plates: Plates,
     /// The latent sites whose start is not given by hand.
@@ -280,7 +280,7 @@ probity_autodiff::precompiled! {
         let mode = Mode::Start { dispersed, moved: None };
         let Outcome { priors, plates, free, scaled, aside, .. } =
             run(model, &tape, &mut layout, mode, Run::new(key, &mut prefix))?;
-        let together = batched_draw::sites(&layout, &priors);
-        Ok(Discovered { layout, size: tape.size() - aside, together, plates, free, scaled })
+        let batched = batched_draw::sites(&layout, &priors);
+        Ok(Discovered { layout, size: tape.size() - aside, batched, plates, free, scaled })
     }
 }

@@ -4,8 +4,8 @@ use nalgebra::DMatrix;
 
 /// A matrix by its rows: `dmatrix![1.0, 2.0; 3.0, 4.0]`.
 ///
-/// It is nalgebra's macro of that name. That one needs nalgebra among your own dependencies, with
-/// its feature `macros`, and the compilation of a parser.
+/// As nalgebra's macro of that name, for at least one entry. That one needs nalgebra among your own
+/// dependencies, with its feature `macros`, and the compilation of a parser.
 ///
 /// ```
 /// use probity_autodiff::dmatrix;

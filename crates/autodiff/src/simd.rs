@@ -119,13 +119,14 @@ pub(crate) fn dispatch_scalar<K: Kernel>(kernel: K) -> K::Output {
     }
 }
 
-/// As [`dispatch_scalar`], for a function of one number, which takes as long as a few calls.
+/// As [`dispatch_scalar`], for a function of one number, which is so short that to align its stack
+/// frame would show.
 #[inline(always)]
 pub(crate) fn dispatch_number<K: Kernel>(kernel: K) -> K::Output {
     match Isa::current() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as in `dispatch_scalar`.
-        Isa::Avx2 | Isa::Avx512 => unsafe { number(kernel) },
+        Isa::Avx2 | Isa::Avx512 => unsafe { avx2_unaligned(kernel) },
         _ => kernel.run(),
     }
 }
@@ -150,10 +151,10 @@ fn avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
 
-/// As `avx2`; the frame, in which there are no vectors, is not aligned.
+/// As `avx2`, without aligning the frame, in which there are no vectors.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn number<K: Kernel>(kernel: K) -> K::Output {
+fn avx2_unaligned<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
 

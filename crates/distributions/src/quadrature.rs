@@ -12,7 +12,7 @@ use crate::families::{
     HALF_LN_TAU, NormalNormalKl, finite_or_nan, ln_ratio, not_negative, positive_or_nan, standardized,
     valid_mixture,
 };
-use probity_autodiff::{Formula, Real, map_each};
+use probity_autodiff::{F64, Formula, Real, map_each};
 use std::f64::consts::{LN_2, PI};
 
 /// The error of a trapezoidal rule, as `-ln`, relative to the largest value of the integrand.
@@ -63,7 +63,7 @@ fn expected_softplus<R: Real>(loc: R, scale: R, a: R, b: R, limit: f64) -> R {
             let offset = (low + (block * LANES + i) as f64) * h;
             let z = (offset + shift) / s;
             let x = loc + scale * z + (centre + offset);
-            *sum += (a - b * x * x).softplus() * Real::exp(-0.5 * z * z - HALF_LN_TAU);
+            *sum += (a - b * x * x).softplus() * F64(-0.5 * z * z - HALF_LN_TAU).exp().0;
         }
     }
     total(sums) * step
@@ -99,7 +99,7 @@ pub struct NormalScaleMixtureKl;
 impl Formula<5> for NormalScaleMixtureKl {
     #[inline(always)]
     fn eval<R: Real>(&self, x: [R; 5]) -> R {
-        R::narrow(not_negative(normal_scale_mixture_kl(map_each(x, R::widen))))
+        R::from_double(not_negative(normal_scale_mixture_kl(map_each(x, R::to_double))))
     }
 }
 
@@ -128,13 +128,13 @@ pub(crate) struct ScaleMixtureEntropy;
 impl Formula<3> for ScaleMixtureEntropy {
     #[inline(always)]
     fn eval<R: Real>(&self, x: [R; 3]) -> R {
-        let [mix, scale1, scale2] = map_each(x, R::widen);
-        let cross = |scale: R::Wide| {
+        let [mix, scale1, scale2] = map_each(x, R::to_double);
+        let cross = |scale: R::Double| {
             normal_scale_mixture_kl([scale * 0.0, scale, mix, scale1, scale2])
                 + scale.ln()
                 + (HALF_LN_TAU + 0.5)
         };
-        R::narrow(mix * cross(scale1) + (-mix + 1.0) * cross(scale2))
+        R::from_double(mix * cross(scale1) + (-mix + 1.0) * cross(scale2))
     }
 }
 
@@ -144,7 +144,7 @@ pub struct NormalStudentTKl;
 impl Formula<5> for NormalStudentTKl {
     #[inline(always)]
     fn eval<R: Real>(&self, x: [R; 5]) -> R {
-        R::narrow(not_negative(normal_student_t_kl(map_each(x, R::widen))))
+        R::from_double(not_negative(normal_student_t_kl(map_each(x, R::to_double))))
     }
 }
 
@@ -193,13 +193,13 @@ fn expected_log_1p_sq<R: Real>(loc: R, scale: R) -> R {
     for block in 0..blocks {
         for (i, sum) in sums.iter_mut().enumerate() {
             let t = (block * LANES + i) as f64 * STEP - FIRST;
-            let tail = Real::exp(-t);
-            let lambda = Real::exp(t + start - tail);
+            let tail = F64(-t).exp().0;
+            let lambda = F64(t + start - tail).exp().0;
             let root = lambda.sqrt();
             let (l, s) = (loc * root, scale * root);
             let twice = s * s * 2.0;
             let exponent = twice.ln_1p() * 0.5 + l * l / (twice + 1.0);
-            *sum += -(-exponent).exp_m1() * ((1.0 + tail) * Real::exp(-lambda));
+            *sum += -(-exponent).exp_m1() * ((1.0 + tail) * F64(-lambda).exp().0);
         }
     }
     total(sums) * STEP

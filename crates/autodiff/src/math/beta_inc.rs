@@ -1,6 +1,6 @@
 //! The regularised incomplete beta function, its complement, its derivatives and its inverse.
 
-use super::gamma::{digamma, polygamma};
+use super::gamma::polygamma;
 use super::stirling::{
     HALF_LN_TAU, STIRLING_FROM, exp_minus_line, lgamma_1p, ln_1p_minus, ln_beta, ln_gamma_ratio, stirling,
 };
@@ -252,7 +252,7 @@ pub(super) fn logit_quantile(a: f64, b: f64, log_p: f64, log_q: f64) -> f64 {
     // variance.
     let power = (log_p + lgamma_1p(a) + ln_gamma_ratio(a, b)) / a;
     let spread = (polygamma(1, a) + polygamma(1, b)).sqrt();
-    let normal = digamma(a) - digamma(b) - spread * rough_normal_quantile(log_p);
+    let normal = a.digamma() - b.digamma() - spread * rough_normal_quantile(log_p);
     let start = if a < 1.0 && power < -1.0 { power } else { normal };
     newton(start, |u| {
         let at = Point::of_logit(u);

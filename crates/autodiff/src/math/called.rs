@@ -30,7 +30,7 @@ macro_rules! called {
 }
 pub(super) use called;
 
-// As they are called already.
+// These are calls wherever they are used (`erf` and `erfc` are those of `libm`).
 pub(crate) use super::erf::{erf, erfc, erfcx, erfinv, log_ndtr, ndtr, ndtri};
 pub(crate) use gamma::polygamma;
 

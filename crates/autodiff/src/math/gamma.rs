@@ -10,7 +10,7 @@ use std::f64::consts::PI;
 /// (`n!`). Source: `ψ⁽ⁿ⁾(x) = (-1)ⁿ⁺¹ n! ζ(n + 1, x)`, DLMF 25.11.12.
 pub fn polygamma(n: u32, x: f64) -> f64 {
     if n == 0 {
-        return digamma(x);
+        return super::called::digamma(x);
     }
     let factorial: f64 = (2..=n.min(171)).map(f64::from).product();
     let y = factorial * hurwitz(n + 1, x);

@@ -96,8 +96,8 @@ const COSINE: [f64; 9] = [
 ];
 
 /// A polynomial, its even and its odd part side by side: it is the depth that limits a loop over
-/// lanes. Not fused, because these functions are also called one by one from code compiled
-/// portably, where a fused step is a call.
+/// lanes. Not fused, because generic code that is compiled portably inlines it too (on duals, say,
+/// outside a kernel), and a fused step is a call there.
 #[inline(always)]
 pub(super) fn polynomial<R: Real, const N: usize>(x: R, c: &[f64; N]) -> R {
     let z = x * x;

@@ -20,12 +20,15 @@ mod tails;
 
 pub(crate) use half_step::half_step_slope;
 pub(crate) use stirling::ln_1p_minus_plain;
-/// The functions that are in double precision for any number, in loops: the first are inlined there.
+pub use stirling::{ln_1p_minus, ln_beta, stirling};
+pub use tails::Tails;
+
+/// The functions that are in double precision for any number, as [`F32`](crate::F32) and
+/// [`F64`](crate::F64) have them: those of the gamma family but `polygamma` are inlined into loops,
+/// the others are calls.
 pub(crate) mod wide {
     pub(crate) use super::erf::{erf, erfc, erfcx, erfinv, log_ndtr, ndtr, ndtri};
     pub(crate) use super::gamma::{digamma, lgamma, polygamma};
     pub(crate) use super::half_step::half_step;
     pub(crate) use super::lgamma::{digamma_positive, lgamma_positive};
 }
-pub use stirling::{ln_1p_minus, ln_beta, stirling};
-pub use tails::Tails;

@@ -5,7 +5,7 @@
 )]
 
 use crate::formula::short_name;
-use crate::real::{Dual, Real, Scalar};
+use crate::real::{Dual, F64, Real, Scalar};
 use crate::simd::{Kernel, dispatch};
 use crate::tape::{Adjoints, Inputs, Op, Tape, Var};
 use num_traits::Zero;
@@ -302,7 +302,7 @@ impl<F: Ode<N, S>, T: Scalar, const N: usize, const S: usize> Kernel for Integra
                 }
                 let ratio = error_ratio(&error, [&state, &next], &arguments, solver);
                 // By functions of our own: the same bits everywhere, and no call.
-                let factor = (0.9 * Real::exp(Real::ln(ratio) * -0.2)).clamp(0.2, 5.0);
+                let factor = (0.9 * (F64(ratio).ln() * -0.2).exp().0).clamp(0.2, 5.0);
                 steps += 1;
                 if ratio <= 1.0 {
                     now = if parts > 1.0 { now + h } else { time };

@@ -5,8 +5,8 @@ use super::normal::{BLOCK, normal_pair_f32, normal_parts_f64};
 use super::{Key, normal_block_f32, normal_block_f64, uniform_block_f32, uniform_block_f64};
 use crate::real::{Dual, F32, F64, Real, map_each};
 
-/// An element that can be drawn by (key, index): `f32`, `f64`, [`F32`], or a [`Dual`], whose draws
-/// are constants.
+/// An element that can be drawn by (key, index): `f32`, `f64`, [`F32`], [`F64`], or a [`Dual`],
+/// whose draws are constants.
 ///
 /// These functions are inlined into the kernel that calls them, and vectorise there. Blocks are
 /// numbered below 2⁵⁸.
@@ -122,6 +122,10 @@ impl Noise for F64 {
     #[inline(always)]
     fn normal_block(key: Key, block: u64) -> [F64; BLOCK] {
         map_each(normal_block_f64(key, block), F64)
+    }
+    #[inline(always)]
+    fn normal_start(key: Key, block: u64, n: usize) -> [F64; BLOCK] {
+        map_each(normal_parts_f64(key, block, n.div_ceil(BLOCK / 2)), F64)
     }
     #[inline(always)]
     fn uniform_block(key: Key, block: u64) -> [F64; BLOCK] {

@@ -6,7 +6,7 @@ use crate::math;
 /// Implements [`Real`] for a float type, whose elementary functions live in a module of [`math`],
 /// and those that are always in double precision in another one.
 macro_rules! impl_real {
-    ($ty:ty, $hot:ident, $wide:ident, $of:expr, $re:expr, $wrap:expr, $raw:expr) => {
+    ($ty:ty, $double:ty, $hot:ident, $wide:ident, $of:expr, $re:expr, $wrap:expr, $raw:expr) => {
         impl Sealed for $ty {}
         impl Real for $ty {
             #[inline(always)]
@@ -72,6 +72,15 @@ macro_rules! impl_real {
             fn narrow(wide: f64) -> Self {
                 Self::of(wide)
             }
+            type Double = $double;
+            #[inline(always)]
+            fn to_double(self) -> $double {
+                <$double>::of(self.re())
+            }
+            #[inline(always)]
+            fn from_double(double: $double) -> Self {
+                Self::of(double.re())
+            }
             #[inline(always)]
             fn ln_1p_minus(self) -> Self {
                 math::ln_1p_minus_plain(self)
@@ -102,7 +111,7 @@ macro_rules! impl_real {
 }
 pub(super) use impl_real;
 
-impl_real!(f64, called, called, |x| x, |x| x, |x| x, |x: f64| x);
+impl_real!(f64, f64, called, called, |x| x, |x| x, |x| x, |x: f64| x);
 
 impl Scalar for f64 {
     type Num = F64;

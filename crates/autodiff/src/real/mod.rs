@@ -80,13 +80,22 @@ pub trait Real:
     + 'static
 {
     /// The same kind of number over `f64`, in which the long computations behind a special function
-    /// are done.
+    /// are done: its functions are calls.
     #[doc(hidden)]
     type Wide: Real<Wide = Self::Wide>;
     #[doc(hidden)]
     fn widen(self) -> Self::Wide;
     #[doc(hidden)]
     fn narrow(wide: Self::Wide) -> Self;
+
+    /// The same kind of number in double precision: its functions are inlined if those of this one
+    /// are, so that a loop over them is vectorised.
+    #[doc(hidden)]
+    type Double: Real<Double = Self::Double>;
+    #[doc(hidden)]
+    fn to_double(self) -> Self::Double;
+    #[doc(hidden)]
+    fn from_double(double: Self::Double) -> Self;
 
     /// What a [`Dual`] is over; a float is its own.
     #[doc(hidden)]

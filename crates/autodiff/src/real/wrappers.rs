@@ -106,8 +106,8 @@ pub struct F64(
 wrapper!(F32, f32);
 wrapper!(F64, f64);
 
-impl_real!(F32, single, wide, |x| F32(x as f32), |x: F32| x.0 as f64, F32, |x: F32| x.0);
-impl_real!(F64, double, wide, F64, |x: F64| x.0, F64, |x: F64| x.0);
+impl_real!(F32, F64, single, wide, |x| F32(x as f32), |x: F32| x.0 as f64, F32, |x: F32| x.0);
+impl_real!(F64, F64, double, wide, F64, |x: F64| x.0, F64, |x: F64| x.0);
 
 impl Sealed for f32 {}
 impl Scalar for f32 {

@@ -344,7 +344,7 @@ crate::precompiled! {
             needs_grad |= arg.grad != Grad::None;
             node.fast.join(id, &mut arg.fast);
         }
-        inner.may_defer(op, &mut node, result == Result::Deferrable && needs_grad);
+        inner.defer_if_possible(op, &mut node, result == Result::Deferrable && needs_grad);
         let args = &inner.args[first as usize..];
         node.len = inner.fast.len(&node);
         node.stored = node.len;

@@ -83,7 +83,7 @@ impl Formula<3> for BetaLogProb {
     const FAST_PATH: bool = true;
     #[inline(always)]
     fn fast_path<R: Real>(&self, args: [R; 3]) -> (R, [R; 3], bool) {
-        let [x, a, b] = map_each(args, R::widen);
+        let [x, a, b] = map_each(args, R::to_double);
         let (sum, ln_x, ln_y) = (a + b, x.ln_normal(), (-x).ln_1p());
         let ln_beta = a.lgamma_positive() + b.lgamma_positive() - sum.lgamma_positive();
         let f = (a - 1.0) * ln_x + (b - 1.0) * ln_y - ln_beta;
@@ -96,7 +96,7 @@ impl Formula<3> for BetaLogProb {
         // Where the gamma functions do not cancel so far that it would show.
         let (least, most) = if R::is_single() { (1e-5, 1e7) } else { (0.1, 10.0) };
         let holds = (x > 1e-15) & (x < 1.0) & (a > least) & (b > least) & (sum < most);
-        (R::narrow(f), map_each(partials, R::narrow), holds)
+        (R::from_double(f), map_each(partials, R::from_double), holds)
     }
 }
 

@@ -70,13 +70,13 @@ impl Formula<3> for GammaLogProb {
     const FAST_PATH: bool = true;
     #[inline(always)]
     fn fast_path<R: Real>(&self, args: [R; 3]) -> (R, [R; 3], bool) {
-        let [x, a, rate] = map_each(args, R::widen);
+        let [x, a, rate] = map_each(args, R::to_double);
         let y = x * rate;
         let (f, slope, holds) = log_density_fast(a, y, y.ln_normal(), R::is_single());
         let less = a - y;
-        let partials = map_each([(less - 1.0) / x, slope, less / rate], R::narrow);
+        let partials = map_each([(less - 1.0) / x, slope, less / rate], R::from_double);
         let holds = holds & all_ordinary([x, a, rate]) & ordinary_positive(y);
-        (R::narrow(f - x.ln_normal()), partials, holds)
+        (R::from_double(f - x.ln_normal()), partials, holds)
     }
     compiled_here!(GammaLogProb, 3, f64);
 }

@@ -65,14 +65,14 @@ impl Formula<3> for InverseGammaLogProb {
     const FAST_PATH: bool = true;
     #[inline(always)]
     fn fast_path<R: Real>(&self, args: [R; 3]) -> (R, [R; 3], bool) {
-        let [x, a, scale] = map_each(args, R::widen);
+        let [x, a, scale] = map_each(args, R::to_double);
         let inverse = x.recip();
         let y = scale * inverse;
         let (f, slope, holds) = log_density_fast(a, y, y.ln_normal(), R::is_single());
         let less = a - y;
-        let partials = map_each([-(less + 1.0) * inverse, slope, less / scale], R::narrow);
+        let partials = map_each([-(less + 1.0) * inverse, slope, less / scale], R::from_double);
         let holds = holds & all_ordinary([x, a, scale]) & ordinary_positive(y);
-        (R::narrow(f - x.ln_normal()), partials, holds)
+        (R::from_double(f - x.ln_normal()), partials, holds)
     }
 }
 

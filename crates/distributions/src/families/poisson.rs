@@ -70,12 +70,12 @@ impl Formula<2> for PoissonLogProb {
     const FAST_PATH: bool = true;
     #[inline(always)]
     fn fast_path<R: Real>(&self, args: [R; 2]) -> (R, [R; 2], bool) {
-        let [k, rate] = map_each(args, R::widen);
+        let [k, rate] = map_each(args, R::to_double);
         let ln_rate = rate.ln_normal();
         // The density of a Gamma variable at the rate.
         let (f, slope, holds) = log_density_fast(k + 1.0, rate, ln_rate, R::is_single());
-        let partials = map_each([slope, (k - rate) / rate], R::narrow);
-        (R::narrow(f - ln_rate), partials, holds & is_ordinary_count(k) & ordinary_positive(rate))
+        let partials = map_each([slope, (k - rate) / rate], R::from_double);
+        (R::from_double(f - ln_rate), partials, holds & is_ordinary_count(k) & ordinary_positive(rate))
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Worker<T: Scalar> {
     pub(super) tape: Tape<T>,
     pub(super) layout: Layout,
     batcher: Option<Batcher<T>>,
-    /// What is drawn together, with one draw.
+    /// The sites with fixed Normal priors that are drawn by one operation, with one draw.
     pub(super) batched: Option<Arc<[GaussianSite]>>,
     prefix: String,
     /// The sum over the draws.
@@ -109,7 +109,7 @@ impl<T: Scalar> Worker<T> {
     const ATTEMPTS: u64 = 100;
 
     /// Runs the model, with parameters that `bind` binds, and lets `back` run the backward pass
-    /// from the objective, unless only weights are asked for. What that leaves as the gradient of
+    /// from the loss, unless only weights are asked for. What that leaves as the gradient of
     /// the parameters is kept.
     ///
     /// A single draw at which a matrix is not positive definite is drawn anew: the posterior has no
@@ -204,17 +204,18 @@ impl<T: Scalar> Worker<T> {
                 self.tape.unbind();
                 return Ok(None);
             }
-            let lost;
-            (lost, self.elbo) = weighed.loss(&self.tape, &out, loss.scale);
-            // What is the same for all draws is there once.
-            let times = (lanes / lost.lanes()) as f64;
-            let result = back(&self.tape, if times > 1.0 { lost * times } else { lost });
+            let loss_node;
+            (loss_node, self.elbo) = weighed.loss(&self.tape, &out, loss.scale);
+            // A node that does not depend on noise has one value, not one for each lane.
+            let times = (lanes / loss_node.lanes()) as f64;
+            let result = back(&self.tape, if times > 1.0 { loss_node * times } else { loss_node });
             self.tape.swap_params_gradient(&mut self.gradient);
             self.tape.unbind();
             return Ok(Some(result));
         }
         let times = |total: &Total<'_, T>| total.terms().map(|(x, _)| x.lanes()).max();
-        // The backward pass adds up the lanes, but what is the same in all of them is there once.
+        // The backward pass adds up the lanes. A node that does not depend on noise has one value, not
+        // one for each lane.
         let there = times(&out.kl).max(times(&out.log_likelihood)).unwrap_or(1);
         let scale = loss.scale * (lanes / there) as f64;
         let kl = out.kl.terms().map(|(x, w)| (x, w * loss.kl_weight * scale));

@@ -23,7 +23,8 @@ pub struct Adam {
     decay: f64,
     /// β₁ᵗ and β₂ᵗ.
     powers: (f64, f64),
-    /// Of the rate and of ε: with them, `rate m̂ / (√v̂ + ε)` needs the moments only as they are.
+    /// The bias corrections, as factors of the rate and of ε, so that the loop uses the moments
+    /// uncorrected.
     corrections: (f64, f64),
 }
 

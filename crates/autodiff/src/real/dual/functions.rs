@@ -182,6 +182,15 @@ impl<T: Real, const N: usize> Real for Dual<T, N> {
     fn narrow(wide: Self::Wide) -> Self {
         Self { re: T::narrow(wide.re), du: map_each(wide.du, T::narrow) }
     }
+    type Double = Dual<T::Double, N>;
+    #[inline(always)]
+    fn to_double(self) -> Self::Double {
+        Dual { re: self.re.to_double(), du: map_each(self.du, T::to_double) }
+    }
+    #[inline(always)]
+    fn from_double(double: Self::Double) -> Self {
+        Self { re: T::from_double(double.re), du: map_each(double.du, T::from_double) }
+    }
     #[inline(always)]
     fn lgamma(self) -> Self {
         self.chain(self.re.lgamma(), self.re.digamma())

@@ -51,9 +51,9 @@ impl<T: Scalar> Var<'_, T> {
 }
 
 impl<T: Scalar> Inner<T> {
-    /// Notes whether the value of the next node is deferred. An operation that would read deferred
-    /// values gets them.
-    pub(in super::super) fn may_defer(&mut self, op: &dyn Op<T>, node: &mut Node, deferrable: bool) {
+    /// Decides whether the value of the next node is deferred. An operation that reads deferred
+    /// values has them computed first.
+    pub(in super::super) fn defer_if_possible(&mut self, op: &dyn Op<T>, node: &mut Node, deferrable: bool) {
         let may = !self.anomaly.enabled;
         let linear = may && node.fast.deferred && op.fast().is_some_and(|op| !op.reads_values());
         if node.fast.deferred && !linear {

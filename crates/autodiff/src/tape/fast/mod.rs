@@ -92,8 +92,9 @@ pub(super) struct Fast<T> {
 /// What the optimisations note about a node.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flags {
-    /// The first and the last operation that have it as an argument.
+    /// The first operation that has it as an argument.
     first_user: u32,
+    /// The last one.
     last_user: u32,
     /// It has a value and an adjoint for every lane, one after the other.
     pub(super) per_lane: bool,
@@ -178,7 +179,7 @@ impl Default for Flags {
 }
 
 impl Flags {
-    /// The node, which has this number, has one with these flags as an argument.
+    /// Notes that the node `id`, whose flags these are, has an argument with the flags `arg`.
     #[inline(always)]
     pub(super) fn join(&mut self, id: u32, arg: &mut Self) {
         (arg.first_user, arg.last_user) = (id.min(arg.first_user), id);

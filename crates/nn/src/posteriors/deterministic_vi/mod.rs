@@ -108,16 +108,16 @@ impl Method for DeterministicVi {
 }
 
 impl DeterministicVi {
-    /// What the fit climbs by, when the weights are independent Gaussians: the expected sum of
-    /// squared errors of the outputs, in units of the head, and the gradient of the expected log
-    /// likelihood (by the parameters of noise that is learned: of all terms of the ELBO that it is
-    /// in).
+    /// The expected sum of squared errors of the outputs, in units of the head, when the weights are
+    /// independent Gaussians; and the gradient of the expected log likelihood, in which an unknown
+    /// noise has the derivatives of all terms of the ELBO that it is in.
     ///
     /// `params` are the means of all coordinates, and then the logarithms of their standard
     /// deviations; the gradient has the same order.
     ///
     /// # Errors
     /// If the moments of the net are not known, or there are not two numbers for each coordinate.
+    #[doc(hidden)] // For the tests, which hold it to draws and differences.
     pub fn expected_squares(problem: &Problem<'_>, params: &[f64]) -> Result<(f64, Vec<f64>)> {
         if params.len() != 2 * problem.dim() {
             return Err(Error::Network(format!(

@@ -124,10 +124,6 @@ impl Noise for F64 {
         map_each(normal_block_f64(key, block), F64)
     }
     #[inline(always)]
-    fn normal_start(key: Key, block: u64, n: usize) -> [F64; BLOCK] {
-        map_each(normal_parts_f64(key, block, n.div_ceil(BLOCK / 2)), F64)
-    }
-    #[inline(always)]
     fn uniform_block(key: Key, block: u64) -> [F64; BLOCK] {
         map_each(uniform_block_f64(key, block), F64)
     }

@@ -1,7 +1,7 @@
 //! A compiled Stan model behind the C interface of BridgeStan 2, as a target of inference.
 //!
-//! Source: `bridgestan.h` of BridgeStan 2 (Roualdes, Ward, Carpenter, Seyboldt, Axen 2023, "BridgeStan:
-//! efficient in-memory access to the methods of a Stan model").
+//! Source: `bridgestan.h` of BridgeStan 2 (Roualdes, Ward, Carpenter, Seyboldt, Axen 2023,
+//! "BridgeStan: efficient in-memory access to the methods of a Stan model").
 
 use probity_vi::{Error, Result, Target};
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
@@ -43,8 +43,8 @@ impl Symbols {
         if message.is_null() {
             return "no reason was given".into();
         }
-        // SAFETY: the interface gives a string that ends with 0, which is freed by `bs_free_error_msg`
-        // and not used after that.
+        // SAFETY: the interface gives a string that ends with 0, which is freed by
+        // `bs_free_error_msg` and not used after that.
         unsafe {
             let text = CStr::from_ptr(message).to_string_lossy().trim().to_owned();
             (self.free)(message);

@@ -59,8 +59,8 @@ pub fn weight(a: &DMatrix<f64>, b: &DMatrix<f64>) -> f64 {
 /// The gradients of a function of matrices in each of them.
 pub type Gradients<'a> = dyn Fn(&[DMatrix<f64>]) -> Vec<DMatrix<f64>> + 'a;
 
-/// How far each gradient moves, in all, when every entry of the arguments moves by a relative 1, one
-/// after the other (of a symmetric matrix, the two together).
+/// How far each gradient moves, in all, when every entry of the arguments moves by a relative 1,
+/// one after the other (of a symmetric matrix, the two together).
 pub fn gradient_condition(
     differentiate: &Gradients<'_>,
     at: &[DMatrix<f64>],
@@ -105,8 +105,8 @@ pub fn natural_scale(name: &str, parameters: &[(&str, DMatrix<f64>)], real: bool
     }
 }
 
-/// Compares a gradient: a unit is `eps (|g| + (1 + |f|) / max(|θ|, s))`, and a twelfth of `eps` times
-/// what the gradient moves by when the arguments move (4 eps of 50).
+/// Compares a gradient: a unit is `eps (|g| + (1 + |f|) / max(|θ|, s))`, and a twelfth of `eps`
+/// times what the gradient moves by when the arguments move (4 eps of 50).
 pub fn gradients_near(
     check: &mut Check,
     value: f64,

@@ -1,9 +1,10 @@
 //! Digits: how sure a Bayesian net is of those that it has not seen, and of what is no digit.
 //!
-//! `mnist` reads the files of MNIST if a folder is given, and else draws digits itself. It learns them
-//! by the library's default for minibatches, beside a net of point weights, and prints accuracy, log
-//! score, calibration, what it gains by not deciding the doubtful ones, and how well doubt tells
-//! letters, turned digits and noise from digits; `images.rs` has what is drawn, `nets.rs` the nets.
+//! `mnist` reads the files of MNIST if a folder is given, and else draws digits itself. It learns
+//! them by the library's default for minibatches, beside a net of point weights, and prints
+//! accuracy, log score, calibration, what it gains by not deciding the doubtful ones, and how well
+//! doubt tells letters, turned digits and noise from digits; `images.rs` has what is drawn,
+//! `nets.rs` the nets.
 
 pub(crate) mod idx;
 pub(crate) mod images;

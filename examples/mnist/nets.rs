@@ -63,9 +63,9 @@ impl Fitted {
     }
 }
 
-/// A net of linear layers. Pixels that say nothing, and units that are not needed, have weights that
-/// shrink together by a scale of their own, as in [`Regression::default_for`]: with fixed priors the
-/// mean field is too wide, and the labels of 2000 images do not outweigh that.
+/// A net of linear layers. Pixels that say nothing, and units that are not needed, have weights
+/// that shrink together by a scale of their own, as in [`Regression::default_for`]: with fixed
+/// priors the mean field is too wide, and the labels of 2000 images do not outweigh that.
 ///
 /// [`Regression::default_for`]: probity_nn::Regression::default_for
 fn linear(options: &Options, pixels: usize) -> Mlp {
@@ -140,8 +140,8 @@ pub fn fit(images: &Images, options: &Options, point: bool) -> Result<Fitted> {
     Ok(Fitted { net, unit, seconds: clock.elapsed().as_secs_f64() })
 }
 
-/// What the library has for so many rows. It tells nothing on the way of what is not asked for here:
-/// the ELBO at the end, and a verdict.
+/// What the library has for so many rows. It tells nothing on the way of what is not asked for
+/// here: the ELBO at the end, and a verdict.
 fn steps(rows: usize, options: &Options) -> Fit<f32> {
     let fit = Classification::default_fit(rows).seed(options.seed).elbo_draws(0).checked(false);
     match options.steps {

@@ -1,5 +1,5 @@
-//! A layer, a prior of weights and a head of your own, outside the library: `parts.rs` defines them,
-//! this file fits a net of them beside one of the library's layers.
+//! A layer, a prior of weights and a head of your own, outside the library: `parts.rs` defines
+//! them, this file fits a net of them beside one of the library's layers.
 //!
 //! `cargo run --release --example own_layer`
 

@@ -1,9 +1,10 @@
 //! Where a network is unsure: beyond its data, between them, and far from them.
 //!
 //! `uncertainty` fits curves whose middle is missing, and classes in the plane, with default
-//! settings, by chains and by the mean field, prints how unsure each is where there are no data, and
-//! draws the curves. `--posteriors` shows every posterior of the library side by side. `--judge` also runs long chains of the No-U-Turn sampler on the curves and prints
-//! how far from theirs the standard deviations are.
+//! settings, by chains and by the mean field, prints how unsure each is where there are no data,
+//! and draws the curves. `--posteriors` shows every posterior of the library side by side.
+//! `--judge` also runs long chains of the No-U-Turn sampler on the curves and prints how far from
+//! theirs the standard deviations are.
 
 mod classes;
 mod curves;

@@ -91,9 +91,9 @@ fn extrapolated(f: impl Fn(f64) -> f64, h: f64) -> f64 {
 pub struct FastPathCheck {
     /// At how many points the fast path says that it holds.
     pub holds: usize,
-    /// The largest difference there between the fast path and `eval`, in value and partials, relative
-    /// to `|f| + Σ |xᵢ ∂f/∂xᵢ|` of each: to the size of `f` and what a relative change of the
-    /// arguments does to it.
+    /// The largest difference there between the fast path and `eval`, in value and partials,
+    /// relative to `|f| + Σ |xᵢ ∂f/∂xᵢ|` of each: to the size of `f` and what a relative change of
+    /// the arguments does to it.
     pub error: f64,
 }
 

@@ -61,9 +61,10 @@ pub trait Formula<const N: usize>: Copy + Debug + Send + Sync + 'static {
         (y, partials, true)
     }
 
-    /// Whether loops compute the fast path in two stages. A processor overlaps the entries of a loop
-    /// as far as their instructions fit into its window of a few hundred: a long fast path whose
-    /// steps wait for each other, as a logarithm and then an exponential, is faster as two loops.
+    /// Whether loops compute the fast path in two stages. A processor overlaps the entries of a
+    /// loop as far as their instructions fit into its window of a few hundred: a long fast path
+    /// whose steps wait for each other, as a logarithm and then an exponential, is faster as two
+    /// loops.
     const STAGED: bool = false;
 
     /// The first stage of a [staged](Formula::STAGED) fast path.

@@ -75,8 +75,8 @@ pub trait Kernel {
     /// The body; mark it `#[inline(always)]`.
     fn run(self) -> Self::Output;
 
-    /// The same for x86-64 without AVX2, which only processors from before 2013 need: a shorter body
-    /// where there is one, so that it takes little time to compile.
+    /// The same for x86-64 without AVX2, which only processors from before 2013 need: a shorter
+    /// body where there is one, so that it takes little time to compile.
     #[inline(always)]
     fn run_without_vectors(self) -> Self::Output
     where

@@ -49,8 +49,8 @@ static COEFFICIENTS: LazyLock<[f64; TERMS]> = LazyLock::new(|| {
 });
 
 impl Circle {
-    /// By trapezoidal sums around the circle, whose error below `k = 30` is `2 I₆₄(k) / I₀(k)`, less
-    /// than 1e-24; then by the series of `1 - I₁/I₀` in `1/k`, whose coefficients follow from
+    /// By trapezoidal sums around the circle, whose error below `k = 30` is `2 I₆₄(k) / I₀(k)`,
+    /// less than 1e-24; then by the series of `1 - I₁/I₀` in `1/k`, whose coefficients follow from
     /// `A' = 1 - A/k - A²`, and its integral and derivatives.
     pub(crate) fn of(k: f64) -> Self {
         if k > LARGE {

@@ -14,10 +14,11 @@ const COUNTS: f64 = 4096.0;
 
 /// `E g(x)`.
 ///
-/// Of a continuous distribution by the tanh-sinh rule over `P(X <= x)`: 105 quantiles, which converge
-/// to the precision of the numbers also where `g` has a logarithm or a root at an end of the support,
-/// up to what lies beyond the quantile of `1 - 1e-16`. Of counts a sum of up to 4096 terms between
-/// the quantile of 1e-17 and somewhat beyond that of `1 - 4e-15`; of more, every n-th.
+/// Of a continuous distribution by the tanh-sinh rule over `P(X <= x)`: 105 quantiles, which
+/// converge to the precision of the numbers also where `g` has a logarithm or a root at an end of
+/// the support, up to what lies beyond the quantile of `1 - 1e-16`. Of counts a sum of up to 4096
+/// terms between the quantile of 1e-17 and somewhat beyond that of `1 - 4e-15`; of more, every
+/// n-th.
 ///
 /// *Source*: Takahasi and Mori 1974, "Double exponential formulas for numerical integration".
 pub(crate) fn expectation<V: Value, D: Cdf<V>>(d: &D, g: impl Fn(V) -> V) -> V {

@@ -87,12 +87,12 @@ pub(crate) fn root(start: f64, width: f64, f: impl Fn(f64) -> (f64, f64)) -> f64
 }
 
 /// Where to look next for the root of an increasing function between two bounds, one of which is
-/// `x`, with the value `y`; `x` itself where nothing is left to do. `last` is the length of the last
-/// step and `before` that of the one before it (infinite at first), `width` how far to look where a
-/// bound is infinite.
+/// `x`, with the value `y`; `x` itself where nothing is left to do. `last` is the length of the
+/// last step and `before` that of the one before it (infinite at first), `width` how far to look
+/// where a bound is infinite.
 ///
-/// A step of Newton's method is taken while steps get at least half as long in two: else the bounds are
-/// halved. (Press et al., "Numerical Recipes", `rtsafe`.)
+/// A step of Newton's method is taken while steps get at least half as long in two: else the bounds
+/// are halved. (Press et al., "Numerical Recipes", `rtsafe`.)
 #[inline]
 pub(crate) fn next_point(
     x: f64,

@@ -111,7 +111,8 @@ impl<V: Value> Support<V> {
         })
     }
 
-    /// `ln |dx/du|` of every event at `u`; none where it is 0 everywhere (the real line) or there is no bijector.
+    /// `ln |dx/du|` of every event at `u`; none where it is 0 everywhere (the real line) or there
+    /// is no bijector.
     pub fn log_det(&self, u: V, terms: Terms) -> Option<V> {
         match *self {
             Support::Positive | Support::StrictlyPositive => Some(Exp.log_det(u, terms)),

@@ -74,8 +74,8 @@ impl Regression {
     }
 
     /// A fit that continues where [`default_fit`](Regression::default_fit) ended, with other noise:
-    /// half of its steps, at a quarter of the rate and without a warm-up. At higher rates noise that
-    /// depends on the inputs loses the mean (`docs/bnn-defaults.md`).
+    /// half of its steps, at a quarter of the rate and without a warm-up. At higher rates noise
+    /// that depends on the inputs loses the mean (`docs/bnn-defaults.md`).
     pub fn continued_fit(rows: usize) -> Fit<f32> {
         let (count, rate) = if rows <= WHOLE { (2500, 0.0075) } else { (5000, 0.005) };
         let fit = Self::default_fit(rows).optimizer(Adam::new(rate));

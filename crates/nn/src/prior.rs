@@ -57,10 +57,10 @@ pub enum PriorScale {
     /// from this scale: for a bias one per unit, for a weight matrix one for all the weights into a
     /// unit.
     LearnedPerOutput(f64),
-    /// An unknown scale with a posterior of its own, around this one: the prior of the inverse of the
-    /// scale is half-Normal with scale 1 / this one, so that of the variance is inverse Gamma. It
-    /// may become large, and not much smaller than a seventh. Source: Neal 1996, "Bayesian learning
-    /// for neural networks", section 3.2.
+    /// An unknown scale with a posterior of its own, around this one: the prior of the inverse of
+    /// the scale is half-Normal with scale 1 / this one, so that of the variance is inverse Gamma.
+    /// It may become large, and not much smaller than a seventh. Source: Neal 1996, "Bayesian
+    /// learning for neural networks", section 3.2.
     Hyper(f64),
     /// As `Hyper`, a scale for every input of the layer.
     HyperPerInput(f64),

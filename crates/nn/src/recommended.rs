@@ -61,10 +61,11 @@ impl Recommended {
 
     /// Chains for a network of so many weights.
     ///
-    /// The ascent has four steps a row, between 1000 and 3000: of few rows a long one has fitted the
-    /// noise, which chains then forget slowly; of more rows a short one ends where the mean is not
-    /// yet found. Trajectories of a small table are up to four times as long as those of a large one,
-    /// whose every step costs more: where there are no data, long trajectories walk farther than many.
+    /// The ascent has four steps a row, between 1000 and 3000: of few rows a long one has fitted
+    /// the noise, which chains then forget slowly; of more rows a short one ends where the mean is
+    /// not yet found. Trajectories of a small table are up to four times as long as those of a
+    /// large one, whose every step costs more: where there are no data, long trajectories walk
+    /// farther than many.
     fn chains(rows: usize, weights: usize) -> Chains {
         let ascent = rows.saturating_mul(4).clamp(1000, 3000);
         let work = rows.saturating_mul(weights).max(1) as f64;
@@ -110,8 +111,8 @@ impl Recommended {
 /// Bayesian regression of a table without settings: inputs n × k, target n × 1, both in the user's
 /// units. What is [recommended](Recommended) for its size: chains over the weights
 /// ([`Regression::sample`]) in seconds, and for large tables the mean field. Noise depends on the
-/// inputs as far as the data say so, and has heavy tails where some targets are far off; the result,
-/// printed, says what was chosen and why ([`NoiseChoice`](crate::NoiseChoice)).
+/// inputs as far as the data say so, and has heavy tails where some targets are far off; the
+/// result, printed, says what was chosen and why ([`NoiseChoice`](crate::NoiseChoice)).
 ///
 /// ```
 /// use probity_autodiff::nalgebra::DMatrix;

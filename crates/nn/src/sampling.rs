@@ -33,8 +33,8 @@ where
 }
 
 /// Draws of the weights of `net`, which is the network of the model, with a verdict on what chains
-/// predict, by `predict`, at the rows `x` that were learned from. Weights of the outputs `late` are 0
-/// in the first half of the ascent.
+/// predict, by `predict`, at the rows `x` that were learned from. Weights of the outputs `late` are
+/// 0 in the first half of the ascent.
 pub(crate) fn sample<M: Model<f32> + Clone + Send + Sync>(
     model: M,
     net: &Mlp,
@@ -138,8 +138,8 @@ pub(crate) struct Group {
     pub(crate) weights: Vec<usize>,
 }
 
-/// The unknown scales of a network's priors, drawn given the weights; and weights that stay 0 in the
-/// first part of the ascent.
+/// The unknown scales of a network's priors, drawn given the weights; and weights that stay 0 in
+/// the first part of the ascent.
 #[derive(Clone, Debug)]
 pub(crate) struct PriorScales {
     pub(crate) groups: Vec<Group>,

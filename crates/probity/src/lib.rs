@@ -40,8 +40,8 @@
 //!
 //! This crate only shows them under one name; [`prelude`] has what most programs use.
 //!
-//! The feature `progress` (default) shows a bar for long fits; `default-features = false` leaves out the
-//! crates that draw it.
+//! The feature `progress` (default) shows a bar for long fits; `default-features = false` leaves
+//! out the crates that draw it.
 #![forbid(unsafe_code)]
 
 pub use probity_autodiff as autodiff;

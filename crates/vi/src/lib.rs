@@ -36,8 +36,9 @@
 //!   [`Steps`] what goes by their number, [`Objective`] which gradient they follow, [`Estimator`]
 //!   the ways to draw a linear map; [`Settings`] is all of that as data; an
 //!   [`Observer`] watches and may stop.
-//! * A guide: [`MeanField`], another of [`guides`] (by this name where a family of distributions has
-//!   the same: `guides::Laplace`), or any [`Guide`] (a setting, which [`BoundGuide`] is to one model).
+//! * A guide: [`MeanField`], another of [`guides`] (by this name where a family of distributions
+//!   has the same: `guides::Laplace`), or any [`Guide`] (a setting, which [`BoundGuide`] is to one
+//!   model).
 //! * The result: [`Posterior`] with its [`Report`], [`Draws`] and [`Summary`].
 //! * Whether to believe it: [`Posterior::verdict`], [`Posterior::trusted`], the checks in
 //!   [`verdict`], and how the answer is found, also for a target of one's own: [`ladder`].

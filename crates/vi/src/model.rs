@@ -27,8 +27,8 @@ use probity_autodiff::Scalar;
 /// A reference to a closure is a model too; a reference to a struct goes in as [`ByRef`].
 ///
 /// A model is a function of what it holds and of its latent variables: it must not change from run
-/// to run. One that looks at no value may be run only a few times, and what it records used again at
-/// other points ([`LogJoint`](crate::LogJoint)).
+/// to run. One that looks at no value may be run only a few times, and what it records used again
+/// at other points ([`LogJoint`](crate::LogJoint)).
 ///
 /// # What the compiler says
 /// *type annotations needed* (E0282): the type of the closure's argument is missing. Write

@@ -29,8 +29,8 @@ pub enum Objective {
     /// The importance-weighted bound of the evidence, `E ln (1/K) Σₖ p(x, uₖ) / q(uₖ)` with K
     /// independent draws: the ELBO for K = 1, rising with K to the log evidence. It asks of the
     /// guide to cover the posterior rather than to lie inside it, so that the guide is a better
-    /// proposal for importance weights, and wider where it cannot have the posterior's shape. Its own
-    /// moments are not those of the posterior, and for K > 1 the fit has no verdict.
+    /// proposal for importance weights, and wider where it cannot have the posterior's shape. Its
+    /// own moments are not those of the posterior, and for K > 1 the fit has no verdict.
     ///
     /// A step takes whole terms of the bound: [`Fit::draws`](crate::Fit::draws) is rounded up to a
     /// multiple of K. Every step runs the model twice forward, once for the weights.

@@ -138,16 +138,16 @@ pub struct Report {
     /// Which gradient the steps followed.
     #[serde(default)]
     pub objective: Objective,
-    /// Of guides that are at a mode, every climb to one; of several
-    /// [starts](crate::Fit::starts) by stochastic gradients, every fit. They are in the order of the
-    /// starts, without those that failed. Empty for a single fit by stochastic gradients.
+    /// Of guides that are at a mode, every climb to one; of several [starts](crate::Fit::starts) by
+    /// stochastic gradients, every fit. They are in the order of the starts, without those that
+    /// failed. Empty for a single fit by stochastic gradients.
     #[serde(default)]
     pub climbs: Vec<Climb>,
     /// How outputs of Gaussian linear maps were drawn.
     pub estimator: Estimator,
     /// The sites because of which linear maps drew weights for all rows although another
-    /// [`Estimator`] was set: the guide has no Gaussian of its own there, or its divergence from the
-    /// prior is not known exactly and the estimator needs it.
+    /// [`Estimator`] was set: the guide has no Gaussian of its own there, or its divergence from
+    /// the prior is not known exactly and the estimator needs it.
     #[serde(default)]
     pub weights_drawn: Vec<String>,
     /// The weight of the KL in the loss.
@@ -166,9 +166,9 @@ pub struct Report {
     /// The ELBO of the result (KL weight 1), by fresh draws.
     pub elbo: Option<Estimate>,
     /// The shape k̂ of the heavier tail of the ELBO's terms, by a generalised Pareto distribution;
-    /// none for fewer than 100 draws and where the terms have no tails. Above [`Report::HEAVY`], and
-    /// [`elbo_influence`](Self::elbo_influence) above [`Report::LARGE_INFLUENCE`], the standard error
-    /// is not to be trusted.
+    /// none for fewer than 100 draws and where the terms have no tails. Above [`Report::HEAVY`],
+    /// and [`elbo_influence`](Self::elbo_influence) above [`Report::LARGE_INFLUENCE`], the standard
+    /// error is not to be trusted.
     #[serde(default, with = "probity_autodiff::serde_float")]
     pub elbo_tail: Option<f64>,
     /// By how much the draw furthest from the ELBO moves it, in nats; none where
@@ -184,8 +184,8 @@ impl Report {
     /// Source: Vehtari et al. 2024, "Pareto smoothed importance sampling", section 3.
     pub const HEAVY: f64 = 0.7;
     /// The influence of one draw on the ELBO, in nats, up to which heavy tails do not matter. The
-    /// terms of a good fit are polynomials of normal numbers: they have all moments, yet the tails of
-    /// a thousand of them look heavy.
+    /// terms of a good fit are polynomials of normal numbers: they have all moments, yet the tails
+    /// of a thousand of them look heavy.
     pub const LARGE_INFLUENCE: f64 = 0.05;
 
     /// Of several starts: how far the others are below the best.

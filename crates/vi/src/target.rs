@@ -71,8 +71,8 @@ pub trait Target: Clone + Send {
         by_differences(&mut |u, gradient| self.gradient(u, gradient), u, v, to)
     }
 
-    /// Appends the log likelihood of every observation at `u`, and says whether the target knows its
-    /// observations. By default it does not, and nothing is appended.
+    /// Appends the log likelihood of every observation at `u`, and says whether the target knows
+    /// its observations. By default it does not, and nothing is appended.
     ///
     /// # Errors
     /// As [`gradient`](Target::gradient).

@@ -45,7 +45,8 @@ pub(super) fn lanes_of(n: usize) -> usize {
     n.next_multiple_of(LANES).min(BLOCK)
 }
 
-/// A position in the pass: `n <= 64` entries of segment `seg` from `at`, or of it and the next ones.
+/// A position in the pass: `n <= 64` entries of segment `seg` from `at`, or of it and the next
+/// ones.
 #[derive(Clone, Copy)]
 pub(super) struct Here {
     pub(super) seg: usize,

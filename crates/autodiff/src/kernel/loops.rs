@@ -221,8 +221,8 @@ fn wrong_sizes() {
     unreachable!("blocks for all arguments and results");
 }
 
-/// Makes the kernel of a loop: its arguments, the function that is the loop, and the one that stands
-/// for it without vectors.
+/// Makes the kernel of a loop: its arguments, the function that is the loop, and the one that
+/// stands for it without vectors.
 macro_rules! kernel {
     ($name:ident { $($field:ident: $ty:ty),* } -> $out:ty, $run:ident, $by_entry:expr) => {
         struct $name<'a, B, T, const N: usize, const M: usize> {

@@ -5,8 +5,8 @@ use crate::real::{Real, Scalar};
 use crate::simd::{Kernel, dispatch};
 
 crate::precompiled! {
-    /// The Euclidean norm. Squares are summed in the precision of the numbers by parts, and these in
-    /// `f64`, in an order that does not depend on the number of threads.
+    /// The Euclidean norm. Squares are summed in the precision of the numbers by parts, and these
+    /// in `f64`, in an order that does not depend on the number of threads.
     pub fn norm<T>(x: &'a [T]) -> f64 {
         /// Parts whose sums stand in an array on the stack.
         const PARTS: usize = 64;

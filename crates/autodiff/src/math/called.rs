@@ -3,8 +3,8 @@
 //! They are polynomials in fused multiply-adds. In a loop over many numbers, which is compiled for
 //! the instruction set of the machine ([`crate::simd`]), these are instructions. In a program for
 //! any x86-64 each would be a call into the standard library: `exp` has fifteen of them and took 47
-//! ns. Compiled once for processors with the instruction, and called, it takes 6 ns. The bits are the
-//! same.
+//! ns. Compiled once for processors with the instruction, and called, it takes 6 ns. The bits are
+//! the same.
 
 use super::{double, gamma, half_step as step, lgamma as log_gamma};
 

@@ -104,8 +104,8 @@ impl<R: Real, F: Fn(f64) -> R> Kernel for Quadrature<F> {
         let half = 0.5 * self.end;
         let mut sum = R::zero();
         for side in [-half, half] {
-            // The only call of `f`, so that it is inlined and compiled for the instruction set. (The
-            // elementary functions of a plain `f64` in it stay calls.)
+            // The only call of `f`, so that it is inlined and compiled for the instruction set.
+            // (The elementary functions of a plain `f64` in it stay calls.)
             for (node, weight) in GAUSS_LEGENDRE_32 {
                 sum += (self.f)(half + side * node) * weight;
             }

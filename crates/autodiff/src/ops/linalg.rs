@@ -41,8 +41,8 @@ fn rounding<T: Scalar>() -> f64 {
     if T::from_f64(1.0 + f64::EPSILON).to_f64() > 1.0 { f64::EPSILON } else { f64::from(f32::EPSILON) }
 }
 
-/// Whether a matrix (n × n) is not symmetric: the first pair of entries that differ by more than the
-/// root of the precision, in units of the root of the diagonal entries' product.
+/// Whether a matrix (n × n) is not symmetric: the first pair of entries that differ by more than
+/// the root of the precision, in units of the root of the diagonal entries' product.
 fn asymmetric<T: Scalar>(a: &[T], n: usize) -> Option<NotPositiveDefinite> {
     let at = |i: usize, j: usize| a[i + j * n].to_f64();
     for (row, col) in (0..n).flat_map(|col| (0..col).map(move |row| (row, col))) {

@@ -44,8 +44,8 @@ pub struct NotRising {
 /// The derivatives of the solution with respect to the state at the start and to the parameters
 /// (its sensitivities) are solved for together with it, by the same steps and to the same
 /// tolerance: the error of a derivative is measured by what it makes of a change of the parameter
-/// by its own size. So values and gradients belong together, and the gradient is that of the solution, not of
-/// the course that the step lengths take.
+/// by its own size. So values and gradients belong together, and the gradient is that of the
+/// solution, not of the course that the step lengths take.
 ///
 /// ```
 /// use probity_autodiff::{Ode, OdeSolver, Real, Tape};

@@ -109,9 +109,9 @@ impl<T: Scalar> Kernel for MaskInPlace<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        // Adds nothing, not even to -0, which LLVM must not know: what is stored would be either 0 or
-        // what is there, and it would store the zeros alone. Stores by a mask take some ten times as
-        // long on processors of AMD.
+        // Adds nothing, not even to -0, which LLVM must not know: what is stored would be either 0
+        // or what is there, and it would store the zeros alone. Stores by a mask take some ten
+        // times as long on processors of AMD.
         let nothing = black_box(-0.0);
         for (g, y) in self.g.iter_mut().zip(self.y) {
             *g = T::from_num(part(*y, T::from_num(g.num() + nothing)));

@@ -35,7 +35,8 @@ pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
-/// A number in a formula: `f64`, [`F64`], [`F32`], or a [`Dual`] over one of them (nesting allowed).
+/// A number in a formula: `f64`, [`F64`], [`F32`], or a [`Dual`] over one of them (nesting
+/// allowed).
 ///
 /// This is the one bound of generic numeric code here. Arithmetic works with `Self` and, on the
 /// right, with `f64` constants: `z * z * -0.5`. A literal on the left (`0.5 * z`) is not possible
@@ -296,8 +297,9 @@ pub trait Real:
 
 /// An element of a matrix on the tape: `f32`, `f64`, or a [`Dual`].
 ///
-/// A `Dual` is a number ([`Real`]) itself. `f64` computes through [`F64`], whose functions are inlined
-/// into loops, and `f32` through [`F32`], because Rust does not let a library define `f32 * f64`.
+/// A `Dual` is a number ([`Real`]) itself. `f64` computes through [`F64`], whose functions are
+/// inlined into loops, and `f32` through [`F32`], because Rust does not let a library define
+/// `f32 * f64`.
 pub trait Scalar: sealed::Sealed + Number + Noise + Debug + Default + PartialEq + 'static {
     /// The number that formulas see.
     type Num: Real;

@@ -18,9 +18,9 @@ pub(super) fn bounded<T: Scalar>(s: Var<'_, T>) -> Var<'_, T> {
 ///
 /// forward and inverse closed, in one pass of the network · log-det `Σ s` of every row.
 ///
-/// Source: Dinh, Sohl-Dickstein and Bengio 2017, "Density estimation using Real NVP", equations 4 to
-/// 8; the bound as in Ardizzone et al. 2019, "Guided image generation with conditional invertible
-/// neural networks", section 3.
+/// Source: Dinh, Sohl-Dickstein and Bengio 2017, "Density estimation using Real NVP", equations 4
+/// to 8; the bound as in Ardizzone et al. 2019, "Guided image generation with conditional
+/// invertible neural networks", section 3.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Coupling<V> {
     net: Conditioner<V>,

@@ -1,5 +1,5 @@
-//! Smooth one-to-one maps from unconstrained numbers `u` into a support: of every entry, or of every
-//! row (flows).
+//! Smooth one-to-one maps from unconstrained numbers `u` into a support: of every entry, or of
+//! every row (flows).
 //!
 //! ```
 //! use probity_autodiff::{Tape, nalgebra::DMatrix};

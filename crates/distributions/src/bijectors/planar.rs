@@ -8,8 +8,8 @@ use probity_autodiff::{Axis, Formula, Real, Scalar, Terms, Value, Var, formula};
 /// `ln(e - 1)`: the number whose softplus is 1.
 const SOFTPLUS_OF_1: f64 = 0.541324854612918;
 
-/// `x = u + v tanh(w·u + bias)` for every row `u`, invertible for all parameters: `v` is `direction`
-/// moved along `w` such that `w·v > -1`. All 0 are the identity.
+/// `x = u + v tanh(w·u + bias)` for every row `u`, invertible for all parameters: `v` is
+/// `direction` moved along `w` such that `w·v > -1`. All 0 are the identity.
 ///
 /// *Shapes.* `direction` and `weight` are 1 × d, `bias` is 1 × 1; any of them may be a latent
 /// variable or a parameter of a model, or a constant.

@@ -82,8 +82,8 @@ fn by_sum<R: Real>(q: &impl Counts<R>, p: &impl Counts<R>) -> R {
         // A mass that underflows adds nothing.
         if log < -700.0 { R::zero() } else { log.exp() * (log - p.log_mass(k)) }
     });
-    // Parameters are good: a mean or deviation is beyond the range of numbers, or the deviation beyond
-    // their precision.
+    // Parameters are good: a mean or deviation is beyond the range of numbers, or the deviation
+    // beyond their precision.
     let beyond = kl.re().is_nan();
     not_negative(if beyond { R::of(f64::INFINITY) } else { kl })
 }
@@ -198,7 +198,8 @@ macro_rules! from_bernoulli {
     )+};
 }
 
-/// The sum of the two terms; a mass of 0 adds nothing, and one that underflows only what is infinite.
+/// The sum of the two terms; a mass of 0 adds nothing, and one that underflows only what is
+/// infinite.
 fn two_terms<R: Real>(l: R, log_zero: R, log_one: R) -> R {
     let (log_rest, log_s) = ((-l).log_sigmoid(), l.log_sigmoid());
     let term = |log: R, other: R| {

@@ -11,8 +11,8 @@ use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 /// `p(x) = exp(-κ z) / (scale (κ + 1/κ))` above `loc` and with `exp(z / κ)` below it,
 /// `z = (x - loc) / scale`, `κ` the asymmetry: quantile regression as a likelihood.
 ///
-/// *Event*: entry. *Parameters*: `loc` real (the mode), `scale > 0`, `asymmetry > 0` (1 is Laplace's
-/// distribution; above 1 the longer tail is the lower one).
+/// *Event*: entry. *Parameters*: `loc` real (the mode), `scale > 0`, `asymmetry > 0` (1 is
+/// Laplace's distribution; above 1 the longer tail is the lower one).
 #[derive(Clone, Copy, Debug)]
 pub struct AsymmetricLaplace<V = f64> {
     /// Location: the mode.
@@ -29,8 +29,8 @@ impl<V: Value> AsymmetricLaplace<V> {
         Self { loc: loc.into(), scale: scale.into(), asymmetry: asymmetry.into() }
     }
 
-    /// With this mode, which is the quantile of `p` (between 0 and 1), and scale. Its log density is
-    /// the loss of quantile regression, `-max(p r, (p - 1) r)` of the residual `r` in units of
+    /// With this mode, which is the quantile of `p` (between 0 and 1), and scale. Its log density
+    /// is the loss of quantile regression, `-max(p r, (p - 1) r)` of the residual `r` in units of
     /// `scale √(p (1 - p))`, and a constant.
     pub fn from_quantile(loc: impl Into<V>, scale: impl Into<V>, p: impl Into<V>) -> Self {
         let asymmetry = V::apply(formula!(|p| (p / (-p + 1.0)).sqrt()), [p.into()]);

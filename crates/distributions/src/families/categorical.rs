@@ -152,8 +152,8 @@ impl<'t, T: Scalar> Moments<Var<'t, T>> for Categorical<Var<'t, T>> {
     }
 }
 
-/// One column of a matrix for every entry of a column of numbers: `place` gives it, and what it gives
-/// beyond the columns is NaN.
+/// One column of a matrix for every entry of a column of numbers: `place` gives it, and what it
+/// gives beyond the columns is NaN.
 pub(super) fn column_at<'t, T: Scalar>(
     of: Var<'t, T>,
     x: Var<'t, T>,
@@ -184,8 +184,8 @@ pub(super) fn column_at<'t, T: Scalar>(
     }
 }
 
-/// Where the index up to a number lies among the columns of tails, of which the first is that before
-/// index 0; none for NaN.
+/// Where the index up to a number lies among the columns of tails, of which the first is that
+/// before index 0; none for NaN.
 pub(super) fn tail_place(categories: usize) -> impl Fn(f64) -> Option<usize> {
     move |x| (!x.is_nan()).then(|| (x.floor() + 1.0).clamp(0.0, categories as f64) as usize)
 }

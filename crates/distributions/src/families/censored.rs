@@ -10,8 +10,8 @@ use crate::families::{Normal, Truncated};
 use crate::support::Support;
 use probity_autodiff::{Formula, Key, Real, Terms, Value, formula};
 
-/// Values of a distribution on numbers, recorded as `low` if they lie below it and as `high` if they
-/// lie above it: measurements out of range, times until an event that has not come yet.
+/// Values of a distribution on numbers, recorded as `low` if they lie below it and as `high` if
+/// they lie above it: measurements out of range, times until an event that has not come yet.
 ///
 /// *Event*: entry. *Parameters*: `low < high`, both finite where they are given, and those of the
 /// base. The log density of a value at a limit is the logarithm of the probability of all values at

@@ -12,7 +12,8 @@ use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 use std::f64::consts::LN_2;
 
 /// `P(X <= x) = exp(-(1 + ξ z)^(-1/ξ))`, `z = (x - loc) / scale`, with `ξ` the shape: Gumbel's
-/// distribution for `ξ = 0`, a power law upwards (Fréchet) above, and an upper limit (Weibull) below.
+/// distribution for `ξ = 0`, a power law upwards (Fréchet) above, and an upper limit (Weibull)
+/// below.
 ///
 /// *Event*: entry. *Parameters*: `loc` real, `scale > 0`, `shape` real. Everything, derivatives
 /// included, is smooth through shape 0.

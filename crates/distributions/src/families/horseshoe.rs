@@ -17,8 +17,8 @@ use std::f64::consts::{FRAC_PI_2, LN_2};
 /// `½ ln 2π³`.
 const LOG_UNIT: f64 = HALF_LN_TAU + 1.144729885849400174143427351353058712;
 
-/// The distribution of `scale λ z` with `z` standard normal and `λ` half-Cauchy: an infinite peak at
-/// 0 and tails like `1/x²`. `p(x) = e^y E₁(y) / (scale √(2π³))`, `y = ½ (x / scale)²`.
+/// The distribution of `scale λ z` with `z` standard normal and `λ` half-Cauchy: an infinite peak
+/// at 0 and tails like `1/x²`. `p(x) = e^y E₁(y) / (scale √(2π³))`, `y = ½ (x / scale)²`.
 ///
 /// *Event*: entry. *Parameters*: `scale > 0`. There is no mean, and the variance is infinite.
 ///
@@ -57,8 +57,8 @@ fn density(z: f64) -> f64 {
     Real::exp(log_e1_scaled(2.0 * Real::ln(z) - LN_2) - LOG_UNIT)
 }
 
-/// `P(0 < z < x)` and `P(z > x)` of scale 1, by what is integrated on a logarithmic scale: towards 0
-/// below 1, towards infinity above, where the integrand falls off like `e⁻ˢ`.
+/// `P(0 < z < x)` and `P(z > x)` of scale 1, by what is integrated on a logarithmic scale: towards
+/// 0 below 1, towards infinity above, where the integrand falls off like `e⁻ˢ`.
 fn halves(x: f64) -> [f64; 2] {
     // 42 is e⁻⁴² of the mass away.
     let part = |sign: f64| {

@@ -169,7 +169,8 @@ tails_with_gate!(
 );
 
 impl<V: Value, D: Entropy<V>> Entropy<V> for Hurdle<V, D> {
-    /// `h(gate) + (1 - gate) ((H + p₀ ln p₀) / (1 - p₀) + ln(1 - p₀))`, of the counts' `H` and `p₀`.
+    /// `h(gate) + (1 - gate) ((H + p₀ ln p₀) / (1 - p₀) + ln(1 - p₀))`, of the counts' `H` and
+    /// `p₀`.
     fn entropy(&self) -> V {
         let f = formula!(|gate, h, log_zero| {
             let gate = probability(gate);

@@ -71,8 +71,8 @@ fn kl_of_normal<R: Real>(a: R, s: R, m: R, l: R) -> R {
     not_negative(l / m * mean - (l.ln() - a) * 0.5 - s.ln() - 0.5)
 }
 
-/// All tails; `a` and `b` are the arguments of the Normal parts, whose scaled tails nearly cancel in
-/// the upper tail: their difference is taken as an integral there.
+/// All tails; `a` and `b` are the arguments of the Normal parts, whose scaled tails nearly cancel
+/// in the upper tail: their difference is taken as an integral there.
 fn tails<R: Real>(x: R, m: R, l: R) -> Tails<R> {
     let (m, l) = (positive_or_nan(m), positive_or_nan(l));
     let rest = m * 0.0 + l * 0.0 + if x.re().is_nan() { f64::NAN } else { 0.0 };

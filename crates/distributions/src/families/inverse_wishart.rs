@@ -133,8 +133,8 @@ impl Formula<2> for InverseWishartEntropy {
     }
 }
 
-/// That of the inverse, a Wishart matrix, less `(d + 1)` times the mean logarithm of its determinant:
-/// the Jacobian of the inversion.
+/// That of the inverse, a Wishart matrix, less `(d + 1)` times the mean logarithm of its
+/// determinant: the Jacobian of the inversion.
 impl<'t, T: Scalar> Entropy<Var<'t, T>> for InverseWishart<Var<'t, T>> {
     fn entropy(&self) -> Var<'t, T> {
         let dimension = self.scale_tril.nrows();

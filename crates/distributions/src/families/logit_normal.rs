@@ -12,8 +12,8 @@ use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 
 /// The distribution of `σ(u)` with `u ~ Normal(loc, scale)`, `0 < x < 1`.
 ///
-/// *Event*: entry. *Parameters*: `loc` real (the median is `σ(loc)`), `scale > 0`, mean and standard
-/// deviation of the logit. Mean, variance and entropy are sums to rounding error.
+/// *Event*: entry. *Parameters*: `loc` real (the median is `σ(loc)`), `scale > 0`, mean and
+/// standard deviation of the logit. Mean, variance and entropy are sums to rounding error.
 #[derive(Clone, Copy, Debug)]
 pub struct LogitNormal<V = f64> {
     /// Mean of the logit.

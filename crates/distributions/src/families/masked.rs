@@ -80,8 +80,8 @@ impl<V: Value, D: Distribution<V>> Distribution<V> for Masked<V, D> {
     }
     #[track_caller]
     fn log_prob_terms(&self, x: V, terms: Terms) -> V {
-        // Where nothing counts, a value that has a density and slopes takes the place of what may be
-        // none.
+        // Where nothing counts, a value that has a density and slopes takes the place of what may
+        // be none.
         let inside = self.base.support().constrain(V::from(0.0)).unwrap_or(V::from(0.0));
         let f = formula!(|x, mask, inside| if mask == 0.0 { inside } else { x });
         let at = V::apply(f, [x, self.mask, inside]);

@@ -157,8 +157,8 @@ impl<'t, T: Scalar, D: Cdf<Var<'t, T>>> Cdf<Var<'t, T>> for Mixture<Var<'t, T>, 
 /// Levels of the components' distribution functions between which the entropy is integrated.
 const LEVELS: [f64; 12] = [1e-17, 1e-15, 1e-13, 1e-11, 1e-9, 1e-7, 1e-5, 1e-3, 0.02, 0.1, 0.25, 0.5];
 
-/// By Gauss-Legendre rules between quantiles of all components, which are fixed for the gradient; of
-/// counts a sum. What lies beyond the components' quantiles of `1 - 1e-15` is lost.
+/// By Gauss-Legendre rules between quantiles of all components, which are fixed for the gradient;
+/// of counts a sum. What lies beyond the components' quantiles of `1 - 1e-15` is lost.
 impl<'t, T: Scalar, D: Cdf<Var<'t, T>>> Entropy<Var<'t, T>> for Mixture<Var<'t, T>, D> {
     fn entropy(&self) -> Var<'t, T> {
         let whole =

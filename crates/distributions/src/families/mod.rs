@@ -101,8 +101,8 @@ macro_rules! catalogue {
         $(pub use $module::$name;)+
 
         /// `for_each_family!(m)` is `m! { [Name module (kind)] … }`, for tests and tools that go
-        /// through all families of the library. The kinds are `numbers`, `of Base`, `tape`, `tape of Base`
-        /// and `flat`.
+        /// through all families of the library. The kinds are `numbers`, `of Base`, `tape`,
+        /// `tape of Base` and `flat`.
         #[doc(hidden)]
         #[macro_export]
         macro_rules! for_each_family {

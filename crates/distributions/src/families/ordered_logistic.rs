@@ -10,8 +10,8 @@ use crate::kl::{KlDivergence, KlMethod};
 use crate::support::Support;
 use probity_autodiff::{Formula, Key, Scalar, Tape, Terms, Value, Var, formula};
 
-/// `P(X <= k) = σ(cₖ - predictor)`, `k = 0, 1, …`: what a number with a logistic distribution around
-/// the predictor falls between, of `c` cutpoints that make `c + 1` categories.
+/// `P(X <= k) = σ(cₖ - predictor)`, `k = 0, 1, …`: what a number with a logistic distribution
+/// around the predictor falls between, of `c` cutpoints that make `c + 1` categories.
 ///
 /// *Event*: row; a value is a column of zero-based indices. *Parameters*: `predictor` (r × 1) real,
 /// `cutpoints` (1 × c or r × c) real and increasing ([`Support::ordered`] as latent variables).
@@ -45,8 +45,8 @@ impl<'t, T: Scalar> OrderedLogistic<Var<'t, T>> {
         categories(self.predictor, self.cutpoints, first, between, last)
     }
 
-    /// The logarithms of the probabilities below and above every cutpoint, with those of none and of
-    /// all at the ends, r × (c + 2).
+    /// The logarithms of the probabilities below and above every cutpoint, with those of none and
+    /// of all at the ends, r × (c + 2).
     fn log_tails(&self) -> [Var<'t, T>; 2] {
         let below = formula!(|c, x| (finite_or_nan(c) - finite_or_nan(x)).log_sigmoid());
         let above = formula!(|c, x| (finite_or_nan(x) - finite_or_nan(c)).log_sigmoid());

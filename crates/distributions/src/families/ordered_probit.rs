@@ -46,8 +46,8 @@ impl<'t, T: Scalar> OrderedProbit<Var<'t, T>> {
         categories(self.predictor, self.cutpoints, first, between, last)
     }
 
-    /// The logarithms of the probabilities below and above every cutpoint, with those of none and of
-    /// all at the ends, r × (c + 2).
+    /// The logarithms of the probabilities below and above every cutpoint, with those of none and
+    /// of all at the ends, r × (c + 2).
     fn log_tails(&self) -> [Var<'t, T>; 2] {
         let below = formula!(|c, x| (finite_or_nan(c) - finite_or_nan(x)).log_ndtr());
         let above = formula!(|c, x| (finite_or_nan(x) - finite_or_nan(c)).log_ndtr());

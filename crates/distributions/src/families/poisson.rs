@@ -186,8 +186,8 @@ impl<V: Value> Cdf<V> for Poisson<V> {
 }
 
 impl<V: Value> Entropy<V> for Poisson<V> {
-    /// By its sum; of large rates that of a Normal distribution and the next term of the series, the
-    /// one after which is `1 / 24 rate²` (Evans, Boersma, Blachman and Jagers 1988).
+    /// By its sum; of large rates that of a Normal distribution and the next term of the series,
+    /// the one after which is `1 / 24 rate²` (Evans, Boersma, Blachman and Jagers 1988).
     fn entropy(&self) -> V {
         let f = formula!(|rate| {
             let rate = positive_or_nan(rate);

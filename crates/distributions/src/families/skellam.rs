@@ -17,7 +17,8 @@ use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 /// The difference of two independent Poisson counts,
 /// `P(k) = e^-(a + b) (a/b)^(k/2) I_|k|(2 √(a b))`, `k = …, -1, 0, 1, …`, `a` and `b` the rates.
 ///
-/// *Event*: entry. *Parameters*: `rate1 > 0` (of what is added), `rate2 > 0` (of what is taken off).
+/// *Event*: entry. *Parameters*: `rate1 > 0` (of what is added), `rate2 > 0` (of what is taken
+/// off).
 ///
 /// Masses and tails are sums over the second count, at most some hundred terms whatever the rates.
 /// Draws have no gradient.

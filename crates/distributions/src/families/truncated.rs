@@ -13,10 +13,10 @@ use probity_autodiff::{Draw, Formula, Key, Real, Terms, Value, formula};
 /// function, on an interval or on one side of a limit. For counts both limits belong to it.
 ///
 /// *Event*: entry. *Parameters*: `low < high`, both finite where they are given, and those of the
-/// base. Densities and tails keep their digits in either tail. *Draws* are quantiles of the base and
-/// have its gradients; they are coarse where the window lies beyond the base's upper quantile of
-/// `1 - 1e-10` ([`TruncatedNormal`](crate::TruncatedNormal) has no such bound). *Moments and entropy*
-/// are expectations over a hundred quantiles, with gradients, or sums over counts.
+/// base. Densities and tails keep their digits in either tail. *Draws* are quantiles of the base
+/// and have its gradients; they are coarse where the window lies beyond the base's upper quantile
+/// of `1 - 1e-10` ([`TruncatedNormal`](crate::TruncatedNormal) has no such bound). *Moments and
+/// entropy* are expectations over a hundred quantiles, with gradients, or sums over counts.
 ///
 /// ```
 /// use probity_distributions::{Distribution, Gamma, StudentT, Truncated};

@@ -19,8 +19,8 @@ const ROOT: f64 = 1.253314137315500251207882642405522627;
 /// `low <= x <= high`.
 ///
 /// *Event*: entry. *Parameters*: `loc` real, `scale > 0`, `low < high`, both finite. The window may
-/// lie far out in a tail, or be so narrow that the density is flat: densities, tails and moments keep
-/// their digits. For a limit on one side see [`Truncated`](crate::Truncated).
+/// lie far out in a tail, or be so narrow that the density is flat: densities, tails and moments
+/// keep their digits. For a limit on one side see [`Truncated`](crate::Truncated).
 #[derive(Clone, Copy, Debug)]
 pub struct TruncatedNormal<V = f64> {
     /// Mean of the whole Normal.
@@ -224,8 +224,8 @@ fn quantile<R: Real>(p: R, loc: R, scale: R, low: R, high: R) -> R {
     R::narrow(implicit_root(x, miss, slope))
 }
 
-/// `ln ∫ e^-(z² - c²)/2`, mean and variance of the distance from the point nearest to `loc`, and the
-/// mean of `½ (z² - c²)`, in standard units: by quadrature, because the closed forms cancel.
+/// `ln ∫ e^-(z² - c²)/2`, mean and variance of the distance from the point nearest to `loc`, and
+/// the mean of `½ (z² - c²)`, in standard units: by quadrature, because the closed forms cancel.
 fn sums<R: Real>([loc, scale, low, high]: [R; 4]) -> [R; 4] {
     let centre = nearest(loc, low, high);
     let c = standardized(centre, loc, scale);

@@ -22,7 +22,8 @@ use std::f64::consts::{PI, TAU};
 /// *Angles.* The density is that of an angle, whole turns do not matter: any real `x` has one. As a
 /// support, and for draws and the distribution function, angles lie between -π and π. *Draws* have
 /// gradients in both parameters, which are those of functions of an angle: at ±π a draw that moves
-/// goes on at the other end. Mean and variance are the circular ones: `loc` and `1 - E cos(x - loc)`.
+/// goes on at the other end. Mean and variance are the circular ones: `loc` and
+/// `1 - E cos(x - loc)`.
 ///
 /// *Source*: draws by Best and Fisher 1979, "Efficient simulation of the von Mises distribution",
 /// in a form that holds for any concentration; their slopes by implicit differentiation (Figurnov,
@@ -81,8 +82,8 @@ fn arc(k: f64, m: f64, near: f64, far: f64) -> [f64; 3] {
     })
 }
 
-/// `P` of the angles from `a` up to `b` (over π, if `b` is less), both from -π to π around the mode,
-/// as `e^log · part` with the derivatives of `part`.
+/// `P` of the angles from `a` up to `b` (over π, if `b` is less), both from -π to π around the
+/// mode, as `e^log · part` with the derivatives of `part`.
 fn mass<R: Real>(a: R, b: R, k: R) -> (f64, R) {
     let circle = Circle::of(k.re());
     let (start, end) = (a.re(), b.re());
@@ -244,7 +245,8 @@ capabilities!(VonMises { loc: finite, concentration: positive }:
 divergence!(VonMises { loc = a, concentration = k } || VonMises { loc = b, concentration = l }, kl);
 
 /// A draw around 0: of a wrapped Cauchy distribution, accepted by the quotient of the densities.
-/// With `q = r - 1` of the paper's `r`, and `w = 1 - cos`, nothing cancels at a large concentration.
+/// With `q = r - 1` of the paper's `r`, and `w = 1 - cos`, nothing cancels at a large
+/// concentration.
 fn standard_draw(key: Key, k: f64) -> f64 {
     if !(k > 0.0) {
         return f64::NAN;

@@ -34,8 +34,8 @@ pub fn bijector_log_det_matches<B: Bijector<Single> + Debug>(b: &B, u: f64) -> R
     law("bijector_log_det_matches", b).holds(|| format!("u = {u:e}"), got, want, 1e-12 * (1.0 + want.abs()))
 }
 
-/// `inverse(forward(u)) = u` for every row of `u`, within what the rounding of `forward(u)` leaves of
-/// it. `u` is a variable on a tape, and so may the parameters of the bijector be.
+/// `inverse(forward(u)) = u` for every row of `u`, within what the rounding of `forward(u)` leaves
+/// of it. `u` is a variable on a tape, and so may the parameters of the bijector be.
 ///
 /// # Errors
 /// If not.
@@ -62,8 +62,8 @@ where
     Ok(())
 }
 
-/// `log_det` of every row of `u` is `ln |det J|` of its Jacobian, within 1e-11, rows do not move each
-/// other, and the sum is that of the rows. `u` is a variable on a tape.
+/// `log_det` of every row of `u` is `ln |det J|` of its Jacobian, within 1e-11, rows do not move
+/// each other, and the sum is that of the rows. `u` is a variable on a tape.
 ///
 /// # Errors
 /// If not.

@@ -79,9 +79,9 @@ where
 }
 
 /// The log density of a draw has the gradient that differences give it, in the unconstrained number
-/// and in every parameter, within 1e-6; that of all rows is the sum of each; the parameters pass the
-/// check, and NaN in the place of one does not; in single precision it is the same within 1e-5 of it
-/// or of 1.
+/// and in every parameter, within 1e-6; that of all rows is the sum of each; the parameters pass
+/// the check, and NaN in the place of one does not; in single precision it is the same within 1e-5
+/// of it or of 1.
 ///
 /// # Errors
 /// If not.
@@ -203,7 +203,8 @@ fn density_of(
 }
 
 /// Mean and mean square deviation of 4000 draws lie within 6 standard errors of mean and variance
-/// (one key in 10⁸ for light tails), in every entry. Infinite and undefined moments are not checked.
+/// (one key in 10⁸ for light tails), in every entry. Infinite and undefined moments are not
+/// checked.
 ///
 /// # Errors
 /// If not.
@@ -266,8 +267,9 @@ where
     law.holds(|| format!("the entropy by {N} draws"), got.value, entropy, error)
 }
 
-/// The gradient of draws in every parameter is that of differences at the same key, within 1e-5: for
-/// draws that are a smooth function of the noise; see [`matrix_draws_move_moments`] for the others.
+/// The gradient of draws in every parameter is that of differences at the same key, within 1e-5:
+/// for draws that are a smooth function of the noise; see [`matrix_draws_move_moments`] for the
+/// others.
 ///
 /// # Errors
 /// If not.
@@ -289,9 +291,9 @@ where
     law.holds(|| format!("the gradient {found:?}"), found.error, 0.0, 1e-5)
 }
 
-/// The mean gradient of `Σ x² + x` of 2000 draws in every parameter lies within 6 standard errors of
-/// that of the sum of the variance, the squared mean and the mean: so it is for every exact pathwise
-/// gradient, also an implicit one.
+/// The mean gradient of `Σ x² + x` of 2000 draws in every parameter lies within 6 standard errors
+/// of that of the sum of the variance, the squared mean and the mean: so it is for every exact
+/// pathwise gradient, also an implicit one.
 ///
 /// # Errors
 /// If not.
@@ -328,9 +330,9 @@ where
 }
 
 /// 4000 draws follow the distribution function, within the bound of
-/// [`samples_follow_cdf`](super::samples_follow_cdf); the upper tail is what is left of 1; logarithms
-/// are those of the tails; and the quantile of a probability is where the distribution function is
-/// (for counts, first reaches) it, within 1e-10 and what rounding leaves.
+/// [`samples_follow_cdf`](super::samples_follow_cdf); the upper tail is what is left of 1;
+/// logarithms are those of the tails; and the quantile of a probability is where the distribution
+/// function is (for counts, first reaches) it, within 1e-10 and what rounding leaves.
 ///
 /// # Errors
 /// If not.

@@ -36,8 +36,8 @@ pub struct Classification {
     /// Whether predictions have a part that is 0 within the range of the training inputs, and
     /// unknown beyond: to every logit is added a Gaussian process whose variance is `Σⱼ eⱼ³`, where
     /// `eⱼ` is how far the input is beyond the range along column j, in the units of the network. A
-    /// net of ReLU units alone is linear out there, and as sure as it likes; this is what infinitely
-    /// many more units with kinks beyond the data add.
+    /// net of ReLU units alone is linear out there, and as sure as it likes; this is what
+    /// infinitely many more units with kinks beyond the data add.
     ///
     /// *Source*: Kristiadi, Hein, Hennig 2021, "An infinite-feature extension for Bayesian ReLU
     /// nets that fixes their asymptotic overconfidence", equation 5 with σ² = 3 (`docs/bnn.md`).
@@ -127,8 +127,8 @@ impl Classification {
         Ok(FittedClassification::of(sample(model, &self.net, 0..0, chains, x, compared)?))
     }
 
-    /// The posterior of the weights by any [`Method`]: a mode, an ensemble, a Laplace approximation,
-    /// ... ([`posteriors`](crate::posteriors)), as
+    /// The posterior of the weights by any [`Method`]: a mode, an ensemble, a Laplace
+    /// approximation, ... ([`posteriors`](crate::posteriors)), as
     /// [`Regression::infer`](crate::Regression::infer) does it. Predictions have the
     /// [residual](Classification::residual) process whatever the method is.
     ///
@@ -146,8 +146,8 @@ impl Classification {
     /// ```
     ///
     /// # Errors
-    /// As [`model`](Classification::model), or if weights are without a prior, or the network is none
-    /// for the method (some need a Gaussian head).
+    /// As [`model`](Classification::model), or if weights are without a prior, or the network is
+    /// none for the method (some need a Gaussian head).
     pub fn infer(
         &self,
         x: &DMatrix<f64>,

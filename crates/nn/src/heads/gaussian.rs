@@ -10,8 +10,8 @@ use probity_vi::{Result, Scope};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// A Gaussian around the output, with any [`Noise`]. With the same net, data and fit it has the same
-/// posterior as [`Regression`](crate::Regression), bit for bit.
+/// A Gaussian around the output, with any [`Noise`]. With the same net, data and fit it has the
+/// same posterior as [`Regression`](crate::Regression), bit for bit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GaussianHead {
     /// The noise.

@@ -10,8 +10,9 @@ use probity_vi::Scope;
 use std::fmt::Debug;
 use std::ops::Range;
 
-/// How the outputs of a net become the distribution of a row's target. A [`Network`](crate::Network)
-/// has one; the heads of this crate and a user's own are the same to it.
+/// How the outputs of a net become the distribution of a row's target. A
+/// [`Network`](crate::Network) has one; the heads of this crate and a user's own are the same to
+/// it.
 ///
 /// ```
 /// use probity_autodiff::{Scalar, Var};

@@ -11,8 +11,8 @@ use probity_vi::{Init, ScaleStart, Scope, Start};
 use serde::{Deserialize, Serialize};
 
 /// Negative binomial counts: the output is the logarithm of the mean, less that of the mean of all
-/// counts. The variance is `mean + mean² spread²`, where the spread (the coefficient of variation of
-/// the rate) is unknown with a half-Normal prior of scale 1 (site `spread`).
+/// counts. The variance is `mean + mean² spread²`, where the spread (the coefficient of variation
+/// of the rate) is unknown with a half-Normal prior of scale 1 (site `spread`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NegativeBinomialHead;
 

@@ -11,9 +11,9 @@ use probity_autodiff::{Scalar, Var};
 use probity_vi::{Result, Scope};
 use serde::{Deserialize, Serialize};
 
-/// Convolution of sequences with kernels (as cross-correlation). x: n × [`input`](Conv1d::input), y:
-/// n × [`output`](Conv1d::output). Sites `weight` ((channels · kernel) × outputs, the position in the
-/// kernel running fastest) and `bias` (1 × outputs).
+/// Convolution of sequences with kernels (as cross-correlation). x: n × [`input`](Conv1d::input),
+/// y: n × [`output`](Conv1d::output). Sites `weight` ((channels · kernel) × outputs, the position
+/// in the kernel running fastest) and `bias` (1 × outputs).
 ///
 /// Weights are drawn once for all rows and places, as in [`Conv2d`](crate::Conv2d).
 ///

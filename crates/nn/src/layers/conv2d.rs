@@ -12,8 +12,8 @@ use probity_vi::{Result, Scope};
 use serde::{Deserialize, Serialize};
 
 /// Convolution of images with kernels (as cross-correlation, without turning them round). x: n ×
-/// [`input`](Conv2d::input), y: n × [`output`](Conv2d::output). Sites `weight` ((channels · height ·
-/// width of the kernel) × outputs, the width running fastest) and `bias` (1 × outputs).
+/// [`input`](Conv2d::input), y: n × [`output`](Conv2d::output). Sites `weight` ((channels · height
+/// · width of the kernel) × outputs, the width running fastest) and `bias` (1 × outputs).
 ///
 /// Weights are drawn once for all rows and places: their outputs are not independent between
 /// places, so that drawing them would be another posterior.

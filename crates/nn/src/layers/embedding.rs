@@ -9,9 +9,10 @@ use probity_autodiff::{Adjoints, Inputs, Op, Scalar, Var};
 use probity_vi::{Error, Result, Scope};
 use serde::{Deserialize, Serialize};
 
-/// A vector for every token. x: n × steps, whole numbers below [`tokens`](Embedding::tokens); y: n ×
-/// (width · steps), the step running fastest: a [`Sequence`](crate::Sequence) of `width` channels.
-/// Site `weight` (tokens × width). A [`Network`](crate::Network) must not standardise tokens.
+/// A vector for every token. x: n × steps, whole numbers below [`tokens`](Embedding::tokens); y: n
+/// × (width · steps), the step running fastest: a [`Sequence`](crate::Sequence) of `width`
+/// channels. Site `weight` (tokens × width). A [`Network`](crate::Network) must not standardise
+/// tokens.
 ///
 /// ```
 /// use probity_nn::{Embedding, Layer, Linear, Lstm, Sequence, Sequential};

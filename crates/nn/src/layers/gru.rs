@@ -4,8 +4,8 @@ use super::recurrent::{Cell, Recurrent};
 use crate::prior::Prior;
 use probity_autodiff::{Scalar, Var, formula};
 
-/// Gated recurrent units over sequences: a [recurrent layer](Recurrent) whose columns of weights are
-/// those of the reset gate, the update gate and the candidate.
+/// Gated recurrent units over sequences: a [recurrent layer](Recurrent) whose columns of weights
+/// are those of the reset gate, the update gate and the candidate.
 ///
 /// The reset gate multiplies the state before its product with the candidate's weights.
 ///
@@ -25,8 +25,8 @@ use probity_autodiff::{Scalar, Var, formula};
 /// # Ok::<(), probity_nn::Error>(())
 /// ```
 ///
-/// *Source*: Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder", equations
-/// 5 to 8.
+/// *Source*: Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder",
+/// equations 5 to 8.
 pub type Gru<P = Prior, B = Prior> = Recurrent<GruCell, P, B>;
 
 /// The equations of [`Gru`].

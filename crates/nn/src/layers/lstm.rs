@@ -4,12 +4,12 @@ use super::recurrent::{Cell, Recurrent};
 use crate::prior::Prior;
 use probity_autodiff::{Scalar, Var, formula};
 
-/// Long short-term memory over sequences: a [recurrent layer](Recurrent) whose columns of weights are
-/// those of the input gate, the forget gate, the cell and the output gate. The cell before the first
-/// step is 0 as well; to the forget gate is added 1, so that it starts open.
+/// Long short-term memory over sequences: a [recurrent layer](Recurrent) whose columns of weights
+/// are those of the input gate, the forget gate, the cell and the output gate. The cell before the
+/// first step is 0 as well; to the forget gate is added 1, so that it starts open.
 ///
-/// *Source*: Hochreiter, Schmidhuber 1997, "Long short-term memory"; forget gate: Gers, Schmidhuber,
-/// Cummins 2000; its start: Jozefowicz, Zaremba, Sutskever 2015.
+/// *Source*: Hochreiter, Schmidhuber 1997, "Long short-term memory"; forget gate: Gers,
+/// Schmidhuber, Cummins 2000; its start: Jozefowicz, Zaremba, Sutskever 2015.
 pub type Lstm<P = Prior, B = Prior> = Recurrent<LstmCell, P, B>;
 
 /// The equations of [`Lstm`].

@@ -18,8 +18,8 @@ pub struct Mlp<P = Prior, B = Prior> {
     pub layers: Vec<Linear<P, B>>,
     /// Between two layers.
     pub activation: Activation,
-    /// The probability with which [`Dropout`] sets a hidden unit to 0, in fits and in predictions; 0
-    /// for none.
+    /// The probability with which [`Dropout`] sets a hidden unit to 0, in fits and in predictions;
+    /// 0 for none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub dropout: f64,
 }

@@ -70,8 +70,8 @@ pub(super) fn add<T: Scalar>(to: &mut [T], x: &[T]) {
     }
 }
 
-/// What convolutional layers have in common: a window that moves over the images, the channels of the
-/// result, priors and start of the kernels and biases.
+/// What convolutional layers have in common: a window that moves over the images, the channels of
+/// the result, priors and start of the kernels and biases.
 pub(super) struct Convolution<'a, P, B> {
     pub window: Window,
     pub outputs: usize,

@@ -12,11 +12,11 @@ use probity_vi::{Result, Scope};
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 
-/// A recurrent layer over sequences, with the equations of its cell. x: n × [`input`](Recurrent::input),
-/// y: n × state after the last step, or n × (state · steps) of all steps with the step running
-/// fastest. Sites `weight` (channels × gates · state), `recurrent` (state × gates · state) and `bias`
-/// (1 × gates · state). The state before the first step is 0. Weights are drawn once for all rows and
-/// steps.
+/// A recurrent layer over sequences, with the equations of its cell. x: n ×
+/// [`input`](Recurrent::input), y: n × state after the last step, or n × (state · steps) of all
+/// steps with the step running fastest. Sites `weight` (channels × gates · state), `recurrent`
+/// (state × gates · state) and `bias` (1 × gates · state). The state before the first step is 0.
+/// Weights are drawn once for all rows and steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recurrent<C, P = Prior, B = Prior> {
     /// What the columns of x are.
@@ -35,7 +35,8 @@ pub struct Recurrent<C, P = Prior, B = Prior> {
     cell: C,
 }
 
-/// The equations of a recurrent layer: [`GruCell`](super::GruCell) or [`LstmCell`](super::LstmCell).
+/// The equations of a recurrent layer: [`GruCell`](super::GruCell) or
+/// [`LstmCell`](super::LstmCell).
 pub trait Cell: Copy + Debug + Default + Send + Sync {
     /// Columns of the weights for every number of the state.
     const GATES: usize;

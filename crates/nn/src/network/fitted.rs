@@ -49,13 +49,14 @@ impl<N: Layer<f32>, H: Head> FittedNetwork<N, H> {
     }
 
     /// Whether predictions at these inputs (n × k, of which at most 100 rows are looked at) stay as
-    /// they are when an exact kernel, Hamiltonian Monte Carlo on the density of the weights given the
-    /// data, moves 64 draws of the posterior a little, and eight far away. It takes up to some twenty
-    /// thousand gradients on all rows.
+    /// they are when an exact kernel, Hamiltonian Monte Carlo on the density of the weights given
+    /// the data, moves 64 draws of the posterior a little, and eight far away. It takes up to some
+    /// twenty thousand gradients on all rows.
     ///
     /// # Errors
-    /// If the data are not there, as after reading from a file or a stream, or the net has random numbers of its
-    /// own (dropout), so that there is no density of its weights; or what the model reports.
+    /// If the data are not there, as after reading from a file or a stream, or the net has random
+    /// numbers of its own (dropout), so that there is no density of its weights; or what the model
+    /// reports.
     pub fn check_at(&self, x: &DMatrix<f64>) -> Result<Verdict> {
         let how = (self.has_data, self.linear_at.as_deref());
         check_at(&self.posterior, self.posterior.model(), x, how, compared)
@@ -133,8 +134,8 @@ impl<N: Layer<f32>, H: Head> FittedNetwork<N, H> {
         save(FORMAT, &(), self.posterior.model().scales(), &self.posterior, self.linear_at.as_deref())
     }
 
-    /// A fitted network from JSON and the same network that was fitted. Its predictions are the same
-    /// bits as before it was saved.
+    /// A fitted network from JSON and the same network that was fitted. Its predictions are the
+    /// same bits as before it was saved.
     ///
     /// # Errors
     /// If the text is not of this format, or was not written by such a network.

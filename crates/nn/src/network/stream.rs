@@ -21,8 +21,8 @@ type Block = (DMatrix<f64>, DMatrix<f64>);
 ///
 /// Blocks may have any number of rows. Minibatches of `rows` are dealt from a buffer in which so
 /// many rows wait, in random order: every row comes once before any comes twice, up to the rows in
-/// the buffer. A buffer of all rows shuffles as well as data in memory; data that lie in random order
-/// need none.
+/// the buffer. A buffer of all rows shuffles as well as data in memory; data that lie in random
+/// order need none.
 #[derive(Debug)]
 pub struct RowStream<F> {
     open: F,
@@ -73,8 +73,8 @@ struct Buffer<I> {
 
 impl<N, H: Head> Network<N, H> {
     /// Fits the network to data that are read block by block, once for their number and a sample
-    /// that gives the units, and then as often as the steps need: only the buffer and a block are in
-    /// memory. Log-likelihood counts for all rows, as everywhere.
+    /// that gives the units, and then as often as the steps need: only the buffer and a block are
+    /// in memory. Log-likelihood counts for all rows, as everywhere.
     ///
     /// Each step uses one minibatch, for all its draws. The ELBO at the end is not estimated, and
     /// there is no verdict: both would need all rows. So there is one start, whatever
@@ -144,8 +144,8 @@ impl<N, H: Head> Network<N, H> {
     /// The posterior of the weights by any [`Method`] whose steps take minibatches, from data that
     /// are read block by block, as [`fit_stream`](Network::fit_stream) reads them: a mode, an
     /// ensemble, particles, Gaussians of structured covariance, IVON, Laplace approximations. Steps
-    /// take the minibatches of the stream. What needs all rows together, which is the curvature at a
-    /// mode, is taken from a uniform sample of 10 000 rows that stand for all.
+    /// take the minibatches of the stream. What needs all rows together, which is the curvature at
+    /// a mode, is taken from a uniform sample of 10 000 rows that stand for all.
     ///
     /// ```
     /// use probity_autodiff::nalgebra::DMatrix;
@@ -165,8 +165,8 @@ impl<N, H: Head> Network<N, H> {
     /// ```
     ///
     /// # Errors
-    /// As [`fit_stream`](Network::fit_stream) and [`infer`](Network::infer), and if the method takes
-    /// all rows in every step, as chains do.
+    /// As [`fit_stream`](Network::fit_stream) and [`infer`](Network::infer), and if the method
+    /// takes all rows in every step, as chains do.
     pub fn infer_stream<F, I, E>(
         &self,
         mut stream: RowStream<F>,

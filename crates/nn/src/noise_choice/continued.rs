@@ -8,7 +8,8 @@ use probity_autodiff::nalgebra::DMatrix;
 use probity_autodiff::{Params, parallel_map};
 use probity_vi::Fit;
 
-/// What is tried. The first is the noise of the first fit: that it is continued makes it comparable.
+/// What is tried. The first is the noise of the first fit: that it is continued makes it
+/// comparable.
 const KINDS: [(Noise, Tails); 4] = [
     (Noise::Learned, Tails::Gaussian),
     (Noise::Learned, Tails::StudentT),

@@ -79,7 +79,8 @@ impl LeftOut {
         other
     }
 
-    /// With Student-t noise of the best of some degrees of freedom, and the scale that goes with it.
+    /// With Student-t noise of the best of some degrees of freedom, and the scale that goes with
+    /// it.
     fn with_heavy_tails(&self) -> Vec<f64> {
         const DEGREES: [f64; 4] = [2.5, 4.0, 8.0, 16.0];
         let of = |df: f64| {

@@ -7,12 +7,12 @@ use probity_vi::Target;
 use probity_vi::optim::{Adam, OptimizerState, Schedule};
 use serde::{Deserialize, Serialize};
 
-/// Adam on the log joint density, by minibatches of large tables; the rate falls to nothing in the second half, as a
-/// cosine does.
+/// Adam on the log joint density, by minibatches of large tables; the rate falls to nothing in the
+/// second half, as a cosine does.
 ///
 /// Unknown scales of priors are set where the density is largest given their weights, and not moved
-/// by their gradients. Weights of a noise that depends on the inputs are 0 in the first half, so that
-/// what the mean can explain is not taken for noise.
+/// by their gradients. Weights of a noise that depends on the inputs are 0 in the first half, so
+/// that what the mean can explain is not taken for noise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Ascent {

@@ -10,8 +10,8 @@ use probity_autodiff::random::{fill_normal, uniform_at};
 use probity_vi::Target;
 use serde::{Deserialize, Serialize};
 
-/// The exact posterior of the last linear map of a net with Gaussian noise, given all other weights,
-/// which are points at the mode: Bayesian linear regression on the net's features.
+/// The exact posterior of the last linear map of a net with Gaussian noise, given all other
+/// weights, which are points at the mode: Bayesian linear regression on the net's features.
 ///
 /// Given the noise and the scale of the prior it is a Gaussian in closed form. An unknown constant
 /// noise has its own posterior, which is one-dimensional once the weights are integrated out; it is

@@ -24,8 +24,8 @@ const LENGTH: f64 = 1.5;
 const ACCEPTANCE: f64 = 0.6;
 const HALVED: i32 = 5;
 
-/// Walks that begin at draws of the posterior; the transitions of each in which it learns its metric
-/// and goes away from there, and those whose places are looked at.
+/// Walks that begin at draws of the posterior; the transitions of each in which it learns its
+/// metric and goes away from there, and those whose places are looked at.
 const WALKS: usize = 8;
 const AWAY: usize = 40;
 const LOOKED_AT: usize = 10;
@@ -35,8 +35,8 @@ const ERRORS: f64 = 4.0;
 
 /// A verdict on what the draws of a posterior predict at the inputs, of which at most 100 rows are
 /// looked at: whether it changes when Hamiltonian Monte Carlo on the density of the weights moves
-/// them. `network` is the posterior's model; `is_whole` tells whether it has its data. Predictions of
-/// the posterior's own draws are linearised where it says so, those of other draws never.
+/// them. `network` is the posterior's model; `is_whole` tells whether it has its data. Predictions
+/// of the posterior's own draws are linearised where it says so, those of other draws never.
 ///
 /// There are two such kernels. Many draws move a little, which shows small differences where
 /// draws are near to where they should be. A few draws move far, with a metric that they learn on

@@ -30,7 +30,8 @@ pub struct Entry {
     /// The share of rows whose label was the most probable class; none for numbers.
     #[serde(default, with = "probity_autodiff::serde_float")]
     pub accuracy: Option<f64>,
-    /// The share of outcomes in the central 50 % interval; none for classes and for several targets.
+    /// The share of outcomes in the central 50 % interval; none for classes and for several
+    /// targets.
     #[serde(default, with = "probity_autodiff::serde_float")]
     pub coverage_50: Option<f64>,
     /// The share of outcomes in the central 90 % interval.

@@ -6,14 +6,13 @@ use crate::layers::Mlp;
 use probity_autodiff::Key;
 use serde::{Deserialize, Serialize};
 
-/// Monte Carlo dropout: point weights, found with another mask in every step, and predictions with a
-/// mask for every draw.
+/// Monte Carlo dropout: point weights, found with another mask in every step, and predictions with
+/// a mask for every draw.
 ///
-/// A [`Regression`](crate::Regression) or [`Classification`](crate::Classification) without
-/// dropout gets it after every hidden layer, with this rate. Any other
-/// network has its [`Dropout`](crate::Dropout) layers where they belong, or an
-/// [`Mlp`](crate::Mlp) with [`dropout`](crate::Mlp::dropout); the weights' priors are what the paper
-/// has as weight decay.
+/// A [`Regression`](crate::Regression) or [`Classification`](crate::Classification) without dropout
+/// gets it after every hidden layer, with this rate. Any other network has its
+/// [`Dropout`](crate::Dropout) layers where they belong, or an [`Mlp`](crate::Mlp) with
+/// [`dropout`](crate::Mlp::dropout); the weights' priors are what the paper has as weight decay.
 ///
 /// *Source*: Gal, Ghahramani 2016, "Dropout as a Bayesian approximation".
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -15,12 +15,13 @@ use serde::{Deserialize, Serialize};
 /// The loss is the mean over rows of minus the log likelihood, with the number of rows as its
 /// weight; the precision of a weight's prior over that number is its weight decay. It begins at a
 /// mode with the diagonal of the Gauss-Newton matrix there: with a curvature that is too small the
-/// first steps would be too long. What the head samples, such as the noise, has its prior among the loss, and the curvature of
-/// the head's own density in the place of one that is learned: nothing bounds the variance of such an
-/// estimate. Unknown scales of priors are set where the ELBO is largest.
+/// first steps would be too long. What the head samples, such as the noise, has its prior among the
+/// loss, and the curvature of the head's own density in the place of one that is learned: nothing
+/// bounds the variance of such an estimate. Unknown scales of priors are set where the ELBO is
+/// largest.
 ///
-/// *Source*: Shen et al. 2024, "Variational learning is effective for large deep networks", algorithm
-/// 1; every step takes several draws, half of them mirrored.
+/// *Source*: Shen et al. 2024, "Variational learning is effective for large deep networks",
+/// algorithm 1; every step takes several draws, half of them mirrored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Ivon {

@@ -8,9 +8,9 @@ use probity_autodiff::random::uniform_at;
 use probity_vi::{Model, Scope, Target};
 use std::sync::Arc;
 
-/// A network of which every run takes so many of the N rows, which the run's key deals: one from each
-/// of B equal parts of the data, so that every row is as likely as any other, and rows of every part
-/// are there.
+/// A network of which every run takes so many of the N rows, which the run's key deals: one from
+/// each of B equal parts of the data, so that every row is as likely as any other, and rows of
+/// every part are there.
 pub(super) struct Dealt<N, H> {
     model: NetworkModel<N, H, f32>,
     /// Inputs and targets, a row of the data a column: the numbers of a row lie together.

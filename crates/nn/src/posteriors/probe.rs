@@ -77,8 +77,8 @@ pub struct Jacobians {
     pub derivatives: Vec<f64>,
 }
 
-/// The derivatives at `u` of all outputs at the inputs of the model, which are handed on in pieces of
-/// rows, in their order.
+/// The derivatives at `u` of all outputs at the inputs of the model, which are handed on in pieces
+/// of rows, in their order.
 pub(crate) fn visit<N: Layer<f32>, H: Head>(
     model: &NetworkModel<N, H, f32>,
     u: &[f64],

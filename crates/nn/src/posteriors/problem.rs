@@ -80,8 +80,8 @@ impl<'a> Problem<'a> {
     /// The rows of a step by minibatches if nothing else is said.
     pub const MINIBATCH: usize = 512;
 
-    /// Of this model. Parameters without a prior that start at given numbers, such as learned scales
-    /// and the gains of normalisation, stay there.
+    /// Of this model. Parameters without a prior that start at given numbers, such as learned
+    /// scales and the gains of normalisation, stay there.
     ///
     /// # Errors
     /// If weights are without a prior, or what the model reports.
@@ -166,9 +166,9 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// The log joint density for steps by stochastic gradients: the likelihood of so many rows, each
-    /// counted N / B times. [`Target::set_key`] deals the rows of a step; the same key has the same.
-    /// Without a number, all rows of up to [`WHOLE`](Problem::WHOLE), and
+    /// The log joint density for steps by stochastic gradients: the likelihood of so many rows,
+    /// each counted N / B times. [`Target::set_key`] deals the rows of a step; the same key has the
+    /// same. Without a number, all rows of up to [`WHOLE`](Problem::WHOLE), and
     /// [`MINIBATCH`](Problem::MINIBATCH) of more. Of a stream, its own minibatches.
     ///
     /// # Errors
@@ -352,8 +352,8 @@ impl<'a> Problem<'a> {
         self.net.outputs_at(u)
     }
 
-    /// The outputs at the rows of the data and their derivatives at `u`, handed on in pieces of rows
-    /// in their order.
+    /// The outputs at the rows of the data and their derivatives at `u`, handed on in pieces of
+    /// rows in their order.
     ///
     /// # Errors
     /// What the model or `f` reports.

@@ -35,8 +35,8 @@ impl NetScales {
         Self(PriorScales { groups, late })
     }
 
-    /// Without those whose weights do not have Normal priors, judged by the gradient of the prior at
-    /// `u`.
+    /// Without those whose weights do not have Normal priors, judged by the gradient of the prior
+    /// at `u`.
     pub(super) fn keep_normal(&mut self, u: &[f64], gradient: &[f64]) {
         self.0.groups.retain(|group| {
             let precision = (-u[group.variance]).exp();
@@ -57,10 +57,10 @@ impl NetScales {
         self.0.groups.iter().map(|g| g.variance)
     }
 
-    /// Sets every scale where the density is largest given weights with these means, which are those
-    /// in `u`, and these variances (none: 0). With Gaussian weights it is the scale at which the
-    /// ELBO is largest; with those of a Laplace approximation, a step of the EM algorithm for the
-    /// marginal likelihood, with the prior of the scale.
+    /// Sets every scale where the density is largest given weights with these means, which are
+    /// those in `u`, and these variances (none: 0). With Gaussian weights it is the scale at which
+    /// the ELBO is largest; with those of a Laplace approximation, a step of the EM algorithm for
+    /// the marginal likelihood, with the prior of the scale.
     ///
     /// *Source*: Tipping 2001, "Sparse Bayesian learning and the relevance vector machine",
     /// section 2.3 (EM).

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 /// forces between particles are weak against the gradients, and the particles stay too close
 /// together.
 ///
-/// *Source*: Liu, Wang 2016, "Stein variational gradient descent", algorithm 1; of the width section
-/// 5.
+/// *Source*: Liu, Wang 2016, "Stein variational gradient descent", algorithm 1; of the width
+/// section 5.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Svgd {

@@ -50,7 +50,8 @@ impl Component {
     }
 
     /// The density of `side Y` at `x`, times the standard deviation, over that of the standard
-    /// normal at `at`. Of a normal the quotient is formed inside the exponential, for the far tails.
+    /// normal at `at`. Of a normal the quotient is formed inside the exponential, for the far
+    /// tails.
     fn density_over_normal(self, x: f64, side: f64, at: f64) -> f64 {
         if self.is_normal() {
             let u = (x - side * self.mean) / self.sd;

@@ -187,8 +187,8 @@ impl<R: Ranked> Prediction<R> {
         Ok(crate::scores::coverage(y, &self.interval(level)))
     }
 
-    /// How many outcomes the central intervals of 50, 80, 90 and 95 % hold. Intervals of counts hold
-    /// more than their level.
+    /// How many outcomes the central intervals of 50, 80, 90 and 95 % hold. Intervals of counts
+    /// hold more than their level.
     ///
     /// # Errors
     /// Unless there is one outcome per input.
@@ -201,8 +201,8 @@ impl<R: Ranked> Prediction<R> {
         }))
     }
 
-    /// The probability integral transform at every outcome: uniform if the prediction is calibrated.
-    /// Of counts it is drawn between the probabilities below and up to the outcome.
+    /// The probability integral transform at every outcome: uniform if the prediction is
+    /// calibrated. Of counts it is drawn between the probabilities below and up to the outcome.
     ///
     /// # Errors
     /// Unless there is one outcome per input.

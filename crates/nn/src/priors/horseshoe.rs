@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 /// others are nearly 0; those that matter are not shrunk, but stay within the slab.
 ///
 /// `w = z τ λ̃` with z standard normal, a global scale τ half-Cauchy around
-/// [`global`](RegularizedHorseshoe::global), for every input of the layer a local scale λ half-Cauchy
-/// around 1, `λ̃² = c² λ² / (c² + τ² λ²)`, and c² inverse Gamma (df / 2, df slab² / 2): far out,
-/// Student-t with df degrees of freedom and the scale of the slab. Sites: `weight_prior.global`,
-/// `.local` (inputs × 1), `.slab` (c²).
+/// [`global`](RegularizedHorseshoe::global), for every input of the layer a local scale λ
+/// half-Cauchy around 1, `λ̃² = c² λ² / (c² + τ² λ²)`, and c² inverse Gamma (df / 2, df slab² / 2):
+/// far out, Student-t with df degrees of freedom and the scale of the slab. Sites:
+/// `weight_prior.global`, `.local` (inputs × 1), `.slab` (c²).
 ///
 /// The scales multiply the latent variable instead of being those of its prior, so a mean-field
 /// guide can shrink the weights of an input together, and outputs of a linear map may be drawn
@@ -50,8 +50,8 @@ impl Default for RegularizedHorseshoe {
 
 impl RegularizedHorseshoe {
     /// With a global scale for about so many relevant inputs out of all, from this many rows:
-    /// `m / (all - m) / √rows` for a target of standard deviation 1. Source: Piironen, Vehtari 2017,
-    /// equation 3.12.
+    /// `m / (all - m) / √rows` for a target of standard deviation 1. Source: Piironen, Vehtari
+    /// 2017, equation 3.12.
     ///
     /// # Panics
     /// Unless `0 < relevant < inputs`.

@@ -40,8 +40,8 @@ impl Temperature {
     pub fn of(probs: &DMatrix<f64>, labels: &[usize]) -> Result<Self, PredictionError> {
         check_labels(probs, labels)?;
         let logits = probs.map(|p| p.max(LEAST).ln());
-        // The derivative of the log score: by how much the logit of the label is above the mean one,
-        // summed so that it keeps its sign when all the others are improbable.
+        // The derivative of the log score: by how much the logit of the label is above the mean
+        // one, summed so that it keeps its sign when all the others are improbable.
         let slope = |inverse: f64| -> f64 {
             let p = powers(&logits, inverse);
             let above = |i: usize, label: usize, k: usize| p[(i, k)] * (logits[(i, label)] - logits[(i, k)]);

@@ -89,13 +89,13 @@ impl FittedRegression {
     }
 
     /// Whether predictions at these inputs (n × k, of which at most 100 rows are looked at) stay as
-    /// they are when an exact kernel, Hamiltonian Monte Carlo on the density of the weights given the
-    /// data, moves 64 draws of the posterior a little, and eight far away. It takes up to some twenty
-    /// thousand gradients on all rows.
+    /// they are when an exact kernel, Hamiltonian Monte Carlo on the density of the weights given
+    /// the data, moves 64 draws of the posterior a little, and eight far away. It takes up to some
+    /// twenty thousand gradients on all rows.
     ///
     /// # Errors
-    /// If the data are not there, as after reading from a file, or the net has random numbers of its
-    /// own (dropout), so that there is no density of its weights; or what the model reports.
+    /// If the data are not there, as after reading from a file, or the net has random numbers of
+    /// its own (dropout), so that there is no density of its weights; or what the model reports.
     pub fn check_at(&self, x: &DMatrix<f64>) -> Result<Verdict> {
         let how = (self.has_data, self.linear_at.as_deref());
         check_at(&self.posterior, &self.posterior.model().as_network(), x, how, compared)

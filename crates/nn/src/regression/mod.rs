@@ -137,8 +137,8 @@ impl Regression {
         Ok(FittedRegression::of(sample(model, &self.net, late, chains, x, compared)?))
     }
 
-    /// The posterior of the weights by any [`Method`]: a mode, an ensemble, a Laplace approximation,
-    /// ... ([`posteriors`](crate::posteriors)).
+    /// The posterior of the weights by any [`Method`]: a mode, an ensemble, a Laplace
+    /// approximation, ... ([`posteriors`](crate::posteriors)).
     ///
     /// ```
     /// use probity_autodiff::nalgebra::DMatrix;
@@ -153,8 +153,8 @@ impl Regression {
     /// ```
     ///
     /// # Errors
-    /// As [`model`](Regression::model), or if weights are without a prior, or the network is none for
-    /// the method.
+    /// As [`model`](Regression::model), or if weights are without a prior, or the network is none
+    /// for the method.
     pub fn infer(&self, x: &DMatrix<f64>, y: &[f64], method: &dyn Method) -> Result<FittedRegression> {
         let mut spec = self.clone();
         method.prepare(&mut spec.net);

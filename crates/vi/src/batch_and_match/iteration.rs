@@ -116,8 +116,8 @@ impl Iteration {
         } else {
             self.damped *= 4.0;
         }
-        // The number of draws by that of coordinates, and where the mean is far away so much that its
-        // distance does not count as curvature.
+        // The number of draws by that of coordinates, and where the mean is far away so much that
+        // its distance does not count as curvature.
         let free = (z.len() as f64).max(100.0 * scores.column_mean().norm_squared());
         let Some((shift, factor)) = update(z, scores, self.damped.min(free)) else { return false };
         let next = Gaussian {

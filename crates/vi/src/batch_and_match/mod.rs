@@ -24,12 +24,12 @@ use std::ops::ControlFlow;
 
 /// The settings of batch and match.
 ///
-/// Variational inference without an ELBO and without a rate: at a batch of draws of the Gaussian `q`
-/// the gradients of the target are taken, and `q` becomes, in closed form, the Gaussian whose scores
-/// `∇ ln q` are closest to them, with a penalty for leaving the old one. On a Gaussian target it
-/// tends to the exact one batch by batch, whatever the condition number. At rest `E ∇ ln p = 0` and
-/// `E ∇ ln p ∇ ln pᵀ = Σ⁻¹` under `q`, which for other targets is not the Gaussian of the highest
-/// ELBO.
+/// Variational inference without an ELBO and without a rate: at a batch of draws of the Gaussian
+/// `q` the gradients of the target are taken, and `q` becomes, in closed form, the Gaussian whose
+/// scores `∇ ln q` are closest to them, with a penalty for leaving the old one. On a Gaussian
+/// target it tends to the exact one batch by batch, whatever the condition number. At rest
+/// `E ∇ ln p = 0` and `E ∇ ln p ∇ ln pᵀ = Σ⁻¹` under `q`, which for other targets is not the
+/// Gaussian of the highest ELBO.
 ///
 /// It begins with the best Gaussian on a path of L-BFGS ([`Pathfinder`]). The batches are
 /// antithetic, stratified, and whitened where they have 2 d draws or more; where steps go back

@@ -92,8 +92,8 @@ fn small_batches_lead_to_the_same_gaussian() {
     assert!(got.at_rest && off < 5e-3 && factor < 5e-3, "{off:e} {factor:e}\n{got}");
 }
 
-/// `u = ln Gamma(k, 1)`: at rest `E e^u = k` and `f² k² (e^{f²} - 1) = 1` for the standard deviation
-/// f.
+/// `u = ln Gamma(k, 1)`: at rest `E e^u = k` and `f² k² (e^{f²} - 1) = 1` for the standard
+/// deviation f.
 #[test]
 fn at_rest_scores_match() {
     for k in [0.5, 2.0, 8.0, 100.0] {

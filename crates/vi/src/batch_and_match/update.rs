@@ -12,8 +12,8 @@ use probity_autodiff::nalgebra::{Cholesky, DMatrix, DVector};
 ///
 /// *Source*: Cai et al. 2024, "Batch and match", equations 8 to 13, where `Σ` is written with the
 /// square root of a matrix that is not symmetric. With `V = L Lᵀ` and the singular value
-/// decomposition `Lᵀ U½ = E S Wᵀ` it is `L E D Eᵀ Lᵀ` with `D = 2 / (1 + √(1 + 4 S²))`: no square of
-/// scores is formed, and it stays right for condition numbers up to 1 / rounding.
+/// decomposition `Lᵀ U½ = E S Wᵀ` it is `L E D Eᵀ Lᵀ` with `D = 2 / (1 + √(1 + 4 S²))`: no square
+/// of scores is formed, and it stays right for condition numbers up to 1 / rounding.
 pub(super) fn update(
     z: &DMatrix<f64>,
     scores: &DMatrix<f64>,

@@ -9,11 +9,11 @@ use probity_autodiff::{Scalar, Tape, Var};
 /// A joint draw as a part of importance-weighted bounds.
 ///
 /// With `wₖ = p(x, uₖ) / q(uₖ)` and `w̃` their shares of the sum of a term's K weights, the doubly
-/// reparameterised gradient of a term with respect to the guide is `Σₖ w̃ₖ² ∂ ln wₖ/∂uₖ ∂uₖ/∂φ`, and
-/// with respect to the model's own parameters `Σₖ w̃ₖ ∂ ln wₖ/∂θ`. So a draw counts by `w̃ₖ`, and
-/// once more by `w̃ₖ` what goes through `uₖ` to the guide. With a weight β of the KL,
-/// `ln wₖ = ln p(x | uₖ) - β ln q(uₖ) / p(uₖ)`, the score counts β times, and so the second factor is
-/// `1 - β + β w̃ₖ`.
+/// reparameterised gradient of a term with respect to the guide is `Σₖ w̃ₖ² ∂ ln wₖ/∂uₖ ∂uₖ/∂φ`,
+/// and with respect to the model's own parameters `Σₖ w̃ₖ ∂ ln wₖ/∂θ`. So a draw counts by `w̃ₖ`,
+/// and once more by `w̃ₖ` what goes through `uₖ` to the guide. With a weight β of the KL,
+/// `ln wₖ = ln p(x | uₖ) - β ln q(uₖ) / p(uₖ)`, the score counts β times, and so the second factor
+/// is `1 - β + β w̃ₖ`.
 ///
 /// *Source*: Tucker, Lawson, Gu, Maddison 2019, "Doubly reparameterized gradient estimators for
 /// Monte Carlo objectives", equation 8.

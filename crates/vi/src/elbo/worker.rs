@@ -214,8 +214,8 @@ impl<T: Scalar> Worker<T> {
             return Ok(Some(result));
         }
         let times = |total: &Total<'_, T>| total.terms().map(|(x, _)| x.lanes()).max();
-        // The backward pass adds up the lanes. A node that does not depend on noise has one value, not
-        // one for each lane.
+        // The backward pass adds up the lanes. A node that does not depend on noise has one value,
+        // not one for each lane.
         let there = times(&out.kl).max(times(&out.log_likelihood)).unwrap_or(1);
         let scale = loss.scale * (lanes / there) as f64;
         let kl = out.kl.terms().map(|(x, w)| (x, w * loss.kl_weight * scale));

@@ -33,8 +33,8 @@ impl<T: Scalar> Fit<T> {
         const NUMBERS: f64 = 2e8;
         const ENTRIES: usize = 20_000;
         let d = found.layout.dim();
-        // A tempered posterior is another one, and a bound of several draws has its optimum at a good
-        // proposal, which may be wider than the posterior.
+        // A tempered posterior is another one, and a bound of several draws has its optimum at a
+        // good proposal, which may be wider than the posterior.
         let tempered = matches!(self.settings.kl_weight, KlWeight::Tempered(_));
         let true_objective = !tempered && self.settings.objective.group() == 1;
         if !self.settings.checked || !true_objective || !(1..=ENTRIES).contains(&d) {

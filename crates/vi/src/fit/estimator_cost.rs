@@ -41,8 +41,8 @@ impl<T: Scalar> Fit<T> {
     /// Variance and seconds of gradients by every [`Estimator`], the smallest product first, where
     /// this fit starts: call [`start_from`](Fit::start_from) with the parameters of a fit to ask at
     /// its end, where standard deviations are no longer small. Draws, minibatches, guide, objective
-    /// and seed are those of the fit; by every estimator `gradients` gradients are taken, at least 2.
-    /// Objectives on joint draws have drawn weights only.
+    /// and seed are those of the fit; by every estimator `gradients` gradients are taken, at least
+    /// 2. Objectives on joint draws have drawn weights only.
     ///
     /// ```
     /// use probity_autodiff::nalgebra::DMatrix;

@@ -184,23 +184,23 @@ impl<T: Scalar> Fit<T> {
     /// From how many starts the best result is taken. The [report](crate::Report::climbs) has all
     /// of them.
     ///
-    /// For the guides at a mode ([`Delta`](crate::Delta), [`Laplace`](crate::guides::Laplace)): from
-    /// how many places the search for the mode begins, the first where guides start, the others up
-    /// to 2 unconstrained units around it. The best mode is taken: of a point that with the highest
-    /// log joint density, of a Laplace approximation that with the highest evidence. Default 4 up
-    /// to 200 unconstrained numbers, 1 beyond.
+    /// For the guides at a mode ([`Delta`](crate::Delta), [`Laplace`](crate::guides::Laplace)):
+    /// from how many places the search for the mode begins, the first where guides start, the
+    /// others up to 2 unconstrained units around it. The best mode is taken: of a point that with
+    /// the highest log joint density, of a Laplace approximation that with the highest evidence.
+    /// Default 4 up to 200 unconstrained numbers, 1 beyond.
     ///
     /// By stochastic gradients: how many whole fits are made, each with random numbers of its own
-    /// for the start and for the steps; the model runs for several of them at once. The first is the
-    /// fit without this setting, bit for bit. From the parameters of
+    /// for the start and for the steps; the model runs for several of them at once. The first is
+    /// the fit without this setting, bit for bit. From the parameters of
     /// [`start_from`](Fit::start_from) all begin at the same place. The one with the highest ELBO
-    /// (KL weight 1, whatever the fit followed) is taken, and only that is checked. The ELBO is that
-    /// of the report, by [`elbo_draws`](Fit::elbo_draws) draws; if these are fewer than 2, the fits
-    /// are compared by 100. A fit that fails is left out, unless all fail. Observers are told of the
-    /// first fit; if one of them ends it, it is taken as it is, and the others are dropped. A
-    /// [time limit](Fit::time_limit) is for all fits together: on fewer threads than there are
-    /// starts, late ones may not begin. A point has no ELBO: here it is an error to ask for several.
-    /// Default 1.
+    /// (KL weight 1, whatever the fit followed) is taken, and only that is checked. The ELBO is
+    /// that of the report, by [`elbo_draws`](Fit::elbo_draws) draws; if these are fewer than 2, the
+    /// fits are compared by 100. A fit that fails is left out, unless all fail. Observers are told
+    /// of the first fit; if one of them ends it, it is taken as it is, and the others are dropped.
+    /// A [time limit](Fit::time_limit) is for all fits together: on fewer threads than there are
+    /// starts, late ones may not begin. A point has no ELBO: here it is an error to ask for
+    /// several. Default 1.
     ///
     /// Where the fit solves for a Gaussian or runs chains, the setting changes nothing.
     pub fn starts(mut self, starts: usize) -> Self {

@@ -81,8 +81,8 @@ impl Search<'_, '_> {
         Ok(hessian.iter().all(|x| x.is_finite()).then_some(hessian))
     }
 
-    /// As [`scaled_hessian`](Search::scaled_hessian), with the error of the differences extrapolated
-    /// to step 0: exact for polynomials of the fifth degree.
+    /// As [`scaled_hessian`](Search::scaled_hessian), with the error of the differences
+    /// extrapolated to step 0: exact for polynomials of the fifth degree.
     fn sharp_hessian(&mut self, here: &Here, scale: &mut DVector<f64>) -> Result<Option<DMatrix<f64>>> {
         if self.scaled_hessian(here, scale)?.is_none() {
             return Ok(None);
@@ -110,8 +110,8 @@ pub(crate) fn peak(
     difference: f64,
     evaluate: &mut Evaluate<'_>,
 ) -> Result<Option<Peak>> {
-    /// A Hessian with a smaller eigenvalue, in units of the curvature along coordinates, is singular
-    /// up to the error of the differences.
+    /// A Hessian with a smaller eigenvalue, in units of the curvature along coordinates, is
+    /// singular up to the error of the differences.
     const SINGULAR: f64 = 1e-9;
     const STEPS: usize = 20;
     let mut search = Search { evaluate, difference };

@@ -76,8 +76,8 @@ impl Marginals {
         Ok(Self { sites, whole, dim })
     }
 
-    /// These and others of other sites of a layout with so many numbers, of which these begin at the
-    /// offsets of its sites.
+    /// These and others of other sites of a layout with so many numbers, of which these begin at
+    /// the offsets of its sites.
     pub(crate) fn joined(&self, other: &Self, layout: &Layout) -> Self {
         let sites = self.sites.iter().zip(&other.sites).map(|(a, b)| a.or(*b)).collect();
         Self { sites, whole: None, dim: layout.dim() }.placed(layout)

@@ -18,8 +18,8 @@ pub enum Stage {
     Walk,
 }
 
-/// What else happens to the coordinates: draws of some of them given all others (Gibbs steps), which
-/// trajectories do not move.
+/// What else happens to the coordinates: draws of some of them given all others (Gibbs steps),
+/// which trajectories do not move.
 ///
 /// Scales of hierarchical priors are such coordinates: along a trajectory they would make the
 /// stiffness of all weights below them change, and the steps small; given the weights they are
@@ -46,10 +46,10 @@ impl Between for () {
 /// The settings of chains for targets of hundreds or thousands of coordinates with many modes, such
 /// as the weights of a network.
 ///
-/// Every chain climbs from its own start by Adam, learns a diagonal metric and a step size, and then
-/// walks by Hamiltonian transitions of a given length. The metric begins as the size of the rows of
-/// the Hessian at the end of the ascent, by differences of gradients along random directions, and
-/// then comes from draws and gradients of the warm-up.
+/// Every chain climbs from its own start by Adam, learns a diagonal metric and a step size, and
+/// then walks by Hamiltonian transitions of a given length. The metric begins as the size of the
+/// rows of the Hessian at the end of the ascent, by differences of gradients along random
+/// directions, and then comes from draws and gradients of the warm-up.
 ///
 /// The same seed gives the same bits for any number of threads; chains run on all of them.
 ///

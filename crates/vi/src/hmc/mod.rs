@@ -1,6 +1,6 @@
 //! Hamiltonian Monte Carlo of fixed length: from many starts at once, to see what an exact kernel
-//! does to the draws of a guide ([`Hmc`]), and as chains from the ascent on, with updates of another
-//! kind between the transitions ([`Chains`]).
+//! does to the draws of a guide ([`Hmc`]), and as chains from the ascent on, with updates of
+//! another kind between the transitions ([`Chains`]).
 
 mod chains;
 mod group;

@@ -63,7 +63,8 @@ pub(crate) fn solve_from(
     Ok(best.map(|(_, outcome)| outcome))
 }
 
-/// The median of ln p − ln q: like the ELBO, but for a few draws at which the density is not finite.
+/// The median of ln p − ln q: like the ELBO, but for a few draws at which the density is not
+/// finite.
 fn score(evaluator: &mut Evaluator<'_>, gaussian: &Gaussian, key: Key) -> Result<f64> {
     let Ok(factor) = gaussian.cholesky() else { return Ok(f64::NEG_INFINITY) };
     let z = fixed_draws(gaussian.dim(), 32, key.fold_in_str("score"));

@@ -38,8 +38,8 @@ pub(super) fn degrees_of_freedom(
             let at = 2 * i + usize::from(!upper);
             let (slope, distance) = (gradients[at * d + i], if upper { FAR } else { -FAR } * sd[i]);
             let drop = values[2 * d] - values[at];
-            // By the slope there and by the drop on the way: a density may rise again at places that
-            // have no mass.
+            // By the slope there and by the drop on the way: a density may rise again at places
+            // that have no mass.
             let degrees = match quantities[i].transform {
                 Transform::Exp | Transform::Above | Transform::Below if upper => {
                     (-slope).max(drop / distance)

@@ -170,8 +170,8 @@ impl Weighted {
         chosen.iter().flat_map(|i| &self.points[i * d..(i + 1) * d]).copied().collect()
     }
 
-    /// Where chains begin, d numbers each: in every mode, or at draws whose weights are tempered, so
-    /// that a few heavy ones in the far tails are not all there is.
+    /// Where chains begin, d numbers each: in every mode, or at draws whose weights are tempered,
+    /// so that a few heavy ones in the far tails are not all there is.
     pub(super) fn starts(&self, chains: usize, key: Key) -> Vec<f64> {
         const TEMPERED: f64 = 0.3;
         let d = self.dim;
@@ -200,8 +200,8 @@ mod tests {
     use super::*;
     use crate::target::LogDensity;
 
-    /// Two far modes, the Gaussian of the smaller one a tenth too narrow: all ratios are bounded, but
-    /// those of a few draws stand apart from the others.
+    /// Two far modes, the Gaussian of the smaller one a tenth too narrow: all ratios are bounded,
+    /// but those of a few draws stand apart from the others.
     #[test]
     fn a_far_mode_of_little_mass_is_no_tail() {
         let at = |x: f64, scale: f64| Gaussian::diagonal(&[x; 2], &[scale; 2]);

@@ -20,12 +20,12 @@ use std::fmt;
 /// The entries of `u` stand in the order of the layout's latent sites, each column by column. The
 /// model's point parameters stand at their start.
 ///
-/// A model that looks at no value ([`Var::read`](probity_autodiff::Var::read) and what is made of it, such as `item`) records
-/// the same operations at every point. So its first run is kept and [run
-/// again](probity_autodiff::Recording) at later points, which saves most of the time of a small
-/// model. The second run confirms it: if another value or gradient comes out, as from a model with
-/// random numbers of its own, the model is run at every point. So it is where the density is not
-/// finite, for the model's errors. Once the first calls are done, a call allocates nothing.
+/// A model that looks at no value ([`Var::read`](probity_autodiff::Var::read) and what is made of
+/// it, such as `item`) records the same operations at every point. So its first run is kept and
+/// [run again](probity_autodiff::Recording) at later points, which saves most of the time of a
+/// small model. The second run confirms it: if another value or gradient comes out, as from a model
+/// with random numbers of its own, the model is run at every point. So it is where the density is
+/// not finite, for the model's errors. Once the first calls are done, a call allocates nothing.
 pub struct LogJoint<M, T: Scalar = f64> {
     model: M,
     evaluation: Evaluation<T>,
@@ -98,8 +98,8 @@ impl<M: Model<T>, T: Scalar> LogJoint<M, T> {
     /// As a function of `z` at these sites, which have Normal priors: `x = loc + scale z`. Where
     /// data say little of single entries, `z` does not depend on the scale, and `x` does.
     ///
-    /// *Source*: Papaspiliopoulos, Roberts, Sköld 2007, "A general framework for the parametrization
-    /// of hierarchical models".
+    /// *Source*: Papaspiliopoulos, Roberts, Sköld 2007, "A general framework for the
+    /// parametrization of hierarchical models".
     pub(crate) fn non_centred(mut self, sites: &[usize]) -> Self {
         self.evaluation.non_centred = sites.to_vec();
         self.evaluation.forget();

@@ -114,9 +114,9 @@ impl Moments {
         }
     }
 
-    /// Dense: the covariance of the draws, mixed with a thousandth of the metric that they were made
-    /// with as if that had come from five draws. (Stan mixes with a thousandth of the identity,
-    /// which depends on units.)
+    /// Dense: the covariance of the draws, mixed with a thousandth of the metric that they were
+    /// made with as if that had come from five draws. (Stan mixes with a thousandth of the
+    /// identity, which depends on units.)
     ///
     /// Diagonal: the root of the draws' variances over those of the gradients, which is the scale
     /// at which both are alike. For a Gaussian with independent entries it is exact after two

@@ -73,8 +73,8 @@ impl<T: Scalar> OptimizerState<T> {
         norm
     }
 
-    /// As [`step`](OptimizerState::step), but the new values are left in the returned vector. What is put
-    /// in its place is overwritten.
+    /// As [`step`](OptimizerState::step), but the new values are left in the returned vector. What
+    /// is put in its place is overwritten.
     pub(crate) fn advance(
         &mut self,
         optimizer: &mut dyn Optimizer<T>,

@@ -18,8 +18,8 @@ pub(crate) struct Measured {
 }
 
 impl<'t, T: Scalar> Scope<'t, T> {
-    /// Notes the site's Gaussians and their divergence from the prior, where it is asked for. `u` is
-    /// a draw.
+    /// Notes the site's Gaussians and their divergence from the prior, where it is asked for. `u`
+    /// is a draw.
     pub(super) fn measure<D: Distribution<Var<'t, T>>>(
         &mut self,
         index: usize,

@@ -24,16 +24,16 @@ pub enum Estimator {
     /// ([`Report::weights_drawn`](crate::Report::weights_drawn)). Source: Kingma, Salimans, Welling
     /// 2015.
     LocalReparameterization,
-    /// The weights are drawn once, and each row has what they differ from their means by with random
-    /// signs of its inputs and outputs, the bias included: gradients of different rows are
+    /// The weights are drawn once, and each row has what they differ from their means by with
+    /// random signs of its inputs and outputs, the bias included: gradients of different rows are
     /// uncorrelated, at the price of a second product. Exact for any Gaussian of independent
     /// weights, and the divergence may be by Monte Carlo. Source: Wen et al. 2018, equation 5.
     Flipout,
     /// As [`Flipout`](Estimator::Flipout) with the standard deviations in the place of drawn
     /// differences: the noise of the weights is for every row a product of signs of inputs and
     /// outputs, a matrix of rank one. Mean and covariance of the outputs of a row are those of the
-    /// Gaussian, higher moments are not. Nothing is drawn for a weight, so it needs a divergence that
-    /// is known exactly, as local reparameterisation does.
+    /// Gaussian, higher moments are not. Nothing is drawn for a weight, so it needs a divergence
+    /// that is known exactly, as local reparameterisation does.
     RankOne,
 }
 
@@ -166,8 +166,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
         Ok(y)
     }
 
-    /// The map by an estimator that gives every row noise of its own: a map of the means, and one of
-    /// what the sites differ from them by.
+    /// The map by an estimator that gives every row noise of its own: a map of the means, and one
+    /// of what the sites differ from them by.
     fn noisy_by_row<W, B>(
         &mut self,
         x: Var<'t, T>,
@@ -203,8 +203,8 @@ impl<'t, T: Scalar> Scope<'t, T> {
         })
     }
 
-    /// Visits a site; the mean of its Gaussian, and what the estimator has of the rest: the variance,
-    /// the standard deviation, or what a draw differs from the mean by.
+    /// Visits a site; the mean of its Gaussian, and what the estimator has of the rest: the
+    /// variance, the standard deviation, or what a draw differs from the mean by.
     fn mean_and_spread<D: Distribution<Var<'t, T>>>(
         &mut self,
         (name, prior, init): (&str, D, impl FnOnce() -> Init),

@@ -69,7 +69,8 @@ pub struct Scope<'t, T: Scalar = f64> {
     fault: Option<Error>,
     batcher: Option<&'t mut Batcher<T>>,
     estimator: Estimator,
-    /// Whether parameters and values are checked (in the first run, and when a failed step is run again).
+    /// Whether parameters and values are checked (in the first run, and when a failed step is run
+    /// again).
     checking: bool,
     /// The dimensions that have been declared, and those of the next site (in a first run).
     declared: Vec<Dimension>,

@@ -245,9 +245,9 @@ impl<'t, T: Scalar> Scope<'t, T> {
         self.plate_of(name, (n, n), f)
     }
 
-    /// As [`plate`](Scope::plate), of data of which the model has only a block of `rows` at hand, out
-    /// of `n` in all: the rest is in a file, and comes in other runs. Log-likelihood is scaled by n /
-    /// rows, and tables have `rows` rows. A block is used whole, without minibatches.
+    /// As [`plate`](Scope::plate), of data of which the model has only a block of `rows` at hand,
+    /// out of `n` in all: the rest is in a file, and comes in other runs. Log-likelihood is scaled
+    /// by n / rows, and tables have `rows` rows. A block is used whole, without minibatches.
     ///
     /// # Errors
     /// As `plate`, or if there are more rows than `n`.

@@ -46,8 +46,8 @@ pub enum What {
     PredictedMean,
     /// The standard error of a predictive variance over chains, as a share of it.
     PredictedSpread,
-    /// How far an exact kernel moves a predictive mean, in standard deviations of the prediction, or
-    /// the logarithm of the standard deviation.
+    /// How far an exact kernel moves a predictive mean, in standard deviations of the prediction,
+    /// or the logarithm of the standard deviation.
     PredictedDrift,
 }
 

@@ -13,9 +13,9 @@ pub struct Predicted {
 }
 
 impl Verdict {
-    /// Of chains over coordinates that mean nothing by themselves, such as the weights of a network,
-    /// whose units may be exchanged: it asks how much the chains differ in what they predict. Every
-    /// input is an entry.
+    /// Of chains over coordinates that mean nothing by themselves, such as the weights of a
+    /// network, whose units may be exchanged: it asks how much the chains differ in what they
+    /// predict. Every input is an entry.
     ///
     /// For each, the standard error of the mean over chains must be small beside the standard
     /// deviation of the prediction ([`What::PredictedMean`]), and that of the prediction's variance

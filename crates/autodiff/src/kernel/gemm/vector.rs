@@ -26,9 +26,9 @@ pub(super) trait Vector: Copy {
     const LEN: usize;
     /// Vectors of rows of a tile, at most three.
     const ROWS: usize = 3;
-    /// Columns of a tile: with [`ROWS`](Vector::ROWS) vectors of rows, its sums fill the registers, of which a few
-    /// are left over for what is loaded. (If exactly as many are left as are needed, LLVM moves the
-    /// sums to and fro.)
+    /// Columns of a tile: with [`ROWS`](Vector::ROWS) vectors of rows, its sums fill the registers,
+    /// of which a few are left over for what is loaded. (If exactly as many are left as are needed,
+    /// LLVM moves the sums to and fro.)
     const COLUMNS: usize;
     /// Masks cost neither time nor one of the registers for numbers.
     const FREE_MASKS: bool;

@@ -16,15 +16,15 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// An independent Gaussian for every weight, fitted to the ELBO without draws: means and variances
-/// of units are carried through the layers, as if every unit before an activation were Gaussian, and
-/// the expected log likelihood is that of a Gaussian output. For nets of linear maps with ReLU or no
-/// activation, Normal priors, and constant Gaussian noise.
+/// of units are carried through the layers, as if every unit before an activation were Gaussian,
+/// and the expected log likelihood is that of a Gaussian output. For nets of linear maps with ReLU
+/// or no activation, Normal priors, and constant Gaussian noise.
 ///
 /// Covariances between the units of a layer are left out. Below one hidden layer there are none, as
 /// its units have weights of their own; below more there are, and this is the diagonal variant of
 /// the paper. Noise that is learned has a Gaussian for its logarithm, with expectations in closed
-/// form; unknown scales of priors are set where the ELBO is largest. Predictions are by draws of the
-/// weights.
+/// form; unknown scales of priors are set where the ELBO is largest. Predictions are by draws of
+/// the weights.
 ///
 /// *Source*: Wu, Nowozin, Meeds, Turner, Hernández-Lobato, Gaunt 2019, "Deterministic variational
 /// inference for robust Bayesian neural networks", sections 3 and 4, table 2 (dDVI).
@@ -108,9 +108,9 @@ impl Method for DeterministicVi {
 }
 
 impl DeterministicVi {
-    /// The expected sum of squared errors of the outputs, in units of the head, when the weights are
-    /// independent Gaussians; and the gradient of the expected log likelihood, in which an unknown
-    /// noise has the derivatives of all terms of the ELBO that it is in.
+    /// The expected sum of squared errors of the outputs, in units of the head, when the weights
+    /// are independent Gaussians; and the gradient of the expected log likelihood, in which an
+    /// unknown noise has the derivatives of all terms of the ELBO that it is in.
     ///
     /// `params` are the means of all coordinates, and then the logarithms of their standard
     /// deviations; the gradient has the same order.
@@ -183,8 +183,8 @@ impl Moments {
     }
 
     /// Adds the derivatives of the expected log likelihood by means and logarithms of standard
-    /// deviations; for the noise, of all terms of the ELBO that it is in. The expected sum of squared
-    /// errors.
+    /// deviations; for the noise, of all terms of the ELBO that it is in. The expected sum of
+    /// squared errors.
     fn gradient(&self, tape: &mut Tape<f64>, params: &[f64], to: &mut [f64]) -> f64 {
         let d = params.len() / 2;
         let n = self.targets.len() as f64;

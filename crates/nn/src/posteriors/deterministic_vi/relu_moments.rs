@@ -9,9 +9,9 @@ const LEAST: f64 = 1e-12;
 /// Entries of a piece of work.
 const PIECE: usize = 4096;
 
-/// Of means and variances of Gaussians (n × c each), four matrices side by side: means and variances
-/// of their ReLUs; and, for the backward pass, the probabilities of being positive and the densities
-/// at 0.
+/// Of means and variances of Gaussians (n × c each), four matrices side by side: means and
+/// variances of their ReLUs; and, for the backward pass, the probabilities of being positive and
+/// the densities at 0.
 ///
 /// With standard deviation s, mean m, at = m / s, Φ = Φ(at), φ = φ(at): the mean is M = m Φ + s φ,
 /// the variance V = (m² + s²) Φ + m s φ - M². Their derivatives need no more functions: dM = Φ dm +

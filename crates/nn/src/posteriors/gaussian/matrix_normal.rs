@@ -8,8 +8,8 @@ use probity_autodiff::Key;
 use probity_autodiff::nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
-/// For every linear map, biases included, a matrix-normal Gaussian: the covariance of two weights is
-/// that of their inputs times that of their outputs, each of any form.
+/// For every linear map, biases included, a matrix-normal Gaussian: the covariance of two weights
+/// is that of their inputs times that of their outputs, each of any form.
 ///
 /// *Source*: Louizos, Welling 2016, "Structured and efficient variational deep learning with matrix
 /// Gaussian posteriors".

@@ -22,8 +22,8 @@ use probity_vi::Target;
 use probity_vi::optim::{Adam, OptimizerState, Schedule};
 use serde::{Deserialize, Serialize};
 
-/// What the Gaussian approximations of structured covariance have in common: they begin at a mode as
-/// narrow Gaussians, and follow gradients of the ELBO at draws of the weights, of which half are
+/// What the Gaussian approximations of structured covariance have in common: they begin at a mode
+/// as narrow Gaussians, and follow gradients of the ELBO at draws of the weights, of which half are
 /// mirrored, with the exact entropy, by Adam. Unknown scales of priors are set where the ELBO is
 /// largest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,7 +62,8 @@ impl Default for GaussianSettings {
     }
 }
 
-/// The best Gaussian whose covariance has these blocks; coordinates in none of them are independent.
+/// The best Gaussian whose covariance has these blocks; coordinates in none of them are
+/// independent.
 fn fit(
     problem: &Problem<'_>,
     settings: &GaussianSettings,

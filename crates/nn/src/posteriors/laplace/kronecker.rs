@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 
 /// A Gaussian for every linear map, independent of the others, whose likelihood has the curvature
 /// `A ⊗ B`: A sums the products of the map's inputs over rows, and B is the mean over rows of the
-/// products of derivatives by its outputs. Of one linear map with Gaussian noise it is exact. Weights
-/// that are used in several places of a row (convolution, recurrence) or are no linear map's have
-/// independent Gaussians.
+/// products of derivatives by its outputs. Of one linear map with Gaussian noise it is exact.
+/// Weights that are used in several places of a row (convolution, recurrence) or are no linear
+/// map's have independent Gaussians.
 ///
 /// The precision of the priors is added exactly where it is itself a product of a number for every
 /// input and one for every output; else it is replaced by the product that is nearest to its
 /// logarithm.
 ///
 /// *Source*: Ritter, Botev, Barber 2018, "A scalable Laplace approximation for neural networks";
-/// Martens, Grosse 2015, "Optimizing neural networks with Kronecker-factored approximate curvature",
-/// section 3.
+/// Martens, Grosse 2015, "Optimizing neural networks with Kronecker-factored approximate
+/// curvature", section 3.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct KroneckerLaplace {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 /// A Gaussian with any covariance over the weights of the last linear map; all others are points at
 /// the mode.
 ///
-/// *Source*: Kristiadi, Hein, Hennig 2020, "Being Bayesian, even just a bit, fixes overconfidence in
-/// ReLU networks".
+/// *Source*: Kristiadi, Hein, Hennig 2020, "Being Bayesian, even just a bit, fixes overconfidence
+/// in ReLU networks".
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LastLayerLaplace {

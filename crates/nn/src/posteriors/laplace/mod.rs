@@ -26,13 +26,13 @@ use std::ops::Range;
 /// itself, with the curvature of the log joint density: in families of a location and a scale the
 /// two are independent in the Fisher information.
 ///
-/// [Unknown scales](crate::PriorScale::Hyper) of priors and a constant Gaussian noise that is learned
-/// are set by the marginal likelihood, in turn with the weights: at a mode of all, weights that fit
-/// the noise would make it too small. Priors without an unknown scale stay as they are.
+/// [Unknown scales](crate::PriorScale::Hyper) of priors and a constant Gaussian noise that is
+/// learned are set by the marginal likelihood, in turn with the weights: at a mode of all, weights
+/// that fit the noise would make it too small. Priors without an unknown scale stay as they are.
 ///
-/// *Source*: MacKay 1992, "A practical Bayesian framework for backpropagation networks"; Immer et al.
-/// 2021, "Scalable marginal likelihood estimation for model selection in deep learning"; of the noise
-/// Tipping 2001, section 2.3 (EM).
+/// *Source*: MacKay 1992, "A practical Bayesian framework for backpropagation networks"; Immer et
+/// al. 2021, "Scalable marginal likelihood estimation for model selection in deep learning"; of the
+/// noise Tipping 2001, section 2.3 (EM).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LaplaceSettings {
@@ -63,7 +63,8 @@ trait Around {
     fn add(&self, key: Key, u: &mut [f64]);
 }
 
-/// Makes the Gaussian at a point from the outputs of all rows and the precisions of the priors there.
+/// Makes the Gaussian at a point from the outputs of all rows and the precisions of the priors
+/// there.
 type Expand<'a> = dyn Fn(&[f64], &[f64], &[f64]) -> Result<Box<dyn Around>> + 'a;
 
 /// The approximation whose Gaussian at a point `around` makes.

@@ -100,7 +100,8 @@ fn formula_gains<F: Formula<K>, T: Scalar, const K: usize>(
     enough.then_some(()).ok_or_else(|| format!("{name}: only {ratios:?} times as fast as entry by entry"))
 }
 
-/// The log density of Gamma(`a`, rate 1), by its fast path: in double precision, whatever the element.
+/// The log density of Gamma(`a`, rate 1), by its fast path: in double precision, whatever the
+/// element.
 #[derive(Clone, Copy, Debug)]
 struct GammaDensity;
 impl Formula<2> for GammaDensity {
@@ -249,8 +250,8 @@ fn changes_are_vectorised(one: f64) -> Result<(), String> {
         }
         within(name, time / columns as f64 / one, limit)?;
     }
-    // A loop that is not vectorised has a root and a division for each parameter, which take several
-    // additions.
+    // A loop that is not vectorised has a root and a division for each parameter, which take
+    // several additions.
     let step = AdamStep { betas: (0.9, 0.999), rate: 0.01, epsilon: 1e-8, keep: 1.0 };
     let [x, gradient, mut to, mut m, mut v] = [0.1_f32, 0.2, 0.0, 0.0, 0.0].map(|x| vec![x; N]);
     let time = best(100, || step.apply(black_box(&x), &gradient, &mut to, [&mut m, &mut v]));

@@ -10,7 +10,8 @@ use std::process::{Command, Output, Stdio};
 fn program(folder: &Path, args: &[&str]) -> Option<Command> {
     let beside = std::env::current_exe().ok()?.parent()?.parent()?.join("examples/bnn_regression");
     if !beside.exists() {
-        // `cargo test -p probity-examples-tests` does not build them, `cargo test --workspace` does.
+        // `cargo test -p probity-examples-tests` does not build them, `cargo test --workspace`
+        // does.
         println!("skipped: {} is not built", beside.display());
         return None;
     }

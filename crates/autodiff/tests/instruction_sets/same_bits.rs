@@ -82,8 +82,8 @@ fn every_instruction_set_gives_the_same_bits() {
     compare(&(0..20_003).map(|i| (i - 10_000) as f64 * 0.0731).collect::<Vec<_>>(), f64::to_bits);
 }
 
-/// The functions of a plain `f64` are calls of code that is compiled for each instruction set; those
-/// of `F64` are inlined where they stand, but for erf and the normal functions.
+/// The functions of a plain `f64` are calls of code that is compiled for each instruction set;
+/// those of `F64` are inlined where they stand, but for erf and the normal functions.
 #[test]
 fn a_plain_number_has_the_bits_of_one_in_a_loop() {
     let _alone = crate::alone();

@@ -140,8 +140,8 @@ const TORCH: &[(&str, &str)] = &[
     ("Wishart", "Wishart"),
 ];
 
-/// Pairs of TFP's registry (`RegisterKL` in `tensorflow_probability/python/distributions`) likewise.
-/// MultivariateNormal there is one of linear operators, diagonal and of low rank as well.
+/// Pairs of TFP's registry (`RegisterKL` in `tensorflow_probability/python/distributions`)
+/// likewise. MultivariateNormal there is one of linear operators, diagonal and of low rank as well.
 const TFP: &[(&str, &str)] = &[
     ("Bernoulli", "Bernoulli"),
     ("Beta", "Beta"),

@@ -1,4 +1,5 @@
-//! Single values at the edges: divergences, densities and supports against numbers of high precision.
+//! Single values at the edges: divergences, densities and supports against numbers of high
+//! precision.
 
 use crate::extremes::{INF, MAX};
 use probity_autodiff::nalgebra::DMatrix;

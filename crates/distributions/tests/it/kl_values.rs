@@ -1,5 +1,5 @@
-//! Divergences where a formula changes to another, against integrals and sums of 40 digits; and what
-//! those by draws and by quadrature say of their own error.
+//! Divergences where a formula changes to another, against integrals and sums of 40 digits; and
+//! what those by draws and by quadrature say of their own error.
 
 use probity_autodiff::Tape;
 use probity_distributions::laws::*;

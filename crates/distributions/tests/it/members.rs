@@ -1,5 +1,5 @@
-//! Every law that a family's capabilities call for, on every family of the library: the families are
-//! those of its own list, and the parameters those that stand in their files.
+//! Every law that a family's capabilities call for, on every family of the library: the families
+//! are those of its own list, and the parameters those that stand in their files.
 
 use probity_autodiff::Var;
 use probity_autodiff::nalgebra::DMatrix;

@@ -1,5 +1,5 @@
-//! Mistakes that other libraries have, or had, as tests that this one does not have them. The table of
-//! `docs/traps.md` says where each was; a new test here gets a row there.
+//! Mistakes that other libraries have, or had, as tests that this one does not have them. The table
+//! of `docs/traps.md` says where each was; a new test here gets a row there.
 
 use probity_autodiff::Tape;
 use probity_autodiff::nalgebra::DMatrix;

@@ -1,5 +1,5 @@
-//! Model files that were changed, or hold numbers that are not finite: an answer or an error, never a
-//! panic.
+//! Model files that were changed, or hold numbers that are not finite: an answer or an error, never
+//! a panic.
 
 use crate::robust::{classification, regression, wave};
 use probity_autodiff::Key;

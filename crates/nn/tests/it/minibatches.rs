@@ -65,12 +65,13 @@ fn ascent() -> Ascent {
     Ascent { steps: 1500, rate: 0.02, minibatch: Some(MINIBATCH) }
 }
 
-/// Whether the posterior is that of all rows. Of a minibatch alone, standard deviations would be √12
-/// = 3.5 times as wide.
+/// Whether the posterior is that of all rows. Of a minibatch alone, standard deviations would be
+/// √12 = 3.5 times as wide.
 fn is_right(fitted: &FittedNetwork<Mlp, GaussianHead>, has_width: bool, what: &str) {
     let ((want, width), (mean, sd)) = (exact(), moments(fitted));
     for i in 0..3 {
-        // A climb ends as far from the mode as the mean of its last minibatches is: of twenty, .8 widths.
+        // A climb ends as far from the mode as the mean of its last minibatches is: of twenty, .8
+        // widths.
         assert!((mean[i] - want[i]).abs() < 2.0 * width[i], "{what}: {mean:?} {want:?} ± {width:?}");
         if has_width {
             // 300 draws: five standard errors are 20 %; the rest is for the steps.

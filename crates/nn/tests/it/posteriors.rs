@@ -73,7 +73,8 @@ impl Line {
         (0..at.nrows()).map(of).collect()
     }
 
-    /// Means are within `shift` of their standard deviation, which are within a factor `1 ± spread`.
+    /// Means are within `shift` of their standard deviation, which are within a factor
+    /// `1 ± spread`.
     fn check(&self, method: &dyn Method, (shift, spread): (f64, f64)) {
         let fitted = self.spec.infer(&self.x, &self.y, method).unwrap();
         let at = DMatrix::from_fn(3, self.x.ncols(), |i, j| [-2.0, 0.3, 3.0][(i + j) % 3]);
@@ -86,8 +87,8 @@ impl Line {
 }
 
 pub(super) const DRAWS: usize = 4000;
-/// Five standard errors of 4000 draws are 0.08 of a standard deviation, and 6 % of it; what is found
-/// by steps ends within 0.02 beside.
+/// Five standard errors of 4000 draws are 0.08 of a standard deviation, and 6 % of it; what is
+/// found by steps ends within 0.02 beside.
 const EXACT: (f64, f64) = (0.1, 0.08);
 
 pub(super) fn laplace() -> LaplaceSettings {

@@ -1,5 +1,5 @@
-//! Methods of inference behind one interface: by threads, in files, for any layers and heads, side by
-//! side.
+//! Methods of inference behind one interface: by threads, in files, for any layers and heads, side
+//! by side.
 
 use super::posteriors::{DRAWS, Line, column, laplace, normals};
 use probity_autodiff::Key;

@@ -140,7 +140,8 @@ fn point_weights_stay_where_the_chains_have_them() {
     let chains = Chains { chains: 2, ascent: 400, warmup: 20, draws: 10, ..Chains::default() };
     let fitted = spec.sample(&column(&x), &y, &chains).unwrap();
     let predicted = fitted.predict(&column(&x), 20).unwrap();
-    // The weights of the output belong to these features: with others the error is that of guessing.
+    // The weights of the output belong to these features: with others the error is that of
+    // guessing.
     assert!(predicted.rmse(&y).unwrap() < 0.3, "{}", predicted.rmse(&y).unwrap());
     let again = FittedRegression::from_json(&fitted.to_json().unwrap()).unwrap();
     assert_eq!(again.predict(&column(&x), 20).unwrap(), predicted);

@@ -55,8 +55,8 @@ fn a_stream_fits_as_data_in_memory_do() {
     };
     for site in ["net.0.weight", "net.0.bias", "noise"] {
         let ((a, s), (b, t)) = (of(&streamed, site), of(&memory, site));
-        // The widths say that every row counts as often as there are rows: of a minibatch alone they
-        // would be four times as wide.
+        // The widths say that every row counts as often as there are rows: of a minibatch alone
+        // they would be four times as wide.
         assert!((s / t).ln().abs() < 0.35, "{site}: {s} {t}");
         assert!((a - b).abs() < 2.0 * t, "{site}: {a} {b} ± {t}");
     }

@@ -31,8 +31,8 @@ fn chains_learn_scales_and_sample_a_gaussian() {
     let runs = chains.run(&unlike_scales(), |_| Ok(vec![0.02, -1.0, 30.0]), &()).unwrap();
     assert_eq!((runs.dim, runs.chains.len(), runs.draws().len()), (3, 4, 12_000));
     for (i, sd) in [0.01, 1.0, 100.0].iter().enumerate() {
-        // 4000 draws of a trajectory of about a quarter period: at least 1000 independent ones, with
-        // errors of 0.032 and 0.022; five of each.
+        // 4000 draws of a trajectory of about a quarter period: at least 1000 independent ones,
+        // with errors of 0.032 and 0.022; five of each.
         let (mean, got) = mean_and_sd(&runs.draws(), 3, i);
         assert!(mean.abs() < 0.16 * sd && (got / sd - 1.0).abs() < 0.11, "{i}: {mean} {got}");
     }

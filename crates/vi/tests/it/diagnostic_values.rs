@@ -1,5 +1,6 @@
-//! Diagnostics against numbers of a second implementation in NumPy and SciPy, on draws that are made
-//! by whole numbers. The tables of ArviZ (`diagnostics.rs`) ask more, but are not always there.
+//! Diagnostics against numbers of a second implementation in NumPy and SciPy, on draws that are
+//! made by whole numbers. The tables of ArviZ (`diagnostics.rs`) ask more, but are not always
+//! there.
 
 use probity_vi::diagnostics::{Chains, Elpd, Loo, Pareto, Psis, Waic, compare, psis};
 
@@ -151,8 +152,8 @@ fn errors_of_quantiles_beyond_all_draws_are_not_numbers() {
 
 #[test]
 fn weights_have_the_numbers_of_a_second_implementation() {
-    // Draws, the shape of the ratios' tail, the efficiency; k̂, effective draws, the sum of i ln wᵢ / n,
-    // the largest ln w, the weighted mean of i / n.
+    // Draws, the shape of the ratios' tail, the efficiency; k̂, effective draws, the sum of i ln wᵢ
+    // / n, the largest ln w, the weighted mean of i / n.
     #[rustfmt::skip]
     let cases: [(u64, f64, f64, [f64; 5]); 6] = [
         (25, 0.6, 1.0, [-0.122564998214, 14.8022264409, -46.0028607371, -2.10535604628, 0.477377551758]),
@@ -182,8 +183,8 @@ fn weights_of_draws_far_out_are_not_smoothed() {
     let got = psis(&(1..=100).map(ratio).collect::<Vec<_>>(), 1.0);
     close(got.k_hat, 0.073612799213, "shape");
     close(got.ess, 6.90148592702, "effective draws");
-    // Four that count, and one at the edge of what a number can hold, which is exp(-708.3964185...):
-    // no tail can be fitted.
+    // Four that count, and one at the edge of what a number can hold, which is
+    // exp(-708.3964185...): no tail can be fitted.
     let five = |edge: f64| {
         let mut ratios = vec![-2000.0; 16];
         ratios.extend([edge, -0.3, -0.2, -0.1, 0.0]);

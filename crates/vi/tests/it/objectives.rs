@@ -191,8 +191,8 @@ fn a_flow_knows_when_it_is_done() {
     }
 }
 
-/// A bound of several draws has its optimum at a good proposal: on a hierarchy one of its sds was 1.6
-/// times too large, and a short kernel did not see it.
+/// A bound of several draws has its optimum at a good proposal: on a hierarchy one of its sds was
+/// 1.6 times too large, and a short kernel did not see it.
 #[test]
 fn a_proposal_has_no_verdict() {
     let model = |s: &mut Scope<'_>| {

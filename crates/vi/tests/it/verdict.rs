@@ -27,8 +27,8 @@ fn a_regression_of_seven_points() {
     })
     .unwrap();
     let summary = q.summary().unwrap();
-    // At least 400 effective draws of a skewed posterior: four standard errors of a mean are 0.2, and
-    // those of a standard deviation with kurtosis 9 are 0.28.
+    // At least 400 effective draws of a skewed posterior: four standard errors of a mean are 0.2,
+    // and those of a standard deviation with kurtosis 9 are 0.28.
     let exact = [("intercept", 88.4935, 8.3483), ("slope", -8.8848, 1.7815), ("noise", 7.9580, 2.9263)];
     for (row, (name, mean, sd)) in summary.rows.iter().zip(exact) {
         assert_eq!(row.name, name);

@@ -30,8 +30,8 @@ fn exact(y: &DMatrix<f64>) -> (Vec<f64>, Vec<f64>) {
     (mean.as_slice().to_vec(), covariance.diagonal().as_slice().to_vec())
 }
 
-/// Errors of four chains of 1000 draws: with 400 effective draws or more a mean is within 5 standard
-/// errors of 0.05, which none of 220 coordinates leaves by chance (1e-4).
+/// Errors of four chains of 1000 draws: with 400 effective draws or more a mean is within 5
+/// standard errors of 0.05, which none of 220 coordinates leaves by chance (1e-4).
 #[test]
 fn hundreds_of_correlated_coordinates() {
     let y = normals(1, 220, 1);
@@ -182,8 +182,8 @@ fn a_funnel_is_written_non_centred() {
     let sd = moment(&|x| (x - mean).powi(2)).sqrt();
     assert!((draws["scale"].mean()[0] - mean).abs() < 0.25 * sd, "{} not {mean}", draws["scale"].mean()[0]);
     assert!((draws["scale"].sd()[0] / sd).ln().abs() < 0.2, "{} not {sd}", draws["scale"].sd()[0]);
-    // A group given the scale is Normal with mean `y s² / (s² + 0.25)` and variance `s² 0.25 / (s² +
-    // 0.25)`.
+    // A group given the scale is Normal with mean `y s² / (s² + 0.25)` and variance
+    // `s² 0.25 / (s² + 0.25)`.
     let shrunk = moment(&|s| s * s / (s * s + 0.25));
     let group = &draws["deep.group"];
     let spread = moment(&|s| s * s * 0.25 / (s * s + 0.25)).sqrt();

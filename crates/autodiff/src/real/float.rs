@@ -1,6 +1,6 @@
-//! `f64` as a number and as an element, and the macro that gives `F32` and `F64` the same body.
+//! `f64` as a number, and the macro that gives `F32` and `F64` the same body.
 
-use super::{F64, Precompiled, Real, Scalar, sealed::Sealed};
+use super::{Real, sealed::Sealed};
 use crate::math;
 
 /// Implements [`Real`] for a float type, whose elementary functions live in a module of [`math`],
@@ -112,20 +112,3 @@ macro_rules! impl_real {
 pub(super) use impl_real;
 
 impl_real!(f64, f64, called, called, |x| x, |x| x, |x| x, |x: f64| x);
-
-impl Scalar for f64 {
-    type Num = F64;
-    #[inline(always)]
-    fn num(self) -> F64 {
-        F64(self)
-    }
-    #[inline(always)]
-    fn from_num(x: F64) -> f64 {
-        x.0
-    }
-    #[inline(always)]
-    #[track_caller]
-    fn call<'a, 'b: 'a, F: Precompiled>(args: F::Args<'a, 'b, f64>) -> F::Output<'a, 'b, f64> {
-        F::on_f64(args)
-    }
-}

@@ -1,4 +1,5 @@
-//! `F32` and `F64`: the floats of loops, which take `f64` constants.
+//! `F32` and `F64`: the floats of loops, which take `f64` constants; and `f32` and `f64` as elements,
+//! which compute through them.
 
 use super::float::impl_real;
 use super::{Precompiled, Real, Scalar, sealed::Sealed};
@@ -110,19 +111,27 @@ impl_real!(F32, F64, single, wide, |x| F32(x as f32), |x: F32| x.0 as f64, F32, 
 impl_real!(F64, F64, double, wide, F64, |x: F64| x.0, F64, |x: F64| x.0);
 
 impl Sealed for f32 {}
-impl Scalar for f32 {
-    type Num = F32;
-    #[inline(always)]
-    fn num(self) -> F32 {
-        F32(self)
-    }
-    #[inline(always)]
-    fn from_num(x: F32) -> f32 {
-        x.0
-    }
-    #[inline(always)]
-    #[track_caller]
-    fn call<'a, 'b: 'a, F: Precompiled>(args: F::Args<'a, 'b, f32>) -> F::Output<'a, 'b, f32> {
-        F::on_f32(args)
-    }
+
+/// Makes a float an element, which computes through its wrapper.
+macro_rules! element {
+    ($float:ty, $num:ident, $translated:ident) => {
+        impl Scalar for $float {
+            type Num = $num;
+            #[inline(always)]
+            fn num(self) -> $num {
+                $num(self)
+            }
+            #[inline(always)]
+            fn from_num(x: $num) -> $float {
+                x.0
+            }
+            #[inline(always)]
+            #[track_caller]
+            fn call<'a, 'b: 'a, F: Precompiled>(args: F::Args<'a, 'b, $float>) -> F::Output<'a, 'b, $float> {
+                F::$translated(args)
+            }
+        }
+    };
 }
+element!(f32, F32, on_f32);
+element!(f64, F64, on_f64);
